@@ -1,0 +1,2 @@
+//! The harness of futures-handoff.
+#![forbid(unsafe_code)]
