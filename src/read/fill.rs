@@ -1,0 +1,334 @@
+//! Reading into a buffer: once, or while it pays.
+
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use futures_io::AsyncRead;
+
+use super::{buffer::HandoffBuffer, error::ReadError};
+
+/// Room worth offering to a reader rather than moving to another block, unless a quarter of the read size is
+/// less.
+const ENOUGH: usize = 4 * 1024;
+/// What a quiet buffer may keep, unless it was told to read more at a time.
+const REST: usize = 64 * 1024;
+/// A reader that always has a little could otherwise keep a task from ever yielding.
+pub(super) const POLLS: usize = 256;
+
+/// What [`HandoffBuffer::read_ready`] did.
+#[derive(Debug)]
+pub struct Filled {
+    /// How many bytes it read into the buffer, whatever came after them.
+    pub n: usize,
+    /// Why it stopped.
+    pub then: Then,
+}
+
+/// Why [`HandoffBuffer::read_ready`] stopped.
+///
+/// It tells what happened then, and is not remembered: the next read asks the reader again.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Then {
+    /// The reader has no more just now, or was not asked again because that did not pay lately.
+    Pending,
+    /// The limit in bytes, or one of 256 polls, was reached.
+    Limit,
+    /// The stream has ended.
+    End,
+    /// The buffer is full.
+    Full,
+    /// The reader failed after the `n` bytes.
+    Error(ReadError),
+}
+
+/// One successful read.
+pub(super) struct Got {
+    n: usize,
+    /// Whether it filled what was offered, and that was enough to learn from.
+    filled: bool,
+    /// Whether it brought less than was offered.
+    short: bool,
+}
+
+impl HandoffBuffer {
+    /// Reads once.
+    ///
+    /// The future's output is the number of bytes read; 0 is the end of the stream.
+    ///
+    /// The reader is offered initialised memory, which may still hold bytes read earlier through this buffer.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError::Full`] if the buffer holds `max_len` bytes: the reader is not asked then, so a stream that
+    /// ends just there shows its end only after some bytes are consumed. [`ReadError::Io`] if the reader fails.
+    /// [`ReadError::InvalidReader`] if it claims more than it was offered.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_handoff::{HandoffBuffer, ReadError};
+    ///
+    /// # futures_executor::block_on(async {
+    /// let mut reader: &[u8] = b"abcdef";
+    /// let mut buffer = HandoffBuffer::new(4).unwrap();
+    /// assert_eq!(buffer.read_available(&mut reader).await.unwrap(), 4);
+    /// assert!(matches!(buffer.read_available(&mut reader).await, Err(ReadError::Full { limit: 4 })));
+    /// buffer.advance(4).unwrap();
+    /// assert_eq!(buffer.read_available(&mut reader).await.unwrap(), 2);
+    /// assert_eq!(buffer.read_available(&mut reader).await.unwrap(), 0);
+    /// assert_eq!(buffer.peek(), b"ef");
+    /// # });
+    /// ```
+    pub fn read_available<'a, R>(&'a mut self, reader: &'a mut R) -> ReadAvailable<'a, R>
+    where
+        R: AsyncRead + Unpin + ?Sized,
+    {
+        ReadAvailable { buffer: self, reader }
+    }
+
+    /// The poll form of [`read_available`](Self::read_available).
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::{future::poll_fn, pin::Pin};
+    ///
+    /// # use futures_handoff::HandoffBuffer;
+    /// # futures_executor::block_on(async {
+    /// let mut reader: &[u8] = b"abc";
+    /// let mut buffer = HandoffBuffer::new(64).unwrap();
+    /// let read = poll_fn(|cx| buffer.poll_read_available(cx, Pin::new(&mut reader))).await;
+    /// assert_eq!(read.unwrap(), 3);
+    /// # });
+    /// ```
+    pub fn poll_read_available<R: AsyncRead + ?Sized>(
+        &mut self,
+        cx: &mut Context<'_>,
+        reader: Pin<&mut R>,
+    ) -> Poll<Result<usize, ReadError>> {
+        self.poll_read_toward(cx, reader, 0)
+    }
+
+    /// Reads once, on the way to `goal` unconsumed bytes.
+    pub(super) fn poll_read_toward<R: AsyncRead + ?Sized>(
+        &mut self,
+        cx: &mut Context<'_>,
+        reader: Pin<&mut R>,
+        goal: usize,
+    ) -> Poll<Result<usize, ReadError>> {
+        let got = ready!(self.poll_once(cx, reader, usize::MAX, goal))?;
+        if got.n > 0 {
+            self.pace.call(got.n, got.filled);
+        }
+        Poll::Ready(Ok(got.n))
+    }
+
+    /// Reads while it pays, up to `limit` bytes.
+    ///
+    /// Waits only while it has read nothing. Then it goes on as long as reads fill what they were offered, and
+    /// after a short read only if asking again brought bytes lately. So bursts are gathered, and paced input
+    /// costs no read in vain. [`Filled`] tells how much was read and why it stopped. With a limit of 0 it
+    /// returns at once.
+    ///
+    /// Whatever came after the bytes read, an error included, is told beside their number and then forgotten.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_handoff::{Filled, HandoffBuffer, Then};
+    ///
+    /// # futures_executor::block_on(async {
+    /// let mut reader: &[u8] = b"abcdef";
+    /// let mut buffer = HandoffBuffer::new(64).unwrap();
+    /// let filled = buffer.read_ready(&mut reader, 4).await;
+    /// assert!(matches!(filled, Filled { n: 4, then: Then::Limit }));
+    /// let filled = buffer.read_ready(&mut reader, 4).await;
+    /// assert!(matches!(filled, Filled { n: 2, then: Then::End }));
+    /// assert_eq!(buffer.peek(), b"abcdef");
+    /// # });
+    /// ```
+    pub fn read_ready<'a, R>(&'a mut self, reader: &'a mut R, limit: usize) -> ReadReady<'a, R>
+    where
+        R: AsyncRead + Unpin + ?Sized,
+    {
+        ReadReady { buffer: self, reader, limit }
+    }
+
+    /// The poll form of [`read_ready`](Self::read_ready).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::{future::poll_fn, pin::Pin};
+    ///
+    /// # use futures_handoff::HandoffBuffer;
+    /// # futures_executor::block_on(async {
+    /// let mut reader: &[u8] = b"abc";
+    /// let mut buffer = HandoffBuffer::new(64).unwrap();
+    /// let filled = poll_fn(|cx| buffer.poll_read_ready(cx, Pin::new(&mut reader), 64)).await;
+    /// assert_eq!(filled.n, 3);
+    /// # });
+    /// ```
+    pub fn poll_read_ready<R: AsyncRead + ?Sized>(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut reader: Pin<&mut R>,
+        limit: usize,
+    ) -> Poll<Filled> {
+        let mut n = 0;
+        let mut filled = false;
+        let mut again = false;
+        let mut polls = 0;
+        let then = loop {
+            if n >= limit || polls == POLLS {
+                break Then::Limit;
+            }
+            polls += 1;
+            let got = match self.poll_once(cx, reader.as_mut(), limit - n, 0) {
+                Poll::Pending if n == 0 => return Poll::Pending,
+                Poll::Pending => {
+                    if again {
+                        self.pace.asked_again(false);
+                    }
+                    break Then::Pending;
+                }
+                Poll::Ready(Err(ReadError::Full { .. })) => break Then::Full,
+                Poll::Ready(Err(error)) => break Then::Error(error),
+                Poll::Ready(Ok(Got { n: 0, .. })) => break Then::End,
+                Poll::Ready(Ok(got)) => got,
+            };
+            if again {
+                self.pace.asked_again(true);
+            }
+            n += got.n;
+            filled |= got.filled;
+            again = got.short;
+            if again && n < limit && !self.pace.asks_again() {
+                break Then::Pending;
+            }
+        };
+        if n > 0 {
+            self.pace.call(n, filled);
+        }
+        Poll::Ready(Filled { n, then })
+    }
+
+    fn poll_once<R: AsyncRead + ?Sized>(
+        &mut self,
+        cx: &mut Context<'_>,
+        reader: Pin<&mut R>,
+        limit: usize,
+        goal: usize,
+    ) -> Poll<Result<Got, ReadError>> {
+        if self.len() == self.config().max_len() {
+            return Poll::Ready(Err(ReadError::Full { limit: self.len() }));
+        }
+        let worth = self.pace.size() / 2;
+        let room = self.offer(limit, goal);
+        let given = room.len();
+        match reader.poll_read(cx, room) {
+            Poll::Pending => {
+                self.rest();
+                Poll::Pending
+            }
+            Poll::Ready(Ok(n)) if n > given => {
+                Poll::Ready(Err(ReadError::InvalidReader { reported: n, given }))
+            }
+            Poll::Ready(Ok(n)) => {
+                self.storage.fill(n);
+                self.pace.read(n);
+                Poll::Ready(Ok(Got { n, filled: n == given && n >= worth, short: n < given }))
+            }
+            Poll::Ready(Err(error)) => Poll::Ready(Err(ReadError::Io(error))),
+        }
+    }
+
+    /// The room for one read of at most `limit` bytes, in a buffer that is not full.
+    fn offer(&mut self, limit: usize, goal: usize) -> &mut [u8] {
+        let (len, max_len) = (self.len(), self.config().max_len());
+        let size = self.pace.size().min(max_len - len);
+        let enough = (size / 4).clamp(1, ENOUGH);
+        // A new block at least doubles what the old one held, so moving costs a constant per byte read. What a
+        // frame is announced to need is believed only in proportion to what of it has arrived.
+        let announced = goal.min(len.saturating_mul(4).max(self.pace.max()));
+        let target = (len + size).max(len.saturating_mul(2)).max(announced).min(max_len);
+        self.storage.make_room(enough, target);
+        let n = size.min(self.storage.spare()).min(limit);
+        let n = n.min(self.storage.initialised().max(self.pace.step()));
+        self.storage.room(n)
+    }
+
+    /// The reader has nothing: lets memory go that a quiet connection need not keep.
+    fn rest(&mut self) {
+        if self.is_empty() {
+            let budget = REST.max(self.config().read_size().start().saturating_mul(2));
+            self.storage.rest(budget);
+            self.pace.rest(REST);
+        }
+    }
+}
+
+/// The future of [`HandoffBuffer::read_available`].
+#[must_use = "futures do nothing unless you `.await` or poll them"]
+pub struct ReadAvailable<'a, R: ?Sized> {
+    buffer: &'a mut HandoffBuffer,
+    reader: &'a mut R,
+}
+
+impl<R: AsyncRead + Unpin + ?Sized> Future for ReadAvailable<'_, R> {
+    type Output = Result<usize, ReadError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Self { buffer, reader } = &mut *self;
+        buffer.poll_read_available(cx, Pin::new(&mut **reader))
+    }
+}
+
+impl<R: ?Sized> fmt::Debug for ReadAvailable<'_, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReadAvailable").field("buffer", &self.buffer).finish_non_exhaustive()
+    }
+}
+
+/// The future of [`HandoffBuffer::read_ready`].
+#[must_use = "futures do nothing unless you `.await` or poll them"]
+pub struct ReadReady<'a, R: ?Sized> {
+    buffer: &'a mut HandoffBuffer,
+    reader: &'a mut R,
+    limit: usize,
+}
+
+impl<R: AsyncRead + Unpin + ?Sized> Future for ReadReady<'_, R> {
+    type Output = Filled;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Self { buffer, reader, limit } = &mut *self;
+        buffer.poll_read_ready(cx, Pin::new(&mut **reader), *limit)
+    }
+}
+
+impl<R: ?Sized> fmt::Debug for ReadReady<'_, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReadReady")
+            .field("buffer", &self.buffer)
+            .field("limit", &self.limit)
+            .finish_non_exhaustive()
+    }
+}

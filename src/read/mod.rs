@@ -1,0 +1,23 @@
+//! The read half: a bounded buffer that is protocol state.
+
+mod buffer;
+mod config;
+mod error;
+mod fill;
+mod finders;
+mod frames;
+mod pace;
+mod parse;
+mod reader;
+mod search;
+mod spares;
+mod storage;
+
+pub use buffer::HandoffBuffer;
+pub use config::HandoffBufferConfig;
+pub use error::{FrameError, ReadError, ReserveError, SplitError, TailError};
+pub use fill::{Filled, ReadAvailable, ReadReady, Then};
+pub use finders::{Delimiter, Found, FrameFinder, LengthPrefix};
+pub use frames::{Frames, NextFrame};
+pub use parse::ParseCursor;
+pub use reader::HandoffReader;

@@ -1,0 +1,95 @@
+//! How much to ask a reader for, and whether to ask again.
+
+use super::config::HandoffBufferConfig;
+
+/// Calls in a row that read little, after which the read size is halved.
+const LEAN_CALLS: u8 = 4;
+/// Once in so many short reads the reader is asked again even if that did not pay lately.
+const PROBE_EVERY: u8 = 64;
+/// The least that is initialised at a time, unless the read size is smaller.
+const STEP_MIN: usize = 4 * 1024;
+/// Values of the two-bit counter: it starts at the lowest that asks again.
+const ASKS: u8 = 2;
+const SURE: u8 = 3;
+
+/// What past reads say about the next one.
+pub(super) struct Pace {
+    min: usize,
+    max: usize,
+    size: usize,
+    /// Calls in a row that read less than a quarter of `size`.
+    lean: u8,
+    /// What the last read brought.
+    last: usize,
+    /// Saturating two-bit counter: did asking again after a short read pay?
+    pays: u8,
+    /// Short reads since the reader was last asked again.
+    skipped: u8,
+}
+
+impl Pace {
+    pub(super) fn new(config: &HandoffBufferConfig) -> Self {
+        let (min, max) = config.read_size().into_inner();
+        Self { min, max, size: min, lean: 0, last: 0, pays: ASKS, skipped: 0 }
+    }
+
+    /// The read to ask for.
+    pub(super) fn size(&self) -> usize {
+        self.size
+    }
+
+    /// The largest read to ask for.
+    pub(super) fn max(&self) -> usize {
+        self.max
+    }
+
+    /// How much memory to initialise for a read: not much more than the last one used, so that a quiet
+    /// connection with a large block touches little of it. A fixed size is a promise and not split up.
+    pub(super) fn step(&self) -> usize {
+        if self.min == self.max { self.size } else { self.last.saturating_mul(2).max(STEP_MIN) }
+    }
+
+    /// One read brought `n` bytes.
+    pub(super) fn read(&mut self, n: usize) {
+        self.last = n;
+    }
+
+    /// One call brought `total` bytes in all, or filled an offer worth the name.
+    pub(super) fn call(&mut self, total: usize, filled: bool) {
+        if filled || total >= self.size {
+            self.size = self.size.saturating_mul(2).min(self.max);
+            self.lean = 0;
+        } else if total >= self.size / 4 {
+            self.lean = 0;
+        } else {
+            self.lean += 1;
+            if self.lean == LEAN_CALLS {
+                self.size = (self.size / 2).max(self.min);
+                self.lean = 0;
+            }
+        }
+    }
+
+    /// The connection has gone quiet: start again from no more than `size`.
+    pub(super) fn rest(&mut self, size: usize) {
+        self.size = self.size.min(size).max(self.min);
+    }
+
+    /// Whether to ask the reader again after a short read.
+    pub(super) fn asks_again(&mut self) -> bool {
+        if self.pays >= ASKS {
+            return true;
+        }
+        self.skipped += 1;
+        let probe = self.skipped == PROBE_EVERY;
+        if probe {
+            self.skipped = 0;
+        }
+        probe
+    }
+
+    /// Asking again after a short read brought bytes, or nothing yet.
+    pub(super) fn asked_again(&mut self, paid: bool) {
+        self.pays = if paid { (self.pays + 1).min(SURE) } else { self.pays.saturating_sub(1) };
+    }
+}

@@ -1,0 +1,193 @@
+//! A buffer in front of its reader, as one reader.
+
+use std::{
+    io::{self, IoSlice, IoSliceMut},
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use futures_io::{AsyncBufRead, AsyncRead, AsyncWrite};
+
+use super::{buffer::HandoffBuffer, error::ReadError};
+
+impl HandoffBuffer {
+    /// A reader of the unconsumed bytes, then of what `reader` has after them.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_handoff::HandoffBuffer;
+    /// use futures_util::AsyncReadExt;
+    ///
+    /// # futures_executor::block_on(async {
+    /// let mut reader: &[u8] = b"TUNNEL\nopaque bytes";
+    /// let mut buffer = HandoffBuffer::new(10).unwrap();
+    /// buffer.read_available(&mut reader).await.unwrap();
+    /// buffer.advance(7).unwrap();
+    ///
+    /// let mut rest = Vec::new();
+    /// buffer.into_reader(reader).read_to_end(&mut rest).await.unwrap();
+    /// assert_eq!(rest, b"opaque bytes");
+    /// # });
+    /// ```
+    #[must_use = "the reader holds the unconsumed bytes"]
+    pub fn into_reader<R>(self, reader: R) -> HandoffReader<R> {
+        HandoffReader { buffer: self, reader }
+    }
+}
+
+/// A [`HandoffBuffer`] in front of a reader; see [`HandoffBuffer::into_reader`].
+///
+/// Reads as large as the buffer's own bypass it once it is empty. Writes go straight to the inner stream if it
+/// is a writer too.
+///
+/// # Cancel safety
+///
+/// It waits for nothing but the inner reader, and a read dropped while waiting loses nothing.
+#[derive(Debug)]
+pub struct HandoffReader<R> {
+    buffer: HandoffBuffer,
+    reader: R,
+}
+
+impl<R> HandoffReader<R> {
+    /// The inner reader.
+    pub fn get_ref(&self) -> &R {
+        &self.reader
+    }
+
+    /// The inner reader. Reading from it skips what is buffered.
+    pub fn get_mut(&mut self) -> &mut R {
+        &mut self.reader
+    }
+
+    /// The bytes that were read but not consumed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_handoff::{HandoffBuffer, HandoffBufferConfig, bytes::BytesMut};
+    ///
+    /// let config = HandoffBufferConfig::new(64).unwrap();
+    /// let buffer = HandoffBuffer::from_tail(BytesMut::from("tail"), config).unwrap();
+    /// assert_eq!(buffer.into_reader(futures_util::io::empty()).buffer(), b"tail");
+    /// ```
+    pub fn buffer(&self) -> &[u8] {
+        self.buffer.peek()
+    }
+
+    /// The buffer, with what it holds, and the reader.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_handoff::HandoffBuffer;
+    /// use futures_util::AsyncBufReadExt;
+    ///
+    /// # futures_executor::block_on(async {
+    /// let inner: &[u8] = b"line\nrest";
+    /// let mut reader = HandoffBuffer::new(64).unwrap().into_reader(inner);
+    /// let mut line = String::new();
+    /// reader.read_line(&mut line).await.unwrap();
+    /// let (buffer, _inner) = reader.into_parts();
+    /// assert_eq!(buffer.peek(), b"rest");
+    /// # });
+    /// ```
+    #[must_use = "the buffer may hold bytes"]
+    pub fn into_parts(self) -> (HandoffBuffer, R) {
+        (self.buffer, self.reader)
+    }
+}
+
+impl<R: AsyncRead + Unpin> HandoffReader<R> {
+    /// Makes sure that something is buffered, unless the stream has ended.
+    fn poll_buffered(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.buffer.is_empty() {
+            ready!(self.buffer.poll_read_available(cx, Pin::new(&mut self.reader)))?;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Whether a read of `n` bytes is better made without the buffer.
+    fn bypasses(&self, n: usize) -> bool {
+        self.buffer.is_empty() && n >= self.buffer.pace.size()
+    }
+
+    fn copy_to(&mut self, out: &mut [u8]) -> usize {
+        let buffered = self.buffer.peek();
+        let n = out.len().min(buffered.len());
+        out[..n].copy_from_slice(&buffered[..n]);
+        self.buffer.consume(n);
+        n
+    }
+}
+
+impl<R: AsyncRead + Unpin> AsyncRead for HandoffReader<R> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut [u8]) -> Poll<io::Result<usize>> {
+        if self.bypasses(out.len()) {
+            let n = ready!(Pin::new(&mut self.reader).poll_read(cx, out))?;
+            return Poll::Ready(check(n, out.len()));
+        }
+        if !out.is_empty() {
+            ready!(self.poll_buffered(cx))?;
+        }
+        Poll::Ready(Ok(self.copy_to(out)))
+    }
+
+    fn poll_read_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        outs: &mut [IoSliceMut<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let room = outs.iter().fold(0_usize, |sum, out| sum.saturating_add(out.len()));
+        if self.bypasses(room) {
+            let n = ready!(Pin::new(&mut self.reader).poll_read_vectored(cx, outs))?;
+            return Poll::Ready(check(n, room));
+        }
+        if room > 0 {
+            ready!(self.poll_buffered(cx))?;
+        }
+        Poll::Ready(Ok(outs.iter_mut().map(|out| self.copy_to(out)).sum()))
+    }
+}
+
+impl<R: AsyncRead + Unpin> AsyncBufRead for HandoffReader<R> {
+    fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
+        let this = self.get_mut();
+        ready!(this.poll_buffered(cx))?;
+        Poll::Ready(Ok(this.buffer.peek()))
+    }
+
+    /// Consumes `n` bytes, or all there are if these are fewer.
+    fn consume(mut self: Pin<&mut Self>, n: usize) {
+        let n = n.min(self.buffer.len());
+        self.buffer.consume(n);
+    }
+}
+
+impl<R: AsyncWrite + Unpin> AsyncWrite for HandoffReader<R> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.reader).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.reader).poll_write_vectored(cx, slices)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.reader).poll_flush(cx)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.reader).poll_close(cx)
+    }
+}
+
+/// A reader that claims more than it was given would have the caller trust bytes that nobody wrote.
+fn check(reported: usize, given: usize) -> io::Result<usize> {
+    if reported > given { Err(ReadError::InvalidReader { reported, given }.into()) } else { Ok(reported) }
+}

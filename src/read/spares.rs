@@ -1,0 +1,53 @@
+//! Blocks handed off whole, remembered until their consumer is done with them.
+
+use std::{collections::VecDeque, ops::RangeInclusive};
+
+use bytes::{Bytes, BytesMut};
+
+/// At most `max` whole blocks, oldest first.
+///
+/// Each is a clone of what the consumer was given a slice of, so it becomes the only one once the consumer has
+/// dropped its own. Its length is its initialised extent, which `try_into_mut` keeps.
+pub(super) struct Spares {
+    blocks: VecDeque<Bytes>,
+    max: usize,
+}
+
+impl Spares {
+    pub(super) fn new(max: usize) -> Self {
+        Self { blocks: VecDeque::new(), max }
+    }
+
+    pub(super) fn remember(&mut self, whole: Bytes) {
+        if self.max == 0 {
+            return;
+        }
+        if self.blocks.len() == self.max {
+            self.blocks.pop_front();
+        }
+        self.blocks.push_back(whole);
+    }
+
+    /// Takes back a block that nobody else holds and whose capacity is in `fitting`; forgets those of another
+    /// capacity on the way.
+    pub(super) fn take_back(&mut self, fitting: &RangeInclusive<usize>) -> Option<BytesMut> {
+        while let Some(at) = self.blocks.iter().position(Bytes::is_unique) {
+            match self.blocks.remove(at)?.try_into_mut() {
+                Ok(block) if fitting.contains(&block.capacity()) => return Some(block),
+                _ => {}
+            }
+        }
+        None
+    }
+
+    /// Forgets the oldest blocks until those left hold at most `budget` bytes.
+    pub(super) fn trim(&mut self, budget: usize) {
+        let mut held: usize = self.blocks.iter().map(Bytes::len).sum();
+        while held > budget {
+            held -= self.blocks.pop_front().map_or(held, |block| block.len());
+        }
+        if self.blocks.is_empty() {
+            self.blocks = VecDeque::new();
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! The block the unread bytes lie in, and how bytes leave it.
+
+use std::{mem, ops::Range};
+
+use bytes::{Buf, Bytes, BytesMut};
+
+use super::spares::Spares;
+
+/// Small prefixes share a block of this size: a kept one holds on to no more than this.
+const SMALL_BLOCK: usize = 2 * 1024;
+/// The longest prefix for the small block: at least four fit in one.
+const SMALL_MAX: usize = SMALL_BLOCK / 4;
+
+/// One block, of which `start..filled` is unread.
+///
+/// Invariants: `start <= filled <= block.len() <= block.capacity()`, and `start == filled` only if both are 0.
+/// `block.len()` is the initialised extent, not what was read: spare memory is cleared once and then stays
+/// initialised. For that reason `block` is never asked to grow while it holds more than the unread bytes, for
+/// growing would copy the whole extent.
+pub(super) struct Storage {
+    block: BytesMut,
+    /// What was allocated for `block`, of which a front may have been handed off.
+    size: usize,
+    start: usize,
+    filled: usize,
+    small: BytesMut,
+    spares: Spares,
+    small_copy_max: usize,
+}
+
+impl Storage {
+    pub(super) fn new(tail: BytesMut, small_copy_max: usize, spare_blocks: usize) -> Self {
+        Self {
+            size: tail.capacity(),
+            start: 0,
+            filled: tail.len(),
+            block: tail,
+            small: BytesMut::new(),
+            spares: Spares::new(spare_blocks),
+            small_copy_max,
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.filled - self.start
+    }
+
+    pub(super) fn capacity(&self) -> usize {
+        self.block.capacity()
+    }
+
+    pub(super) fn unread(&self) -> &[u8] {
+        &self.block[self.start..self.filled]
+    }
+
+    /// Bytes of room behind the unread ones.
+    pub(super) fn spare(&self) -> usize {
+        self.block.capacity() - self.filled
+    }
+
+    /// How much of that room is initialised.
+    pub(super) fn initialised(&self) -> usize {
+        self.block.len() - self.filled
+    }
+
+    /// The first `n <= spare()` bytes of room, initialised.
+    pub(super) fn room(&mut self, n: usize) -> &mut [u8] {
+        let end = self.filled + n;
+        if self.block.len() < end {
+            self.block.resize(end, 0);
+        }
+        &mut self.block[self.filled..end]
+    }
+
+    /// Counts the first `n` bytes of the room just offered as read.
+    pub(super) fn fill(&mut self, n: usize) {
+        self.filled += n;
+    }
+
+    /// Drops the first `n <= len()` unread bytes.
+    pub(super) fn consume(&mut self, n: usize) {
+        self.start += n;
+        if self.start == self.filled {
+            (self.start, self.filled) = (0, 0);
+        }
+    }
+
+    /// Makes at least `enough` bytes of room, in a block of `target >= len() + enough` bytes if this one has
+    /// not enough.
+    pub(super) fn make_room(&mut self, enough: usize, target: usize) {
+        if self.spare() >= enough || self.compact(enough, target) {
+            return;
+        }
+        let acceptable = target - target / 2..=target.saturating_mul(2);
+        let smallest = self.len() + enough;
+        let acceptable = smallest.max(*acceptable.start())..=*acceptable.end();
+        if let Some(block) = self.spares.take_back(&acceptable) {
+            self.move_to(block);
+        } else if !acceptable.contains(&self.size) || !self.reclaim(target) {
+            self.move_to(BytesMut::with_capacity(target));
+        }
+    }
+
+    /// Makes at least `n` bytes of room, or returns false and changes nothing if memory is short.
+    pub(super) fn try_make_room(&mut self, n: usize) -> bool {
+        if self.spare() >= n || self.compact(n, 0) {
+            return true;
+        }
+        let mut memory = Vec::new();
+        if memory.try_reserve_exact(self.len() + n).is_err() {
+            return false;
+        }
+        // A vector with spare capacity becomes a `BytesMut` of the same memory only by way of `Bytes`, and an
+        // empty one would be dropped on that way.
+        memory.push(0);
+        self.move_to(BytesMut::from(Bytes::from(memory)));
+        true
+    }
+
+    /// Moves the unread bytes to the front of the block if that makes enough room, and either enough was
+    /// consumed to pay for the move or a block of `target` bytes would be no larger.
+    fn compact(&mut self, enough: usize, target: usize) -> bool {
+        let capacity = self.block.capacity();
+        let pays = self.start >= capacity / 4 || target <= capacity;
+        let fits = capacity - self.len() >= enough;
+        if fits && pays {
+            self.block.copy_within(self.start..self.filled, 0);
+            (self.start, self.filled) = (0, self.len());
+        }
+        fits && pays
+    }
+
+    /// Gets the front of this block back if its consumers have dropped it. The spare has to be initialised
+    /// anew.
+    fn reclaim(&mut self, target: usize) -> bool {
+        self.trim_to_unread();
+        let reclaimed = self.block.try_reclaim(target.min(self.size) - self.filled);
+        self.size = self.size.max(self.block.capacity());
+        reclaimed
+    }
+
+    /// Leaves nothing but the unread bytes in the block's view of its memory.
+    fn trim_to_unread(&mut self) {
+        self.block.truncate(self.filled);
+        self.block.advance(self.start);
+        (self.start, self.filled) = (0, self.block.len());
+    }
+
+    /// Makes `block` the block, with the unread bytes at its front.
+    fn move_to(&mut self, mut block: BytesMut) {
+        let unread = &self.block[self.start..self.filled];
+        let overlap = unread.len().min(block.len());
+        block[..overlap].copy_from_slice(&unread[..overlap]);
+        block.extend_from_slice(&unread[overlap..]);
+        (self.start, self.filled) = (0, unread.len());
+        self.size = block.capacity();
+        self.block = block;
+    }
+
+    /// Whether a prefix of `n` bytes is copied rather than shared: a shared one is at least a quarter of the
+    /// block it holds on to.
+    pub(super) fn copies(&self, n: usize) -> bool {
+        n <= self.small_copy_max || n < self.size.div_ceil(4)
+    }
+
+    /// Copies unread bytes out, counted from the first one, into the shared small block or one of their own.
+    pub(super) fn copy_out(&mut self, range: Range<usize>) -> BytesMut {
+        let bytes = &self.block[self.start + range.start..self.start + range.end];
+        if bytes.len() > self.small_copy_max.min(SMALL_MAX) {
+            return BytesMut::from(bytes);
+        }
+        if self.small.capacity() < bytes.len() && !self.small.try_reclaim(SMALL_BLOCK) {
+            self.small = BytesMut::with_capacity(SMALL_BLOCK);
+        }
+        self.small.extend_from_slice(bytes);
+        self.small.split()
+    }
+
+    /// Takes the first `n <= len()` unread bytes out without copying them. They share the block.
+    pub(super) fn detach(&mut self, n: usize) -> BytesMut {
+        self.block.advance(self.start);
+        self.filled -= self.start + n;
+        self.start = 0;
+        self.block.split_to(n)
+    }
+
+    /// As [`detach`](Self::detach), but a block that leaves nearly filled and whole is remembered.
+    pub(super) fn detach_frozen(&mut self, n: usize) -> Bytes {
+        let whole = self.block.capacity() == self.size;
+        if n < self.len() || n < self.size - self.size / 4 || !whole {
+            return self.detach(n).freeze();
+        }
+        let block = mem::take(&mut self.block).freeze();
+        let bytes = block.slice(self.start..self.filled);
+        self.spares.remember(block);
+        (self.start, self.filled, self.size) = (0, 0, 0);
+        bytes
+    }
+
+    /// Takes the unread bytes out, with the block if they are a quarter of it.
+    pub(super) fn take(&mut self) -> BytesMut {
+        let n = self.len();
+        if n < self.size.div_ceil(4) || n == 0 {
+            let bytes = BytesMut::from(self.unread());
+            self.consume(n);
+            return bytes;
+        }
+        self.trim_to_unread();
+        (self.filled, self.size) = (0, 0);
+        mem::take(&mut self.block)
+    }
+
+    /// Puts pieces that were detached back in front of the unread bytes.
+    pub(super) fn put_back(&mut self, pieces: &[Bytes]) {
+        let total = self.len() + pieces.iter().map(Bytes::len).sum::<usize>();
+        let mut block = BytesMut::with_capacity(total);
+        for piece in pieces {
+            block.extend_from_slice(piece);
+        }
+        block.extend_from_slice(self.unread());
+        (self.start, self.filled, self.size) = (0, total, block.capacity());
+        self.block = block;
+    }
+
+    /// With nothing unread: keeps at most `budget` bytes of blocks.
+    pub(super) fn rest(&mut self, budget: usize) {
+        if self.size > budget {
+            self.block = BytesMut::new();
+            self.size = 0;
+        }
+        self.spares.trim(budget - self.size);
+    }
+}
