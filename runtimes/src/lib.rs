@@ -1,2 +1,32 @@
-//! The harness of futures-handoff.
+//! The harness of futures-handoff: one [`Runtime`] trait with an adapter for each runtime, macros that stamp a test
+//! for each one, and readers and writers that misbehave on purpose.
+//!
+//! [`Local`] is always there; the features `tokio`, `smol` and `async-std` add the others.
 #![forbid(unsafe_code)]
+
+pub mod io;
+mod local;
+mod macros;
+mod runtime;
+mod tcp;
+mod watchdog;
+mod workers;
+
+#[cfg(feature = "async-std")]
+mod async_std;
+#[cfg(feature = "smol")]
+mod smol;
+#[cfg(feature = "tokio")]
+mod tokio;
+
+#[cfg(feature = "async-std")]
+pub use async_std::AsyncStd;
+pub use local::Local;
+pub use runtime::{Runtime, Task};
+#[cfg(feature = "smol")]
+pub use smol::Smol;
+pub use tcp::{CloseWrite, Tcp};
+#[cfg(feature = "tokio")]
+pub use tokio::{Tokio, TokioCurrent};
+pub use watchdog::{watched, watched_for};
+pub use workers::{set_workers, workers};

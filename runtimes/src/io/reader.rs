@@ -1,0 +1,132 @@
+//! A reader that does what it is told.
+
+use std::{
+    collections::VecDeque,
+    io,
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll},
+};
+
+use bytes::{Buf, Bytes};
+use fastrand::Rng;
+use futures_util::AsyncRead;
+
+use super::{Gate, writer::seeded_len};
+
+/// What a [`ScriptReader`] does at one call.
+#[derive(Debug, Clone)]
+pub enum ReadStep {
+    /// Gives these bytes. What the caller has no room for comes at the next call.
+    Data(Bytes),
+    /// Pending once; the caller is woken at once.
+    Pending,
+    /// Pending until the gate is open.
+    Wait(Gate),
+    /// Fails once.
+    Error(io::ErrorKind),
+    /// Says once that the stream ended.
+    End,
+    /// Fills the buffer and says that it gave so many bytes more than fit.
+    OverReport(usize),
+    /// Panics once.
+    Panic,
+}
+
+impl ReadStep {
+    /// A step that gives `bytes`.
+    pub fn data(bytes: impl AsRef<[u8]>) -> Self {
+        Self::Data(Bytes::copy_from_slice(bytes.as_ref()))
+    }
+}
+
+/// What a [`ScriptReader`] was offered. Clones are the same record.
+#[derive(Debug, Clone, Default)]
+pub struct ReadLog {
+    offered: Arc<Mutex<Vec<usize>>>,
+}
+
+impl ReadLog {
+    /// The length of the buffer of every call, in order.
+    #[must_use]
+    pub fn offered(&self) -> Vec<usize> {
+        self.offered.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How many calls there were.
+    #[must_use]
+    pub fn polls(&self) -> usize {
+        self.offered().len()
+    }
+}
+
+/// Reads by a script, one step a call; after the last step the stream has ended.
+#[derive(Debug)]
+pub struct ScriptReader {
+    steps: VecDeque<ReadStep>,
+    /// Decides on the length of every read, and when one is pending.
+    rng: Option<Rng>,
+    log: ReadLog,
+}
+
+impl ScriptReader {
+    /// Follows `steps`.
+    pub fn new(steps: impl IntoIterator<Item = ReadStep>) -> Self {
+        Self { steps: steps.into_iter().collect(), rng: None, log: ReadLog::default() }
+    }
+
+    /// Gives `data` in short reads, and is pending now and then, as `seed` decides.
+    pub fn seeded(seed: u64, data: impl AsRef<[u8]>) -> Self {
+        Self { rng: Some(Rng::with_seed(seed)), ..Self::new([ReadStep::data(data)]) }
+    }
+
+    /// The record of this reader.
+    #[must_use]
+    pub fn log(&self) -> ReadLog {
+        self.log.clone()
+    }
+}
+
+impl AsyncRead for ScriptReader {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        self.log.offered.lock().unwrap_or_else(PoisonError::into_inner).push(buf.len());
+        let mut room = buf.len();
+        if let Some(rng) = &mut self.rng {
+            if rng.u8(..4) == 0 {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            room = seeded_len(rng, room);
+        }
+        loop {
+            return match self.steps.pop_front() {
+                None | Some(ReadStep::End) => Poll::Ready(Ok(0)),
+                Some(ReadStep::Data(mut data)) => {
+                    let n = data.len().min(room);
+                    data.copy_to_slice(&mut buf[..n]);
+                    if !data.is_empty() {
+                        self.steps.push_front(ReadStep::Data(data));
+                    }
+                    Poll::Ready(Ok(n))
+                }
+                Some(ReadStep::Pending) => {
+                    cx.waker().wake_by_ref();
+                    Poll::Pending
+                }
+                Some(ReadStep::Wait(gate)) => {
+                    if gate.poll_pass(cx).is_ready() {
+                        continue;
+                    }
+                    self.steps.push_front(ReadStep::Wait(gate));
+                    Poll::Pending
+                }
+                Some(ReadStep::Error(kind)) => Poll::Ready(Err(kind.into())),
+                Some(ReadStep::OverReport(extra)) => {
+                    buf.fill(b'!');
+                    Poll::Ready(Ok(buf.len() + extra))
+                }
+                Some(ReadStep::Panic) => panic!("the reader panics as told"),
+            };
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! No runtime at all.
+
+use std::{
+    future::Future,
+    io,
+    net::{Shutdown, SocketAddr, TcpListener, TcpStream},
+    panic::AssertUnwindSafe,
+    sync::OnceLock,
+    time::Duration,
+};
+
+use async_io::{Async, Timer};
+use futures_executor::ThreadPool;
+use futures_util::FutureExt;
+
+use crate::{CloseWrite, Runtime, Tcp, workers};
+
+/// Plain threads that poll futures, and sockets that belong to no runtime.
+#[derive(Debug)]
+pub struct Local;
+
+fn pool() -> &'static ThreadPool {
+    static POOL: OnceLock<ThreadPool> = OnceLock::new();
+    POOL.get_or_init(|| {
+        ThreadPool::builder()
+            .pool_size(workers())
+            .name_prefix("local-")
+            .create()
+            .expect("the threads of the pool can be started")
+    })
+}
+
+impl Runtime for Local {
+    const NAME: &'static str = "local";
+
+    type Tcp = Tcp<Async<TcpStream>>;
+    type Listener = Async<TcpListener>;
+
+    fn block_on<F: Future>(future: F) -> F::Output {
+        futures_executor::block_on(future)
+    }
+
+    fn spawn(future: impl Future<Output = ()> + Send + 'static) {
+        // A panic would end the thread of the pool. Its message has been printed when it gets here.
+        pool().spawn_ok(AssertUnwindSafe(future).catch_unwind().map(drop));
+    }
+
+    async fn bind(address: SocketAddr) -> io::Result<Self::Listener> {
+        Async::<TcpListener>::bind(address)
+    }
+
+    fn local_addr(listener: &Self::Listener) -> io::Result<SocketAddr> {
+        listener.get_ref().local_addr()
+    }
+
+    async fn accept(listener: &mut Self::Listener) -> io::Result<Self::Tcp> {
+        let (stream, _) = Async::<TcpListener>::accept(listener).await?;
+        stream.get_ref().set_nodelay(true)?;
+        Ok(Tcp::new(stream))
+    }
+
+    async fn connect(address: SocketAddr) -> io::Result<Self::Tcp> {
+        let stream = Async::<TcpStream>::connect(address).await?;
+        stream.get_ref().set_nodelay(true)?;
+        Ok(Tcp::new(stream))
+    }
+
+    async fn sleep(duration: Duration) {
+        Timer::after(duration).await;
+    }
+}
+
+impl CloseWrite for Async<TcpStream> {
+    fn close_write(&self) -> io::Result<()> {
+        self.get_ref().shutdown(Shutdown::Write)
+    }
+}

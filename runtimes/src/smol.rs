@@ -1,0 +1,82 @@
+//! smol.
+
+use std::{
+    future::{self, Future},
+    io,
+    net::SocketAddr,
+    panic::catch_unwind,
+    sync::Once,
+    thread,
+    time::Duration,
+};
+
+use smol::{
+    Executor, Timer,
+    net::{TcpListener, TcpStream},
+};
+
+use crate::{Runtime, workers};
+
+/// smol, with a global executor built as [`smol::spawn`] builds its own.
+///
+/// Another one because the number of threads of that one can be set by an environment variable only.
+#[derive(Debug)]
+pub struct Smol;
+
+fn executor() -> &'static Executor<'static> {
+    static EXECUTOR: Executor<'static> = Executor::new();
+    static START: Once = Once::new();
+    START.call_once(|| {
+        for worker in 0..workers() {
+            thread::Builder::new()
+                .name(format!("smol-{worker}"))
+                .spawn(|| {
+                    loop {
+                        // A task that panics must not take the thread with it.
+                        let _ = catch_unwind(|| smol::block_on(EXECUTOR.run(future::pending::<()>())));
+                    }
+                })
+                .expect("the threads of the executor can be started");
+        }
+    });
+    &EXECUTOR
+}
+
+impl Runtime for Smol {
+    const NAME: &'static str = "smol";
+
+    type Tcp = TcpStream;
+    type Listener = TcpListener;
+
+    fn block_on<F: Future>(future: F) -> F::Output {
+        smol::block_on(future)
+    }
+
+    fn spawn(future: impl Future<Output = ()> + Send + 'static) {
+        executor().spawn(future).detach();
+    }
+
+    async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+        TcpListener::bind(address).await
+    }
+
+    fn local_addr(listener: &TcpListener) -> io::Result<SocketAddr> {
+        listener.local_addr()
+    }
+
+    async fn accept(listener: &mut TcpListener) -> io::Result<TcpStream> {
+        let (stream, _) = listener.accept().await?;
+        stream.set_nodelay(true)?;
+        Ok(stream)
+    }
+
+    async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        Ok(stream)
+    }
+
+    async fn sleep(duration: Duration) {
+        Timer::after(duration).await;
+    }
+}

@@ -1,0 +1,58 @@
+//! A TCP stream that shuts down when it is closed.
+
+use std::{
+    io::{self, IoSlice},
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use futures_util::{AsyncRead, AsyncWrite};
+
+/// A stream whose write direction can be shut down by itself.
+pub trait CloseWrite {
+    /// Shuts down the write direction: the other side reads the end of the stream.
+    fn close_write(&self) -> io::Result<()>;
+}
+
+/// Makes `poll_close` of a stream shut down its write direction.
+///
+/// The streams of async-io and async-std only flush when they are closed, and shut down when they are dropped.
+#[derive(Debug)]
+pub struct Tcp<S> {
+    stream: S,
+}
+
+impl<S> Tcp<S> {
+    /// Wraps `stream`.
+    pub fn new(stream: S) -> Self {
+        Self { stream }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Tcp<S> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_read(cx, buf)
+    }
+}
+
+impl<S: AsyncWrite + CloseWrite + Unpin> AsyncWrite for Tcp<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(self.stream.close_write())
+    }
+}

@@ -1,0 +1,65 @@
+//! Tokio, with worker threads and without.
+
+use std::{future::Future, io, net::SocketAddr, time::Duration};
+
+use futures_handoff::TokioIo;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    runtime::Builder,
+};
+
+use crate::{Runtime, workers};
+
+/// Tokio's multi-threaded runtime. Every [`block_on`](Runtime::block_on) has one of its own.
+#[derive(Debug)]
+pub struct Tokio;
+
+/// Tokio's single-threaded runtime. Every [`block_on`](Runtime::block_on) has one of its own.
+#[derive(Debug)]
+pub struct TokioCurrent;
+
+macro_rules! runtime {
+    ($name:ident, $label:literal, $builder:expr) => {
+        impl Runtime for $name {
+            const NAME: &'static str = $label;
+
+            type Tcp = TokioIo<TcpStream>;
+            type Listener = TcpListener;
+
+            fn block_on<F: Future>(future: F) -> F::Output {
+                $builder.enable_all().build().expect("the runtime can be started").block_on(future)
+            }
+
+            fn spawn(future: impl Future<Output = ()> + Send + 'static) {
+                tokio::spawn(future);
+            }
+
+            async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+                TcpListener::bind(address).await
+            }
+
+            fn local_addr(listener: &TcpListener) -> io::Result<SocketAddr> {
+                listener.local_addr()
+            }
+
+            async fn accept(listener: &mut TcpListener) -> io::Result<Self::Tcp> {
+                let (stream, _) = listener.accept().await?;
+                stream.set_nodelay(true)?;
+                Ok(TokioIo::new(stream))
+            }
+
+            async fn connect(address: SocketAddr) -> io::Result<Self::Tcp> {
+                let stream = TcpStream::connect(address).await?;
+                stream.set_nodelay(true)?;
+                Ok(TokioIo::new(stream))
+            }
+
+            async fn sleep(duration: Duration) {
+                tokio::time::sleep(duration).await;
+            }
+        }
+    };
+}
+
+runtime!(Tokio, "tokio", Builder::new_multi_thread().worker_threads(workers()));
+runtime!(TokioCurrent, "tokio_current", Builder::new_current_thread());

@@ -1,0 +1,72 @@
+//! What runs a writer task in the background.
+//!
+//! Nothing in this crate needs an executor: `WriteHandoff::new` returns the task as a plain future, to be spawned,
+//! joined or driven by hand. [`Executor`] is the short way for programs that have one.
+
+#[cfg(feature = "async-std")]
+mod async_std;
+#[cfg(feature = "smol")]
+mod smol;
+#[cfg(feature = "tokio")]
+mod tokio;
+
+#[cfg(feature = "async-std")]
+pub use self::async_std::AsyncStd;
+#[cfg(feature = "smol")]
+pub use self::smol::Smol;
+#[cfg(feature = "tokio")]
+pub use self::tokio::Tokio;
+
+/// Runs a future in the background.
+///
+/// An implementation polls the future until it completes, or drops it. Dropping it is always safe, at any time and
+/// from any thread that may own it: whoever waits for its work is told that it ended. So `execute` reports no error;
+/// an executor that has been shut down just drops what it is given.
+///
+/// `Send` is not asked of the future here. Each implementation asks for what it needs, which is how one trait serves
+/// thread pools and single-threaded executors. The trait can be used as `dyn Executor<F>`.
+///
+/// # Available implementations
+///
+/// | feature | ambient | by handle |
+/// |---|---|---|
+/// | `tokio` | `Tokio` | `tokio::runtime::Handle`, `tokio::task::LocalSet` |
+/// | `smol` | `Smol` | `smol::Executor`, `smol::LocalExecutor` |
+/// | `async-std` | `AsyncStd` | |
+///
+/// # Examples
+///
+/// A thread for every task is an executor, too:
+///
+/// ```
+/// use std::{future::Future, sync::mpsc, thread};
+///
+/// use futures_handoff::Executor;
+///
+/// struct Threads;
+///
+/// impl<F> Executor<F> for Threads
+/// where
+///     F: Future<Output = ()> + Send + 'static,
+/// {
+///     fn execute(&self, future: F) {
+///         thread::spawn(move || futures_executor::block_on(future));
+///     }
+/// }
+///
+/// let (sender, receiver) = mpsc::channel();
+/// Threads.execute(async move { sender.send("done").unwrap() });
+/// assert_eq!(receiver.recv(), Ok("done"));
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an executor for `{F}`",
+    note = "enable the feature `tokio`, `smol` or `async-std` for ready-made executors, or implement `Executor` for your own"
+)]
+pub trait Executor<F> {
+    /// Takes ownership of `future` and returns without waiting for it.
+    ///
+    /// # Panics
+    ///
+    /// Implementations document when they panic; a panic drops `future`.
+    fn execute(&self, future: F);
+}

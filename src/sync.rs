@@ -1,0 +1,85 @@
+//! The synchronisation primitives of the write side: the standard library's, or the model checker's.
+
+use std::{fmt, ops};
+
+#[cfg(not(handoff_loom))]
+pub(crate) use std::sync::atomic::{AtomicU64, AtomicUsize};
+#[cfg(not(handoff_loom))]
+use std::sync::{Mutex as Inner, MutexGuard as InnerGuard, PoisonError};
+
+#[cfg(handoff_loom)]
+pub(crate) use loom::sync::atomic::{AtomicU64, AtomicUsize};
+#[cfg(handoff_loom)]
+use loom::sync::{Mutex as Inner, MutexGuard as InnerGuard};
+#[cfg(handoff_loom)]
+use std::sync::PoisonError;
+
+pub(crate) use std::sync::atomic::Ordering;
+// `Arc` is not what is being checked, and the model checker's has no weak references.
+pub(crate) use std::sync::{Arc, Weak};
+
+/// A mutex that ignores poisoning: what it guards is consistent at every point where user code may panic.
+pub(crate) struct Mutex<T>(Inner<T>);
+
+pub struct MutexGuard<'a, T>(InnerGuard<'a, T>);
+
+impl<T> Mutex<T> {
+    pub(crate) fn new(value: T) -> Self {
+        Self(Inner::new(value))
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+        MutexGuard(self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl<T> ops::Deref for MutexGuard<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T> ops::DerefMut for MutexGuard<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.0
+    }
+}
+
+impl<T> fmt::Debug for MutexGuard<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MutexGuard { .. }")
+    }
+}
+
+impl<T> fmt::Debug for Mutex<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Mutex { .. }")
+    }
+}
+
+/// What this thread is, and which stream it is batching for.
+pub(crate) mod thread {
+    use std::cell::Cell;
+
+    #[cfg(not(handoff_loom))]
+    std::thread_local! { static BATCHING: Cell<usize> = const { Cell::new(0) } }
+    #[cfg(handoff_loom)]
+    loom::thread_local! { static BATCHING: Cell<usize> = Cell::new(0) }
+
+    /// A number that no other living thread has.
+    pub(crate) fn token() -> usize {
+        BATCHING.with(|cell| std::ptr::from_ref(cell).addr())
+    }
+
+    /// The token of this thread and the stream it is batching for, in one access.
+    pub(crate) fn token_and_batching() -> (usize, usize) {
+        BATCHING.with(|cell| (std::ptr::from_ref(cell).addr(), cell.get()))
+    }
+
+    /// Names the stream that this thread is batching for (0: none) and returns the one before.
+    pub(crate) fn set_batching(stream: usize) -> usize {
+        BATCHING.with(|cell| cell.replace(stream))
+    }
+}

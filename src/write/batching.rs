@@ -1,0 +1,75 @@
+//! Sending exactly when a producer is about to wait.
+
+use super::{
+    core::SharedCore,
+    port::{Port, go_on, hurry},
+};
+use crate::sync::thread;
+use pin_project_lite::pin_project;
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+pin_project! {
+    /// Future of [`WriteHandoff::batching`](crate::WriteHandoff::batching).
+    #[must_use = "futures do nothing unless you `.await` or poll them"]
+    pub struct Batching<'a, P, F> {
+        port: &'a P,
+        #[pin]
+        future: F,
+    }
+}
+
+impl<'a, P: Port, F> Batching<'a, P, F> {
+    pub(crate) fn new(port: &'a P, future: F) -> Self {
+        Self { port, future }
+    }
+}
+
+/// For as long as it lives, this thread has promised to send what it writes to the stream.
+struct Promise<'a> {
+    core: &'a SharedCore,
+    before: usize,
+    kept: bool,
+}
+
+impl<'a> Promise<'a> {
+    fn new(core: &'a SharedCore) -> Self {
+        Self { core, before: thread::set_batching(core.address()), kept: false }
+    }
+}
+
+impl Drop for Promise<'_> {
+    fn drop(&mut self) {
+        thread::set_batching(self.before);
+        if !self.kept {
+            // The future panicked: what it has written is left to the task.
+            let mut state = self.core.lock();
+            let next = state.break_promise();
+            go_on(self.core, state, next);
+        }
+    }
+}
+
+impl<P: Port, F: Future> Future for Batching<'_, P, F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let mut promise = Promise::new(this.port.core());
+        let polled = this.future.poll(cx);
+        promise.kept = true;
+        drop(promise);
+        hurry(*this.port);
+        polled
+    }
+}
+
+impl<P, F> fmt::Debug for Batching<'_, P, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Batching").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,166 @@
+//! Limits and thresholds of a write handoff.
+
+use crate::ConfigError;
+
+/// The most bytes a handoff can be allowed to hold: what a single allocation can hold, too.
+const MAX_PENDING_BYTES: usize = isize::MAX as usize;
+
+/// The most entries a handoff can be allowed to queue.
+const MAX_ITEMS: usize = u32::MAX as usize;
+
+/// Who may poll the writer.
+///
+/// The writer task always may. This decides whether a producer may do so, too, when it has a large chunk, is about
+/// to wait for room, flushes, or calls [`dispatch`](crate::WriteHandoff::dispatch). That saves the hop through the
+/// task, but runs the writer's code where the producer runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Inline {
+    /// A producer polls the writer only on the thread on which the writer task last ran.
+    ///
+    /// There the writer finds the runtime context that it is used to: timers, reactors and thread-locals of the
+    /// runtime work. This is the default.
+    #[default]
+    SameThread,
+    /// A producer polls the writer on any thread. Right for writers that need no runtime context to be polled.
+    Always,
+    /// Only the task polls the writer. Right for writers that take long in `poll_write` (encryption, compression,
+    /// blocking files), and for producers that must not spend time there.
+    Never,
+}
+
+/// Limits and thresholds of a [`WriteHandoff`](crate::WriteHandoff).
+///
+/// Every builder method checks its value at once, also against what is already set.
+///
+/// # Examples
+///
+/// ```
+/// use futures_handoff::{Inline, WriteHandoffConfig};
+///
+/// let config = WriteHandoffConfig::new(256, 64 * 1024)?.with_send_at(8 * 1024)?.with_inline(Inline::Never);
+/// assert_eq!(config.max_pending_bytes(), 64 * 1024);
+///
+/// let error = config.with_send_at(100_000).unwrap_err();
+/// assert_eq!(error.to_string(), "send_at must be between 0 and 65536, but is 100000");
+/// # Ok::<(), futures_handoff::ConfigError>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WriteHandoffConfig {
+    max_items: usize,
+    max_pending_bytes: usize,
+    /// `None` until set: then the default, but never more than the budget.
+    send_at: Option<usize>,
+    copy_max: Option<usize>,
+    inline: Inline,
+}
+
+impl WriteHandoffConfig {
+    /// Entries that may be queued when nothing else is said.
+    pub const DEFAULT_MAX_ITEMS: usize = 1024;
+    /// Bytes that may be accepted and unwritten when nothing else is said: eight times `send_at`.
+    pub const DEFAULT_MAX_PENDING_BYTES: usize = 128 * 1024;
+    /// Held bytes that make a producer send when nothing else is said. Up to this size one gathered write costs
+    /// less than several small ones; above it a system call is no longer the larger part of the cost.
+    pub const DEFAULT_SEND_AT: usize = 16 * 1024;
+    /// The longest chunk that is copied into the gather block when nothing else is said. Copying 1 KiB costs about
+    /// as much as carrying one more slice through a vectored write.
+    pub const DEFAULT_COPY_MAX: usize = 1024;
+
+    /// Limits the entries queued and the bytes accepted but not yet written.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] when a limit is zero or larger than can be counted.
+    pub fn new(max_items: usize, max_pending_bytes: usize) -> Result<Self, ConfigError> {
+        Self::default().with_max_items(max_items)?.with_max_pending_bytes(max_pending_bytes)
+    }
+
+    /// Limits the queue entries: 1 to `u32::MAX`.
+    ///
+    /// Small chunks gathered in one block are one entry together.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] outside of that range.
+    pub fn with_max_items(self, max_items: usize) -> Result<Self, ConfigError> {
+        ConfigError::check("max_items", max_items, 1, MAX_ITEMS)?;
+        Ok(Self { max_items, ..self })
+    }
+
+    /// Limits the bytes accepted but not yet written: 1 to `isize::MAX`. No single chunk may be larger.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] outside of that range, or below a `send_at` or `copy_max` that was set before.
+    pub fn with_max_pending_bytes(self, max_pending_bytes: usize) -> Result<Self, ConfigError> {
+        let min = self.send_at.unwrap_or(1).max(self.copy_max.unwrap_or(1)).max(1);
+        ConfigError::check("max_pending_bytes", max_pending_bytes, min, MAX_PENDING_BYTES)?;
+        Ok(Self { max_pending_bytes, ..self })
+    }
+
+    /// Sets how many held bytes make the producer send them itself instead of leaving them to the task: 0 (every
+    /// chunk at once) to the byte budget. The default is 16 KiB, or the budget where that is smaller.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] above the byte budget: it would never be reached.
+    pub fn with_send_at(self, send_at: usize) -> Result<Self, ConfigError> {
+        ConfigError::check("send_at", send_at, 0, self.max_pending_bytes)?;
+        Ok(Self { send_at: Some(send_at), ..self })
+    }
+
+    /// Sets the longest chunk that is copied into the gather block, 0 (never copy) to the byte budget. Longer chunks
+    /// are queued as they are. The default is 1 KiB, or the budget where that is smaller.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] above the byte budget.
+    pub fn with_copy_max(self, copy_max: usize) -> Result<Self, ConfigError> {
+        ConfigError::check("copy_max", copy_max, 0, self.max_pending_bytes)?;
+        Ok(Self { copy_max: Some(copy_max), ..self })
+    }
+
+    /// Sets who may poll the writer.
+    #[must_use = "returns the changed configuration"]
+    pub fn with_inline(self, inline: Inline) -> Self {
+        Self { inline, ..self }
+    }
+
+    /// The most queue entries.
+    pub fn max_items(&self) -> usize {
+        self.max_items
+    }
+
+    /// The most bytes accepted but not yet written.
+    pub fn max_pending_bytes(&self) -> usize {
+        self.max_pending_bytes
+    }
+
+    /// The held bytes that make a producer send.
+    pub fn send_at(&self) -> usize {
+        self.send_at.unwrap_or(Self::DEFAULT_SEND_AT).min(self.max_pending_bytes)
+    }
+
+    /// The longest chunk that is copied.
+    pub fn copy_max(&self) -> usize {
+        self.copy_max.unwrap_or(Self::DEFAULT_COPY_MAX).min(self.max_pending_bytes)
+    }
+
+    /// Who may poll the writer.
+    pub fn inline(&self) -> Inline {
+        self.inline
+    }
+}
+
+impl Default for WriteHandoffConfig {
+    fn default() -> Self {
+        Self {
+            max_items: Self::DEFAULT_MAX_ITEMS,
+            max_pending_bytes: Self::DEFAULT_MAX_PENDING_BYTES,
+            send_at: None,
+            copy_max: None,
+            inline: Inline::default(),
+        }
+    }
+}

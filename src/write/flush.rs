@@ -1,0 +1,115 @@
+//! Waiting for the writer to pass on what it was given.
+
+use super::{
+    core::Core,
+    error::CloseReason,
+    port::{Port, go_on, wait_until},
+    state::{Phase, State},
+};
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll, Waker, ready},
+};
+
+/// A place among those who wait for a flush.
+///
+/// Must be [`leave`](Self::leave)d before it is dropped.
+#[derive(Debug, Default)]
+pub(crate) struct FlushTurn {
+    /// 0 while not waiting.
+    id: u64,
+}
+
+impl FlushTurn {
+    /// Waits for a flush of the bytes below `position`, or of all that is accepted at the first call where none is given.
+    pub(crate) fn poll<P: Port + ?Sized>(
+        &mut self,
+        port: &P,
+        cx: &mut Context<'_>,
+        position: Option<u64>,
+    ) -> Poll<Result<(), CloseReason>> {
+        let core: &Core = port.core();
+        if self.id == 0 {
+            let caller = core.caller();
+            let mut state = core.lock();
+            let done = position.is_some_and(|position| position <= state.flushed);
+            match &state.end {
+                _ if done => return Poll::Ready(Ok(())),
+                Some(CloseReason::Closed) => return Poll::Ready(Ok(())),
+                Some(reason) => return Poll::Ready(Err(reason.clone())),
+                None => {}
+            }
+            self.id = state.new_id();
+            let position = position.unwrap_or(state.accepted);
+            state.flushes.put(self.id, position, None);
+            let next = state.hurry(&caller);
+            go_on(port, state, next);
+        }
+        let id = self.id;
+        let answer = |state: &State| match &state.end {
+            _ if !state.flushes.contains(id) => Some(Ok(())),
+            Some(reason) => Some(Err(reason.clone())),
+            None => None,
+        };
+        let wait = wait_until(core, cx, None, (id, 0), |state| &mut state.flushes, answer);
+        let (mut state, result) = ready!(wait);
+        state.flushes.remove(id);
+        self.id = 0;
+        Poll::Ready(result)
+    }
+
+    /// Stops waiting. A flush that nobody waits for any more may not hold up the writes behind it.
+    pub(crate) fn leave(&mut self, core: &Core) {
+        if self.id == 0 {
+            return;
+        }
+        let mut state = core.lock();
+        let waker = state.flushes.remove(self.id);
+        self.id = 0;
+        let held_up = state.phase == Phase::Blocked && state.blocked_on_flush && !state.flush_is_due();
+        let mut task = None;
+        if held_up {
+            state.schedule();
+            task = state.task.take();
+        }
+        drop(state);
+        drop(waker);
+        task.into_iter().for_each(Waker::wake);
+    }
+}
+
+/// Future of [`WriteHandoff::flush`](crate::WriteHandoff::flush).
+#[must_use = "futures do nothing unless you `.await` or poll them"]
+pub struct Flush<'a, P: Port> {
+    port: &'a P,
+    turn: FlushTurn,
+}
+
+impl<'a, P: Port> Flush<'a, P> {
+    pub(crate) fn new(port: &'a P) -> Self {
+        Self { port, turn: FlushTurn::default() }
+    }
+}
+
+impl<P: Port> Future for Flush<'_, P> {
+    type Output = Result<(), CloseReason>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        this.turn.poll(this.port, cx, None)
+    }
+}
+
+impl<P: Port> Drop for Flush<'_, P> {
+    fn drop(&mut self) {
+        self.turn.leave(self.port.core());
+    }
+}
+
+impl<P: Port> fmt::Debug for Flush<'_, P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Flush").field("waiting", &(self.turn.id != 0)).finish()
+    }
+}

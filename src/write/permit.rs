@@ -1,0 +1,115 @@
+//! Room reserved for a write that is still to come.
+
+use super::{
+    core::{Core, StateGuard},
+    error::{Never, PermitError, WriteError},
+    port::{Port, accept, ticket},
+    state::Room,
+    ticket::WriteTicket,
+    wakes::Wakes,
+};
+use bytes::Bytes;
+use std::{fmt, ops::Range};
+
+/// Room for one write, from [`WriteHandoff::reserve`](crate::WriteHandoff::reserve).
+///
+/// # Drop
+///
+/// The room goes to whoever waits for it.
+#[must_use = "dropping a permit gives its room back"]
+pub struct Permit<'a, P: Port> {
+    port: &'a P,
+    /// `None` once it has been used.
+    room: Option<Room>,
+}
+
+impl<'a, P: Port> Permit<'a, P> {
+    /// Reserves what `state` has admitted.
+    pub(crate) fn new(port: &'a P, mut state: StateGuard<'_>, room: Room) -> Self {
+        state.reserve(room);
+        Self { port, room: Some(room) }
+    }
+
+    pub(crate) fn try_new(port: &'a P, bytes: usize) -> Result<Self, PermitError> {
+        let room = Room { bytes, items: 1 };
+        let state = port.core().lock();
+        match state.admit(room) {
+            Ok(()) => Ok(Self::new(port, state, room)),
+            Err(refusal) => {
+                drop(state);
+                Err(PermitError::new(refusal))
+            }
+        }
+    }
+
+    /// The bytes that it is for.
+    pub fn bytes(&self) -> usize {
+        self.room.map_or(0, |room| room.bytes)
+    }
+
+    /// Submits a chunk that is no longer than what was reserved. Never waits for room. What was reserved and is not needed
+    /// is given back.
+    ///
+    /// # Errors
+    ///
+    /// [`WriteError::TooLarge`] with the chunk where it is longer, [`WriteError::Closed`] where the handoff was closed in
+    /// the meantime.
+    pub fn send(mut self, bytes: Bytes) -> Result<WriteTicket, WriteError> {
+        let (len, limit) = (bytes.len(), self.bytes());
+        if len > limit {
+            return Err(WriteError::new(bytes, Never::TooLarge { len, limit }));
+        }
+        let range = self.submit(bytes)?;
+        Ok(ticket(self.port, range))
+    }
+
+    /// Submits a chunk of any length.
+    pub(crate) fn submit(&mut self, bytes: Bytes) -> Result<Range<u64>, WriteError> {
+        send_reserved(self.port, self.room.take(), bytes)
+    }
+}
+
+/// Submits a chunk on reserved room. The room is used up, whatever becomes of the chunk.
+pub(crate) fn send_reserved<P: Port>(
+    port: &P,
+    room: Option<Room>,
+    bytes: Bytes,
+) -> Result<Range<u64>, WriteError> {
+    let mut wakes = Wakes::default();
+    let mut state = port.core().lock();
+    if let Some(room) = room {
+        state.release(room);
+    }
+    if let Some(reason) = state.closed() {
+        drop(state);
+        return Err(WriteError::new(bytes, Never::Closed(reason)));
+    }
+    // What is left over may be enough for others.
+    let used = state.room_of(bytes.len());
+    state.reserve(used);
+    state.grant(&mut wakes);
+    state.release(used);
+    Ok(accept(port, state, bytes))
+}
+
+/// Gives room back and grants it to others.
+pub(crate) fn give_back(core: &Core, room: Room) {
+    let mut wakes = Wakes::default();
+    let mut state = core.lock();
+    state.release(room);
+    state.grant(&mut wakes);
+}
+
+impl<P: Port> Drop for Permit<'_, P> {
+    fn drop(&mut self) {
+        if let Some(room) = self.room.take() {
+            give_back(self.port.core(), room);
+        }
+    }
+}
+
+impl<P: Port> fmt::Debug for Permit<'_, P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Permit").field("bytes", &self.bytes()).finish()
+    }
+}

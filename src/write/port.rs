@@ -1,0 +1,244 @@
+//! How a producer gets at a stream, with the writer's type or without it.
+
+use super::{
+    core::{Core, SharedCore, StateGuard},
+    drive::Borrowed,
+    error::{Never, Refusal},
+    state::{Next, Room, State},
+    ticket::WriteTicket,
+    waiters::Waiters,
+    wakes::Wakes,
+};
+use crate::sync::Arc;
+use bytes::Bytes;
+use std::{
+    ops::Range,
+    task::{Context, Poll, Waker, ready},
+};
+
+/// A handle that writes are submitted through. Implemented by [`WriteHandoff`](crate::WriteHandoff), whose producers may
+/// poll the writer, and by [`WriteSender`](crate::WriteSender), whose producers leave that to the task. Sealed.
+pub trait Port {
+    #[doc(hidden)]
+    fn core(&self) -> &SharedCore;
+
+    /// Polls the writer. The caller has set the phase to `Busy` in the section that it hands over.
+    #[doc(hidden)]
+    fn drive<'a>(&'a self, state: StateGuard<'a>, borrowed: Borrowed<'_>);
+}
+
+/// Does what the state asked for and unlocks it on the way.
+pub(crate) fn go_on<'a, P: Port + ?Sized>(port: &'a P, mut state: StateGuard<'a>, next: Next) {
+    match next {
+        Next::Nothing => {}
+        Next::Wake => {
+            let waker = state.task.take();
+            drop(state);
+            if let Some(waker) = waker {
+                waker.wake();
+            }
+        }
+        Next::Drive => port.drive(state, Borrowed::default()),
+    }
+}
+
+/// Accepts a chunk in a section that has admitted it.
+pub(crate) fn accept<'a, P: Port + ?Sized>(
+    port: &'a P,
+    mut state: StateGuard<'a>,
+    bytes: Bytes,
+) -> Range<u64> {
+    let caller = port.core().caller();
+    let range = state.accept(bytes.len());
+    let copied = state.push(bytes);
+    let next = state.after_push(&caller);
+    go_on(port, state, next);
+    drop(copied);
+    range
+}
+
+/// Accepts chunks that have to stay together, in a section that has admitted them.
+pub(crate) fn accept_all<'a, P: Port + ?Sized>(
+    port: &'a P,
+    mut state: StateGuard<'a>,
+    parts: &mut [Bytes],
+) -> Range<u64> {
+    let caller = port.core().caller();
+    let range = state.accept(parts.iter().map(Bytes::len).sum());
+    for part in &mut *parts {
+        if state.copies(part.len()) {
+            state.push_copy(part);
+        } else {
+            state.push(std::mem::take(part));
+        }
+    }
+    let next = state.after_push(&caller);
+    go_on(port, state, next);
+    // Those that were copied: dropped here and not under the lock.
+    parts.fill(Bytes::new());
+    range
+}
+
+/// The room that parts take: an entry each, however many of them are copied into one block.
+pub(crate) fn room_of_parts(parts: &[Bytes]) -> Room {
+    let bytes = parts.iter().map(Bytes::len).fold(0, usize::saturating_add);
+    Room { bytes, items: parts.iter().filter(|part| !part.is_empty()).count() }
+}
+
+pub(crate) fn try_submit<P: Port + ?Sized>(port: &P, bytes: Bytes) -> Result<Range<u64>, (Bytes, Refusal)> {
+    let state = port.core().lock();
+    match state.admit(state.room_of(bytes.len())) {
+        Ok(()) => Ok(accept(port, state, bytes)),
+        Err(refusal) => {
+            drop(state);
+            Err((bytes, refusal))
+        }
+    }
+}
+
+pub(crate) fn ticket<P: Port + ?Sized>(port: &P, range: Range<u64>) -> WriteTicket {
+    WriteTicket::new(Arc::clone(port.core()), range)
+}
+
+/// Has what is accepted written now, if this thread may poll the writer, or else by the task.
+pub(crate) fn hurry<P: Port + ?Sized>(port: &P) {
+    let caller = port.core().caller();
+    let mut state = port.core().lock();
+    let next = state.hurry(&caller);
+    go_on(port, state, next);
+}
+
+/// Sleeps in a list of waiters until `check` finds an answer, which is returned with the section that it was found in.
+/// `waker` is given by callers that know they are not in the list yet.
+pub(crate) fn wait_until<'a, K: Ord + Copy, T: Copy, R>(
+    core: &'a Core,
+    cx: &Context<'_>,
+    mut waker: Option<Waker>,
+    (key, wants): (K, T),
+    list: impl Fn(&mut State) -> &mut Waiters<K, T>,
+    check: impl Fn(&State) -> Option<R>,
+) -> Poll<(StateGuard<'a>, R)> {
+    loop {
+        let mut state = core.lock();
+        if let Some(answer) = check(&state) {
+            return Poll::Ready((state, answer));
+        }
+        if list(&mut state).is_set(key, cx.waker()) {
+            return Poll::Pending;
+        }
+        if waker.is_some() {
+            let old = list(&mut state).put(key, wants, waker);
+            drop(state);
+            drop(old);
+            return Poll::Pending;
+        }
+        drop(state);
+        waker = Some(cx.waker().clone());
+    }
+}
+
+/// A place in the line for room.
+///
+/// Must be [`leave`](Self::leave)d before it is dropped.
+#[derive(Debug, Default)]
+pub(crate) struct Turn {
+    /// 0 while not in line.
+    id: u64,
+    room: Option<Room>,
+}
+
+/// The stream itself is a port, too: one whose producers leave the writer to the task.
+impl Port for SharedCore {
+    fn core(&self) -> &SharedCore {
+        self
+    }
+
+    fn drive<'a>(&'a self, mut state: StateGuard<'a>, _borrowed: Borrowed<'_>) {
+        let next = state.schedule();
+        go_on(self, state, next);
+    }
+}
+
+impl Turn {
+    /// Waits for room for `len` bytes, or for `parts` where they are given. The section returned has admitted them; what
+    /// they take has to be accepted or reserved in it.
+    pub(crate) fn poll<'a, P: Port + ?Sized>(
+        &mut self,
+        port: &'a P,
+        cx: &mut Context<'_>,
+        room_of: impl Fn(&StateGuard<'_>) -> Room,
+    ) -> Poll<Result<StateGuard<'a>, Never>> {
+        let core = port.core();
+        if self.id != 0 {
+            return self.poll_in_line(core, cx);
+        }
+        let mut hurried = false;
+        let mut waker = None;
+        loop {
+            let mut state = core.lock();
+            let room = room_of(&state);
+            match state.admit(room) {
+                Ok(()) => return Poll::Ready(Ok(state)),
+                Err(Refusal::Never(never)) => return Poll::Ready(Err(never)),
+                Err(Refusal::Full) => {}
+            }
+            if !hurried {
+                // Whoever is about to wait sends first: that may make the room.
+                hurried = true;
+                let caller = core.caller();
+                let next = state.hurry(&caller);
+                go_on(port, state, next);
+                continue;
+            }
+            let Some(waker) = waker.take() else {
+                drop(state);
+                waker = Some(cx.waker().clone());
+                continue;
+            };
+            // A chunk that needed no entry of its own while a block was open may need one by the time it is granted.
+            let room = Room { bytes: room.bytes, items: room.items.max(1) };
+            self.id = state.new_id();
+            self.room = Some(room);
+            state.rooms.put(self.id, room, Some(waker));
+            return Poll::Pending;
+        }
+    }
+
+    fn poll_in_line<'a>(
+        &mut self,
+        core: &'a Core,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<StateGuard<'a>, Never>> {
+        let Self { id, room: Some(room) } = *self else { return Poll::Pending };
+        let granted = |state: &State| (!state.rooms.contains(id)).then_some(());
+        let mut state = ready!(wait_until(core, cx, None, (id, room), |state| &mut state.rooms, granted)).0;
+        *self = Self::default();
+        state.release(room);
+        match state.closed() {
+            Some(reason) => Poll::Ready(Err(Never::Closed(reason))),
+            None => Poll::Ready(Ok(state)),
+        }
+    }
+
+    /// The room that is waited for.
+    pub(crate) fn room(&self) -> Option<Room> {
+        self.room
+    }
+
+    /// Steps out of the line, or returns what was granted; those behind may fit now.
+    pub(crate) fn leave(&mut self, core: &Core) {
+        if self.id == 0 {
+            return;
+        }
+        let mut wakes = Wakes::default();
+        let mut state = core.lock();
+        let waker = state.rooms.remove(self.id);
+        if let (None, Some(room)) = (&waker, self.room) {
+            state.release(room);
+        }
+        state.grant(&mut wakes);
+        drop(state);
+        *self = Self::default();
+        drop(waker);
+    }
+}

@@ -1,0 +1,266 @@
+//! Chunks on their way to the writer: the queue behind the state lock and the batch in the holder's hands.
+
+use bytes::Bytes;
+use std::{collections::VecDeque, io::IoSlice, mem};
+
+/// The first gather block of a stream. Blocks grow to [`BLOCK_MAX`] once bursts fill them.
+const BLOCK_MIN: usize = 1024;
+const BLOCK_MAX: usize = 16 * 1024;
+
+/// A piece of the stream. Its borders mean nothing: any number of submitted chunks may share one.
+#[derive(Debug)]
+pub(crate) enum Chunk {
+    Owned(Bytes),
+    Gathered(Vec<u8>),
+}
+
+impl Chunk {
+    fn as_slice(&self) -> &[u8] {
+        match self {
+            Self::Owned(bytes) => bytes,
+            Self::Gathered(block) => block,
+        }
+    }
+
+    fn into_bytes(self) -> Bytes {
+        match self {
+            Self::Owned(bytes) => bytes,
+            Self::Gathered(block) => Bytes::from(block),
+        }
+    }
+}
+
+/// Accepted chunks that no holder has taken yet. The last one may be a gather block with room left.
+#[derive(Debug)]
+pub(crate) struct Queue {
+    chunks: VecDeque<Chunk>,
+    bytes: usize,
+    /// A written gather block, empty, for the next small chunk.
+    spare: Option<Vec<u8>>,
+    block_size: usize,
+}
+
+impl Queue {
+    pub(crate) fn new() -> Self {
+        Self { chunks: VecDeque::new(), bytes: 0, spare: None, block_size: BLOCK_MIN }
+    }
+
+    /// Bytes queued.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.chunks.is_empty()
+    }
+
+    /// Appends a chunk as it is. It must not be empty.
+    pub(crate) fn push(&mut self, bytes: Bytes) {
+        self.bytes += bytes.len();
+        self.chunks.push_back(Chunk::Owned(bytes));
+    }
+
+    /// Whether `n` more bytes fit into the open gather block.
+    pub(crate) fn has_open_room(&self, n: usize) -> bool {
+        matches!(self.chunks.back(), Some(Chunk::Gathered(block)) if block.capacity() - block.len() >= n)
+    }
+
+    /// Copies a small chunk into the open gather block; returns how many entries that added (0 or 1).
+    pub(crate) fn gather(&mut self, bytes: &[u8]) -> usize {
+        self.bytes += bytes.len();
+        if let Some(Chunk::Gathered(block)) = self.chunks.back_mut() {
+            if block.capacity() - block.len() >= bytes.len() {
+                block.extend_from_slice(bytes);
+                return 0;
+            }
+            // The burst is larger than a block: the next ones are larger, too.
+            self.block_size = (self.block_size * 4).min(BLOCK_MAX);
+        }
+        let size = bytes.len().max(self.block_size);
+        let mut block = match self.spare.take() {
+            Some(spare) if spare.capacity() >= size => spare,
+            _ => Vec::with_capacity(size),
+        };
+        block.extend_from_slice(bytes);
+        self.chunks.push_back(Chunk::Gathered(block));
+        1
+    }
+
+    /// Takes a written block back, if one is wanted and it has the right size.
+    pub(crate) fn recycle(&mut self, block: Vec<u8>) {
+        if self.spare.is_none() && (self.block_size..=BLOCK_MAX).contains(&block.capacity()) {
+            self.spare = Some(block);
+        }
+    }
+
+    /// Empties the queue for good.
+    pub(crate) fn drain(&mut self) -> impl Iterator<Item = Bytes> + use<> {
+        self.bytes = 0;
+        self.spare = None;
+        mem::take(&mut self.chunks).into_iter().map(Chunk::into_bytes)
+    }
+}
+
+/// How the writer treats vectored writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Vectored {
+    /// It took more than the first slice at least once.
+    Real,
+    /// It took exactly the first of several slices this many times in a row.
+    Doubted(u8),
+    /// It only ever takes the first slice: copying into one block costs less than one call per chunk.
+    No,
+}
+
+/// Takes of exactly the first slice after which a writer counts as not vectored. A short write may end at a border
+/// once by chance.
+const DOUBTS: u8 = 3;
+
+/// The longest chunk that is merged into one block for a writer without vectored writes, and the block's size.
+const MERGE_MAX: usize = 16 * 1024;
+
+/// The most slices offered in one write.
+const SLICES_MAX: usize = 64;
+
+/// Chunks that the holder of the writer is writing. Older than all that is in the queue.
+#[derive(Debug)]
+pub(crate) struct Batch {
+    chunks: VecDeque<Chunk>,
+    /// Bytes of the first chunk that are written.
+    head: usize,
+    /// Entries finished since the last publication.
+    finished: usize,
+    /// A finished gather block on its way back to the queue.
+    spare: Option<Vec<u8>>,
+    vectored: Vectored,
+}
+
+impl Batch {
+    pub(crate) fn new() -> Self {
+        Self { chunks: VecDeque::new(), head: 0, finished: 0, spare: None, vectored: Vectored::Doubted(0) }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.chunks.is_empty()
+    }
+
+    /// Takes all that is queued.
+    pub(crate) fn take(&mut self, queue: &mut Queue) {
+        queue.bytes = 0;
+        if self.chunks.is_empty() {
+            mem::swap(&mut self.chunks, &mut queue.chunks);
+        } else {
+            self.chunks.append(&mut queue.chunks);
+        }
+    }
+
+    /// Appends what a holder could not write of the bytes it had borrowed: they are older than what is queued.
+    pub(crate) fn push(&mut self, bytes: Bytes) {
+        self.chunks.push_back(Chunk::Owned(bytes));
+    }
+
+    /// Entries finished and the gather block to reuse, since the last call.
+    pub(crate) fn take_finished(&mut self) -> (usize, Option<Vec<u8>>) {
+        (mem::take(&mut self.finished), self.spare.take())
+    }
+
+    /// Calls `write` with what comes next, `extra` being the last part of it.
+    pub(crate) fn offer<R>(&mut self, extra: &[u8], write: impl FnOnce(&[IoSlice<'_>]) -> R) -> R {
+        if self.vectored == Vectored::No {
+            self.merge();
+        }
+        let parts = self.chunks.len() + usize::from(!extra.is_empty());
+        match parts {
+            0 | 1 => self.offer_up_to::<1, R>(extra, write),
+            2..=8 if self.vectored != Vectored::No => self.offer_up_to::<8, R>(extra, write),
+            _ if self.vectored != Vectored::No => self.offer_up_to::<SLICES_MAX, R>(extra, write),
+            _ => self.offer_up_to::<1, R>(extra, write),
+        }
+    }
+
+    fn offer_up_to<const N: usize, R>(&self, extra: &[u8], write: impl FnOnce(&[IoSlice<'_>]) -> R) -> R {
+        let mut slices = [IoSlice::new(&[]); N];
+        let mut count = 0;
+        let mut skip = self.head;
+        let chunks = self.chunks.iter().map(Chunk::as_slice);
+        for chunk in chunks.chain((!extra.is_empty()).then_some(extra)).take(N) {
+            slices[count] = IoSlice::new(&chunk[mem::take(&mut skip)..]);
+            count += 1;
+        }
+        write(&slices[..count])
+    }
+
+    /// Notes that `n` bytes were written, of what [`offer`](Self::offer) offered, and drops the chunks that are done;
+    /// returns how many of the bytes were not of this batch but of the extra part.
+    pub(crate) fn advance(&mut self, n: usize, offered: usize) -> usize {
+        self.learn(n, offered);
+        let mut left = n;
+        while let Some(front) = self.chunks.front() {
+            let rest = front.as_slice().len() - self.head;
+            if left < rest {
+                self.head += left;
+                return 0;
+            }
+            left -= rest;
+            self.head = 0;
+            self.finished += 1;
+            if let Some(Chunk::Gathered(mut block)) = self.chunks.pop_front() {
+                block.clear();
+                self.spare = Some(block);
+            }
+            if left == 0 {
+                break;
+            }
+        }
+        left
+    }
+
+    fn learn(&mut self, n: usize, offered: usize) {
+        let Vectored::Doubted(doubts) = self.vectored else { return };
+        let first = self.chunks.front().map_or(offered, |front| front.as_slice().len() - self.head);
+        if n > first {
+            self.vectored = Vectored::Real;
+        } else if n == first && n < offered {
+            self.vectored = if doubts + 1 < DOUBTS { Vectored::Doubted(doubts + 1) } else { Vectored::No };
+        }
+    }
+
+    /// Copies the small chunks at the front into one block.
+    fn merge(&mut self) {
+        let mut total = 0;
+        let mut count = 0;
+        for chunk in &self.chunks {
+            let len = chunk.as_slice().len() - if count == 0 { self.head } else { 0 };
+            if total + len > MERGE_MAX {
+                break;
+            }
+            total += len;
+            count += 1;
+        }
+        if count < 2 {
+            return;
+        }
+        let mut block = match self.spare.take() {
+            Some(spare) if spare.capacity() >= total => spare,
+            _ => Vec::with_capacity(total),
+        };
+        for chunk in self.chunks.drain(..count) {
+            block.extend_from_slice(&chunk.as_slice()[mem::take(&mut self.head)..]);
+        }
+        self.finished += count - 1;
+        self.chunks.push_front(Chunk::Gathered(block));
+    }
+
+    /// Empties the batch for good: what is not written of it.
+    pub(crate) fn drain(&mut self) -> impl Iterator<Item = Bytes> + use<> {
+        let head = mem::take(&mut self.head);
+        mem::take(&mut self.chunks).into_iter().map(Chunk::into_bytes).enumerate().map(
+            move |(i, mut bytes)| {
+                if i == 0 {
+                    bytes = bytes.slice(head..);
+                }
+                bytes
+            },
+        )
+    }
+}

@@ -1,0 +1,398 @@
+//! What the lock of a stream guards: its phase, its positions, and who waits for them.
+
+use super::{
+    config::{Inline, WriteHandoffConfig},
+    error::{CloseReason, Never, Refusal},
+    queue::Queue,
+    stats::WriteStats,
+    waiters::Waiters,
+    wakes::Wakes,
+};
+use crate::sync::{AtomicU64, Ordering};
+use bytes::Bytes;
+use std::{ops::Range, task::Waker};
+
+/// Where the writer is and who sees to it.
+///
+/// | phase | meaning | what wakes the task |
+/// |---|---|---|
+/// | `Unborn` | the task was never polled: chunks are only queued | its executor |
+/// | `Idle` | the writer is home and there is nothing to do | whoever brings work |
+/// | `Held` | the writer is home; a producer that is batching has promised to send | - |
+/// | `Scheduled` | the writer is home, there is work, and the task was woken | (woken) |
+/// | `Busy` | one party holds the writer | the holder, if it leaves work |
+/// | `Blocked` | the writer is home; the task's own last poll of it returned `Pending` | the writer |
+/// | `Ended` | the writer is gone or waits to be taken | - |
+///
+/// Invariants: the task never sleeps on a registration with the writer that it did not make in its own last poll;
+/// whoever leaves work wakes the task; the writer's lock is free unless the phase is `Busy`; `Idle` means no work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Unborn,
+    Idle,
+    Held,
+    Scheduled,
+    Busy,
+    Blocked,
+    Ended,
+}
+
+/// How far a handoff has been closed. Ordered: it only ever rises.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Closing {
+    /// Open.
+    No,
+    /// Nothing more is accepted; the writer is to be flushed and given back open.
+    Detach,
+    /// Nothing more is accepted; the writer is to be flushed and closed.
+    Close,
+}
+
+/// The producer in whose name something is done.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Caller {
+    pub(crate) inline: Inline,
+    pub(crate) thread: usize,
+    /// It has promised to send when it is about to wait.
+    pub(crate) batching: bool,
+}
+
+/// What a producer has to do when it has changed the state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Next {
+    Nothing,
+    /// Wake the task.
+    Wake,
+    /// Poll the writer: the phase is `Busy` and the caller is the holder.
+    Drive,
+}
+
+/// Room asked for or reserved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Room {
+    pub(crate) bytes: usize,
+    pub(crate) items: usize,
+}
+
+/// Positions count bytes since the stream began: `flushed <= written <= accepted`.
+#[derive(Debug)]
+pub struct State {
+    pub(crate) phase: Phase,
+    /// A producer's last poll found the writer not ready: only the task tries again.
+    pub(crate) stalled: bool,
+    /// The `Blocked` phase is about a flush.
+    pub(crate) blocked_on_flush: bool,
+    pub(crate) closing: Closing,
+    pub(crate) aborting: bool,
+    pub(crate) task_gone: bool,
+
+    pub(crate) accepted: u64,
+    pub(crate) written: u64,
+    pub(crate) flushed: u64,
+    /// Offered in the call with which the writer broke its contract.
+    pub(crate) in_doubt: u64,
+    /// Room that is promised to waiters and permits.
+    reserved: Room,
+    /// Entries accepted and not written.
+    pub(crate) items: usize,
+    pub(crate) queue: Queue,
+    config: WriteHandoffConfig,
+
+    next_id: u64,
+    pub(crate) tickets: Waiters<(u64, u64), ()>,
+    /// A waiter that is gone from here has been granted its room.
+    pub(crate) rooms: Waiters<u64, Room>,
+    /// With the position to be flushed. A waiter that is gone from here has been served.
+    pub(crate) flushes: Waiters<u64, u64>,
+    pub(crate) closers: Waiters<u64, ()>,
+
+    pub(crate) task: Option<Waker>,
+    pub(crate) task_thread: usize,
+    pub(crate) end: Option<CloseReason>,
+    /// Futures that wait for the writer itself.
+    pub(crate) parts_wanted: usize,
+    pub(crate) stats: WriteStats,
+}
+
+impl State {
+    pub(crate) fn new(config: WriteHandoffConfig) -> Self {
+        Self {
+            phase: Phase::Unborn,
+            stalled: false,
+            blocked_on_flush: false,
+            closing: Closing::No,
+            aborting: false,
+            task_gone: false,
+            accepted: 0,
+            written: 0,
+            flushed: 0,
+            in_doubt: 0,
+            reserved: Room { bytes: 0, items: 0 },
+            items: 0,
+            queue: Queue::new(),
+            config,
+            next_id: 0,
+            tickets: Waiters::new(),
+            rooms: Waiters::new(),
+            flushes: Waiters::new(),
+            closers: Waiters::new(),
+            task: None,
+            task_thread: 0,
+            end: None,
+            parts_wanted: 0,
+            stats: WriteStats::default(),
+        }
+    }
+
+    /// A number that no other waiter of this stream has, larger than those before and never 0.
+    pub(crate) fn new_id(&mut self) -> u64 {
+        self.next_id += 1;
+        self.next_id
+    }
+
+    /// Why nothing more is accepted, once that is so.
+    pub(crate) fn closed(&self) -> Option<CloseReason> {
+        match &self.end {
+            Some(reason) => Some(reason.clone()),
+            None if self.closing > Closing::No => Some(CloseReason::Closed),
+            None => None,
+        }
+    }
+
+    // --- room ---------------------------------------------------------------------------------------------------
+
+    /// Bytes accepted and not written; 0 once the stream has ended.
+    pub(crate) fn pending(&self) -> usize {
+        if self.phase == Phase::Ended { 0 } else { (self.accepted - self.written) as usize }
+    }
+
+    /// Entries accepted and not written; 0 once the stream has ended.
+    pub(crate) fn pending_items(&self) -> usize {
+        if self.phase == Phase::Ended { 0 } else { self.items }
+    }
+
+    pub(crate) fn stats(&self) -> WriteStats {
+        let Self { accepted, written, flushed, stats, .. } = *self;
+        WriteStats { accepted, written, flushed, ..stats }
+    }
+
+    /// The bytes that a write may have without waiting.
+    pub(crate) fn available(&self) -> usize {
+        if self.closed().is_some() || !self.rooms.is_empty() {
+            return 0;
+        }
+        if self.items + self.reserved.items >= self.config.max_items() {
+            return 0;
+        }
+        self.config.max_pending_bytes().saturating_sub(self.pending() + self.reserved.bytes)
+    }
+
+    fn fits(&self, room: Room) -> bool {
+        let bytes = self.pending().saturating_add(self.reserved.bytes).saturating_add(room.bytes);
+        let items = self.items.saturating_add(self.reserved.items).saturating_add(room.items);
+        bytes <= self.config.max_pending_bytes() && items <= self.config.max_items()
+    }
+
+    /// The room that a chunk of `len` bytes takes now.
+    pub(crate) fn room_of(&self, len: usize) -> Room {
+        let free = len == 0 || (len <= self.config.copy_max() && self.queue.has_open_room(len));
+        Room { bytes: len, items: usize::from(!free) }
+    }
+
+    /// Whether that much may be accepted at once. Nobody barges past a waiter.
+    pub(crate) fn admit(&self, room: Room) -> Result<(), Refusal> {
+        if let Some(reason) = self.closed() {
+            return Err(Never::Closed(reason).into());
+        }
+        for (len, limit) in
+            [(room.bytes, self.config.max_pending_bytes()), (room.items, self.config.max_items())]
+        {
+            if len > limit {
+                return Err(Never::TooLarge { len, limit }.into());
+            }
+        }
+        let barrier = room.bytes == 0 && room.items == 0;
+        if barrier || (self.rooms.is_empty() && self.fits(room)) { Ok(()) } else { Err(Refusal::Full) }
+    }
+
+    pub(crate) fn reserve(&mut self, room: Room) {
+        self.reserved.bytes += room.bytes;
+        self.reserved.items += room.items;
+    }
+
+    /// Gives reserved room back, to be used or to be granted. After the end it means nothing any more.
+    pub(crate) fn release(&mut self, room: Room) {
+        self.reserved.bytes = self.reserved.bytes.saturating_sub(room.bytes);
+        self.reserved.items = self.reserved.items.saturating_sub(room.items);
+    }
+
+    /// Grants room to those who wait for it, first come first served.
+    pub(crate) fn grant(&mut self, wakes: &mut Wakes) {
+        while let Some((id, room)) = self.rooms.first() {
+            if !self.fits(room) {
+                break;
+            }
+            self.reserve(room);
+            self.rooms.wake_while(wakes, |key, _| key == id);
+        }
+    }
+
+    // --- accepting ----------------------------------------------------------------------------------------------
+
+    /// Assigns the next `len` positions. This is final: what becomes of the bytes shows in their ticket.
+    pub(crate) fn accept(&mut self, len: usize) -> Range<u64> {
+        let start = self.accepted;
+        self.accepted += len as u64;
+        self.stats.chunks += 1;
+        start..self.accepted
+    }
+
+    /// Queues a chunk. What it returns was copied and may not be dropped under the lock.
+    pub(crate) fn push(&mut self, bytes: Bytes) -> Option<Bytes> {
+        if self.copies(bytes.len()) {
+            self.push_copy(&bytes);
+            Some(bytes)
+        } else {
+            self.items += 1;
+            self.queue.push(bytes);
+            None
+        }
+    }
+
+    /// Whether a chunk of that length is copied into the gather block.
+    pub(crate) fn copies(&self, len: usize) -> bool {
+        len == 0 || len <= self.config.copy_max()
+    }
+
+    /// Queues a copy of a small chunk.
+    pub(crate) fn push_copy(&mut self, bytes: &[u8]) {
+        if !bytes.is_empty() {
+            self.items += self.queue.gather(bytes);
+        }
+    }
+
+    /// Whether the caller may poll the writer now: it is home, the task has run, and it is the right thread for it.
+    pub(crate) fn may_drive(&self, caller: &Caller) -> bool {
+        let home = matches!(self.phase, Phase::Idle | Phase::Held | Phase::Scheduled);
+        home && !self.stalled
+            && match caller.inline {
+                Inline::SameThread => caller.thread == self.task_thread,
+                Inline::Always => true,
+                Inline::Never => false,
+            }
+    }
+
+    /// Whether the caller should send a chunk of `len` bytes itself, with what is held before it.
+    pub(crate) fn sends(&self, caller: &Caller, len: usize) -> bool {
+        self.queue.bytes() + len >= self.config.send_at() && self.may_drive(caller)
+    }
+
+    /// What follows when work was added.
+    pub(crate) fn after_push(&mut self, caller: &Caller) -> Next {
+        if self.sends(caller, 0) && !self.queue.is_empty() {
+            self.phase = Phase::Busy;
+            return Next::Drive;
+        }
+        match self.phase {
+            Phase::Idle if self.queue.is_empty() => Next::Nothing,
+            Phase::Idle if caller.batching => {
+                self.phase = Phase::Held;
+                Next::Nothing
+            }
+            Phase::Held if caller.batching => Next::Nothing,
+            Phase::Idle | Phase::Held => self.schedule(),
+            _ => Next::Nothing,
+        }
+    }
+
+    /// What follows when the caller wants what there is to do done now.
+    pub(crate) fn hurry(&mut self, caller: &Caller) -> Next {
+        if self.phase == Phase::Idle && !self.flush_is_due() {
+            return Next::Nothing;
+        }
+        if self.may_drive(caller) {
+            self.phase = Phase::Busy;
+            return Next::Drive;
+        }
+        match self.phase {
+            Phase::Idle | Phase::Held => self.schedule(),
+            _ => Next::Nothing,
+        }
+    }
+
+    /// What follows when the producer that had promised to send does not.
+    pub(crate) fn break_promise(&mut self) -> Next {
+        if self.phase == Phase::Held { self.schedule() } else { Next::Nothing }
+    }
+
+    /// Whether the task was never polled.
+    pub(crate) fn is_unborn(&self) -> bool {
+        self.task_thread == 0 && self.task.is_none()
+    }
+
+    /// Leaves the work to the task.
+    pub(crate) fn schedule(&mut self) -> Next {
+        self.phase = Phase::Scheduled;
+        Next::Wake
+    }
+
+    // --- progress -----------------------------------------------------------------------------------------------
+
+    /// Publishes that the writer took the next `n` bytes and finished `items` entries.
+    pub(crate) fn wrote(&mut self, n: usize, items: usize, mirror: &AtomicU64, wakes: &mut Wakes) {
+        self.written += n as u64;
+        mirror.store(self.written, Ordering::Release);
+        self.items -= items;
+        let written = self.written;
+        self.tickets.wake_while(wakes, |(position, _), ()| position <= written);
+        self.grant(wakes);
+    }
+
+    /// Publishes that the writer is flushed as far as it was written to, for those who asked before `asked_before`.
+    pub(crate) fn was_flushed(&mut self, asked_before: u64, wakes: &mut Wakes) {
+        self.flushed = self.written;
+        let flushed = self.flushed;
+        self.flushes.wake_if(wakes, |id, position| id <= asked_before && position <= flushed);
+    }
+
+    /// The newest waiter's number.
+    pub(crate) fn last_id(&self) -> u64 {
+        self.next_id
+    }
+
+    /// Whether somebody waits for a flush that can be made now. It goes before newer writes, or a steady stream of them
+    /// would starve it.
+    pub(crate) fn flush_is_due(&self) -> bool {
+        !self.flushes.is_empty() && self.flushes.any(|position| position <= self.written)
+    }
+
+    // --- ends ---------------------------------------------------------------------------------------------------
+
+    /// Accepts nothing more.
+    pub(crate) fn close(&mut self, how: Closing, wakes: &mut Wakes) {
+        if self.phase == Phase::Ended {
+            return;
+        }
+        self.closing = self.closing.max(how);
+        self.rooms.wake_if(wakes, |_, _| true);
+        if matches!(self.phase, Phase::Idle | Phase::Held) {
+            self.schedule();
+            wakes.extend(self.task.take());
+        }
+    }
+
+    /// Ends the stream. What is still queued stays where it is until it is taken.
+    pub(crate) fn finish(&mut self, reason: CloseReason, wakes: &mut Wakes) {
+        self.phase = Phase::Ended;
+        if reason.is_closed() {
+            self.flushes.wake_if(wakes, |_, _| true);
+        } else {
+            self.flushes.wake_and_keep(wakes);
+        }
+        self.end = Some(reason);
+        self.tickets.wake_if(wakes, |_, ()| true);
+        self.rooms.wake_if(wakes, |_, _| true);
+        self.closers.wake_if(wakes, |_, ()| true);
+        wakes.extend(self.task.take());
+    }
+}

@@ -1,0 +1,181 @@
+//! The futures that wait for room.
+
+use super::{
+    error::{PermitError, WriteError},
+    permit::Permit,
+    port::{Port, Turn, accept, accept_all, room_of_parts, ticket},
+    state::Room,
+    ticket::WriteTicket,
+};
+use bytes::Bytes;
+use std::{
+    fmt,
+    future::Future,
+    ops::Range,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+pub(crate) const POLLED_AFTER_COMPLETION: &str = "future polled after completion";
+
+/// Waits for room for a chunk and submits it.
+struct Submission<'a, P: Port> {
+    port: &'a P,
+    bytes: Option<Bytes>,
+    turn: Turn,
+}
+
+impl<'a, P: Port> Submission<'a, P> {
+    fn new(port: &'a P, bytes: Bytes) -> Self {
+        Self { port, bytes: Some(bytes), turn: Turn::default() }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Range<u64>, WriteError>> {
+        let len = self.bytes.as_ref().expect(POLLED_AFTER_COMPLETION).len();
+        let admitted = ready!(self.turn.poll(self.port, cx, |state| state.room_of(len)));
+        let bytes = self.bytes.take().expect(POLLED_AFTER_COMPLETION);
+        Poll::Ready(match admitted {
+            Ok(state) => Ok(accept(self.port, state, bytes)),
+            Err(never) => Err(WriteError::new(bytes, never)),
+        })
+    }
+}
+
+impl<P: Port> Drop for Submission<'_, P> {
+    fn drop(&mut self) {
+        self.turn.leave(self.port.core());
+    }
+}
+
+/// Future of [`WriteHandoff::write`](crate::WriteHandoff::write).
+///
+/// # Panics
+///
+/// When it is polled after it has completed.
+#[must_use = "futures do nothing unless you `.await` or poll them"]
+pub struct Write<'a, P: Port>(Submission<'a, P>);
+
+impl<'a, P: Port> Write<'a, P> {
+    pub(crate) fn new(port: &'a P, bytes: Bytes) -> Self {
+        Self(Submission::new(port, bytes))
+    }
+}
+
+impl<P: Port> Future for Write<'_, P> {
+    type Output = Result<WriteTicket, WriteError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let submission = &mut self.get_mut().0;
+        submission.poll(cx).map_ok(|range| ticket(submission.port, range))
+    }
+}
+
+/// Future of [`WriteHandoff::write_fire_and_forget`](crate::WriteHandoff::write_fire_and_forget).
+///
+/// # Panics
+///
+/// When it is polled after it has completed.
+#[must_use = "futures do nothing unless you `.await` or poll them"]
+pub struct WriteFireAndForget<'a, P: Port>(Submission<'a, P>);
+
+impl<'a, P: Port> WriteFireAndForget<'a, P> {
+    pub(crate) fn new(port: &'a P, bytes: Bytes) -> Self {
+        Self(Submission::new(port, bytes))
+    }
+}
+
+impl<P: Port> Future for WriteFireAndForget<'_, P> {
+    type Output = Result<(), WriteError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.get_mut().0.poll(cx).map_ok(drop)
+    }
+}
+
+/// Future of [`WriteHandoff::write_all`](crate::WriteHandoff::write_all).
+///
+/// # Panics
+///
+/// When it is polled after it has completed.
+#[must_use = "futures do nothing unless you `.await` or poll them"]
+pub struct WriteAll<'a, P: Port, B> {
+    port: &'a P,
+    parts: Option<B>,
+    turn: Turn,
+}
+
+impl<'a, P: Port, B: AsMut<[Bytes]>> WriteAll<'a, P, B> {
+    pub(crate) fn new(port: &'a P, parts: B) -> Self {
+        Self { port, parts: Some(parts), turn: Turn::default() }
+    }
+}
+
+impl<P: Port, B: AsMut<[Bytes]> + Unpin> Future for WriteAll<'_, P, B> {
+    type Output = Result<WriteTicket, WriteError<B>>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        let room = room_of_parts(this.parts.as_mut().expect(POLLED_AFTER_COMPLETION).as_mut());
+        let admitted = ready!(this.turn.poll(this.port, cx, |_| room));
+        let mut parts = this.parts.take().expect(POLLED_AFTER_COMPLETION);
+        Poll::Ready(match admitted {
+            Ok(state) => Ok(ticket(this.port, accept_all(this.port, state, parts.as_mut()))),
+            Err(never) => Err(WriteError::new(parts, never)),
+        })
+    }
+}
+
+impl<P: Port, B> Drop for WriteAll<'_, P, B> {
+    fn drop(&mut self) {
+        self.turn.leave(self.port.core());
+    }
+}
+
+/// Future of [`WriteHandoff::reserve`](crate::WriteHandoff::reserve).
+#[must_use = "futures do nothing unless you `.await` or poll them"]
+pub struct Reserve<'a, P: Port> {
+    port: &'a P,
+    bytes: usize,
+    turn: Turn,
+}
+
+impl<'a, P: Port> Reserve<'a, P> {
+    pub(crate) fn new(port: &'a P, bytes: usize) -> Self {
+        Self { port, bytes, turn: Turn::default() }
+    }
+}
+
+impl<'a, P: Port> Future for Reserve<'a, P> {
+    type Output = Result<Permit<'a, P>, PermitError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Self { port, bytes, turn } = self.get_mut();
+        let room = Room { bytes: *bytes, items: 1 };
+        Poll::Ready(match ready!(turn.poll(*port, cx, |_| room)) {
+            Ok(state) => Ok(Permit::new(*port, state, room)),
+            Err(never) => Err(PermitError::new(never.into())),
+        })
+    }
+}
+
+impl<P: Port> Drop for Reserve<'_, P> {
+    fn drop(&mut self) {
+        self.turn.leave(self.port.core());
+    }
+}
+
+/// Names a future, never what it carries.
+macro_rules! debug_waiting {
+    ($name:ident $(, $param:ident)?) => {
+        impl<P: Port $(, $param)?> fmt::Debug for $name<'_, P $(, $param)?> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_struct(stringify!($name)).finish_non_exhaustive()
+            }
+        }
+    };
+}
+
+debug_waiting!(Write);
+debug_waiting!(WriteFireAndForget);
+debug_waiting!(WriteAll, B);
+debug_waiting!(Reserve);

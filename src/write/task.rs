@@ -1,0 +1,168 @@
+//! The writer task: the future that owns the writer's side of a stream.
+
+use super::{
+    core::SharedCore,
+    drive::{Role, Side, drive, take_parts},
+    error::CloseReason,
+    outcome::WriterFailure,
+    state::Phase,
+    wakes::Wakes,
+};
+use crate::{
+    sync::Arc,
+    write::{core::Core, drive::Borrowed},
+};
+use futures_io::AsyncWrite;
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+/// Writes what the handles of a [`WriteHandoff`](crate::WriteHandoff) accept.
+///
+/// Nothing is written before this future is polled for the first time, and it must be polled until it completes: spawn
+/// it, join it with the producers, or run it on a thread of its own. It completes when the stream has ended:
+/// with the writer, flushed and closed, after [`close`](crate::WriteHandoff::close) or when the last handle was dropped;
+/// with a [`WriterFailure`] that carries what was left otherwise.
+///
+/// # Drop
+///
+/// Dropping it early is always safe: the writer is dropped, tickets, flushes and waiting producers end with
+/// [`CloseReason::TaskDropped`], and the unwritten bytes can be had from
+/// [`into_parts`](crate::WriteHandoff::into_parts).
+///
+/// # Examples
+///
+/// ```
+/// use futures_handoff::{WriteHandoff, WriteHandoffConfig, bytes::Bytes};
+///
+/// let (handoff, task) = WriteHandoff::new(Vec::new(), WriteHandoffConfig::default());
+/// handoff.try_write(Bytes::from_static(b"written by another thread")).unwrap();
+/// let writer = std::thread::spawn(move || futures_executor::block_on(task));
+/// drop(handoff);
+/// assert_eq!(writer.join().unwrap().unwrap(), b"written by another thread");
+/// ```
+#[must_use = "nothing is written unless the task is polled"]
+pub struct WriteTask<W> {
+    core: SharedCore,
+    side: Arc<Side<W>>,
+}
+
+impl<W> WriteTask<W> {
+    pub(crate) fn new(core: SharedCore, side: Arc<Side<W>>) -> Self {
+        Self { core, side }
+    }
+
+    /// The same task with no output, for executors. How it ended is learned from the handles: from
+    /// [`closed`](crate::WriteHandoff::closed), and from [`into_parts`](crate::WriteHandoff::into_parts), which gets the
+    /// writer and the unwritten bytes.
+    pub fn detach(self) -> DetachedWriteTask<W> {
+        DetachedWriteTask { task: self }
+    }
+}
+
+impl<W: AsyncWrite + Unpin> WriteTask<W> {
+    fn poll_ended(&self, cx: &mut Context<'_>) -> Poll<()> {
+        // Wakers are user code: not to be cloned under the lock.
+        let waker = cx.waker().clone();
+        let mut state = self.core.lock();
+        match state.phase {
+            Phase::Ended => Poll::Ready(()),
+            Phase::Busy => {
+                // The holder wakes the task if it leaves work.
+                let old = state.task.replace(waker);
+                drop(state);
+                drop(old);
+                Poll::Pending
+            }
+            _ => {
+                state.phase = Phase::Busy;
+                let role = Role::Task(cx.waker(), waker);
+                let ended = drive(&self.core, &self.side, state, role, Borrowed::default());
+                if ended { Poll::Ready(()) } else { Poll::Pending }
+            }
+        }
+    }
+}
+
+impl<W: AsyncWrite + Unpin> Future for WriteTask<W> {
+    type Output = Result<W, WriterFailure<W>>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if self.poll_ended(cx).is_pending() {
+            return Poll::Pending;
+        }
+        let wanted = self.core.lock().parts_wanted > 0;
+        Poll::Ready(outcome(&self.core, (!wanted).then_some(&*self.side)))
+    }
+}
+
+/// What became of an ended stream; without `side`, all but the writer and the bytes.
+pub(crate) fn outcome<W>(core: &Core, side: Option<&Side<W>>) -> Result<W, WriterFailure<W>> {
+    let (writer, unwritten) = side.map(|side| take_parts(core, side)).unwrap_or_default();
+    let state = core.lock();
+    let reason = state.end.clone().unwrap_or(CloseReason::Closed);
+    match (reason, writer) {
+        (CloseReason::Closed, Some(writer)) => Ok(writer),
+        (reason, writer) => Err(WriterFailure {
+            reason,
+            writer,
+            unwritten,
+            written: state.written,
+            flushed: state.flushed,
+            in_doubt: state.written..state.written + state.in_doubt,
+        }),
+    }
+}
+
+impl<W> Drop for WriteTask<W> {
+    fn drop(&mut self) {
+        let mut wakes = Wakes::default();
+        let mut state = self.core.lock();
+        match state.phase {
+            Phase::Ended => return,
+            // The holder sees it and ends the stream.
+            Phase::Busy => {
+                state.task_gone = true;
+                return;
+            }
+            _ => state.finish(CloseReason::TaskDropped, &mut wakes),
+        }
+        drop(state);
+        let writer = self.side.lock().writer.take();
+        drop(writer);
+    }
+}
+
+impl<W> fmt::Debug for WriteTask<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let phase = self.core.lock().phase;
+        f.debug_struct("WriteTask").field("phase", &phase).finish_non_exhaustive()
+    }
+}
+
+/// A [`WriteTask`] without an output, as [`Executor`](crate::Executor)s take it. Made by [`WriteTask::detach`].
+///
+/// # Drop
+///
+/// As for [`WriteTask`].
+#[must_use = "nothing is written unless the task is polled"]
+pub struct DetachedWriteTask<W> {
+    task: WriteTask<W>,
+}
+
+impl<W: AsyncWrite + Unpin> Future for DetachedWriteTask<W> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.task.poll_ended(cx)
+    }
+}
+
+impl<W> fmt::Debug for DetachedWriteTask<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.task.fmt(f)
+    }
+}
