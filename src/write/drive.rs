@@ -239,7 +239,11 @@ fn release<W>(
     let ended = end.is_some();
     let mut old_waker = None;
     match (end, role) {
-        (Some(reason), _) => state.finish(reason, &mut wakes),
+        (Some(reason), Role::Producer) => state.finish(reason, &mut wakes),
+        (Some(reason), Role::Task(_, waker)) => {
+            state.finish(reason, &mut wakes);
+            old_waker = Some(waker);
+        }
         (None, Role::Producer) if state.is_unborn() => state.phase = Phase::Unborn,
         (None, Role::Producer) if work => {
             state.stalled = rest.pending;

@@ -145,7 +145,9 @@ impl<W: AsyncWrite + Unpin> Sink<Bytes> for WriteHandoff<W> {
 
     fn start_send(self: Pin<&mut Self>, bytes: Bytes) -> Result<(), WriteError> {
         let this = self.get_mut();
-        let (len, limit) = (bytes.len(), this.core.config().max_pending_bytes());
+        let len = bytes.len();
+        // Nothing is admitted that was not asked room for.
+        let limit = this.poll.held.map_or(0, |_| this.core.config().max_pending_bytes());
         if len > limit {
             return Err(WriteError::new(bytes, Never::TooLarge { len, limit }));
         }

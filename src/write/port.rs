@@ -121,6 +121,12 @@ pub(crate) fn wait_until<'a, K: Ord + Copy, T: Copy, R>(
     loop {
         let mut state = core.lock();
         if let Some(answer) = check(&state) {
+            // Answers do not change; a waker that is not needed may not be dropped under the lock.
+            if waker.is_some() {
+                drop(state);
+                waker = None;
+                continue;
+            }
             return Poll::Ready((state, answer));
         }
         if list(&mut state).is_set(key, cx.waker()) {
@@ -178,6 +184,12 @@ impl Turn {
             let mut state = core.lock();
             let room = room_of(&state);
             match state.admit(room) {
+                // A waker that is not needed may not be dropped under the lock.
+                Ok(()) if waker.is_some() => {
+                    drop(state);
+                    waker = None;
+                    continue;
+                }
                 Ok(()) => return Poll::Ready(Ok(state)),
                 Err(Refusal::Never(never)) => return Poll::Ready(Err(never)),
                 Err(Refusal::Full) => {}
