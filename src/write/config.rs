@@ -153,6 +153,26 @@ impl WriteHandoffConfig {
     }
 }
 
+/// A configuration with its defaults filled in.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    pub(crate) items: usize,
+    pub(crate) bytes: usize,
+    pub(crate) send_at: usize,
+    pub(crate) copy_max: usize,
+}
+
+impl From<&WriteHandoffConfig> for Limits {
+    fn from(config: &WriteHandoffConfig) -> Self {
+        Self {
+            items: config.max_items,
+            bytes: config.max_pending_bytes,
+            send_at: config.send_at(),
+            copy_max: config.copy_max(),
+        }
+    }
+}
+
 impl Default for WriteHandoffConfig {
     fn default() -> Self {
         Self {

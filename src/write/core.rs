@@ -1,7 +1,7 @@
 //! The part of a stream that knows nothing of the writer's type. Tickets and senders hold only this.
 
 use super::{
-    config::WriteHandoffConfig,
+    config::{Limits, WriteHandoffConfig},
     state::{Caller, Closing, State},
     wakes::Wakes,
 };
@@ -25,7 +25,7 @@ pub struct Core {
 impl Core {
     pub(crate) fn new(config: WriteHandoffConfig) -> Self {
         Self {
-            state: Mutex::new(State::new(config)),
+            state: Mutex::new(State::new(Limits::from(&config))),
             written: AtomicU64::new(0),
             handles: AtomicUsize::new(1),
             config,

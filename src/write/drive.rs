@@ -199,7 +199,7 @@ pub(crate) fn drive<'a, W: AsyncWrite + Unpin>(
         }
     };
 
-    release(hold, state, role, wakes, Rest { end, pending, on_flush })
+    release(hold, state, role, &mut wakes, Rest { end, pending, on_flush })
 }
 
 /// How a holder stopped.
@@ -215,7 +215,7 @@ fn release<W>(
     mut hold: Hold<'_, W>,
     mut state: StateGuard<'_>,
     role: Role<'_>,
-    mut wakes: Wakes,
+    wakes: &mut Wakes,
     rest: Rest,
 ) -> bool {
     let Some(seat) = hold.seat.as_deref_mut() else { return false };
@@ -239,9 +239,9 @@ fn release<W>(
     let ended = end.is_some();
     let mut old_waker = None;
     match (end, role) {
-        (Some(reason), Role::Producer) => state.finish(reason, &mut wakes),
+        (Some(reason), Role::Producer) => state.finish(reason, wakes),
         (Some(reason), Role::Task(_, waker)) => {
-            state.finish(reason, &mut wakes);
+            state.finish(reason, wakes);
             old_waker = Some(waker);
         }
         (None, Role::Producer) if state.is_unborn() => state.phase = Phase::Unborn,
@@ -279,7 +279,7 @@ pub(crate) fn with_writer<W, R>(core: &Core, side: &Side<W>, f: impl FnOnce(&mut
         fn drop(&mut self) {
             if let Some(hold) = self.0.take() {
                 let state = hold.core.lock();
-                release(hold, state, Role::Producer, Wakes::default(), Rest::default());
+                release(hold, state, Role::Producer, &mut Wakes::default(), Rest::default());
             }
         }
     }

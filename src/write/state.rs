@@ -1,7 +1,7 @@
 //! What the lock of a stream guards: its phase, its positions, and who waits for them.
 
 use super::{
-    config::{Inline, WriteHandoffConfig},
+    config::{Inline, Limits},
     error::{CloseReason, Never, Refusal},
     queue::Queue,
     stats::WriteStats,
@@ -96,7 +96,7 @@ pub struct State {
     /// Entries accepted and not written.
     pub(crate) items: usize,
     pub(crate) queue: Queue,
-    config: WriteHandoffConfig,
+    limits: Limits,
 
     next_id: u64,
     pub(crate) tickets: Waiters<(u64, u64), ()>,
@@ -115,7 +115,7 @@ pub struct State {
 }
 
 impl State {
-    pub(crate) fn new(config: WriteHandoffConfig) -> Self {
+    pub(crate) fn new(limits: Limits) -> Self {
         Self {
             phase: Phase::Unborn,
             stalled: false,
@@ -130,7 +130,7 @@ impl State {
             reserved: Room { bytes: 0, items: 0 },
             items: 0,
             queue: Queue::new(),
-            config,
+            limits,
             next_id: 0,
             tickets: Waiters::new(),
             rooms: Waiters::new(),
@@ -159,6 +159,11 @@ impl State {
         }
     }
 
+    /// Whether writes are accepted.
+    fn is_open(&self) -> bool {
+        self.closing == Closing::No && self.phase != Phase::Ended
+    }
+
     // --- room ---------------------------------------------------------------------------------------------------
 
     /// Bytes accepted and not written; 0 once the stream has ended.
@@ -178,41 +183,43 @@ impl State {
 
     /// The bytes that a write may have without waiting.
     pub(crate) fn available(&self) -> usize {
-        if self.closed().is_some() || !self.rooms.is_empty() {
+        if !self.is_open() || !self.rooms.is_empty() || self.items + self.reserved.items >= self.limits.items
+        {
             return 0;
         }
-        if self.items + self.reserved.items >= self.config.max_items() {
-            return 0;
-        }
-        self.config.max_pending_bytes().saturating_sub(self.pending() + self.reserved.bytes)
+        self.limits.bytes.saturating_sub(self.pending() + self.reserved.bytes)
     }
 
     fn fits(&self, room: Room) -> bool {
         let bytes = self.pending().saturating_add(self.reserved.bytes).saturating_add(room.bytes);
         let items = self.items.saturating_add(self.reserved.items).saturating_add(room.items);
-        bytes <= self.config.max_pending_bytes() && items <= self.config.max_items()
+        bytes <= self.limits.bytes && items <= self.limits.items
     }
 
     /// The room that a chunk of `len` bytes takes now.
     pub(crate) fn room_of(&self, len: usize) -> Room {
-        let free = len == 0 || (len <= self.config.copy_max() && self.queue.has_open_room(len));
+        let free = len == 0 || (len <= self.limits.copy_max && self.queue.has_open_room(len));
         Room { bytes: len, items: usize::from(!free) }
     }
 
     /// Whether that much may be accepted at once. Nobody barges past a waiter.
     pub(crate) fn admit(&self, room: Room) -> Result<(), Refusal> {
+        if self.is_open() && self.rooms.is_empty() && self.fits(room) { Ok(()) } else { self.refuse(room) }
+    }
+
+    #[cold]
+    fn refuse(&self, room: Room) -> Result<(), Refusal> {
         if let Some(reason) = self.closed() {
             return Err(Never::Closed(reason).into());
         }
-        for (len, limit) in
-            [(room.bytes, self.config.max_pending_bytes()), (room.items, self.config.max_items())]
-        {
+        for (len, limit) in [(room.bytes, self.limits.bytes), (room.items, self.limits.items)] {
             if len > limit {
                 return Err(Never::TooLarge { len, limit }.into());
             }
         }
+        // A barrier takes no room and so waits for none.
         let barrier = room.bytes == 0 && room.items == 0;
-        if barrier || (self.rooms.is_empty() && self.fits(room)) { Ok(()) } else { Err(Refusal::Full) }
+        if barrier { Ok(()) } else { Err(Refusal::Full) }
     }
 
     pub(crate) fn reserve(&mut self, room: Room) {
@@ -261,7 +268,7 @@ impl State {
 
     /// Whether a chunk of that length is copied into the gather block.
     pub(crate) fn copies(&self, len: usize) -> bool {
-        len == 0 || len <= self.config.copy_max()
+        len == 0 || len <= self.limits.copy_max
     }
 
     /// Queues a copy of a small chunk.
@@ -284,7 +291,7 @@ impl State {
 
     /// Whether the caller should send a chunk of `len` bytes itself, with what is held before it.
     pub(crate) fn sends(&self, caller: &Caller, len: usize) -> bool {
-        self.queue.bytes() + len >= self.config.send_at() && self.may_drive(caller)
+        self.queue.bytes() + len >= self.limits.send_at && self.may_drive(caller)
     }
 
     /// What follows when work was added.
