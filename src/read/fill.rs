@@ -268,10 +268,10 @@ impl HandoffBuffer {
         // Room that was made for a frame or asked for is used up, however little of it is left.
         let wanted = [goal.saturating_sub(len), self.reserved].into_iter().filter(|n| *n > 0).min();
         let enough = (size / 4).clamp(1, ENOUGH).min(wanted.unwrap_or(size));
-        // A new block at least doubles what the old one held, so moving costs a constant per byte read. What a
-        // frame is announced to need is believed only in proportion to what of it has arrived.
-        let announced = goal.min(len.saturating_mul(4));
-        let target = (len + size).max(len.saturating_mul(2)).max(announced).min(max_len);
+        // A new block at least doubles what the old one held, so moving costs a constant per byte read; unless
+        // a frame is announced. That is believed only in proportion to what of it has arrived.
+        let grown = if goal > len { goal.min(len.saturating_mul(4)) } else { len.saturating_mul(2) };
+        let target = grown.max(len + size).min(max_len);
         self.storage.make_room(enough, size, target);
         let n = size.min(self.storage.spare()).min(limit);
         let n = n.min(self.storage.initialised().max(self.pace.step()));
