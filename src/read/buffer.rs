@@ -59,6 +59,8 @@ pub struct HandoffBuffer {
     pub(super) storage: Storage,
     pub(super) search: Search,
     pub(super) pace: Pace,
+    /// What is still to be read of the room that was asked for.
+    pub(super) reserved: usize,
     config: HandoffBufferConfig,
 }
 
@@ -125,6 +127,7 @@ impl HandoffBuffer {
             storage: Storage::new(tail, config.small_copy_max(), config.spare_blocks()),
             search: Search::new(),
             pace: Pace::new(&config),
+            reserved: 0,
             config,
         }
     }
@@ -166,7 +169,10 @@ impl HandoffBuffer {
         self.storage.unread()
     }
 
-    /// Makes room for `n` more bytes, so that the next reads up to that many allocate nothing.
+    /// Makes room for `n` more bytes: until they are read, reads allocate nothing.
+    ///
+    /// Taking bytes out may take their block along, and an empty buffer whose reader has nothing may let it go;
+    /// then the room is gone too.
     ///
     /// # Errors
     ///
@@ -183,12 +189,13 @@ impl HandoffBuffer {
     /// ```
     pub fn reserve_read_capacity(&mut self, n: usize) -> Result<(), ReserveError> {
         let (len, limit) = (self.len(), self.config.max_len());
-        let fits = len.checked_add(n).is_some_and(|needed| needed <= limit);
-        if fits && self.storage.try_make_room(n) {
-            Ok(())
-        } else {
-            Err(ReserveError { requested: n, len, limit })
+        let error = ReserveError { requested: n, len, limit };
+        let needed = len.checked_add(n).filter(|needed| *needed <= limit).ok_or(error)?;
+        if !self.storage.try_make_room(n, needed.max(self.pace.size())) {
+            return Err(error);
         }
+        self.reserved = n;
+        Ok(())
     }
 
     /// Takes the first `n` bytes out.

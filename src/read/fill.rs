@@ -49,7 +49,7 @@ pub enum Then {
 /// One successful read.
 pub(super) struct Got {
     n: usize,
-    /// Whether it filled what was offered, and that was enough to learn from.
+    /// Whether it filled what was offered, and that was close to the read size.
     filled: bool,
     /// Whether it brought less than was offered.
     short: bool,
@@ -131,7 +131,7 @@ impl HandoffBuffer {
     ) -> Poll<Result<usize, ReadError>> {
         let got = ready!(self.poll_once(cx, reader, usize::MAX, goal))?;
         if got.n > 0 {
-            self.pace.call(got.n, got.filled);
+            self.learn(got.n, got.filled, usize::MAX);
         }
         Poll::Ready(Ok(got.n))
     }
@@ -225,7 +225,7 @@ impl HandoffBuffer {
             }
         };
         if n > 0 {
-            self.pace.call(n, filled);
+            self.learn(n, filled, limit);
         }
         Poll::Ready(Filled { n, then })
     }
@@ -240,7 +240,7 @@ impl HandoffBuffer {
         if self.len() == self.config().max_len() {
             return Poll::Ready(Err(ReadError::Full { limit: self.len() }));
         }
-        let worth = self.pace.size() / 2;
+        let worth = self.pace.size() - self.pace.size() / 4;
         let room = self.offer(limit, goal);
         let given = room.len();
         match reader.poll_read(cx, room) {
@@ -253,6 +253,7 @@ impl HandoffBuffer {
             }
             Poll::Ready(Ok(n)) => {
                 self.storage.fill(n);
+                self.reserved = self.reserved.saturating_sub(n);
                 self.pace.read(n);
                 Poll::Ready(Ok(Got { n, filled: n == given && n >= worth, short: n < given }))
             }
@@ -264,15 +265,24 @@ impl HandoffBuffer {
     fn offer(&mut self, limit: usize, goal: usize) -> &mut [u8] {
         let (len, max_len) = (self.len(), self.config().max_len());
         let size = self.pace.size().min(max_len - len);
-        let enough = (size / 4).clamp(1, ENOUGH);
-        // A new block at least doubles what the old one held, so moving costs a constant per byte read. What a
-        // frame is announced to need is believed only in proportion to what of it has arrived.
-        let announced = goal.min(len.saturating_mul(4).max(self.pace.max()));
-        let target = (len + size).max(len.saturating_mul(2)).max(announced).min(max_len);
-        self.storage.make_room(enough, target);
+        // Room that was made for a frame or asked for is used up, however little of it is left.
+        let wanted = [goal.saturating_sub(len), self.reserved].into_iter().filter(|n| *n > 0).min();
+        let enough = (size / 4).clamp(1, ENOUGH).min(wanted.unwrap_or(size));
+        // A new block at least doubles what the old one held, so moving costs a constant per byte read; unless
+        // a frame is announced. That is believed only in proportion to what of it has arrived.
+        let grown = if goal > len { goal.min(len.saturating_mul(4)) } else { len.saturating_mul(2) };
+        let target = grown.max(len + size).min(max_len);
+        self.storage.make_room(enough, size, target);
         let n = size.min(self.storage.spare()).min(limit);
         let n = n.min(self.storage.initialised().max(self.pace.step()));
         self.storage.room(n)
+    }
+
+    /// Adapts to what one call for at most `limit` bytes brought.
+    fn learn(&mut self, total: usize, filled: bool, limit: usize) {
+        if self.pace.call(total, filled, limit) {
+            self.storage.forget_spares();
+        }
     }
 
     /// The reader has nothing: lets memory go that a quiet connection need not keep.

@@ -2,8 +2,10 @@
 
 use super::config::HandoffBufferConfig;
 
-/// Calls in a row that read little, after which the read size is halved.
+/// Calls in a row that read no more than half the read size, after which it is halved.
 const LEAN_CALLS: u8 = 4;
+/// The most full calls to wait for before the read size is doubled, where doubling it proved wrong before.
+const PATIENCE_MAX: u8 = 64;
 /// Once in so many short reads the reader is asked again even if that did not pay lately.
 const PROBE_EVERY: u8 = 64;
 /// The least that is initialised at a time, unless the read size is smaller.
@@ -17,8 +19,15 @@ pub(super) struct Pace {
     min: usize,
     max: usize,
     size: usize,
-    /// Calls in a row that read less than a quarter of `size`.
+    /// Calls in a row that read no more than half of `size`.
     lean: u8,
+    /// Calls that read all of `size` since the last lean one.
+    full: u8,
+    /// How many of those it takes to double `size`: few, unless arrivals of one size keep filling one read
+    /// size and half of the next.
+    patience: u8,
+    /// `size` was doubled and has not been filled yet.
+    grown: bool,
     /// What the last read brought.
     last: usize,
     /// Saturating two-bit counter: did asking again after a short read pay?
@@ -30,17 +39,23 @@ pub(super) struct Pace {
 impl Pace {
     pub(super) fn new(config: &HandoffBufferConfig) -> Self {
         let (min, max) = config.read_size().into_inner();
-        Self { min, max, size: min, lean: 0, last: 0, pays: ASKS, skipped: 0 }
+        Self {
+            min,
+            max,
+            size: min,
+            lean: 0,
+            full: 0,
+            patience: 1,
+            grown: false,
+            last: 0,
+            pays: ASKS,
+            skipped: 0,
+        }
     }
 
     /// The read to ask for.
     pub(super) fn size(&self) -> usize {
         self.size
-    }
-
-    /// The largest read to ask for.
-    pub(super) fn max(&self) -> usize {
-        self.max
     }
 
     /// How much memory to initialise for a read: not much more than the last one used, so that a quiet
@@ -54,20 +69,48 @@ impl Pace {
         self.last = n;
     }
 
-    /// One call brought `total` bytes in all, or filled an offer worth the name.
-    pub(super) fn call(&mut self, total: usize, filled: bool) {
+    /// One call for at most `limit` bytes brought `total`; `filled` if a read filled an offer close to `size`.
+    /// Returns whether that made `size` smaller.
+    pub(super) fn call(&mut self, total: usize, filled: bool, limit: usize) -> bool {
+        let before = self.size;
         if filled || total >= self.size {
-            self.size = self.size.saturating_mul(2).min(self.max);
-            self.lean = 0;
-        } else if total >= self.size / 4 {
+            self.full_call(limit);
+        } else if total > self.size / 2 {
             self.lean = 0;
         } else {
-            self.lean += 1;
-            if self.lean == LEAN_CALLS {
-                self.size = (self.size / 2).max(self.min);
-                self.lean = 0;
-            }
+            self.lean_call();
         }
+        self.size < before
+    }
+
+    fn full_call(&mut self, limit: usize) {
+        self.lean = 0;
+        if self.grown {
+            self.grown = false;
+            self.patience = 1;
+        }
+        self.full += 1;
+        // Nothing beyond what is asked for in one call is worth a larger read.
+        let doubled = self.size.saturating_mul(2).min(self.max).min(limit);
+        if self.full >= self.patience {
+            self.full = 0;
+            self.grown = doubled > self.size;
+            self.size = doubled.max(self.size);
+        }
+    }
+
+    fn lean_call(&mut self) {
+        self.full = 0;
+        self.lean += 1;
+        if self.lean < LEAN_CALLS {
+            return;
+        }
+        self.lean = 0;
+        if self.grown {
+            self.grown = false;
+            self.patience = self.patience.saturating_mul(4).min(PATIENCE_MAX);
+        }
+        self.size = (self.size / 2).max(self.min);
     }
 
     /// The connection has gone quiet: start again from no more than `size`.

@@ -1,6 +1,6 @@
 //! Blocks handed off whole, remembered until their consumer is done with them.
 
-use std::{collections::VecDeque, ops::RangeInclusive};
+use std::collections::VecDeque;
 
 use bytes::{Bytes, BytesMut};
 
@@ -28,12 +28,11 @@ impl Spares {
         self.blocks.push_back(whole);
     }
 
-    /// Takes back a block that nobody else holds and whose capacity is in `fitting`; forgets those of another
-    /// capacity on the way.
-    pub(super) fn take_back(&mut self, fitting: &RangeInclusive<usize>) -> Option<BytesMut> {
+    /// Takes back a block of at least `capacity` that nobody else holds; forgets smaller ones on the way.
+    pub(super) fn take_back(&mut self, capacity: usize) -> Option<BytesMut> {
         while let Some(at) = self.blocks.iter().position(Bytes::is_unique) {
             match self.blocks.remove(at)?.try_into_mut() {
-                Ok(block) if fitting.contains(&block.capacity()) => return Some(block),
+                Ok(block) if block.capacity() >= capacity => return Some(block),
                 _ => {}
             }
         }

@@ -85,29 +85,30 @@ impl Storage {
         }
     }
 
-    /// Makes at least `enough` bytes of room, in a block of `target >= len() + enough` bytes if this one has
-    /// not enough.
-    pub(super) fn make_room(&mut self, enough: usize, target: usize) {
-        if self.spare() >= enough || self.compact(enough, target) {
+    /// Makes at least `enough` bytes of room, for reads of `read` bytes, in a block of
+    /// `target >= len() + enough` bytes if this one will not do.
+    pub(super) fn make_room(&mut self, enough: usize, read: usize, target: usize) {
+        let replace = self.size < read && self.len() == 0;
+        if !replace && (self.spare() >= enough || self.compact(enough, read, target)) {
             return;
         }
-        let acceptable = target - target / 2..=target.saturating_mul(2);
-        let smallest = self.len() + enough;
-        let acceptable = smallest.max(*acceptable.start())..=*acceptable.end();
-        if let Some(block) = self.spares.take_back(&acceptable) {
+        let acceptable = (self.len() + enough).max(target - target / 4);
+        // A remembered block may be any larger: it is in memory already.
+        if let Some(block) = self.spares.take_back(acceptable) {
             self.move_to(block);
-        } else if !acceptable.contains(&self.size) || !self.reclaim(target) {
+        } else if !(acceptable..=target).contains(&self.size) || !self.reclaim() {
             self.move_to(BytesMut::with_capacity(target));
         }
     }
 
-    /// Makes at least `n` bytes of room, or returns false and changes nothing if memory is short.
-    pub(super) fn try_make_room(&mut self, n: usize) -> bool {
-        if self.spare() >= n || self.compact(n, 0) {
+    /// Makes at least `n` bytes of room, in a block of `target >= len() + n` bytes if this one has not enough;
+    /// or returns false and changes nothing if memory is short.
+    pub(super) fn try_make_room(&mut self, n: usize, target: usize) -> bool {
+        if self.spare() >= n || self.compact(n, 0, 0) {
             return true;
         }
         let mut memory = Vec::new();
-        if memory.try_reserve_exact(self.len() + n).is_err() {
+        if memory.try_reserve_exact(target).is_err() {
             return false;
         }
         // A vector with spare capacity becomes a `BytesMut` of the same memory only by way of `Bytes`, and an
@@ -118,23 +119,25 @@ impl Storage {
     }
 
     /// Moves the unread bytes to the front of the block if that makes enough room, and either enough was
-    /// consumed to pay for the move or a block of `target` bytes would be no larger.
-    fn compact(&mut self, enough: usize, target: usize) -> bool {
+    /// consumed to pay for the move in a block that reads have not outgrown, or a block of `target` bytes would
+    /// be no larger.
+    fn compact(&mut self, enough: usize, read: usize, target: usize) -> bool {
         let capacity = self.block.capacity();
-        let pays = self.start >= capacity / 4 || target <= capacity;
-        let fits = capacity - self.len() >= enough;
-        if fits && pays {
+        let pays = (self.start >= capacity / 4 && self.size >= read) || target <= capacity;
+        let compacts = pays && capacity - self.len() >= enough;
+        if compacts {
             self.block.copy_within(self.start..self.filled, 0);
             (self.start, self.filled) = (0, self.len());
         }
-        fits && pays
+        compacts
     }
 
     /// Gets the front of this block back if its consumers have dropped it. The spare has to be initialised
     /// anew.
-    fn reclaim(&mut self, target: usize) -> bool {
+    fn reclaim(&mut self) -> bool {
         self.trim_to_unread();
-        let reclaimed = self.block.try_reclaim(target.min(self.size) - self.filled);
+        let reclaimed = self.block.try_reclaim(self.size - self.filled);
+        // A tail from elsewhere may turn out to be part of something larger.
         self.size = self.size.max(self.block.capacity());
         reclaimed
     }
@@ -220,6 +223,11 @@ impl Storage {
         block.extend_from_slice(self.unread());
         (self.start, self.filled, self.size) = (0, total, block.capacity());
         self.block = block;
+    }
+
+    /// Forgets the blocks handed off whole.
+    pub(super) fn forget_spares(&mut self) {
+        self.spares.trim(0);
     }
 
     /// With nothing unread: keeps at most `budget` bytes of blocks.

@@ -1,0 +1,335 @@
+//! What a buffer holds, and how bytes leave it.
+
+mod read_parts;
+
+use std::io;
+
+use futures_handoff::{
+    Delimiter, Filled, Frames, HandoffBuffer, HandoffBufferConfig, HandoffReader, LengthPrefix, NextFrame,
+    ParseCursor, ReadAvailable, ReadError, ReadReady, Then, bytes::BytesMut,
+};
+use read_parts::*;
+
+#[test]
+fn reads_incrementally_and_keeps_the_tail() {
+    let mut buffer = buffer(64);
+    let mut reader = Script::bursts(b"first\nsecond\n", 8);
+    assert_eq!(finish(buffer.read_available(&mut reader)).unwrap(), 8);
+    assert_eq!(buffer.split_prefix(6).unwrap(), "first\n");
+    assert_eq!(buffer.peek(), b"se");
+    assert_eq!(finish(buffer.read_available(&mut reader)).unwrap(), 5);
+    assert_eq!(buffer.peek(), b"second\n");
+}
+
+#[test]
+fn a_full_buffer_does_not_ask_the_reader() {
+    let mut buffer = buffer(4);
+    let mut reader = Script::bursts(b"abcdef", 6);
+    assert_eq!(finish(buffer.read_available(&mut reader)).unwrap(), 4);
+    let error = finish(buffer.read_available(&mut reader)).unwrap_err();
+    assert!(matches!(error, ReadError::Full { limit: 4 }));
+    assert_eq!(reader.polls(), 1);
+    buffer.advance(1).unwrap();
+    assert_eq!(finish(buffer.read_available(&mut reader)).unwrap(), 1);
+    assert_eq!(buffer.peek(), b"bcde");
+}
+
+#[test]
+fn a_tail_moves_to_another_buffer() {
+    let mut first = holding(64, b"headtail");
+    first.advance(4).unwrap();
+    let tail = first.take_tail();
+    assert!(first.is_empty());
+    assert_eq!(tail, "tail");
+    let mut second = HandoffBuffer::from_tail(tail, config(64)).unwrap();
+    let mut reader: &[u8] = b"+more";
+    finish(second.read_available(&mut reader)).unwrap();
+    assert_eq!(second.peek(), b"tail+more");
+}
+
+#[test]
+fn a_large_tail_takes_its_block_along_and_a_small_one_does_not() {
+    let mut buffer = holding(8192, &bytes(8192));
+    let capacity = buffer.capacity();
+    buffer.advance(4000).unwrap();
+    let tail = buffer.take_tail();
+    assert_eq!(tail, bytes(8192)[4000..]);
+    assert!(tail.capacity() >= capacity - 4000);
+    assert_eq!(buffer.capacity(), 0);
+
+    let mut buffer = holding(8192, &bytes(8192));
+    buffer.advance(8000).unwrap();
+    let tail = buffer.take_tail();
+    assert_eq!(tail, bytes(8192)[8000..]);
+    assert!(tail.capacity() < 400);
+    assert_eq!(buffer.capacity(), capacity);
+    assert!(buffer.is_empty());
+}
+
+#[test]
+fn a_taken_tail_leaves_an_empty_buffer_that_reads_on() {
+    let mut buffer = holding(4096, &bytes(4096));
+    let tail = buffer.take_tail();
+    let mut reader: &[u8] = b"next";
+    assert_eq!(finish(buffer.read_available(&mut reader)).unwrap(), 4);
+    assert_eq!(buffer.peek(), b"next");
+    assert_eq!(tail, bytes(4096));
+}
+
+#[test]
+fn a_tail_over_the_limit_comes_back() {
+    let error = HandoffBuffer::from_tail(BytesMut::from("thirteen long"), config(12)).unwrap_err();
+    assert_eq!((error.len(), error.limit()), (13, 12));
+    assert_eq!(error.into_tail(), "thirteen long");
+    assert!(HandoffBuffer::from_tail(BytesMut::from("thirteen long"), config(13)).is_ok());
+}
+
+#[test]
+fn splits_check_their_bounds_and_consume_nothing_on_error() {
+    let mut buffer = holding(64, b"hello");
+    for n in [6, usize::MAX] {
+        let split = buffer.split_prefix(n).unwrap_err();
+        assert_eq!((split.requested, split.available), (n, 5));
+        assert_eq!(buffer.split_prefix_mut(n).unwrap_err(), split);
+        assert_eq!(buffer.advance(n).unwrap_err(), split);
+    }
+    assert_eq!(buffer.peek(), b"hello");
+}
+
+#[test]
+fn a_mutable_prefix_is_apart_from_the_tail() {
+    for n in [3, 300, 3000, 4096] {
+        let content = bytes(4096);
+        let mut buffer = holding(4096, &content);
+        let mut prefix = buffer.split_prefix_mut(n).unwrap();
+        assert_eq!(prefix, content[..n]);
+        prefix.fill(b'#');
+        prefix.extend_from_slice(b"more");
+        assert_eq!(buffer.peek(), &content[n..]);
+    }
+}
+
+#[test]
+fn prefixes_of_every_class_have_their_bytes() {
+    let content = bytes(16384);
+    for n in [0, 1, 256, 257, 512, 513, 4095, 4096, 12287, 12288, 16383, 16384] {
+        let mut buffer = holding(16384, &content);
+        assert_eq!(buffer.split_prefix(n).unwrap(), content[..n], "{n}");
+        assert_eq!(buffer.peek(), &content[n..]);
+        assert_eq!(buffer.freeze_all(), content[n..]);
+        assert!(buffer.is_empty());
+    }
+}
+
+#[test]
+fn small_prefixes_are_copied_and_the_block_is_kept() {
+    let mut buffer = holding(8192, b"small!");
+    let capacity = buffer.capacity();
+    assert_eq!(buffer.split_prefix(6).unwrap(), "small!");
+    assert_eq!(buffer.capacity(), capacity);
+    let mut reader: &[u8] = b"again";
+    finish(buffer.read_available(&mut reader)).unwrap();
+    assert_eq!(buffer.freeze_all(), "again");
+    assert_eq!(buffer.capacity(), capacity);
+}
+
+#[test]
+fn the_copy_rule_has_its_boundary_where_it_says() {
+    let config = config(1024).with_small_copy_max(100).unwrap();
+    // What stays in the block shows whether the prefix was copied: a shared one takes its memory along.
+    let capacity_after = |n: usize| {
+        let mut tail = BytesMut::with_capacity(128);
+        tail.extend_from_slice(&[7; 128]);
+        let mut buffer = HandoffBuffer::from_tail(tail, config).unwrap();
+        assert_eq!(buffer.split_prefix(n).unwrap().len(), n);
+        buffer.capacity()
+    };
+    assert_eq!(capacity_after(100), 128);
+    assert_eq!(capacity_after(101), 27);
+}
+
+#[test]
+fn copying_for_smallness_can_be_turned_off() {
+    let config = config(1024).with_small_copy_max(0).unwrap();
+    let mut tail = BytesMut::with_capacity(16);
+    tail.extend_from_slice(b"0123456789abcdef");
+    let mut buffer = HandoffBuffer::from_tail(tail, config).unwrap();
+    let at = buffer.peek().as_ptr();
+    let shared = buffer.split_prefix(4).unwrap();
+    assert_eq!(shared.as_ptr(), at);
+    let copied = buffer.split_prefix(3).unwrap();
+    assert_eq!(copied, "456");
+    assert_eq!(buffer.capacity(), 12);
+}
+
+#[test]
+fn huge_reserves_fail_and_change_nothing() {
+    let mut small = holding(1024, b"held");
+    for n in [1021, usize::MAX, usize::MAX - 3, 1 << 63] {
+        let error = small.reserve_read_capacity(n).unwrap_err();
+        assert_eq!((error.requested, error.len, error.limit), (n, 4, 1024));
+        assert!(!error.is_out_of_memory());
+    }
+    small.reserve_read_capacity(1020).unwrap();
+    assert!(small.capacity() >= 1024);
+    assert_eq!(small.peek(), b"held");
+
+    let mut vast = buffer(isize::MAX as usize);
+    let error = vast.reserve_read_capacity(isize::MAX as usize).unwrap_err();
+    assert!(error.is_out_of_memory());
+    assert_eq!(vast.capacity(), 0);
+    let mut reader: &[u8] = b"still usable";
+    finish(vast.read_available(&mut reader)).unwrap();
+    assert_eq!(vast.peek(), b"still usable");
+}
+
+#[test]
+fn reserved_room_serves_the_reads_it_was_made_for() {
+    let mut buffer = holding(65536, b"xxhead");
+    buffer.advance(2).unwrap();
+    buffer.reserve_read_capacity(50_000).unwrap();
+    let capacity = buffer.capacity();
+    assert!((50_004..=65536).contains(&capacity));
+    let data = bytes(50_000);
+    let mut reader = Script::bursts(&data, 700);
+    while buffer.len() < 50_004 {
+        assert!(finish(buffer.read_available(&mut reader)).unwrap() > 0);
+        assert_eq!(buffer.capacity(), capacity);
+    }
+    assert_eq!(&buffer.peek()[..4], b"head");
+    assert_eq!(buffer.peek()[4..], data);
+}
+
+#[test]
+fn reserving_nothing_allocates_nothing() {
+    let mut buffer = buffer(16);
+    buffer.reserve_read_capacity(0).unwrap();
+    assert_eq!(buffer.capacity(), 0);
+    buffer.reserve_read_capacity(1).unwrap();
+    assert!(buffer.capacity() >= 1 && buffer.is_empty());
+}
+
+#[test]
+fn capacity_stays_within_the_limit() {
+    for max_len in [1, 5, 4095, 4097, 100_000] {
+        let mut buffer = buffer(max_len);
+        let data = bytes(max_len);
+        let mut reader = Script::bursts(&data, 999);
+        while buffer.len() < max_len {
+            assert!(finish(buffer.read_available(&mut reader)).unwrap() > 0);
+            assert!(buffer.capacity() <= max_len, "{} > {max_len}", buffer.capacity());
+        }
+        assert_eq!(buffer.peek(), data);
+    }
+}
+
+#[test]
+fn configurations_are_checked_where_they_are_built() {
+    let reject = |result: Result<HandoffBufferConfig, futures_handoff::ConfigError>, setting, given| {
+        let error = result.unwrap_err();
+        assert_eq!((error.setting(), error.given()), (setting, given));
+    };
+    reject(HandoffBufferConfig::new(0), "max_len", 0);
+    reject(HandoffBufferConfig::new(usize::MAX), "max_len", usize::MAX);
+    let config = config(1000);
+    reject(config.with_read_size(0..=10), "read_size", 0);
+    reject(config.with_read_size(10..=1001), "read_size", 1001);
+    #[expect(clippy::reversed_empty_ranges, reason = "it is what is rejected")]
+    reject(config.with_read_size(10..=9), "read_size", 9);
+    reject(config.with_read_reserve(0), "read_size", 0);
+    reject(config.with_small_copy_max(1001), "small_copy_max", 1001);
+    reject(config.with_spare_blocks(65), "spare_blocks", 65);
+    assert_eq!(config.read_size(), 1000..=1000);
+    let defaults = HandoffBufferConfig::new(1 << 20).unwrap();
+    assert_eq!(defaults.max_len(), 1 << 20);
+    assert_eq!(defaults.read_size(), 4096..=262_144);
+    assert_eq!((defaults.small_copy_max(), defaults.spare_blocks()), (256, 2));
+    assert!(HandoffBuffer::new(0).is_err());
+}
+
+#[test]
+fn find_resumes_and_is_not_fooled() {
+    let mut buffer = buffer(64);
+    let read = |buffer: &mut HandoffBuffer, text: &str| {
+        let mut reader = text.as_bytes();
+        finish(buffer.read_available(&mut reader)).unwrap();
+    };
+    assert_eq!(buffer.find(b"\r\n"), None);
+    read(&mut buffer, "ab\r");
+    assert_eq!(buffer.find(b"\r\n"), None);
+    read(&mut buffer, "\ncd\r\n");
+    assert_eq!(buffer.find(b"\r\n"), Some(2));
+    assert_eq!(buffer.find(b"\r\n"), Some(2));
+    assert_eq!(buffer.find(b"b"), Some(1));
+    assert_eq!(buffer.find(b"\r\n"), Some(2));
+    buffer.advance(3).unwrap();
+    assert_eq!(buffer.find(b"\r\n"), Some(3));
+    buffer.advance(1).unwrap();
+    assert_eq!(buffer.find(b"\r\n"), Some(2));
+    assert_eq!(buffer.find(b""), Some(0));
+    assert_eq!(buffer.find(b"a needle that is longer than all there is"), None);
+    assert_eq!(buffer.find(&[b'\n'; 100]), None);
+    buffer.advance(4).unwrap();
+    assert_eq!(buffer.find(b"\n"), None);
+    read(&mut buffer, "\n");
+    assert_eq!(buffer.find(b"\n"), Some(0));
+}
+
+#[test]
+fn find_remembers_long_needles_too() {
+    let needle = b"--boundary-0123456789--";
+    let mut buffer = buffer(4096);
+    let mut content = bytes(1000);
+    content.extend_from_slice(needle);
+    let mut reader = Script::bursts(&content, 10);
+    while buffer.len() < content.len() - 10 {
+        finish(buffer.read_available(&mut reader)).unwrap();
+        if buffer.len() < content.len() {
+            assert_eq!(buffer.find(needle), None);
+        }
+    }
+    finish(buffer.read_available(&mut reader)).unwrap();
+    assert_eq!(buffer.find(needle), Some(1000));
+}
+
+#[test]
+fn debug_shows_no_payload() {
+    let mut buffer = holding(64, b"secret");
+    let mut reader = Script::new([]);
+    let mut shown = format!("{buffer:?}");
+    shown += &format!("{:?}", buffer.read_available(&mut reader));
+    shown += &format!("{:?}", buffer.read_ready(&mut reader, 3));
+    shown += &format!("{:?}", buffer.next_frame(&mut reader, &mut Delimiter::new("secret")));
+    shown += &format!("{:?}", buffer.frames(&mut reader, LengthPrefix::u8()));
+    shown += &format!("{:?} {:?}", Delimiter::new("secret"), LengthPrefix::u8());
+    let _ = buffer.parse(|cursor| {
+        shown += &format!("{cursor:?}");
+        Err::<(), ()>(())
+    });
+    shown += &format!("{:?}", HandoffBuffer::from_tail(BytesMut::from("secret"), config(1)).unwrap_err());
+    shown += &format!("{:?}", buffer.into_reader(io::empty()));
+    // As text and as a list of numbers.
+    assert!(!shown.contains("secret") && !shown.contains("115, 101"), "{shown}");
+}
+
+#[test]
+fn the_types_go_where_they_must() {
+    fn sent<T: Send + Sync + Unpin>() {}
+    sent::<HandoffBuffer>();
+    sent::<HandoffBufferConfig>();
+    sent::<ParseCursor<'_>>();
+    sent::<ReadAvailable<'_, io::Empty>>();
+    sent::<ReadReady<'_, io::Empty>>();
+    sent::<NextFrame<'_, io::Empty, LengthPrefix>>();
+    sent::<Frames<'_, io::Empty, LengthPrefix>>();
+    sent::<HandoffReader<io::Empty>>();
+    sent::<Filled>();
+    sent::<Then>();
+    sent::<ReadError>();
+    sent::<futures_handoff::FrameError>();
+    sent::<futures_handoff::SplitError>();
+    sent::<futures_handoff::ReserveError>();
+    sent::<futures_handoff::TailError>();
+    fn unpin<T: Unpin>() {}
+    unpin::<Frames<'_, io::Empty, std::marker::PhantomPinned>>();
+}

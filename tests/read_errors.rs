@@ -1,0 +1,87 @@
+//! Errors name the limit and what was given, keep their cause and convert to a fitting `io::Error`.
+
+mod read_parts;
+
+use std::{error::Error, io};
+
+use futures_handoff::{Delimiter, FrameError, HandoffBuffer, ReadError, bytes::BytesMut};
+use read_parts::*;
+
+fn kind(error: impl Into<io::Error>) -> io::ErrorKind {
+    error.into().kind()
+}
+
+#[test]
+fn read_errors() {
+    let mut buffer = holding(4, b"held");
+    let mut reader = Script::new([Step::Lie(3), Step::Fail(io::ErrorKind::TimedOut)]);
+    let full = finish(buffer.read_available(&mut reader)).unwrap_err();
+    assert_eq!(full.to_string(), "read buffer is full: it holds 4 bytes, its limit");
+    assert!(full.source().is_none());
+    assert_eq!(kind(full), io::ErrorKind::StorageFull);
+    buffer.advance(2).unwrap();
+    let invalid = finish(buffer.read_available(&mut reader)).unwrap_err();
+    assert_eq!(invalid.to_string(), "reader reported 5 bytes read into room for 2");
+    assert_eq!(kind(invalid), io::ErrorKind::Other);
+    let failed = finish(buffer.read_available(&mut reader)).unwrap_err();
+    assert_eq!(failed.to_string(), "reader failed");
+    assert_eq!(failed.source().unwrap().to_string(), "timed out");
+    assert_eq!(kind(failed), io::ErrorKind::TimedOut);
+}
+
+#[test]
+fn frame_errors() {
+    let mut lines = Delimiter::new("\n");
+    let mut next = |buffer: &mut HandoffBuffer, step| {
+        finish(buffer.next_frame(&mut Script::new([step]), &mut lines)).unwrap_err()
+    };
+    let mut buffer = holding(8, b"held");
+    let truncated = next(&mut buffer, Step::End);
+    assert_eq!(truncated.to_string(), "stream ended inside a frame, of which 4 bytes are buffered");
+    assert_eq!(kind(truncated), io::ErrorKind::UnexpectedEof);
+    let failed = next(&mut buffer, Step::Fail(io::ErrorKind::TimedOut));
+    assert_eq!(
+        (failed.to_string(), failed.source().unwrap().to_string()),
+        ("reader failed".into(), "timed out".into())
+    );
+    assert_eq!(kind(failed), io::ErrorKind::TimedOut);
+    let invalid = next(&mut buffer, Step::Lie(1));
+    assert_eq!(invalid.to_string(), "reader reported 5 bytes read into room for 4");
+    assert_eq!(kind(invalid), io::ErrorKind::Other);
+    let long = next(&mut buffer, Step::Data(b"held on".to_vec()));
+    assert_eq!(long.to_string(), "frame needs at least 9 bytes of buffer, but the limit is 8");
+    assert!(long.source().is_none());
+    assert_eq!(kind(long), io::ErrorKind::InvalidData);
+    let mut none = Delimiter::new("");
+    let finder = finish(buffer.next_frame(&mut Script::new([]), &mut none)).unwrap_err();
+    assert_eq!(finder.to_string(), "finder reported a frame of 0 bytes among 8 buffered ones");
+    assert_eq!(kind(finder), io::ErrorKind::Other);
+}
+
+#[test]
+fn a_read_error_is_a_frame_error_too() {
+    let full = finish(holding(4, b"held").read_available(&mut Script::new([]))).unwrap_err();
+    assert!(matches!(FrameError::from(full), FrameError::TooLong { needed: 5, limit: 4 }));
+    let io = ReadError::Io(io::ErrorKind::TimedOut.into());
+    assert!(matches!(FrameError::from(io), FrameError::Io(_)));
+    let lie = finish(buffer(4).read_available(&mut Script::new([Step::Lie(1)]))).unwrap_err();
+    assert!(matches!(FrameError::from(lie), FrameError::InvalidReader { reported: 5, given: 4 }));
+}
+
+#[test]
+fn the_others() {
+    let mut buffer = holding(8, b"held");
+    let split = buffer.split_prefix(5).unwrap_err();
+    assert_eq!(split.to_string(), "5 bytes were asked for, but only 4 are buffered");
+    assert_eq!(kind(split), io::ErrorKind::InvalidInput);
+    let reserve = buffer.reserve_read_capacity(5).unwrap_err();
+    assert_eq!(reserve.to_string(), "no room for 5 bytes beside the 4 buffered ones: the limit is 8");
+    assert_eq!(kind(reserve), io::ErrorKind::InvalidInput);
+    let mut vast = read_parts::buffer(isize::MAX as usize);
+    let memory = vast.reserve_read_capacity(isize::MAX as usize).unwrap_err();
+    assert!(memory.to_string().starts_with("no memory for 9223372036854775807 bytes"));
+    assert_eq!(kind(memory), io::ErrorKind::OutOfMemory);
+    let tail = HandoffBuffer::from_tail(BytesMut::from("held"), config(3)).unwrap_err();
+    assert_eq!(tail.to_string(), "tail of 4 bytes is longer than the buffer's limit of 3");
+    assert_eq!(kind(tail), io::ErrorKind::InvalidInput);
+}

@@ -1,0 +1,374 @@
+//! Reading: once, or while it pays; and what a bad reader can do.
+
+mod read_parts;
+
+use std::{
+    future::Future,
+    io,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::{Pin, pin},
+    task::{Context, Poll, Waker},
+};
+
+use futures_executor::block_on;
+use futures_handoff::{Filled, HandoffBuffer, ReadError, Then};
+use futures_test::{io::AsyncReadTestExt, task::new_count_waker};
+use futures_util::{FutureExt, io::Cursor};
+use read_parts::*;
+
+#[test]
+fn full_end_and_error_are_different_answers() {
+    let mut buffer = buffer(8);
+    let mut reader = Script::bursts(b"12345678", 8);
+    assert_eq!(finish(buffer.read_available(&mut reader)).unwrap(), 4 + 4);
+    assert!(matches!(finish(buffer.read_available(&mut reader)), Err(ReadError::Full { limit: 8 })));
+    // The stream ends exactly at the limit: its end shows as soon as there is room to see it.
+    buffer.advance(1).unwrap();
+    assert_eq!(finish(buffer.read_available(&mut reader)).unwrap(), 0);
+    reader.push(Step::Fail(io::ErrorKind::ConnectionReset));
+    let error = finish(buffer.read_available(&mut reader)).unwrap_err();
+    assert!(matches!(&error, ReadError::Io(error) if error.kind() == io::ErrorKind::ConnectionReset));
+    assert_eq!(buffer.peek(), b"2345678");
+}
+
+#[test]
+fn the_end_is_not_remembered() {
+    let mut buffer = buffer(64);
+    let mut reader = Script::new([Step::End, Step::Data(b"more".to_vec())]);
+    assert_eq!(finish(buffer.read_available(&mut reader)).unwrap(), 0);
+    assert_eq!(finish(buffer.read_available(&mut reader)).unwrap(), 4);
+    reader.push(Step::End);
+    reader.push(Step::Data(b"again".to_vec()));
+    assert!(matches!(finish(buffer.read_ready(&mut reader, 64)), Filled { n: 0, then: Then::End }));
+    assert!(matches!(finish(buffer.read_ready(&mut reader, 5)), Filled { n: 5, then: Then::Limit }));
+}
+
+#[test]
+fn a_reader_that_lies_is_found_out() {
+    for more in [1, usize::MAX / 2] {
+        let mut buffer = holding(64, b"held");
+        let mut reader = Script::new([Step::Lie(more), Step::Lie(more), Step::Data(b"+".to_vec())]);
+        let ReadError::InvalidReader { reported, given } =
+            finish(buffer.read_available(&mut reader)).unwrap_err()
+        else {
+            panic!("not found out");
+        };
+        assert_eq!((reported, given), (reader.offers[0] + more, reader.offers[0]));
+        let filled = finish(buffer.read_ready(&mut reader, 10));
+        assert!(matches!(filled, Filled { n: 0, then: Then::Error(ReadError::InvalidReader { .. }) }));
+        assert_eq!(buffer.peek(), b"held");
+        finish(buffer.read_available(&mut reader)).unwrap();
+        assert_eq!(buffer.peek(), b"held+");
+    }
+}
+
+#[test]
+fn a_reader_that_fails_or_panics_leaves_the_bytes_alone() {
+    let mut buffer = holding(64, b"held");
+    let mut reader = Script::new([Step::SpoilAndFail, Step::Panic, Step::Panic, Step::Data(b"+".to_vec())]);
+    assert!(matches!(finish(buffer.read_available(&mut reader)), Err(ReadError::Io(_))));
+    assert_eq!(buffer.peek(), b"held");
+    assert!(catch_unwind(AssertUnwindSafe(|| finish(buffer.read_available(&mut reader)))).is_err());
+    assert!(catch_unwind(AssertUnwindSafe(|| finish(buffer.read_ready(&mut reader, 9)))).is_err());
+    assert_eq!(buffer.peek(), b"held");
+    finish(buffer.read_available(&mut reader)).unwrap();
+    assert_eq!(buffer.peek(), b"held+");
+}
+
+#[test]
+fn dropping_a_waiting_read_loses_nothing() {
+    let mut buffer = holding(64, b"held");
+    let mut reader = Script::new([Step::Pending, Step::Pending, Step::Data(b"+late".to_vec())]);
+    assert!(buffer.read_available(&mut reader).now_or_never().is_none());
+    assert!(buffer.read_ready(&mut reader, 64).now_or_never().is_none());
+    assert_eq!(buffer.peek(), b"held");
+    assert_eq!(buffer.read_available(&mut reader).now_or_never().unwrap().unwrap(), 5);
+    assert_eq!(buffer.peek(), b"held+late");
+}
+
+#[test]
+fn waits_through_a_waker_and_in_pieces() {
+    let data = bytes(10_000);
+    let mut reader = Cursor::new(data.clone()).limited(7).interleave_pending();
+    let mut got = Vec::new();
+    let mut buffer = buffer(100);
+    block_on(async {
+        while buffer.read_available(&mut reader).await.unwrap() > 0 {
+            got.extend_from_slice(&buffer.split_prefix(buffer.len()).unwrap());
+        }
+    });
+    assert_eq!(got, data);
+}
+
+#[test]
+fn the_first_wait_registers_the_waker() {
+    let mut buffer = buffer(64);
+    let mut reader = Script::new([Step::Pending, Step::Data(b"x".to_vec())]);
+    let (waker, count) = new_count_waker();
+    let mut future = pin!(buffer.read_ready(&mut reader, 64));
+    let mut cx = Context::from_waker(&waker);
+    assert!(future.as_mut().poll(&mut cx).is_pending());
+    assert_eq!(count.get(), 1);
+    assert!(matches!(future.as_mut().poll(&mut cx), Poll::Ready(Filled { n: 1, .. })));
+}
+
+#[test]
+fn poll_twins_do_what_the_futures_do() {
+    let mut buffer = buffer(64);
+    let mut reader = Script::new([Step::Pending, Step::Data(b"ab".to_vec()), Step::Data(b"cd".to_vec())]);
+    let mut cx = Context::from_waker(Waker::noop());
+    assert!(buffer.poll_read_available(&mut cx, Pin::new(&mut reader)).is_pending());
+    let read = buffer.poll_read_available(&mut cx, Pin::new(&mut reader));
+    assert!(matches!(read, Poll::Ready(Ok(2))));
+    let filled = buffer.poll_read_ready(&mut cx, Pin::new(&mut reader), 2);
+    assert!(matches!(filled, Poll::Ready(Filled { n: 2, then: Then::Limit })));
+    assert_eq!(buffer.peek(), b"abcd");
+}
+
+#[test]
+fn readers_behind_a_pointer_will_do() {
+    let mut boxed: Box<dyn futures_io::AsyncRead + Unpin> = Box::new(Script::bursts(b"abc", 3));
+    let mut buffer = buffer(64);
+    assert_eq!(finish(buffer.read_available(&mut *boxed)).unwrap(), 3);
+}
+
+#[test]
+fn read_ready_gathers_a_burst() {
+    let data = bytes(6400);
+    let mut reader = Script::bursts(&data, 64);
+    reader.push(Step::Stuck);
+    let mut buffer = buffer(65536);
+    let filled = finish(buffer.read_ready(&mut reader, 65536));
+    assert!(matches!(filled, Filled { n: 6400, then: Then::Pending }));
+    assert_eq!(buffer.peek(), data);
+    assert!(poll_once(pin!(buffer.read_ready(&mut reader, 65536))).is_pending());
+}
+
+#[test]
+fn read_ready_keeps_to_its_limits() {
+    let data = bytes(100_000);
+    let mut buffer = buffer(1 << 20);
+    let mut reader = Script::bursts(&data, 10);
+    assert!(matches!(finish(buffer.read_ready(&mut reader, 0)), Filled { n: 0, then: Then::Limit }));
+    assert_eq!(reader.polls(), 0);
+    assert!(matches!(finish(buffer.read_ready(&mut reader, 25)), Filled { n: 25, then: Then::Limit }));
+    assert_eq!(reader.given, 25);
+    // A reader that always has a little: bounded in polls.
+    let before = reader.polls();
+    let filled = finish(buffer.read_ready(&mut reader, usize::MAX));
+    assert!(matches!(filled.then, Then::Limit));
+    assert_eq!(reader.polls() - before, 256);
+    assert_eq!(buffer.peek(), &data[..reader.given]);
+}
+
+#[test]
+fn read_ready_stops_where_the_buffer_is_full() {
+    let mut buffer = buffer(100);
+    let mut reader = Script::bursts(&bytes(1000), 30);
+    assert!(matches!(finish(buffer.read_ready(&mut reader, 1000)), Filled { n: 100, then: Then::Full }));
+    let polls = reader.polls();
+    assert!(matches!(finish(buffer.read_ready(&mut reader, 1000)), Filled { n: 0, then: Then::Full }));
+    assert_eq!(reader.polls(), polls);
+    buffer.advance(100).unwrap();
+    assert!(matches!(finish(buffer.read_ready(&mut reader, 50)), Filled { n: 50, then: Then::Limit }));
+    assert_eq!(buffer.peek(), &bytes(1000)[100..150]);
+}
+
+#[test]
+fn what_follows_the_bytes_is_told_beside_them_and_then_forgotten() {
+    let data = || Step::Data(b"bytes".to_vec());
+    let mut buffer = buffer(1000);
+    let mut reader = Script::new([
+        data(),
+        Step::Fail(io::ErrorKind::TimedOut),
+        data(),
+        Step::End,
+        data(),
+        Step::Lie(1),
+        data(),
+        Step::Stuck,
+    ]);
+    let filled = finish(buffer.read_ready(&mut reader, 1000));
+    assert!(matches!(filled, Filled { n: 5, then: Then::Error(ReadError::Io(_)) }));
+    assert!(matches!(finish(buffer.read_ready(&mut reader, 1000)), Filled { n: 5, then: Then::End }));
+    let filled = finish(buffer.read_ready(&mut reader, 1000));
+    assert!(matches!(filled, Filled { n: 5, then: Then::Error(ReadError::InvalidReader { .. }) }));
+    assert!(matches!(finish(buffer.read_ready(&mut reader, 1000)), Filled { n: 5, then: Then::Pending }));
+    assert_eq!(buffer.peek(), b"bytesbytesbytesbytes");
+}
+
+#[test]
+fn paced_input_costs_no_reads_in_vain() {
+    let data = bytes(64 * 640);
+    let mut reader = Script::new(
+        data.chunks(64).flat_map(|piece| [Step::Data(piece.to_vec()), Step::Pending]).collect::<Vec<_>>(),
+    );
+    let mut buffer = buffer(1 << 20);
+    let mut calls = 0;
+    while reader.given < data.len() {
+        finish(buffer.read_ready(&mut reader, 65536));
+        calls += 1;
+        buffer.advance(buffer.len()).unwrap();
+    }
+    assert_eq!(calls, 640);
+    // Each call after the first polls twice: the wait, then the bytes. Looking again would not show up as a
+    // call, but as `Pending` swallowed there and not met by the next call, so count the waits met.
+    let looked_again = 2 * calls - reader.polls();
+    assert!(looked_again <= 1 + 640 / 64, "{looked_again}");
+}
+
+#[test]
+fn a_change_from_paced_to_bursts_is_noticed() {
+    let mut reader = Script::paced(&bytes(64 * 100), 64);
+    let mut buffer = buffer(1 << 20);
+    while reader.given < 6400 {
+        finish(buffer.read_ready(&mut reader, 65536));
+    }
+    for _ in 0..1000 {
+        reader.push(Step::Data(vec![1; 64]));
+    }
+    let mut calls = 0;
+    while reader.given < 70_400 {
+        finish(buffer.read_ready(&mut reader, 65536));
+        calls += 1;
+    }
+    // At most two times 64 short reads pass before looking again has paid often enough; then 256 per call.
+    assert!(calls <= 2 * 64 + 4, "{calls}");
+    assert!(calls >= 4);
+}
+
+#[test]
+fn a_filled_offer_is_followed_by_another() {
+    let config = config(1 << 20).with_read_reserve(1000).unwrap();
+    let mut buffer = HandoffBuffer::with_config(config);
+    // Teach it that looking again after a short read is in vain.
+    let mut reader = Script::paced(&[0; 20], 1);
+    while reader.given < 20 {
+        finish(buffer.read_ready(&mut reader, 65536));
+    }
+    buffer.advance(20).unwrap();
+    let mut reader = Script::bursts(&bytes(5300), 1000);
+    let filled = finish(buffer.read_ready(&mut reader, 65536));
+    assert!(matches!(filled, Filled { n: 5300, then: Then::Pending }));
+    assert_eq!(reader.polls(), 6);
+}
+
+#[test]
+fn the_read_size_follows_the_reads() {
+    let config = config(1 << 20).with_read_size(1024..=16384).unwrap();
+    let mut buffer = HandoffBuffer::with_config(config);
+    let mut offer = |available: usize| {
+        let mut reader = Script::bursts(&vec![1; available], available);
+        finish(buffer.read_available(&mut reader)).unwrap();
+        buffer.advance(buffer.len()).unwrap();
+        // A fresh block each time, so that offers show the size alone.
+        drop(buffer.take_tail());
+        reader.offers[0]
+    };
+    let growing: Vec<_> = (0..7).map(|_| offer(65536)).collect();
+    assert_eq!(growing[0], 1024);
+    assert!(growing.windows(2).all(|pair| pair[0] <= pair[1]), "{growing:?}");
+    assert_eq!(growing[6], 16384);
+    let shrinking: Vec<_> = (0..40).map(|_| offer(10)).collect();
+    assert!(shrinking.windows(2).all(|pair| pair[0] >= pair[1]), "{shrinking:?}");
+    assert_eq!(shrinking[39], 1024);
+}
+
+#[test]
+fn arrivals_of_one_size_settle_on_it() {
+    let config = config(1 << 20).with_read_size(1024..=1 << 18).unwrap();
+    let mut buffer = HandoffBuffer::with_config(config);
+    let mut reader = Script::bursts(&vec![1; 16384 * 1200], 16384);
+    let mut whole = 0;
+    for call in 0..1200 {
+        finish(buffer.read_available(&mut reader)).unwrap();
+        whole += usize::from(call >= 600 && buffer.len() == 16384 && buffer.capacity() == 16384);
+        drop(buffer.freeze_all());
+    }
+    // Most blocks hold one arrival and nothing else, so they are handed off whole.
+    assert!(whole > 500, "{whole}");
+}
+
+#[test]
+fn a_fixed_read_size_is_kept() {
+    let config = config(100_000).with_read_reserve(16384).unwrap();
+    let mut buffer = HandoffBuffer::with_config(config);
+    for available in [16384, 16384, 1, 1, 1, 1, 1, 1, 1, 16384] {
+        let mut reader = Script::bursts(&vec![1; available], available);
+        assert_eq!(finish(buffer.read_available(&mut reader)).unwrap(), available);
+        assert_eq!(reader.offers, [16384]);
+        buffer.advance(available).unwrap();
+    }
+}
+
+#[test]
+fn what_is_left_of_a_block_is_offered_rather_than_left() {
+    let mut buffer = buffer(1 << 20);
+    let mut reader = Script::paced(&bytes(100_000), 300);
+    let mut capacities = Vec::new();
+    let mut kept = Vec::new();
+    while reader.given < 100_000 {
+        finish(buffer.read_available(&mut reader)).unwrap();
+        capacities.push(buffer.capacity());
+        kept.push(buffer.split_prefix(buffer.len()).unwrap());
+    }
+    assert!(capacities.iter().all(|capacity| *capacity == 4096), "{capacities:?}");
+    assert_eq!(kept.concat(), bytes(100_000));
+}
+
+#[test]
+fn a_frame_with_a_tail_behind_it_needs_no_new_block() {
+    let mut buffer = buffer(1 << 20);
+    let mut reader = Script::paced(&bytes(300_000), 1000);
+    let mut got = Vec::new();
+    while reader.given < 300_000 {
+        finish(buffer.read_available(&mut reader)).unwrap();
+        while buffer.len() >= 700 {
+            got.extend_from_slice(&buffer.split_prefix(700).unwrap());
+        }
+        assert_eq!(buffer.capacity(), 4096);
+    }
+    assert_eq!(got, &bytes(300_000)[..got.len()]);
+    assert!(got.len() > 299_000);
+}
+
+#[test]
+fn memory_shrinks_once_the_connection_is_quiet() {
+    let mut buffer = buffer(4 << 20);
+    let mut reader = Script::bursts(&vec![1; 1 << 20], 1 << 20);
+    reader.push(Step::Stuck);
+    while buffer.len() < 1 << 20 {
+        finish(buffer.read_available(&mut reader)).unwrap();
+    }
+    assert!(buffer.capacity() >= 1 << 20);
+    // Not while there are bytes.
+    assert!(poll_once(pin!(buffer.read_available(&mut reader))).is_pending());
+    assert_eq!(buffer.len(), 1 << 20);
+    buffer.advance(1 << 20).unwrap();
+    for _ in 0..3 {
+        assert!(poll_once(pin!(buffer.read_available(&mut reader))).is_pending());
+        assert!(buffer.capacity() <= 65536, "{}", buffer.capacity());
+    }
+}
+
+#[test]
+fn a_quiet_buffer_keeps_the_block_that_its_reads_need() {
+    let config = config(1 << 20).with_read_reserve(100_000).unwrap();
+    let mut buffer = HandoffBuffer::with_config(config);
+    let mut reader = Script::new([Step::Stuck]);
+    for _ in 0..3 {
+        assert!(poll_once(pin!(buffer.read_available(&mut reader))).is_pending());
+        assert_eq!(buffer.capacity(), 100_000);
+    }
+}
+
+#[test]
+fn a_large_block_is_touched_step_by_step() {
+    let config = config(1 << 20).with_read_size(65536..=131_072).unwrap();
+    let mut buffer = HandoffBuffer::with_config(config);
+    let mut reader = Script::paced(&bytes(1000), 10);
+    while reader.given < 1000 {
+        finish(buffer.read_available(&mut reader)).unwrap();
+    }
+    assert!(reader.offers.iter().all(|offer| *offer <= 4096), "{:?}", reader.offers);
+}

@@ -1,0 +1,248 @@
+//! What frames that are kept hold on to, and what reading allocates.
+
+mod read_parts;
+
+use std::{collections::VecDeque, pin::pin};
+
+use allocation_counter::measure;
+use futures_handoff::{HandoffBuffer, Then, bytes::Bytes};
+use read_parts::*;
+
+/// What sharing a block costs beside it: the count.
+const COUNT: usize = 96;
+
+/// Net heap that `work` leaves allocated.
+fn left_by(work: impl FnOnce()) -> usize {
+    usize::try_from(measure(work).bytes_current).unwrap()
+}
+
+/// The heap that every `keep`-th of 2000 frames of `len` bytes holds on to once the buffer is gone, if
+/// `per_read` frames arrive at a time.
+fn retained(
+    len: usize,
+    per_read: usize,
+    keep: usize,
+    split: fn(&mut HandoffBuffer, usize) -> Bytes,
+) -> usize {
+    let mut kept = Vec::with_capacity(2000);
+    let data = bytes(len * per_read);
+    let heap = left_by(|| {
+        let mut buffer = buffer(1 << 20);
+        let mut at = 0;
+        for _ in 0..2000 / per_read {
+            let mut reader = &data[..];
+            while !reader.is_empty() {
+                finish(buffer.read_available(&mut reader)).unwrap();
+                while buffer.len() >= len {
+                    let frame = split(&mut buffer, len);
+                    assert_eq!(frame.len(), len);
+                    if at % keep == 0 {
+                        kept.push(frame);
+                    }
+                    at += 1;
+                }
+            }
+        }
+    });
+    assert_eq!(kept.len(), 2000_usize.div_ceil(keep));
+    heap
+}
+
+#[test]
+fn a_kept_frame_holds_on_to_little_more_than_itself() {
+    type Split = fn(&mut HandoffBuffer, usize) -> Bytes;
+    let splits: [(&str, Split); 4] = [
+        ("split_prefix", |buffer, n| buffer.split_prefix(n).unwrap()),
+        ("split_prefix_mut", |buffer, n| buffer.split_prefix_mut(n).unwrap().freeze()),
+        ("take", |buffer, n| buffer.parse(|cursor| cursor.take(n)).unwrap()),
+        ("take_tail", |buffer, n| {
+            if buffer.len() == n { buffer.take_tail().freeze() } else { buffer.split_prefix(n).unwrap() }
+        }),
+    ];
+    for len in [1, 2, 64, 256, 257, 513, 1023, 1024, 1460, 4096, 5000, 16_000, 70_000] {
+        for (per_read, keep) in [(1, 1), (1, 64), (8, 1), (8, 8), (8, 64)] {
+            for (name, split) in splits {
+                let heap = retained(len, per_read, keep, split);
+                // The documented bounds.
+                let each = if len <= 256 { 2048 } else { 4 * len };
+                let most = 2000_usize.div_ceil(keep) * (each + COUNT);
+                assert!(heap <= most, "{name} of {len}, {per_read} per read, one of {keep}: {heap} > {most}");
+                let shared = len <= 256 && keep == 1 && name != "take_tail";
+                // Small frames that are all kept share their blocks.
+                assert!(!shared || heap <= 2000 * len * 5 / 4 + 4096, "{name} of {len}: {heap}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_tail_holds_on_to_little_more_than_itself() {
+    for len in [1, 100, 5000, 20_000] {
+        let mut tail = Bytes::new();
+        let heap = left_by(|| {
+            let mut buffer = holding(1 << 20, &bytes(65536));
+            buffer.advance(65536 - len).unwrap();
+            tail = buffer.take_tail().freeze();
+        });
+        assert_eq!(tail.len(), len);
+        assert!(heap <= 4 * len + COUNT, "{len}: {heap}");
+    }
+}
+
+#[test]
+fn a_quiet_connection_holds_little() {
+    let mut empty = None;
+    assert_eq!(left_by(|| empty = Some(buffer(1 << 20))), 0);
+    let mut buffer = empty.unwrap();
+    let mut quiet = Script::new([Step::Stuck]);
+    quiet.offers.reserve(8);
+    let heap = left_by(|| assert!(poll_once(pin!(buffer.read_available(&mut quiet))).is_pending()));
+    assert!(heap <= 4096, "{heap}");
+
+    // After much traffic: one huge frame, then blocks handed off whole and dropped, then small frames.
+    let heap = left_by(|| {
+        let mut buffer = holding(4 << 20, &bytes(1 << 20));
+        drop(buffer.freeze_all());
+        let data = bytes(1 << 20);
+        let mut reader = Script::bursts(&data, 100_000);
+        while reader.given < data.len() {
+            finish(buffer.read_ready(&mut reader, 1 << 20));
+            drop(buffer.freeze_all());
+        }
+        let mut reader = Script::bursts(&data[..1000], 100);
+        reader.push(Step::Stuck);
+        while reader.given < 1000 {
+            finish(buffer.read_available(&mut reader)).unwrap();
+            drop(buffer.freeze_all());
+        }
+        assert!(poll_once(pin!(buffer.read_available(&mut reader))).is_pending());
+        // Leaked to be counted.
+        std::mem::forget(buffer);
+    });
+    assert!(heap <= 65536 + 2048 + 4 * COUNT + 64, "{heap}");
+}
+
+/// Allocations and allocated bytes of this many rounds, after a warm-up.
+const ROUNDS: u64 = 1000;
+fn steady(mut round: impl FnMut()) -> (u64, u64) {
+    (0..200).for_each(|_| round());
+    let info = measure(|| (0..ROUNDS).for_each(|_| round()));
+    (info.count_total, info.bytes_total)
+}
+
+#[test]
+fn reading_and_consuming_allocates_nothing() {
+    let data = bytes(3000);
+    let mut buffer = buffer(1 << 20);
+    let borrowed = steady(|| {
+        let mut reader = &data[..];
+        while !reader.is_empty() {
+            finish(buffer.read_available(&mut reader)).unwrap();
+            assert_eq!(buffer.find(b"no such"), None);
+            buffer.advance(buffer.len() / 2).unwrap();
+        }
+    });
+    assert_eq!(borrowed, (0, 0));
+    let gathered = steady(|| {
+        let mut reader = &data[..];
+        let filled = finish(buffer.read_ready(&mut reader, 65536));
+        assert!(matches!(filled.then, Then::End | Then::Pending));
+        buffer.advance(buffer.len()).unwrap();
+    });
+    assert_eq!(gathered, (0, 0));
+}
+
+#[test]
+fn small_frames_that_are_dropped_allocate_nothing() {
+    let data = bytes(64);
+    let mut buffer = buffer(1 << 20);
+    let costs = steady(|| {
+        let mut reader = &data[..];
+        finish(buffer.read_available(&mut reader)).unwrap();
+        drop(buffer.split_prefix(64).unwrap());
+    });
+    assert_eq!(costs, (0, 0));
+}
+
+#[test]
+fn small_frames_that_are_kept_allocate_a_block_for_many() {
+    let data = bytes(64);
+    let mut buffer = buffer(1 << 20);
+    let mut kept = VecDeque::with_capacity(101);
+    let (count, bytes) = steady(|| {
+        for _ in 0..32 {
+            let mut reader = &data[..];
+            finish(buffer.read_available(&mut reader)).unwrap();
+            kept.push_back(buffer.split_prefix(64).unwrap());
+            if kept.len() > 100 {
+                kept.pop_front();
+            }
+        }
+    });
+    assert!(count <= 2 * ROUNDS && bytes <= (2048 + COUNT as u64) * ROUNDS, "{count} {bytes}");
+}
+
+#[test]
+fn blocks_handed_off_whole_are_used_again() {
+    for held in [0, 1, 8] {
+        let config = config(1 << 20).with_read_reserve(16384).unwrap().with_spare_blocks(held + 1).unwrap();
+        let mut buffer = HandoffBuffer::with_config(config);
+        let data = bytes(16384);
+        let mut out = VecDeque::with_capacity(held + 1);
+        let (count, bytes) = steady(|| {
+            let mut reader = &data[..];
+            assert_eq!(finish(buffer.read_available(&mut reader)).unwrap(), 16384);
+            out.push_back(buffer.freeze_all());
+            assert!(out.iter().all(|block| *block == data));
+            if out.len() > held {
+                out.pop_front();
+            }
+        });
+        // The count of a shared block, each time.
+        assert!(count <= ROUNDS && bytes <= COUNT as u64 * ROUNDS, "{held}: {count} {bytes}");
+    }
+}
+
+#[test]
+fn without_spare_blocks_each_is_allocated() {
+    let config = config(1 << 20).with_read_reserve(16384).unwrap().with_spare_blocks(0).unwrap();
+    let mut buffer = HandoffBuffer::with_config(config);
+    let data = bytes(16384);
+    let (_, bytes) = steady(|| {
+        let mut reader = &data[..];
+        finish(buffer.read_available(&mut reader)).unwrap();
+        drop(buffer.freeze_all());
+    });
+    assert!(bytes >= 16384 * ROUNDS, "{bytes}");
+}
+
+#[test]
+fn a_block_shared_in_parts_is_reclaimed_once_they_are_dropped() {
+    let config = config(1 << 20).with_read_reserve(16384).unwrap();
+    let mut buffer = HandoffBuffer::with_config(config);
+    let data = bytes(5000);
+    let (_, bytes) = steady(|| {
+        let mut reader = &data[..];
+        finish(buffer.read_available(&mut reader)).unwrap();
+        let frame = buffer.freeze_all();
+        assert_eq!(frame, data[..frame.len()]);
+    });
+    assert!(bytes <= COUNT as u64 * ROUNDS, "{bytes}");
+}
+
+#[test]
+fn parsing_allocates_only_for_frames_that_share_the_block() {
+    let data = bytes(3000);
+    let mut buffer = holding(4096, &data);
+    let info = measure(|| {
+        let failed = buffer.parse(|cursor| {
+            cursor.advance(10).unwrap();
+            assert_eq!(cursor.find(b"no such"), None);
+            Err::<(), _>(())
+        });
+        assert!(failed.is_err());
+        buffer.parse(|cursor| cursor.advance(100)).unwrap();
+    });
+    assert_eq!(info.count_total, 0);
+    assert_eq!(buffer.peek(), &data[100..]);
+}
