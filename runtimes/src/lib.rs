@@ -8,6 +8,8 @@ pub mod io;
 mod local;
 mod macros;
 mod runtime;
+#[cfg(feature = "harness")]
+pub mod stream;
 mod tcp;
 mod watchdog;
 mod workers;

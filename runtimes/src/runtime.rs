@@ -99,6 +99,13 @@ pub struct Task<T> {
     receiver: oneshot::Receiver<T>,
 }
 
+impl<T> Task<T> {
+    /// Waits for the output; `None` if the future was dropped or panicked.
+    pub async fn outcome(self) -> Option<T> {
+        self.receiver.await.ok()
+    }
+}
+
 impl<T> Future for Task<T> {
     type Output = T;
 

@@ -32,6 +32,13 @@ pub struct Duplex {
     writer: Option<piper::Writer>,
 }
 
+impl Duplex {
+    /// Reads into whatever can be written to, such as memory that is not initialised.
+    pub fn poll_read_into(&mut self, cx: &mut Context<'_>, into: impl io::Write) -> Poll<io::Result<usize>> {
+        self.reader.poll_drain(cx, into)
+    }
+}
+
 impl fmt::Debug for Duplex {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Duplex")

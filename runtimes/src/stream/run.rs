@@ -1,0 +1,161 @@
+//! One measured run.
+
+use std::{fmt, io, time::Duration};
+
+use futures_util::future::try_join_all;
+#[cfg(feature = "peers")]
+use {
+    super::implementations::{Peer1, Peer2},
+    futures_handoff::TokioIo,
+    tokio::net::TcpStream,
+};
+
+use super::{
+    Failure, ImplementationName, Payloads, Proxy, Report, RuntimeName, Settings, TransportName,
+    implementations::{ManualBuffered, ManualVec, RawCopy},
+    measure::Start,
+    transport::{Connection, cached, duplex, tcp},
+};
+use crate::{Runtime, io::Duplex};
+
+/// A proxy that works over every transport of a runtime.
+pub trait Implementation<R: Runtime>:
+    Proxy<cached::Source, cached::Sink> + Proxy<Duplex, Duplex> + Proxy<R::Tcp, R::Tcp>
+{
+}
+
+impl<R: Runtime, P> Implementation<R> for P where
+    P: Proxy<cached::Source, cached::Sink> + Proxy<Duplex, Duplex> + Proxy<R::Tcp, R::Tcp>
+{
+}
+
+/// Measures one implementation on one runtime.
+pub type Runner = fn(&Settings, &Payloads) -> Result<Report, Failure>;
+
+/// Carries the payloads until both the rounds and the time that are asked for are reached, after one round that is
+/// checked but not measured.
+///
+/// # Errors
+///
+/// If anything but what was sent comes out, or nothing for too long.
+pub fn measure<R, P>(proxy: P, settings: &Settings, payloads: &Payloads) -> Result<Report, Failure>
+where
+    R: Runtime,
+    P: Implementation<R>,
+{
+    R::block_on(async {
+        let mut report = Report::empty();
+        round::<R, P>(proxy, settings, payloads, &mut Report::empty()).await?;
+        while report.iterations < settings.iterations as u64 || report.wall < settings.seconds {
+            round::<R, P>(proxy, settings, payloads, &mut report).await?;
+        }
+        Ok(report)
+    })
+}
+
+async fn round<R, P>(
+    proxy: P,
+    settings: &Settings,
+    payloads: &Payloads,
+    report: &mut Report,
+) -> Result<(), Failure>
+where
+    R: Runtime,
+    P: Implementation<R>,
+{
+    let connections = connect::<R, P>(proxy, settings, payloads).await.map_err(Failure::Setup)?;
+    let start = Start::now();
+    let latencies = carry::<R>(connections, settings.stall_seconds).await?;
+    report.add_round(&start);
+    for (payload, latency) in payloads.streams().iter().zip(latencies) {
+        report.add_stream(payload.len() as u64, latency);
+    }
+    Ok(())
+}
+
+async fn connect<R, P>(proxy: P, settings: &Settings, payloads: &Payloads) -> io::Result<Vec<Connection>>
+where
+    R: Runtime,
+    P: Implementation<R>,
+{
+    match settings.transport {
+        TransportName::Cached => Ok(cached::connections(proxy, payloads, settings)),
+        TransportName::Duplex => Ok(duplex::connections::<R, P>(proxy, payloads, settings)),
+        TransportName::Tcp => tcp::connections::<R, P>(proxy, payloads, settings).await,
+    }
+}
+
+async fn carry<R: Runtime>(connections: Vec<Connection>, limit: Duration) -> Result<Vec<Duration>, Failure> {
+    let tasks = connections.into_iter().enumerate().map(|(stream, connection)| {
+        let task = R::task(connection);
+        async move { task.outcome().await.unwrap_or(Err(Failure::Panicked { stream })) }
+    });
+    R::timeout(limit, try_join_all(tasks)).await.unwrap_or(Err(Failure::Stalled { limit }))
+}
+
+/// Why an implementation cannot be measured on a runtime.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Unavailable {
+    /// The runtime is not compiled in.
+    Runtime(RuntimeName),
+    /// The implementation is not compiled in, or does not run on this runtime.
+    Implementation(ImplementationName, RuntimeName),
+}
+
+impl fmt::Display for Unavailable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Runtime(name) => {
+                write!(f, "the runtime {name} is not compiled in: enable the feature of its name")
+            }
+            Self::Implementation(name, runtime) => write!(
+                f,
+                "{name} cannot run on {runtime}: it needs tokio or tokio_current, and the feature `peers`"
+            ),
+        }
+    }
+}
+
+/// How to measure an implementation on a runtime.
+///
+/// # Errors
+///
+/// If one of them is not compiled in, or they do not go together.
+pub fn runner(runtime: RuntimeName, implementation: ImplementationName) -> Result<Runner, Unavailable> {
+    let runner = match runtime {
+        RuntimeName::Local => on::<crate::Local>(implementation),
+        #[cfg(feature = "tokio")]
+        RuntimeName::Tokio => on_tokio::<crate::Tokio>(implementation),
+        #[cfg(feature = "tokio")]
+        RuntimeName::TokioCurrent => on_tokio::<crate::TokioCurrent>(implementation),
+        #[cfg(feature = "smol")]
+        RuntimeName::Smol => on::<crate::Smol>(implementation),
+        #[cfg(feature = "async-std")]
+        RuntimeName::AsyncStd => on::<crate::AsyncStd>(implementation),
+        #[allow(unreachable_patterns, reason = "with every feature on there is no other")]
+        other => return Err(Unavailable::Runtime(other)),
+    };
+    runner.ok_or(Unavailable::Implementation(implementation, runtime))
+}
+
+fn on<R: Runtime>(implementation: ImplementationName) -> Option<Runner> {
+    match implementation {
+        ImplementationName::ManualVec => Some(|s, p| measure::<R, _>(ManualVec, s, p)),
+        ImplementationName::ManualBuffered => Some(|s, p| measure::<R, _>(ManualBuffered, s, p)),
+        ImplementationName::RawCopy => Some(|s, p| measure::<R, _>(RawCopy, s, p)),
+        ImplementationName::Peer1 | ImplementationName::Peer2 => None,
+    }
+}
+
+#[cfg(feature = "peers")]
+fn on_tokio<R: Runtime<Tcp = TokioIo<TcpStream>>>(implementation: ImplementationName) -> Option<Runner> {
+    match implementation {
+        ImplementationName::Peer1 => Some(|s, p| measure::<R, _>(Peer1, s, p)),
+        ImplementationName::Peer2 => Some(|s, p| measure::<R, _>(Peer2, s, p)),
+        other => on::<R>(other),
+    }
+}
+
+#[cfg(all(feature = "tokio", not(feature = "peers")))]
+use on as on_tokio;

@@ -1,0 +1,46 @@
+//! Loopback sockets: a client, the proxy in the middle, and a receiving end.
+
+use std::io;
+
+use super::{
+    Connection,
+    ends::{Streams, connection},
+};
+use crate::{
+    Runtime,
+    stream::{Payloads, Proxy, Settings},
+};
+
+/// Sets up one connection for each payload.
+///
+/// # Errors
+///
+/// If a socket cannot be opened.
+pub async fn connections<R, P>(
+    proxy: P,
+    payloads: &Payloads,
+    settings: &Settings,
+) -> io::Result<Vec<Connection>>
+where
+    R: Runtime,
+    P: Proxy<R::Tcp, R::Tcp>,
+{
+    let mut listener = R::bind(([127, 0, 0, 1], 0).into()).await?;
+    let mut connections = Vec::with_capacity(payloads.streams().len());
+    for (stream, payload) in payloads.streams().iter().enumerate() {
+        let (client, inbound) = R::tcp_pair(&mut listener).await?;
+        let (outbound, sink) = R::tcp_pair(&mut listener).await?;
+        let streams = Streams { client, inbound, outbound, sink };
+        connections.push(connection::<R, _, _>(proxy, streams, stream, payload.clone(), *settings));
+    }
+    Ok(connections)
+}
+
+#[cfg(feature = "peers")]
+impl super::IntoTokio for futures_handoff::TokioIo<::tokio::net::TcpStream> {
+    type Io = ::tokio::net::TcpStream;
+
+    fn into_tokio(self) -> Self::Io {
+        self.into_inner()
+    }
+}

@@ -1,0 +1,76 @@
+//! What the connections carry.
+
+use bytes::Bytes;
+use fastrand::Rng;
+
+use super::Settings;
+
+/// The line after which a stream is a tunnel.
+pub const TUNNEL: &[u8] = b"TUNNEL\n";
+
+/// One stream for each connection, no two alike. Clones share them.
+#[derive(Debug, Clone)]
+pub struct Payloads {
+    streams: Vec<Bytes>,
+}
+
+impl Payloads {
+    /// Makes the streams of a workload.
+    #[must_use]
+    pub fn new(settings: &Settings) -> Self {
+        Self { streams: (0..settings.connections).map(|stream| payload(stream, settings)).collect() }
+    }
+
+    /// The streams, by connection.
+    #[must_use]
+    pub fn streams(&self) -> &[Bytes] {
+        &self.streams
+    }
+
+    /// The length of all streams.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.streams.iter().map(|stream| stream.len() as u64).sum()
+    }
+}
+
+fn payload(stream: usize, settings: &Settings) -> Bytes {
+    let routed = settings.route_frames * (settings.frame_len + 1);
+    let mut bytes = Vec::with_capacity(routed + TUNNEL.len() + settings.tunnel_bytes + 8);
+    for frame in 0..settings.route_frames {
+        let start = bytes.len();
+        bytes.extend_from_slice(format!("GET /tenant/{stream:04}/object/{frame:08}").as_bytes());
+        bytes.resize(start + settings.frame_len, b'x');
+        bytes.push(b'\n');
+    }
+    bytes.extend_from_slice(TUNNEL);
+    let end = bytes.len() + settings.tunnel_bytes;
+    // Random words never repeat in step, so a byte that is missing, doubled or moved shows wherever it is.
+    let mut rng = Rng::with_seed(stream as u64);
+    while bytes.len() < end {
+        bytes.extend_from_slice(&rng.u64(..).to_le_bytes());
+    }
+    bytes.truncate(end);
+    bytes.into()
+}
+
+/// What the start of the buffered bytes is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// A line of so many bytes, to be routed.
+    Frame(usize),
+    /// The mark: it and everything after it passes as it is.
+    Tunnel,
+    /// The beginning of a line.
+    More,
+}
+
+/// The parser that all implementations by hand use.
+#[must_use]
+pub fn next(buffered: &[u8]) -> Next {
+    match memchr::memchr(b'\n', buffered) {
+        None => Next::More,
+        Some(end) if &buffered[..=end] == TUNNEL => Next::Tunnel,
+        Some(end) => Next::Frame(end + 1),
+    }
+}

@@ -1,0 +1,228 @@
+//! Every implementation carries every stream, and one that does not is found out.
+
+use std::{io, time::Duration};
+
+use clap::Parser;
+use futures_handoff_runtimes::{
+    self as runtimes, Local,
+    stream::{
+        Completion, Failure, ImplementationName, Next, Payloads, Proxy, RuntimeName, Settings, TUNNEL,
+        TransportName, Verifier,
+        implementations::{ManualBuffered, ManualVec, RawCopy},
+        measure, next, runner,
+    },
+};
+use futures_util::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+
+#[derive(Parser)]
+struct Line {
+    #[command(flatten)]
+    settings: Settings,
+}
+
+/// Small streams, measured once.
+fn settings(transport: TransportName, arrival: usize) -> Settings {
+    let line = "test --connections 3 --route-frames 9 --tunnel-bytes 40001 --seconds 0 --stall-seconds 20";
+    let Line { settings } = Line::parse_from(line.split(' '));
+    Settings { transport, arrival: Some(arrival), ..settings }
+}
+
+const TRANSPORTS: [TransportName; 3] = [TransportName::Cached, TransportName::Duplex, TransportName::Tcp];
+
+fn carries(runtime: RuntimeName, implementation: ImplementationName) {
+    let runner = runner(runtime, implementation).unwrap();
+    for transport in TRANSPORTS {
+        for arrival in [1, 64, 1460, 16 * 1024] {
+            for completion in [Completion::FireAndForget, Completion::Ticket] {
+                let settings = Settings { completion, ..settings(transport, arrival) };
+                let payloads = Payloads::new(&settings);
+                let report = runner(&settings, &payloads).unwrap();
+                assert_eq!(report.bytes, payloads.total());
+                assert_eq!((report.streams, report.iterations), (3, 1));
+            }
+        }
+    }
+}
+
+#[test]
+fn the_baselines_carry_every_stream() {
+    runtimes::watched("the_baselines_carry_every_stream", || {
+        for baseline in
+            [ImplementationName::ManualVec, ImplementationName::ManualBuffered, ImplementationName::RawCopy]
+        {
+            carries(RuntimeName::Local, baseline);
+        }
+    });
+}
+
+#[test]
+fn every_runtime_carries_the_baselines() {
+    runtimes::watched("every_runtime_carries_the_baselines", || {
+        for transport in TRANSPORTS {
+            let settings = settings(transport, 100);
+            let payloads = Payloads::new(&settings);
+            runtimes::for_each!(R => {
+                measure::<R, _>(ManualVec, &settings, &payloads).unwrap();
+                measure::<R, _>(ManualBuffered, &settings, &payloads).unwrap();
+                measure::<R, _>(RawCopy, &settings, &payloads).unwrap();
+            });
+        }
+    });
+}
+
+#[cfg(feature = "peers")]
+mod peers {
+    use super::*;
+
+    #[test]
+    fn carry_every_stream_on_tokio() {
+        for runtime in [RuntimeName::Tokio, RuntimeName::TokioCurrent] {
+            carries(runtime, ImplementationName::Peer1);
+            carries(runtime, ImplementationName::Peer2);
+        }
+    }
+
+    #[test]
+    fn run_nowhere_else() {
+        let error = runner(RuntimeName::Local, ImplementationName::Peer2).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "peer_2 cannot run on local: it needs tokio or tokio_current, and the feature `peers`"
+        );
+    }
+}
+
+/// Damages the output of the copy loop.
+#[derive(Debug, Clone, Copy)]
+enum Fault {
+    /// One bit.
+    Flip,
+    /// One read is missing.
+    Lose,
+    /// One read comes twice.
+    Double,
+    /// Two bytes change places.
+    Swap,
+    /// The last byte is missing.
+    Truncate,
+    /// One byte more.
+    Append,
+    /// Nothing more comes.
+    Hang,
+    /// The proxy panics.
+    Panic,
+    /// The proxy gives up.
+    Error,
+}
+
+impl<I, O> Proxy<I, O> for Fault
+where
+    I: AsyncRead + Unpin + Send + 'static,
+    O: AsyncWrite + Unpin + Send + 'static,
+{
+    async fn run(self, mut reader: I, mut writer: O, _: Settings) -> io::Result<()> {
+        let mut bytes = Vec::new();
+        reader.read_to_end(&mut bytes).await?;
+        match self {
+            Self::Flip => bytes[20_000] ^= 1,
+            Self::Lose => drop(bytes.drain(20_000..20_064)),
+            Self::Double => drop(bytes.splice(20_000..20_000, bytes[20_000..20_064].to_vec())),
+            Self::Swap => {
+                let other = (20_001..).find(|&at| bytes[at] != bytes[20_000]).unwrap();
+                bytes.swap(20_000, other);
+            }
+            Self::Truncate => drop(bytes.pop()),
+            Self::Append => bytes.push(b'!'),
+            Self::Hang => std::future::pending().await,
+            Self::Panic => panic!("meant to panic"),
+            Self::Error => return Err(io::Error::other("meant to fail")),
+        }
+        writer.write_all(&bytes).await?;
+        writer.close().await
+    }
+}
+
+fn failure(fault: Fault, transport: TransportName) -> Failure {
+    let mut settings = settings(transport, 1000);
+    if matches!(fault, Fault::Hang) {
+        settings.stall_seconds = Duration::from_millis(50);
+    }
+    let payloads = Payloads::new(&settings);
+    measure::<Local, _>(fault, &settings, &payloads).expect_err("the fault is found")
+}
+
+#[test]
+fn a_changed_byte_is_found_where_it_is() {
+    for transport in TRANSPORTS {
+        for fault in [Fault::Flip, Fault::Swap] {
+            let failure = failure(fault, transport);
+            assert!(matches!(failure, Failure::Mismatch { offset: 20_000, .. }), "{transport}: {failure}");
+        }
+    }
+}
+
+#[test]
+fn missing_and_doubled_bytes_are_found() {
+    for transport in TRANSPORTS {
+        for fault in [Fault::Lose, Fault::Double] {
+            let failure = failure(fault, transport);
+            // Random bytes may go on equal for a few.
+            assert!(
+                matches!(failure, Failure::Mismatch { offset: 20_000..20_100, .. }),
+                "{fault:?} {transport}: {failure}"
+            );
+        }
+        let len = 9 * 64 + TUNNEL.len() + 40_001;
+        let truncated = failure(Fault::Truncate, transport);
+        assert!(
+            matches!(truncated, Failure::Loss { offset, cause: None, .. } if offset == len - 1),
+            "{transport}: {truncated}"
+        );
+        let appended = failure(Fault::Append, transport);
+        assert!(matches!(appended, Failure::Surplus { len: at, .. } if at == len), "{transport}: {appended}");
+    }
+}
+
+#[test]
+fn a_proxy_that_hangs_panics_or_fails_ends_the_run() {
+    for transport in TRANSPORTS {
+        assert!(matches!(failure(Fault::Hang, transport), Failure::Stalled { .. }));
+        assert!(matches!(failure(Fault::Panic, transport), Failure::Panicked { .. }));
+        let failed = failure(Fault::Error, transport);
+        assert!(matches!(failed, Failure::Loss { offset: 0, cause: Some(_), .. }), "{transport}: {failed}");
+        assert!(failed.to_string().ends_with("ends at offset 0 of 40584: meant to fail"));
+    }
+}
+
+#[test]
+fn the_verifier_takes_any_split() {
+    let sent: Vec<u8> = (0..200).collect();
+    for split in 0..=sent.len() {
+        let mut verifier = Verifier::new(0, sent.clone().into());
+        verifier.check(&sent[..split]).unwrap();
+        assert_eq!((verifier.checked(), verifier.is_complete()), (split, split == sent.len()));
+        verifier.check(&sent[split..]).unwrap();
+        assert!(verifier.is_complete());
+        assert!(matches!(verifier.check(&[0]), Err(Failure::Surplus { stream: 0, len: 200 })));
+        verifier.check(&[]).unwrap();
+    }
+}
+
+#[test]
+fn streams_differ_and_the_parser_reads_them() {
+    let settings = settings(TransportName::Cached, 64);
+    let payloads = Payloads::new(&settings);
+    let [first, second, _] = payloads.streams() else { panic!("three streams") };
+    assert_ne!(first, second);
+    assert_ne!(first[first.len() - 1000..], second[second.len() - 1000..]);
+
+    let mut at = 0;
+    for _ in 0..9 {
+        assert_eq!(next(&first[at..at + 63]), Next::More);
+        assert_eq!(next(&first[at..]), Next::Frame(64));
+        at += 64;
+    }
+    assert_eq!(next(&first[at..]), Next::Tunnel);
+    assert_eq!(next(&first[at..at + 3]), Next::More);
+    assert_eq!(first.len(), at + TUNNEL.len() + 40_001);
+}
