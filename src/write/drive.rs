@@ -80,12 +80,12 @@ impl<'b> Borrowed<'b> {
         }
     }
 
-    /// Turns the rest into an owned chunk at the end of `batch`.
-    fn own(&mut self, batch: &mut Batch) {
+    /// Turns the rest into an owned chunk at the end of `batch`; returns how many entries that added (0 or 1).
+    fn own(&mut self, batch: &mut Batch) -> usize {
         let left = mem::take(&mut self.left);
-        if let Some(Ok(rest)) = self.from.as_mut().map(|buffer| buffer.split_prefix(left)) {
-            batch.push(rest);
-        }
+        let Some(Ok(rest)) = self.from.as_mut().map(|buffer| buffer.split_prefix(left)) else { return 0 };
+        batch.push(rest);
+        1
     }
 }
 
@@ -152,8 +152,9 @@ pub(crate) fn drive<'a, W: AsyncWrite + Unpin>(
         if stopping || matches!(step, Step::Rest) {
             if !borrowed.is_empty() {
                 drop(state);
-                borrowed.own(&mut seat.batch);
+                let items = borrowed.own(&mut seat.batch);
                 state = core.lock();
+                state.items += items;
             }
             break matches!(step, Step::Flush { .. });
         }
