@@ -2,7 +2,7 @@
 
 use std::{io, time::Duration};
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use futures_handoff_runtimes::{
     self as runtimes, Local,
     stream::{
@@ -36,7 +36,9 @@ fn carries(runtime: RuntimeName, implementation: ImplementationName) {
             for completion in [Completion::FireAndForget, Completion::Ticket] {
                 let settings = Settings { completion, ..settings(transport, arrival) };
                 let payloads = Payloads::new(&settings);
-                let report = runner(&settings, &payloads).unwrap();
+                let report = runner(&settings, &payloads).unwrap_or_else(|failure| {
+                    panic!("{implementation} on {runtime}, {transport}, {arrival}, {completion}: {failure}")
+                });
                 assert_eq!(report.bytes, payloads.total());
                 assert_eq!((report.streams, report.iterations), (3, 1));
             }
@@ -53,6 +55,17 @@ fn the_baselines_carry_every_stream() {
             carries(RuntimeName::Local, baseline);
         }
     });
+}
+
+#[test]
+fn the_crate_carries_every_stream_on_every_runtime() {
+    for implementation in [ImplementationName::Handoff, ImplementationName::HandoffOwned] {
+        for &runtime in RuntimeName::value_variants() {
+            if runner(runtime, implementation).is_ok() {
+                runtimes::watched("the_crate_carries_every_stream", move || carries(runtime, implementation));
+            }
+        }
+    }
 }
 
 #[test]

@@ -17,8 +17,12 @@ const ROUNDS: usize = 3;
 /// What the others are compared with.
 pub(super) const BASELINE: ImplementationName = ImplementationName::ManualVec;
 
-const IMPLEMENTATIONS: [ImplementationName; 3] =
-    [ImplementationName::ManualVec, ImplementationName::ManualBuffered, ImplementationName::RawCopy];
+const IMPLEMENTATIONS: [ImplementationName; 4] = [
+    ImplementationName::Handoff,
+    ImplementationName::ManualVec,
+    ImplementationName::ManualBuffered,
+    ImplementationName::RawCopy,
+];
 
 pub(super) const SCENARIOS: [Scenario; 2] = [Scenario::Fragmented, Scenario::Coalesced];
 

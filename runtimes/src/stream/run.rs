@@ -12,7 +12,7 @@ use {
 
 use super::{
     Failure, ImplementationName, Payloads, Proxy, Report, RuntimeName, Settings, TransportName,
-    implementations::{ManualBuffered, ManualVec, RawCopy},
+    implementations::{Handoff, HandoffOwned, ManualBuffered, ManualVec, RawCopy},
     measure::Start,
     transport::{Connection, cached, duplex, tcp},
 };
@@ -141,6 +141,8 @@ pub fn runner(runtime: RuntimeName, implementation: ImplementationName) -> Resul
 
 fn on<R: Runtime>(implementation: ImplementationName) -> Option<Runner> {
     match implementation {
+        ImplementationName::Handoff => Some(|s, p| measure::<R, _>(Handoff::<R>::new(), s, p)),
+        ImplementationName::HandoffOwned => Some(|s, p| measure::<R, _>(HandoffOwned::<R>::new(), s, p)),
         ImplementationName::ManualVec => Some(|s, p| measure::<R, _>(ManualVec, s, p)),
         ImplementationName::ManualBuffered => Some(|s, p| measure::<R, _>(ManualBuffered, s, p)),
         ImplementationName::RawCopy => Some(|s, p| measure::<R, _>(RawCopy, s, p)),

@@ -47,6 +47,10 @@ names! {
 names! {
     /// What the proxy is made of.
     ImplementationName {
+        /// This crate, with bytes borrowed until they have to wait.
+        Handoff,
+        /// This crate, with every frame owned.
+        HandoffOwned,
         /// A `Vec` as parser, and a write for every routed frame.
         ManualVec,
         /// A parser that gathers frames and writes them together.

@@ -1,5 +1,7 @@
 //! What the proxy in the middle is made of.
 
+mod handoff;
+mod handoff_owned;
 mod manual_buffered;
 mod manual_vec;
 #[cfg(feature = "peers")]
@@ -10,6 +12,8 @@ mod raw_copy;
 
 use std::{future::Future, io};
 
+pub use handoff::Handoff;
+pub use handoff_owned::HandoffOwned;
 pub use manual_buffered::ManualBuffered;
 pub use manual_vec::ManualVec;
 #[cfg(feature = "peers")]

@@ -1,0 +1,135 @@
+//! The crate: bytes are borrowed until they have to wait.
+
+use std::{collections::VecDeque, fmt, io, marker::PhantomData};
+
+use futures_handoff::{
+    HandoffBuffer, HandoffBufferConfig, Then, WriteHandoff, WriteHandoffConfig, WriteTicket,
+};
+use futures_util::{AsyncRead, AsyncWrite};
+
+use super::Proxy;
+use crate::{
+    Runtime,
+    stream::{Completion, Settings, TUNNEL},
+};
+
+/// Reads while it pays and submits each line, and then the tunnel, right out of the read buffer.
+pub struct Handoff<R> {
+    runtime: PhantomData<fn() -> R>,
+}
+
+impl<R> Handoff<R> {
+    /// With the writer task on `R`.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { runtime: PhantomData }
+    }
+}
+
+impl<R, I, O> Proxy<I, O> for Handoff<R>
+where
+    R: Runtime,
+    I: AsyncRead + Unpin + Send + 'static,
+    O: AsyncWrite + Unpin + Send + 'static,
+{
+    async fn run(self, mut reader: I, writer: O, settings: Settings) -> io::Result<()> {
+        let (handoff, task) = WriteHandoff::new(writer, write_config(&settings)?);
+        R::spawn(task.detach());
+        let mut buffer = HandoffBuffer::with_config(read_config(&settings)?);
+        handoff.batching(route(&handoff, &mut buffer, &mut reader, settings)).await?;
+        Ok(handoff.close().await?)
+    }
+}
+
+async fn route<I, O>(
+    handoff: &WriteHandoff<O>,
+    buffer: &mut HandoffBuffer,
+    reader: &mut I,
+    settings: Settings,
+) -> io::Result<()>
+where
+    I: AsyncRead + Unpin,
+    O: AsyncWrite + Unpin,
+{
+    let mut tickets = Tickets::new(settings);
+    let mut tunnel = false;
+    loop {
+        let filled = buffer.read_ready(reader, settings.read_reserve).await;
+        while !tunnel {
+            match buffer.find(b"\n") {
+                None => break,
+                Some(end) if &buffer.peek()[..=end] == TUNNEL => tunnel = true,
+                Some(end) => tickets.add(handoff.write_prefix(buffer, end + 1).await?).await?,
+            }
+        }
+        let ended = matches!(filled.then, Then::End);
+        if (tunnel || ended) && !buffer.is_empty() {
+            tickets.add(handoff.write_prefix(buffer, buffer.len()).await?).await?;
+        }
+        match filled.then {
+            Then::End => return tickets.finish().await,
+            Then::Error(error) => return Err(error.into()),
+            _ => {}
+        }
+    }
+}
+
+pub(super) fn write_config(settings: &Settings) -> io::Result<WriteHandoffConfig> {
+    Ok(WriteHandoffConfig::default().with_max_pending_bytes(settings.write_pending_bytes())?)
+}
+
+pub(super) fn read_config(settings: &Settings) -> io::Result<HandoffBufferConfig> {
+    let max_len = settings.frame_len + 2 * settings.read_reserve;
+    Ok(HandoffBufferConfig::new(max_len)?.with_read_reserve(settings.read_reserve)?)
+}
+
+/// The tickets that are not awaited yet.
+pub(super) struct Tickets {
+    outstanding: VecDeque<WriteTicket>,
+    settings: Settings,
+}
+
+impl Tickets {
+    pub(super) fn new(settings: Settings) -> Self {
+        Self { outstanding: VecDeque::new(), settings }
+    }
+
+    pub(super) async fn add(&mut self, ticket: WriteTicket) -> io::Result<()> {
+        if self.settings.completion == Completion::Ticket {
+            self.outstanding.push_back(ticket);
+            if self.outstanding.len() > self.settings.window
+                && let Some(oldest) = self.outstanding.pop_front()
+            {
+                oldest.await?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) async fn finish(mut self) -> io::Result<()> {
+        for ticket in self.outstanding.drain(..) {
+            ticket.await?;
+        }
+        Ok(())
+    }
+}
+
+impl<R> Clone for Handoff<R> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<R> Copy for Handoff<R> {}
+
+impl<R> Default for Handoff<R> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<R> fmt::Debug for Handoff<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handoff").finish()
+    }
+}
