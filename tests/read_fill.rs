@@ -375,6 +375,28 @@ fn memory_shrinks_once_the_connection_is_quiet() {
 }
 
 #[test]
+fn a_quiet_buffer_keeps_a_block_of_up_to_64_kib() {
+    let kept = 65536;
+    for size in [kept, kept + 1] {
+        let mut buffer = buffer(1 << 20);
+        buffer.reserve_read_capacity(size).unwrap();
+        let mut reader = Script::new([Step::Data(bytes(size)), Step::Stuck]);
+        while buffer.len() < size {
+            finish(buffer.read_available(&mut reader)).unwrap();
+        }
+        buffer.advance(size).unwrap();
+        for _ in 0..2 {
+            assert!(poll_once(pin!(buffer.read_available(&mut reader))).is_pending());
+            if size == kept {
+                assert_eq!(buffer.capacity(), kept);
+            } else {
+                assert!(buffer.capacity() <= kept);
+            }
+        }
+    }
+}
+
+#[test]
 fn a_quiet_buffer_keeps_the_room_that_was_asked_for() {
     let mut buffer = buffer(1 << 20);
     let mut reader = Script::new([Step::Pending, Step::Data(bytes(300_000)), Step::Stuck]);

@@ -283,7 +283,9 @@ impl HandoffBuffer {
         // a frame is announced. That is believed only in proportion to what of it has arrived.
         let grown = if goal > len { goal.min(len.saturating_mul(4)) } else { len.saturating_mul(2) };
         let target = grown.max(len + size).min(max_len);
-        self.storage.make_room(self.enough(goal), size, target);
+        // Room that was asked for is not exchanged for a larger block.
+        let read = if self.reserved > 0 { 0 } else { size };
+        self.storage.make_room(self.enough(goal), read, target);
         let n = size.min(self.storage.spare()).min(limit);
         let n = n.min(self.storage.initialised().max(self.pace.step()));
         self.storage.room(n)
