@@ -201,6 +201,25 @@ fn reserved_room_serves_the_reads_it_was_made_for() {
 }
 
 #[test]
+fn reserved_room_outlasts_a_growing_read_size() {
+    let config = config(1 << 20).with_read_size(1000..=100_000).unwrap();
+    let mut buffer = HandoffBuffer::with_config(config);
+    buffer.reserve_read_capacity(10_000).unwrap();
+    let mut reader = &bytes(30_000)[..];
+    let mut got = 0;
+    while got < 10_000 {
+        got += finish(buffer.read_available(&mut reader)).unwrap();
+        if got < 10_000 {
+            assert_eq!(buffer.capacity(), 10_000);
+        }
+        buffer.advance(buffer.len()).unwrap();
+    }
+    // And is given up for a larger block after that.
+    finish(buffer.read_available(&mut reader)).unwrap();
+    assert!(buffer.capacity() > 10_000);
+}
+
+#[test]
 fn reserving_nothing_allocates_nothing() {
     let mut buffer = buffer(16);
     buffer.reserve_read_capacity(0).unwrap();

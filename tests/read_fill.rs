@@ -206,7 +206,7 @@ fn paced_input_costs_no_reads_in_vain() {
     let mut buffer = buffer(1 << 20);
     let mut calls = 0;
     while reader.given < data.len() {
-        finish(buffer.read_ready(&mut reader, 65536));
+        let _ = finish(buffer.read_ready(&mut reader, 65536));
         calls += 1;
         buffer.advance(buffer.len()).unwrap();
     }
@@ -222,14 +222,14 @@ fn a_change_from_paced_to_bursts_is_noticed() {
     let mut reader = Script::paced(&bytes(64 * 100), 64);
     let mut buffer = buffer(1 << 20);
     while reader.given < 6400 {
-        finish(buffer.read_ready(&mut reader, 65536));
+        let _ = finish(buffer.read_ready(&mut reader, 65536));
     }
     for _ in 0..1000 {
         reader.push(Step::Data(vec![1; 64]));
     }
     let mut calls = 0;
     while reader.given < 70_400 {
-        finish(buffer.read_ready(&mut reader, 65536));
+        let _ = finish(buffer.read_ready(&mut reader, 65536));
         calls += 1;
     }
     // At most two times 64 short reads pass before looking again has paid often enough; then 256 per call.
@@ -244,13 +244,36 @@ fn a_filled_offer_is_followed_by_another() {
     // Teach it that looking again after a short read is in vain.
     let mut reader = Script::paced(&[0; 20], 1);
     while reader.given < 20 {
-        finish(buffer.read_ready(&mut reader, 65536));
+        let _ = finish(buffer.read_ready(&mut reader, 65536));
     }
     buffer.advance(20).unwrap();
     let mut reader = Script::bursts(&bytes(5300), 1000);
     let filled = finish(buffer.read_ready(&mut reader, 65536));
     assert!(matches!(filled, Filled { n: 5300, then: Then::Pending }));
     assert_eq!(reader.polls(), 6);
+}
+
+#[test]
+fn a_block_that_arrivals_just_fill_is_not_moved_in_vain() {
+    let config = config(1 << 20).with_read_reserve(1000).unwrap();
+    let mut buffer = HandoffBuffer::with_config(config);
+    let mut reader = Script::paced(&bytes(128_000), 1000);
+    let mut moved = 0;
+    while reader.given < 128_000 {
+        assert_eq!(finish(buffer.read_ready(&mut reader, 65536)).n, 1000);
+        moved += usize::from(buffer.capacity() > 1000);
+        drop(buffer.freeze_all());
+    }
+    assert!(moved <= 1 + 128 / 64, "{moved}");
+    // A burst is gathered again once that is noticed.
+    let mut reader = Script::bursts(&bytes(200_000), 1000);
+    let mut calls = 0;
+    while reader.given < 200_000 {
+        assert!(finish(buffer.read_ready(&mut reader, usize::MAX)).n > 0);
+        calls += 1;
+        buffer.advance(buffer.len()).unwrap();
+    }
+    assert!((3..=2 * 64 + 4).contains(&calls), "{calls}");
 }
 
 #[test]
@@ -349,6 +372,45 @@ fn memory_shrinks_once_the_connection_is_quiet() {
         assert!(poll_once(pin!(buffer.read_available(&mut reader))).is_pending());
         assert!(buffer.capacity() <= 65536, "{}", buffer.capacity());
     }
+}
+
+#[test]
+fn a_quiet_buffer_keeps_a_block_of_up_to_64_kib() {
+    let kept = 65536;
+    for size in [kept, kept + 1] {
+        let mut buffer = buffer(1 << 20);
+        buffer.reserve_read_capacity(size).unwrap();
+        let mut reader = Script::new([Step::Data(bytes(size)), Step::Stuck]);
+        while buffer.len() < size {
+            finish(buffer.read_available(&mut reader)).unwrap();
+        }
+        buffer.advance(size).unwrap();
+        for _ in 0..2 {
+            assert!(poll_once(pin!(buffer.read_available(&mut reader))).is_pending());
+            if size == kept {
+                assert_eq!(buffer.capacity(), kept);
+            } else {
+                assert!(buffer.capacity() <= kept);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_quiet_buffer_keeps_the_room_that_was_asked_for() {
+    let mut buffer = buffer(1 << 20);
+    let mut reader = Script::new([Step::Pending, Step::Data(bytes(300_000)), Step::Stuck]);
+    buffer.reserve_read_capacity(300_000).unwrap();
+    assert!(poll_once(pin!(buffer.read_available(&mut reader))).is_pending());
+    let capacity = buffer.capacity();
+    assert!(capacity >= 300_000);
+    while buffer.len() < 300_000 {
+        finish(buffer.read_available(&mut reader)).unwrap();
+        assert_eq!(buffer.capacity(), capacity);
+    }
+    buffer.advance(300_000).unwrap();
+    assert!(poll_once(pin!(buffer.read_available(&mut reader))).is_pending());
+    assert!(buffer.capacity() <= 65536);
 }
 
 #[test]

@@ -106,7 +106,7 @@ fn a_quiet_connection_holds_little() {
         let data = bytes(1 << 20);
         let mut reader = Script::bursts(&data, 100_000);
         while reader.given < data.len() {
-            finish(buffer.read_ready(&mut reader, 1 << 20));
+            let _ = finish(buffer.read_ready(&mut reader, 1 << 20));
             drop(buffer.freeze_all());
         }
         let mut reader = Script::bursts(&data[..1000], 100);

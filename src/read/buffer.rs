@@ -171,8 +171,7 @@ impl HandoffBuffer {
 
     /// Makes room for `n` more bytes: until they are read, reads allocate nothing.
     ///
-    /// Taking bytes out may take their block along, and an empty buffer whose reader has nothing may let it go;
-    /// then the room is gone too.
+    /// Taking bytes out may take their block along; then the room is gone too.
     ///
     /// # Errors
     ///

@@ -9,7 +9,7 @@ use std::{
 
 use futures_io::AsyncRead;
 
-use super::{buffer::HandoffBuffer, error::ReadError};
+use super::{buffer::HandoffBuffer, error::ReadError, pace::Doubt};
 
 /// Room worth offering to a reader rather than moving to another block, unless a quarter of the read size is
 /// less.
@@ -21,6 +21,7 @@ pub(super) const POLLS: usize = 256;
 
 /// What [`HandoffBuffer::read_ready`] did.
 #[derive(Debug)]
+#[must_use = "only this tells whether the stream has ended or failed"]
 pub struct Filled {
     /// How many bytes it read into the buffer, whatever came after them.
     pub n: usize,
@@ -138,8 +139,9 @@ impl HandoffBuffer {
 
     /// Reads while it pays, up to `limit` bytes.
     ///
-    /// Waits only while it has read nothing. Then it goes on as long as reads fill what they were offered, and
-    /// after a short read only if asking again brought bytes lately. So bursts are gathered, and paced input
+    /// Waits only while it has read nothing. Then it goes on as long as reads fill what they were offered. After a
+    /// short read, or where the unread bytes would have to move to a larger block for it, it goes on only if
+    /// asking again brought bytes lately. So bursts are gathered, and paced input
     /// costs no read in vain. [`Filled`] tells how much was read and why it stopped. With a limit of 0 it
     /// returns at once.
     ///
@@ -194,7 +196,7 @@ impl HandoffBuffer {
     ) -> Poll<Filled> {
         let mut n = 0;
         let mut filled = false;
-        let mut again = false;
+        let mut doubt = None;
         let mut polls = 0;
         let then = loop {
             if n >= limit || polls == POLLS {
@@ -204,8 +206,8 @@ impl HandoffBuffer {
             let got = match self.poll_once(cx, reader.as_mut(), limit - n, 0) {
                 Poll::Pending if n == 0 => return Poll::Pending,
                 Poll::Pending => {
-                    if again {
-                        self.pace.asked_again(false);
+                    if let Some(doubt) = doubt {
+                        self.pace.asked_again(doubt, false);
                     }
                     break Then::Pending;
                 }
@@ -214,13 +216,13 @@ impl HandoffBuffer {
                 Poll::Ready(Ok(Got { n: 0, .. })) => break Then::End,
                 Poll::Ready(Ok(got)) => got,
             };
-            if again {
-                self.pace.asked_again(true);
+            if let Some(doubt) = doubt {
+                self.pace.asked_again(doubt, true);
             }
             n += got.n;
             filled |= got.filled;
-            again = got.short;
-            if again && n < limit && !self.pace.asks_again() {
+            doubt = self.doubt(got.short);
+            if doubt.is_some_and(|doubt| n < limit && !self.pace.asks_again(doubt)) {
                 break Then::Pending;
             }
         };
@@ -228,6 +230,18 @@ impl HandoffBuffer {
             self.learn(n, filled, limit);
         }
         Poll::Ready(Filled { n, then })
+    }
+
+    /// What speaks against asking the reader again, after a read that was `short` or not.
+    fn doubt(&self, short: bool) -> Option<Doubt> {
+        if self.len() == self.config().max_len() {
+            // It will not be asked.
+            None
+        } else if self.storage.spare() < self.enough(0) {
+            Some(Doubt::Moving)
+        } else {
+            short.then_some(Doubt::Short)
+        }
     }
 
     fn poll_once<R: AsyncRead + ?Sized>(
@@ -265,17 +279,25 @@ impl HandoffBuffer {
     fn offer(&mut self, limit: usize, goal: usize) -> &mut [u8] {
         let (len, max_len) = (self.len(), self.config().max_len());
         let size = self.pace.size().min(max_len - len);
-        // Room that was made for a frame or asked for is used up, however little of it is left.
-        let wanted = [goal.saturating_sub(len), self.reserved].into_iter().filter(|n| *n > 0).min();
-        let enough = (size / 4).clamp(1, ENOUGH).min(wanted.unwrap_or(size));
         // A new block at least doubles what the old one held, so moving costs a constant per byte read; unless
         // a frame is announced. That is believed only in proportion to what of it has arrived.
         let grown = if goal > len { goal.min(len.saturating_mul(4)) } else { len.saturating_mul(2) };
         let target = grown.max(len + size).min(max_len);
-        self.storage.make_room(enough, size, target);
+        // Room that was asked for is not exchanged for a larger block.
+        let read = if self.reserved > 0 { 0 } else { size };
+        self.storage.make_room(self.enough(goal), read, target);
         let n = size.min(self.storage.spare()).min(limit);
         let n = n.min(self.storage.initialised().max(self.pace.step()));
         self.storage.room(n)
+    }
+
+    /// The least room worth offering to a reader, rather than to move to another block.
+    fn enough(&self, goal: usize) -> usize {
+        let len = self.len();
+        let size = self.pace.size().min(self.config().max_len() - len);
+        // Room that was made for a frame or asked for is used up, however little of it is left.
+        let wanted = [goal.saturating_sub(len), self.reserved].into_iter().filter(|n| *n > 0).min();
+        (size / 4).clamp(1, ENOUGH).min(wanted.unwrap_or(size))
     }
 
     /// Adapts to what one call for at most `limit` bytes brought.
@@ -288,7 +310,8 @@ impl HandoffBuffer {
     /// The reader has nothing: lets memory go that a quiet connection need not keep.
     fn rest(&mut self) {
         if self.is_empty() {
-            let budget = REST.max(self.config().read_size().start().saturating_mul(2));
+            let asked_for = self.config().read_size().start().saturating_mul(2).max(self.reserved);
+            let budget = REST.max(asked_for);
             self.storage.rest(budget);
             self.pace.rest(REST);
         }
