@@ -231,7 +231,8 @@ impl<W: AsyncWrite + Unpin> WriteHandoff<W> {
 
     /// Submits a chunk, waiting for room if need be.
     ///
-    /// While there is room this never waits, so a loop of it over a writer that is always ready never yields to
+    /// A write of more than is held by then lets a task that has not run yet go first, by yielding once. Apart from that,
+    /// while there is room this never waits, so a loop of it over a writer that is always ready never yields to
     /// other tasks; neither does `write_all` on such a writer.
     ///
     /// # Errors

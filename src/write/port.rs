@@ -151,6 +151,8 @@ pub(crate) struct Turn {
     /// 0 while not in line.
     id: u64,
     room: Option<Room>,
+    /// It has let the task go first.
+    yielded: bool,
 }
 
 /// The stream itself is a port, too: one whose producers leave the writer to the task.
@@ -184,13 +186,22 @@ impl Turn {
             let mut state = core.lock();
             let room = room_of(&state);
             match state.admit(room) {
+                Ok(()) if !self.yielded && state.is_piling_up(room.bytes) => {
+                    self.yielded = true;
+                    drop(state);
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
                 // A waker that is not needed may not be dropped under the lock.
                 Ok(()) if waker.is_some() => {
                     drop(state);
                     waker = None;
                     continue;
                 }
-                Ok(()) => return Poll::Ready(Ok(state)),
+                Ok(()) => {
+                    self.yielded = false;
+                    return Poll::Ready(Ok(state));
+                }
                 Err(Refusal::Never(never)) => return Poll::Ready(Err(never)),
                 Err(Refusal::Full) => {}
             }
@@ -221,7 +232,7 @@ impl Turn {
         core: &'a Core,
         cx: &mut Context<'_>,
     ) -> Poll<Result<StateGuard<'a>, Never>> {
-        let Self { id, room: Some(room) } = *self else { return Poll::Pending };
+        let Self { id, room: Some(room), .. } = *self else { return Poll::Pending };
         let granted = |state: &State| (!state.rooms.contains(id)).then_some(());
         let mut state = ready!(wait_until(core, cx, None, (id, room), |state| &mut state.rooms, granted)).0;
         *self = Self::default();

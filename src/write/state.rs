@@ -332,6 +332,12 @@ impl State {
         if self.phase == Phase::Held { self.schedule() } else { Next::Nothing }
     }
 
+    /// Whether `len` more bytes would only lie in memory because the task has not run yet. A producer that can wait lets it
+    /// go first, once: it may just have been spawned.
+    pub(crate) fn is_piling_up(&self, len: usize) -> bool {
+        self.phase == Phase::Unborn && self.queue.bytes() + len > self.limits.send_at
+    }
+
     /// Whether the task was never polled.
     pub(crate) fn is_unborn(&self) -> bool {
         self.task_thread == 0 && self.task.is_none()
