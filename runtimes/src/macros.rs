@@ -31,6 +31,28 @@ macro_rules! tests {
     )* };
 }
 
+/// Puts tests that need no runtime under the watchdog.
+///
+/// ```
+/// # use futures_handoff_runtimes as runtimes;
+/// # use runtimes::Runtime;
+/// runtimes::watched_tests! {
+///     fn ends() {
+///         runtimes::Local::block_on(async {});
+///     }
+/// }
+/// ```
+#[macro_export]
+macro_rules! watched_tests {
+    ($($(#[$attribute:meta])* fn $name:ident() $body:block)*) => { $(
+        #[test]
+        $(#[$attribute])*
+        fn $name() {
+            $crate::watched(concat!(module_path!(), "::", stringify!($name)), || $body);
+        }
+    )* };
+}
+
 /// Runs a block once for every enabled runtime, with a type alias for it.
 ///
 /// ```

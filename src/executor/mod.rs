@@ -1,7 +1,7 @@
 //! What runs a writer task in the background.
 //!
-//! Nothing in this crate needs an executor: `WriteHandoff::new` returns the task as a plain future, to be spawned,
-//! joined or driven by hand. [`Executor`] is the short way for programs that have one.
+//! Nothing in this crate needs an executor: [`WriteHandoff::new`](crate::WriteHandoff::new) returns the task as a plain
+//! future, to be spawned, joined or driven by hand. [`Executor`] is the short way for programs that have one.
 
 #[cfg(feature = "async-std")]
 mod async_std;
@@ -17,7 +17,7 @@ pub use self::smol::Smol;
 #[cfg(feature = "tokio")]
 pub use self::tokio::Tokio;
 
-/// Runs a future in the background.
+/// Runs a future in the background, such as the task of a [`WriteHandoff`](crate::WriteHandoff::spawn).
 ///
 /// An implementation polls the future until it completes, or drops it. Dropping it is always safe, at any time and
 /// from any thread that may own it: whoever waits for its work is told that it ended. So `execute` reports no error;
