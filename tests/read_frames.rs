@@ -347,6 +347,7 @@ fn delimiters_and_lengths_work_on_their_own() {
     let mut lines = lines();
     assert_eq!(lines.find_frame(b"ab\r", 0), Found::Need(4));
     assert_eq!(lines.find_frame(b"ab\r\ncd", 3), Found::Frame(4));
+    assert_eq!(lines.find_frame(b"abcdef\r\n", 3), Found::Frame(8));
     assert_eq!(lines.find_frame(b"\r\n", 0), Found::Frame(2));
     assert_eq!(lines.needle(), Some(&b"\r\n"[..]));
     assert_eq!(LengthPrefix::u16_be().find_frame(&[0], 0), Found::Need(2));

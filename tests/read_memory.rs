@@ -5,7 +5,7 @@ mod read_parts;
 use std::{collections::VecDeque, pin::pin};
 
 use allocation_counter::measure;
-use futures_handoff::{HandoffBuffer, Then, bytes::Bytes};
+use futures_handoff::{HandoffBuffer, bytes::Bytes};
 use read_parts::*;
 
 /// What sharing a block costs beside it: the count.
@@ -145,8 +145,7 @@ fn reading_and_consuming_allocates_nothing() {
     assert_eq!(borrowed, (0, 0));
     let gathered = steady(|| {
         let mut reader = &data[..];
-        let filled = finish(buffer.read_ready(&mut reader, 65536));
-        assert!(matches!(filled.then, Then::End | Then::Pending));
+        assert!(finish(buffer.read_ready(&mut reader, 65536)).n > 0);
         buffer.advance(buffer.len()).unwrap();
     });
     assert_eq!(gathered, (0, 0));

@@ -9,7 +9,7 @@ use std::{
 
 use futures_io::AsyncRead;
 
-use super::{buffer::HandoffBuffer, error::ReadError, pace::Doubt};
+use super::{buffer::HandoffBuffer, error::ReadError};
 
 /// Room worth offering to a reader rather than moving to another block, unless a quarter of the read size is
 /// less.
@@ -37,7 +37,8 @@ pub struct Filled {
 pub enum Then {
     /// The reader has no more just now, or was not asked again because that did not pay lately.
     Pending,
-    /// The limit in bytes, or one of 256 polls, was reached.
+    /// The limit in bytes, one of 256 polls, or the end of a block that is worth handing off was reached. There
+    /// may be more.
     Limit,
     /// The stream has ended.
     End,
@@ -139,11 +140,11 @@ impl HandoffBuffer {
 
     /// Reads while it pays, up to `limit` bytes.
     ///
-    /// Waits only while it has read nothing. Then it goes on as long as reads fill what they were offered. After a
-    /// short read, or where the unread bytes would have to move to a larger block for it, it goes on only if
-    /// asking again brought bytes lately. So bursts are gathered, and paced input
-    /// costs no read in vain. [`Filled`] tells how much was read and why it stopped. With a limit of 0 it
-    /// returns at once.
+    /// Waits only while it has read nothing. Then it goes on as long as reads fill what they were offered, and
+    /// after a short read only if asking again brought bytes lately. So bursts are gathered, and paced input
+    /// costs no read in vain. It stops where the block is full, rather than move many bytes to a larger one: the
+    /// blocks grow with the reads, so that is soon as much as is asked for at a time. [`Filled`] tells how much
+    /// was read and why it stopped. With a limit of 0 it returns at once.
     ///
     /// Whatever came after the bytes read, an error included, is told beside their number and then forgotten.
     ///
@@ -196,18 +197,21 @@ impl HandoffBuffer {
     ) -> Poll<Filled> {
         let mut n = 0;
         let mut filled = false;
-        let mut doubt = None;
+        let mut short = false;
         let mut polls = 0;
         let then = loop {
-            if n >= limit || polls == POLLS {
+            if n >= limit || polls == POLLS || (n > 0 && self.is_worth_handing_off(limit - n)) {
                 break Then::Limit;
+            }
+            if short && !self.pace.asks_again() {
+                break Then::Pending;
             }
             polls += 1;
             let got = match self.poll_once(cx, reader.as_mut(), limit - n, 0) {
                 Poll::Pending if n == 0 => return Poll::Pending,
                 Poll::Pending => {
-                    if let Some(doubt) = doubt {
-                        self.pace.asked_again(doubt, false);
+                    if short {
+                        self.pace.asked_again(false);
                     }
                     break Then::Pending;
                 }
@@ -216,15 +220,12 @@ impl HandoffBuffer {
                 Poll::Ready(Ok(Got { n: 0, .. })) => break Then::End,
                 Poll::Ready(Ok(got)) => got,
             };
-            if let Some(doubt) = doubt {
-                self.pace.asked_again(doubt, true);
+            if short {
+                self.pace.asked_again(true);
             }
             n += got.n;
             filled |= got.filled;
-            doubt = self.doubt(got.short);
-            if doubt.is_some_and(|doubt| n < limit && !self.pace.asks_again(doubt)) {
-                break Then::Pending;
-            }
+            short = got.short;
         };
         if n > 0 {
             self.learn(n, filled, limit);
@@ -232,16 +233,11 @@ impl HandoffBuffer {
         Poll::Ready(Filled { n, then })
     }
 
-    /// What speaks against asking the reader again, after a read that was `short` or not.
-    fn doubt(&self, short: bool) -> Option<Doubt> {
-        if self.len() == self.config().max_len() {
-            // It will not be asked.
-            None
-        } else if self.storage.spare() < self.enough(0) {
-            Some(Doubt::Moving)
-        } else {
-            short.then_some(Doubt::Short)
-        }
+    /// Whether the block is full enough to be handed off: reading up to `limit` more bytes would first move those
+    /// there are to another block, and they are half a read or more.
+    fn is_worth_handing_off(&self, limit: usize) -> bool {
+        let full = self.len() == self.config().max_len();
+        !full && self.len() >= self.pace.size().div_ceil(2) && self.storage.spare() < self.enough(limit, 0)
     }
 
     fn poll_once<R: AsyncRead + ?Sized>(
@@ -285,19 +281,19 @@ impl HandoffBuffer {
         let target = grown.max(len + size).min(max_len);
         // Room that was asked for is not exchanged for a larger block.
         let read = if self.reserved > 0 { 0 } else { size };
-        self.storage.make_room(self.enough(goal), read, target);
+        self.storage.make_room(self.enough(limit, goal), read, target);
         let n = size.min(self.storage.spare()).min(limit);
         let n = n.min(self.storage.initialised().max(self.pace.step()));
         self.storage.room(n)
     }
 
-    /// The least room worth offering to a reader, rather than to move to another block.
-    fn enough(&self, goal: usize) -> usize {
+    /// The least room worth offering for a read of at most `limit` bytes, rather than to move to another block.
+    fn enough(&self, limit: usize, goal: usize) -> usize {
         let len = self.len();
         let size = self.pace.size().min(self.config().max_len() - len);
         // Room that was made for a frame or asked for is used up, however little of it is left.
         let wanted = [goal.saturating_sub(len), self.reserved].into_iter().filter(|n| *n > 0).min();
-        (size / 4).clamp(1, ENOUGH).min(wanted.unwrap_or(size))
+        (size / 4).clamp(1, ENOUGH).min(wanted.unwrap_or(size)).min(limit)
     }
 
     /// Adapts to what one call for at most `limit` bytes brought.

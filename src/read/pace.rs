@@ -6,7 +6,7 @@ use super::config::HandoffBufferConfig;
 const LEAN_CALLS: u8 = 4;
 /// The most full calls to wait for before the read size is doubled, where doubling it proved wrong before.
 const PATIENCE_MAX: u8 = 64;
-/// Once in so many times the reader is asked again even if that did not pay lately.
+/// Once in so many short reads the reader is asked again even if that did not pay lately.
 const PROBE_EVERY: u8 = 64;
 /// The least that is initialised at a time, unless the read size is smaller.
 const STEP_MIN: usize = 4 * 1024;
@@ -30,47 +30,10 @@ pub(super) struct Pace {
     grown: bool,
     /// What the last read brought.
     last: usize,
-    /// Does asking again pay after a short read?
-    short: Habit,
-    /// Does it pay where unread bytes have to be moved for it?
-    moving: Habit,
-}
-
-/// Whether something pays that can only be known by trying.
-struct Habit {
-    /// Saturating two-bit counter.
+    /// Saturating two-bit counter: did asking again after a short read pay?
     pays: u8,
-    /// Times in a row that it was not tried.
+    /// Short reads since the reader was last asked again.
     skipped: u8,
-}
-
-impl Habit {
-    const NEW: Self = Self { pays: ASKS, skipped: 0 };
-
-    fn try_again(&mut self) -> bool {
-        if self.pays >= ASKS {
-            return true;
-        }
-        self.skipped += 1;
-        let probe = self.skipped == PROBE_EVERY;
-        if probe {
-            self.skipped = 0;
-        }
-        probe
-    }
-
-    fn tried(&mut self, paid: bool) {
-        self.pays = if paid { (self.pays + 1).min(SURE) } else { self.pays.saturating_sub(1) };
-    }
-}
-
-/// Why there is doubt whether to ask the reader again.
-#[derive(Clone, Copy)]
-pub(super) enum Doubt {
-    /// The last read was short.
-    Short,
-    /// The block is full, and unread bytes would have to move to another.
-    Moving,
 }
 
 impl Pace {
@@ -85,8 +48,8 @@ impl Pace {
             patience: 1,
             grown: false,
             last: 0,
-            short: Habit::NEW,
-            moving: Habit::NEW,
+            pays: ASKS,
+            skipped: 0,
         }
     }
 
@@ -155,20 +118,21 @@ impl Pace {
         self.size = self.size.min(size).max(self.min);
     }
 
-    /// Whether to ask the reader again all the same.
-    pub(super) fn asks_again(&mut self, doubt: Doubt) -> bool {
-        self.habit(doubt).try_again()
-    }
-
-    /// Asking again brought bytes, or nothing yet.
-    pub(super) fn asked_again(&mut self, doubt: Doubt, paid: bool) {
-        self.habit(doubt).tried(paid);
-    }
-
-    fn habit(&mut self, doubt: Doubt) -> &mut Habit {
-        match doubt {
-            Doubt::Short => &mut self.short,
-            Doubt::Moving => &mut self.moving,
+    /// Whether to ask the reader again after a short read.
+    pub(super) fn asks_again(&mut self) -> bool {
+        if self.pays >= ASKS {
+            return true;
         }
+        self.skipped += 1;
+        let probe = self.skipped == PROBE_EVERY;
+        if probe {
+            self.skipped = 0;
+        }
+        probe
+    }
+
+    /// Asking again after a short read brought bytes, or nothing yet.
+    pub(super) fn asked_again(&mut self, paid: bool) {
+        self.pays = if paid { (self.pays + 1).min(SURE) } else { self.pays.saturating_sub(1) };
     }
 }

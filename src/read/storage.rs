@@ -92,7 +92,7 @@ impl Storage {
         if !replace && (self.spare() >= enough || self.compact(enough, read, target)) {
             return;
         }
-        let acceptable = (self.len() + enough).max(target - target / 4);
+        let acceptable = (self.len() + enough).max(target - target / 4).max(read);
         // A remembered block may be any larger: it is in memory already.
         if let Some(block) = self.spares.take_back(acceptable) {
             self.move_to(block);
