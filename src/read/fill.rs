@@ -53,8 +53,6 @@ pub(super) struct Got {
     n: usize,
     /// Whether it filled what was offered, and that was close to the read size.
     filled: bool,
-    /// Whether it brought less than was offered.
-    short: bool,
 }
 
 impl HandoffBuffer {
@@ -199,33 +197,47 @@ impl HandoffBuffer {
         let mut filled = false;
         let mut short = false;
         let mut polls = 0;
-        let then = loop {
+        let then = 'offer: loop {
             if n >= limit || polls == POLLS || (n > 0 && self.is_worth_handing_off(limit - n)) {
                 break Then::Limit;
             }
-            if short && !self.pace.asks_again() {
-                break Then::Pending;
+            if self.len() == self.config().max_len() {
+                break Then::Full;
             }
-            polls += 1;
-            let got = match self.poll_once(cx, reader.as_mut(), limit - n, 0) {
-                Poll::Pending if n == 0 => return Poll::Pending,
-                Poll::Pending => {
-                    if short {
-                        self.pace.asked_again(false);
+            let (before, given) = (n, self.offer(limit - n, 0));
+            // The same room is offered again, less what came, for as long as that pays.
+            loop {
+                polls += 1;
+                match self.poll_room(cx, reader.as_mut(), given - (n - before)) {
+                    Poll::Pending if n == 0 => {
+                        self.rest();
+                        return Poll::Pending;
                     }
-                    break Then::Pending;
+                    Poll::Pending => {
+                        if short {
+                            self.pace.asked_again(false);
+                        }
+                        break 'offer Then::Pending;
+                    }
+                    Poll::Ready(Err(error)) => break 'offer Then::Error(error),
+                    Poll::Ready(Ok(0)) => break 'offer Then::End,
+                    Poll::Ready(Ok(got)) => {
+                        if short {
+                            self.pace.asked_again(true);
+                        }
+                        filled |= got == given && self.pace.is_worth(got);
+                        n += got;
+                        self.pace.read(n - before);
+                    }
                 }
-                Poll::Ready(Err(ReadError::Full { .. })) => break Then::Full,
-                Poll::Ready(Err(error)) => break Then::Error(error),
-                Poll::Ready(Ok(Got { n: 0, .. })) => break Then::End,
-                Poll::Ready(Ok(got)) => got,
-            };
-            if short {
-                self.pace.asked_again(true);
+                short = n - before < given;
+                if !short || polls == POLLS {
+                    break;
+                }
+                if !self.pace.asks_again() {
+                    break 'offer Then::Pending;
+                }
             }
-            n += got.n;
-            filled |= got.filled;
-            short = got.short;
         };
         if n > 0 {
             self.learn(n, filled, limit);
@@ -250,29 +262,44 @@ impl HandoffBuffer {
         if self.len() == self.config().max_len() {
             return Poll::Ready(Err(ReadError::Full { limit: self.len() }));
         }
-        let worth = self.pace.size() - self.pace.size() / 4;
-        let room = self.offer(limit, goal);
-        let given = room.len();
-        match reader.poll_read(cx, room) {
+        let given = self.offer(limit, goal);
+        match self.poll_room(cx, reader, given) {
             Poll::Pending => {
                 self.rest();
                 Poll::Pending
             }
+            Poll::Ready(Ok(n)) => {
+                self.pace.read(n);
+                Poll::Ready(Ok(Got { n, filled: n == given && self.pace.is_worth(n) }))
+            }
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+        }
+    }
+
+    /// Reads once into the first `given` bytes of the room.
+    #[inline]
+    fn poll_room<R: AsyncRead + ?Sized>(
+        &mut self,
+        cx: &mut Context<'_>,
+        reader: Pin<&mut R>,
+        given: usize,
+    ) -> Poll<Result<usize, ReadError>> {
+        match reader.poll_read(cx, self.storage.room(given)) {
+            Poll::Pending => Poll::Pending,
             Poll::Ready(Ok(n)) if n > given => {
                 Poll::Ready(Err(ReadError::InvalidReader { reported: n, given }))
             }
             Poll::Ready(Ok(n)) => {
                 self.storage.fill(n);
                 self.reserved = self.reserved.saturating_sub(n);
-                self.pace.read(n);
-                Poll::Ready(Ok(Got { n, filled: n == given && n >= worth, short: n < given }))
+                Poll::Ready(Ok(n))
             }
             Poll::Ready(Err(error)) => Poll::Ready(Err(ReadError::Io(error))),
         }
     }
 
-    /// The room for one read of at most `limit` bytes, in a buffer that is not full.
-    fn offer(&mut self, limit: usize, goal: usize) -> &mut [u8] {
+    /// Makes room for one read of at most `limit` bytes, in a buffer that is not full, and returns how much.
+    fn offer(&mut self, limit: usize, goal: usize) -> usize {
         let (len, max_len) = (self.len(), self.config().max_len());
         let size = self.pace.size().min(max_len - len);
         // A new block at least doubles what the old one held, so moving costs a constant per byte read; unless
@@ -283,8 +310,7 @@ impl HandoffBuffer {
         let read = if self.reserved > 0 { 0 } else { size };
         self.storage.make_room(self.enough(limit, goal), read, target);
         let n = size.min(self.storage.spare()).min(limit);
-        let n = n.min(self.storage.initialised().max(self.pace.step()));
-        self.storage.room(n)
+        n.min(self.storage.initialised().max(self.pace.step()))
     }
 
     /// The least room worth offering for a read of at most `limit` bytes, rather than to move to another block.

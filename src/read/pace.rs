@@ -28,7 +28,7 @@ pub(super) struct Pace {
     patience: u8,
     /// `size` was doubled and has not been filled yet.
     grown: bool,
-    /// What the last read brought.
+    /// What was read into the last offer.
     last: usize,
     /// Saturating two-bit counter: did asking again after a short read pay?
     pays: u8,
@@ -64,7 +64,12 @@ impl Pace {
         if self.min == self.max { self.size } else { self.last.saturating_mul(2).max(STEP_MIN) }
     }
 
-    /// One read brought `n` bytes.
+    /// Whether a read of `n` bytes, if it filled what it was offered, was as large as reads are meant to be.
+    pub(super) fn is_worth(&self, n: usize) -> bool {
+        n >= self.size - self.size / 4
+    }
+
+    /// Reads into one offer brought `n` bytes.
     pub(super) fn read(&mut self, n: usize) {
         self.last = n;
     }
