@@ -122,6 +122,27 @@ fn a_quiet_connection_holds_little() {
     assert!(heap <= 65536 + 2048 + 4 * COUNT + 64, "{heap}");
 }
 
+#[test]
+fn a_quiet_connection_forgets_what_it_remembered() {
+    let config = config(1 << 20).with_read_reserve(30_000).unwrap().with_spare_blocks(8).unwrap();
+    let mut buffer = HandoffBuffer::with_config(config);
+    let mut reader = Script::bursts(&bytes(8 * 30_000), 30_000);
+    reader.push(Step::Stuck);
+    reader.offers.reserve(16);
+    let heap = measure(|| {
+        let mut held = Vec::new();
+        for _ in 0..8 {
+            finish(buffer.read_available(&mut reader)).unwrap();
+            held.push(buffer.freeze_all());
+        }
+        drop(held);
+        assert!(poll_once(pin!(buffer.read_available(&mut reader))).is_pending());
+    });
+    // The script gives its own memory back meanwhile.
+    let heap = heap.bytes_current + 8 * 30_000;
+    assert!((30_000..=65536 + 1024).contains(&heap), "{heap}");
+}
+
 /// Allocations and allocated bytes of this many rounds, after a warm-up.
 const ROUNDS: u64 = 1000;
 fn steady(mut round: impl FnMut()) -> (u64, u64) {

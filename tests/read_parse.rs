@@ -164,3 +164,26 @@ fn a_buffer_search_after_one_from_the_middle_misses_nothing() {
     buffer.advance(2).unwrap();
     assert_eq!(buffer.find(b","), Some(3));
 }
+
+#[test]
+fn a_search_behind_a_large_frame_is_right_afterwards() {
+    let content = bytes(4096);
+    let mut buffer = HandoffBuffer::with_config(config(8192));
+    buffer.reserve_read_capacity(4096).unwrap();
+    let mut reader = &content[..];
+    while !reader.is_empty() {
+        finish(buffer.read_available(&mut reader)).unwrap();
+    }
+    let needle = [1, 1, 1];
+    buffer
+        .parse(|cursor| {
+            cursor.take(3000)?;
+            assert_eq!(cursor.find(&needle), None);
+            Ok::<_, SplitError>(())
+        })
+        .unwrap();
+    assert_eq!(buffer.find(&needle), None);
+    let mut reader: &[u8] = &needle;
+    finish(buffer.read_available(&mut reader)).unwrap();
+    assert_eq!(buffer.find(&needle), Some(1096));
+}

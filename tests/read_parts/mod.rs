@@ -6,7 +6,10 @@ use std::{
     future::Future,
     io,
     pin::{Pin, pin},
+    sync::mpsc,
     task::{Context, Poll, Waker},
+    thread,
+    time::Duration,
 };
 
 use futures_handoff::{HandoffBuffer, HandoffBufferConfig};
@@ -116,6 +119,20 @@ pub fn finish<F: Future>(future: F) -> F::Output {
         }
     }
     panic!("the future hangs");
+}
+
+/// Runs what ends at once if it is right, and would run for many minutes if it were not.
+pub fn soon(work: impl FnOnce() + Send + 'static) {
+    let (done, wait) = mpsc::channel();
+    let worker = thread::spawn(move || {
+        work();
+        // Nobody listens any more only if the test has failed already.
+        let _ = done.send(());
+    });
+    match wait.recv_timeout(Duration::from_secs(60)) {
+        Err(mpsc::RecvTimeoutError::Timeout) => panic!("it hangs"),
+        _ => worker.join().unwrap(),
+    }
 }
 
 pub fn poll_once<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
