@@ -197,46 +197,57 @@ impl HandoffBuffer {
         let mut filled = false;
         let mut short = false;
         let mut polls = 0;
-        let then = 'offer: loop {
+        let then = loop {
             if n >= limit || polls == POLLS || (n > 0 && self.is_worth_handing_off(limit - n)) {
                 break Then::Limit;
             }
             if self.len() == self.config().max_len() {
                 break Then::Full;
             }
-            let (before, given) = (n, self.offer(limit - n, 0));
+            let given = self.offer(limit - n, 0);
+            let mut habit = self.pace.habit;
+            let mut got = 0;
             // The same room is offered again, less what came, for as long as that pays.
-            loop {
+            let stop = loop {
                 polls += 1;
-                match self.poll_room(cx, reader.as_mut(), given - (n - before)) {
-                    Poll::Pending if n == 0 => {
-                        self.rest();
-                        return Poll::Pending;
+                match self.poll_room(cx, reader.as_mut(), given - got) {
+                    Poll::Ready(Ok(0)) => break Some(Then::End),
+                    Poll::Ready(Ok(more)) => {
+                        if short {
+                            habit.asked_again(true);
+                        }
+                        filled |= more == given && self.pace.is_worth(given);
+                        got += more;
                     }
+                    Poll::Ready(Err(error)) => break Some(Then::Error(error)),
                     Poll::Pending => {
                         if short {
-                            self.pace.asked_again(false);
+                            habit.asked_again(false);
                         }
-                        break 'offer Then::Pending;
-                    }
-                    Poll::Ready(Err(error)) => break 'offer Then::Error(error),
-                    Poll::Ready(Ok(0)) => break 'offer Then::End,
-                    Poll::Ready(Ok(got)) => {
-                        if short {
-                            self.pace.asked_again(true);
-                        }
-                        filled |= got == given && self.pace.is_worth(got);
-                        n += got;
-                        self.pace.read(n - before);
+                        break Some(Then::Pending);
                     }
                 }
-                short = n - before < given;
+                short = got < given;
                 if !short || polls == POLLS {
-                    break;
+                    break None;
                 }
-                if !self.pace.asks_again() {
-                    break 'offer Then::Pending;
+                if !habit.asks_again() {
+                    break Some(Then::Pending);
                 }
+            };
+            self.pace.habit = habit;
+            if got > 0 {
+                self.pace.read(got);
+                self.reserved = self.reserved.saturating_sub(got);
+                n += got;
+            }
+            match stop {
+                Some(Then::Pending) if n == 0 => {
+                    self.rest();
+                    return Poll::Pending;
+                }
+                Some(then) => break then,
+                None => {}
             }
         };
         if n > 0 {
@@ -270,6 +281,7 @@ impl HandoffBuffer {
             }
             Poll::Ready(Ok(n)) => {
                 self.pace.read(n);
+                self.reserved = self.reserved.saturating_sub(n);
                 Poll::Ready(Ok(Got { n, filled: n == given && self.pace.is_worth(n) }))
             }
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
@@ -291,7 +303,6 @@ impl HandoffBuffer {
             }
             Poll::Ready(Ok(n)) => {
                 self.storage.fill(n);
-                self.reserved = self.reserved.saturating_sub(n);
                 Poll::Ready(Ok(n))
             }
             Poll::Ready(Err(error)) => Poll::Ready(Err(ReadError::Io(error))),

@@ -30,10 +30,40 @@ pub(super) struct Pace {
     grown: bool,
     /// What was read into the last offer.
     last: usize,
-    /// Saturating two-bit counter: did asking again after a short read pay?
+    /// Whether asking again after a short read pays.
+    pub(super) habit: Habit,
+}
+
+/// Whether asking a reader again after a short read pays: a saturating two-bit counter.
+#[derive(Clone, Copy)]
+pub(super) struct Habit {
     pays: u8,
     /// Short reads since the reader was last asked again.
     skipped: u8,
+}
+
+impl Habit {
+    /// Whether to ask the reader again.
+    #[inline]
+    pub(super) fn asks_again(&mut self) -> bool {
+        self.pays >= ASKS || self.probes()
+    }
+
+    /// Now and then it is asked even if that did not pay lately.
+    fn probes(&mut self) -> bool {
+        self.skipped += 1;
+        let probe = self.skipped == PROBE_EVERY;
+        if probe {
+            self.skipped = 0;
+        }
+        probe
+    }
+
+    /// Asking again brought bytes, or nothing yet.
+    #[inline]
+    pub(super) fn asked_again(&mut self, paid: bool) {
+        self.pays = if paid { (self.pays + 1).min(SURE) } else { self.pays.saturating_sub(1) };
+    }
 }
 
 impl Pace {
@@ -48,8 +78,7 @@ impl Pace {
             patience: 1,
             grown: false,
             last: 0,
-            pays: ASKS,
-            skipped: 0,
+            habit: Habit { pays: ASKS, skipped: 0 },
         }
     }
 
@@ -121,23 +150,5 @@ impl Pace {
     /// The connection has gone quiet: start again from no more than `size`.
     pub(super) fn rest(&mut self, size: usize) {
         self.size = self.size.min(size).max(self.min);
-    }
-
-    /// Whether to ask the reader again after a short read.
-    pub(super) fn asks_again(&mut self) -> bool {
-        if self.pays >= ASKS {
-            return true;
-        }
-        self.skipped += 1;
-        let probe = self.skipped == PROBE_EVERY;
-        if probe {
-            self.skipped = 0;
-        }
-        probe
-    }
-
-    /// Asking again after a short read brought bytes, or nothing yet.
-    pub(super) fn asked_again(&mut self, paid: bool) {
-        self.pays = if paid { (self.pays + 1).min(SURE) } else { self.pays.saturating_sub(1) };
     }
 }

@@ -64,6 +64,7 @@ impl Storage {
     }
 
     /// The first `n <= spare()` bytes of room, initialised.
+    #[inline]
     pub(super) fn room(&mut self, n: usize) -> &mut [u8] {
         let end = self.filled + n;
         if self.block.len() < end {
@@ -73,6 +74,7 @@ impl Storage {
     }
 
     /// Counts the first `n` bytes of the room just offered as read.
+    #[inline]
     pub(super) fn fill(&mut self, n: usize) {
         self.filled += n;
     }
