@@ -1,0 +1,202 @@
+//! When bytes leave, and in how many calls.
+
+use super::support::*;
+
+runtimes::tests! {
+    async fn small_writes_are_held_and_leave_as_one<R: Runtime>() {
+        let (handoff, mut task, log) = willing(defaults());
+        for i in 0..10 {
+            handoff.try_write_fire_and_forget(filled(i, 10)).unwrap();
+        }
+        assert_eq!(log.calls(), [], "they are held until the producer waits");
+        assert_eq!((handoff.pending_bytes(), handoff.pending_items()), (100, 1));
+        task.run();
+        assert_eq!(log.calls(), [Call::Write { offered: 100 }]);
+    }
+
+    async fn tickets_do_not_break_up_a_gathered_write<R: Runtime>() {
+        let (handoff, mut task, log) = willing(defaults());
+        let tickets: Vec<WriteTicket> = (0..10).map(|i| handoff.try_write(filled(i, 10)).unwrap()).collect();
+        task.run();
+        assert_eq!(log.calls(), [Call::Write { offered: 100 }]);
+        assert!(tickets.iter().all(|ticket| matches!(ticket.try_result(), Some(Ok(())))));
+    }
+
+    async fn large_chunks_share_a_vectored_write<R: Runtime>() {
+        let (handoff, mut task, log) = willing(defaults());
+        for byte in *b"abc" {
+            handoff.try_write_fire_and_forget(filled(byte, 2000)).unwrap();
+        }
+        assert_eq!(handoff.pending_items(), 3);
+        task.run();
+        assert_eq!(log.calls(), [Call::WriteVectored { slices: 3, offered: 6000 }]);
+        assert_eq!(log.written(), [[b'a'; 2000], [b'b'; 2000], [b'c'; 2000]].concat());
+    }
+
+    /// More chunks than one vectored write may have.
+    async fn many_chunks_take_few_calls<R: Runtime>() {
+        let (handoff, mut task, log) = willing(ungathered(1000, 10_000));
+        let sent = pattern(200);
+        for byte in &sent {
+            handoff.try_write_fire_and_forget(Bytes::copy_from_slice(&[*byte])).unwrap();
+        }
+        task.run();
+        assert_eq!(log.written(), sent);
+        assert!(log.calls().len() <= 4, "{:?}", log.calls());
+    }
+
+    async fn held_bytes_leave_at_the_threshold<R: Runtime>() {
+        let (handoff, mut task, log) = willing(limits(64, 64).with_send_at(4).unwrap());
+        handoff.try_write_fire_and_forget(text("abc")).unwrap();
+        assert!(log.is_empty());
+        handoff.try_write_fire_and_forget(text("d")).unwrap();
+        assert_eq!(log.calls(), [Call::Write { offered: 4 }], "one write, by the producer");
+        handoff.try_write_fire_and_forget(text("e")).unwrap();
+        assert_eq!(log.written(), b"abcd", "and holding starts anew");
+        task.run();
+        assert_eq!(log.written(), b"abcde");
+        let stats = handoff.stats();
+        assert_eq!((stats.chunks, stats.write_calls, stats.inline_write_calls), (3, 2, 1));
+    }
+
+    async fn a_large_chunk_takes_the_held_ones_along<R: Runtime>() {
+        let (handoff, _task, log) = willing(limits(64, 64).with_send_at(16).unwrap().with_copy_max(8).unwrap());
+        handoff.try_write_fire_and_forget(text("held ")).unwrap();
+        handoff.try_write_fire_and_forget(text("large enough to be sent")).unwrap();
+        assert_eq!(log.calls(), [Call::WriteVectored { slices: 2, offered: 28 }]);
+        assert_eq!(log.written(), b"held large enough to be sent");
+    }
+
+    async fn a_threshold_of_zero_sends_every_chunk_at_once<R: Runtime>() {
+        let (handoff, _task, log) = willing(defaults().with_send_at(0).unwrap());
+        for part in ["a", "bb", "ccc"] {
+            handoff.try_write_fire_and_forget(text(part)).unwrap();
+        }
+        let calls = [1, 2, 3].map(|offered| Call::Write { offered });
+        assert_eq!(log.calls(), calls);
+    }
+
+    async fn a_copy_limit_of_zero_copies_nothing<R: Runtime>() {
+        let (handoff, mut task, log) = willing(defaults().with_copy_max(0).unwrap());
+        for part in ["a", "bb", "ccc"] {
+            handoff.try_write_fire_and_forget(text(part)).unwrap();
+        }
+        assert_eq!(handoff.pending_items(), 3);
+        task.run();
+        assert_eq!(log.calls(), [Call::WriteVectored { slices: 3, offered: 6 }]);
+    }
+
+    async fn a_chunk_of_the_copy_limit_is_copied_and_a_longer_one_is_not<R: Runtime>() {
+        let (handoff, mut task, _log) = willing(defaults().with_copy_max(10).unwrap());
+        let ((copied, copied_freed), (kept, kept_freed)) =
+            (Block::bytes(vec![1; 10]), Block::bytes(vec![2; 11]));
+        handoff.try_write_fire_and_forget(copied).unwrap();
+        handoff.try_write_fire_and_forget(kept).unwrap();
+        assert_eq!((copied_freed.get(), kept_freed.get()), (true, false));
+        task.run();
+        assert!(kept_freed.get());
+    }
+
+    /// A burst of small writes larger than any gather block keeps its order and stays in few calls.
+    async fn a_long_burst_of_small_writes_stays_in_order<R: Runtime>() {
+        let config = limits(1024, 1 << 20).with_inline(Inline::Never);
+        let (handoff, mut task, log) = willing(config);
+        let sent = pattern(100_000);
+        for round in 1..4 {
+            for part in sent.chunks(37) {
+                handoff.try_write_fire_and_forget(Bytes::copy_from_slice(part)).unwrap();
+            }
+            assert!(handoff.pending_items() < 20, "{} items", handoff.pending_items());
+            task.run();
+            assert_eq!(log.calls().len(), round, "one vectored call each");
+        }
+        assert!(log.written() == sent.repeat(3));
+    }
+
+    async fn a_writer_without_vectored_writes_gets_few_calls<R: Runtime>() {
+        let writer = ScriptWriter::willing().not_vectored();
+        let log = writer.log();
+        let (handoff, mut task) = stream(writer, defaults().with_inline(Inline::Never));
+        let sent = pattern(64 * 1100);
+        for part in sent.chunks(1100) {
+            handoff.try_write_fire_and_forget(Bytes::copy_from_slice(part)).unwrap();
+        }
+        task.run();
+        assert!(log.written() == sent);
+        assert!(log.calls().len() <= 10, "64 chunks took {} calls", log.calls().len());
+        assert_eq!(handoff.pending_items(), 0);
+
+        // Having been found out, it is given single slices.
+        let vectored = log.vectored_writes();
+        for part in sent.chunks(1100) {
+            handoff.try_write_fire_and_forget(Bytes::copy_from_slice(part)).unwrap();
+        }
+        task.run();
+        assert_eq!(log.vectored_writes(), vectored);
+        assert!(log.written() == sent.repeat(2));
+    }
+
+    /// Short writes that end at a border by chance do not make a vectored writer count as one without.
+    async fn a_vectored_writer_is_not_mistaken<R: Runtime>() {
+        let steps = [WriteStep::Accept(11), WriteStep::Accept(12), WriteStep::Accept(5), WriteStep::Accept(5)];
+        let (handoff, mut task, log) = scripted(steps, ungathered(64, 1024));
+        for byte in b'a'..=b'j' {
+            handoff.try_write_fire_and_forget(filled(byte, 11)).unwrap();
+        }
+        task.run();
+        assert_eq!(log.writes(), 0, "{:?}", log.calls());
+        assert_eq!(log.len(), 110);
+    }
+
+    async fn dispatch_sends_what_is_held_now<R: Runtime>() {
+        let (handoff, mut task, log) = willing(defaults());
+        handoff.dispatch();
+        assert_eq!(log.calls(), [], "there is nothing to send");
+        handoff.try_write_fire_and_forget(text("now")).unwrap();
+        handoff.dispatch();
+        assert_eq!(log.written(), b"now");
+        // On a thread that may not poll the writer, the task does it.
+        let (handoff, log) = std::thread::spawn(move || {
+            handoff.try_write_fire_and_forget(text(" then")).unwrap();
+            handoff.dispatch();
+            (handoff, log)
+        })
+        .join()
+        .unwrap();
+        assert_eq!(log.written(), b"now");
+        task.run();
+        assert_eq!(log.written(), b"now then");
+        drop(handoff);
+    }
+
+    async fn written_is_a_barrier_that_sends<R: Runtime>() {
+        let (handoff, mut task, log, gate) = gated(defaults());
+        assert!(matches!(handoff.written().try_result(), Some(Ok(()))), "nothing is pending");
+        handoff.try_write_fire_and_forget(text("a")).unwrap();
+        let written = handoff.written();
+        assert!(gate.is_reached(), "the producer tried to send");
+        let mut written = Hand::waiting(written);
+        handoff.try_write_fire_and_forget(text("later")).unwrap();
+        gate.open();
+        task.run();
+        assert!(written.run().unwrap().is_ok());
+        assert_eq!(log.flushes(), 0, "it does not flush");
+    }
+
+    /// Also one that is moved to another stream's task, woken late, or polled too often, sends each byte once.
+    async fn spurious_polls_of_the_task_do_no_harm<R: Runtime>() {
+        let (handoff, task) = WriteHandoff::new(ScriptWriter::seeded(7), defaults());
+        let (handoff, mut task) = (Settled(handoff), Box::pin(task));
+        let log = handoff.with_writer(|writer| writer.log()).unwrap();
+        let sent = pattern(5000);
+        let mut context = futures_test::task::noop_context();
+        for part in sent.chunks(100) {
+            handoff.try_write_fire_and_forget(Bytes::copy_from_slice(part)).unwrap();
+            assert!(task.as_mut().poll(&mut context).is_pending());
+        }
+        while handoff.pending_bytes() > 0 {
+            assert!(task.as_mut().poll(&mut context).is_pending());
+        }
+        assert!(log.written() == sent);
+    }
+}

@@ -1,0 +1,248 @@
+//! What the tests of the write half have in common.
+
+use std::{
+    future::Future,
+    io::{self, IoSlice},
+    ops::Deref,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, Waker},
+    thread,
+};
+
+use futures_test::task::{AwokenCount, new_count_waker};
+use futures_util::AsyncWrite;
+
+pub(crate) use futures_handoff::{
+    CloseReason, Inline, PermitError, TryWriteError, WriteError, WriteHandoff, WriteHandoffConfig, WriteTask,
+    WriteTicket, bytes::Bytes,
+};
+pub(crate) use futures_handoff_runtimes::{
+    self as runtimes,
+    io::{Call, EndStep, Gate, ScriptWriter, WriteLog, WriteStep},
+};
+pub(crate) use futures_util::FutureExt;
+
+/// Polls a future as an executor does, but by hand: once at first, and then once after every wake-up.
+pub(crate) struct Hand<F> {
+    future: Pin<Box<F>>,
+    waker: Waker,
+    wakes: AwokenCount,
+    /// The wake-ups there had been at the last poll.
+    seen: Option<usize>,
+    polls: usize,
+}
+
+impl<F: Future> Hand<F> {
+    pub(crate) fn new(future: F) -> Self {
+        let (waker, wakes) = new_count_waker();
+        Self { future: Box::pin(future), waker, wakes, seen: None, polls: 0 }
+    }
+
+    /// A future that has been polled for the first time, and waits.
+    #[track_caller]
+    pub(crate) fn waiting(future: F) -> Self {
+        let mut hand = Self::new(future);
+        assert!(hand.run().is_none(), "it does not wait");
+        hand
+    }
+
+    /// Polls it until it is done or sleeps.
+    pub(crate) fn run(&mut self) -> Option<F::Output> {
+        while self.is_due() {
+            self.seen = Some(self.wakes.get());
+            self.polls += 1;
+            let polled = self.future.as_mut().poll(&mut Context::from_waker(&self.waker));
+            if let Poll::Ready(output) = polled {
+                return Some(output);
+            }
+        }
+        None
+    }
+
+    /// Whether an executor would poll it.
+    pub(crate) fn is_due(&self) -> bool {
+        self.seen.is_none_or(|seen| self.wakes.get() > seen)
+    }
+
+    /// How often it was polled.
+    pub(crate) fn polls(&self) -> usize {
+        self.polls
+    }
+}
+
+/// A handle to a stream that must have all its room free when this is dropped.
+pub(crate) struct Settled<W>(pub(crate) WriteHandoff<W>);
+
+impl<W> Deref for Settled<W> {
+    type Target = WriteHandoff<W>;
+
+    fn deref(&self) -> &WriteHandoff<W> {
+        &self.0
+    }
+}
+
+impl<W> Drop for Settled<W> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            return;
+        }
+        assert_eq!((self.pending_bytes(), self.pending_items()), (0, 0), "room is still taken");
+        let free = if self.is_closed() { 0 } else { self.config().max_pending_bytes() };
+        assert_eq!(self.available(), free, "room is still reserved");
+    }
+}
+
+/// A stream whose task was polled once, on this thread, so that it has begun.
+pub(crate) fn stream<W: AsyncWrite + Unpin>(
+    writer: W,
+    config: WriteHandoffConfig,
+) -> (Settled<W>, Hand<WriteTask<W>>) {
+    let (handoff, task) = WriteHandoff::new(writer, config);
+    (Settled(handoff), Hand::waiting(task))
+}
+
+/// A stream into a writer that takes everything.
+pub(crate) fn willing(
+    config: WriteHandoffConfig,
+) -> (Settled<ScriptWriter>, Hand<WriteTask<ScriptWriter>>, WriteLog) {
+    scripted([], config)
+}
+
+/// A stream into a writer that follows a script.
+pub(crate) fn scripted(
+    steps: impl IntoIterator<Item = WriteStep>,
+    config: WriteHandoffConfig,
+) -> (Settled<ScriptWriter>, Hand<WriteTask<ScriptWriter>>, WriteLog) {
+    let writer = ScriptWriter::new(steps);
+    let log = writer.log();
+    let (handoff, task) = stream(writer, config);
+    (handoff, task, log)
+}
+
+/// A stream into a writer that takes nothing before the gate is opened.
+pub(crate) fn gated(
+    config: WriteHandoffConfig,
+) -> (Settled<ScriptWriter>, Hand<WriteTask<ScriptWriter>>, WriteLog, Gate) {
+    let gate = Gate::new();
+    let (handoff, task, log) = scripted([WriteStep::Wait(gate.clone())], config);
+    (handoff, task, log, gate)
+}
+
+pub(crate) fn defaults() -> WriteHandoffConfig {
+    WriteHandoffConfig::default()
+}
+
+/// A configuration with these limits and with the default thresholds, as far as the limits allow them.
+pub(crate) fn limits(max_items: usize, max_pending_bytes: usize) -> WriteHandoffConfig {
+    WriteHandoffConfig::new(max_items, max_pending_bytes).unwrap()
+}
+
+/// A configuration in which every byte is a chunk of its own and nothing is sent by producers.
+pub(crate) fn ungathered(max_items: usize, max_pending_bytes: usize) -> WriteHandoffConfig {
+    limits(max_items, max_pending_bytes).with_copy_max(0).unwrap().with_inline(Inline::Never)
+}
+
+pub(crate) fn text(text: &'static str) -> Bytes {
+    Bytes::from_static(text.as_bytes())
+}
+
+pub(crate) fn filled(byte: u8, len: usize) -> Bytes {
+    Bytes::from(vec![byte; len])
+}
+
+/// `len` bytes of which no two neighbourhoods are alike.
+pub(crate) fn pattern(len: usize) -> Vec<u8> {
+    (0..len as u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect()
+}
+
+/// Lets other tasks run.
+pub(crate) async fn yield_now() {
+    let mut yielded = false;
+    futures_util::future::poll_fn(|cx| {
+        if std::mem::replace(&mut yielded, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+/// What a [`FnWriter`] is asked to do.
+pub(crate) enum Op<'a> {
+    Write(&'a [IoSlice<'a>]),
+    Flush,
+    Close,
+}
+
+impl Op<'_> {
+    /// Does all that is asked for.
+    pub(crate) fn all(&self) -> Poll<io::Result<usize>> {
+        let Op::Write(slices) = self else { return Poll::Ready(Ok(0)) };
+        Poll::Ready(Ok(slices.iter().map(|slice| slice.len()).sum()))
+    }
+}
+
+/// A writer made of a closure.
+pub(crate) struct FnWriter<F>(pub(crate) F);
+
+impl<F: FnMut(Op<'_>, &mut Context<'_>) -> Poll<io::Result<usize>> + Unpin> AsyncWrite for FnWriter<F> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        (self.0)(Op::Write(&[IoSlice::new(buf)]), cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        (self.0)(Op::Write(bufs), cx)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        (self.0)(Op::Flush, cx).map_ok(drop)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        (self.0)(Op::Close, cx).map_ok(drop)
+    }
+}
+
+/// The owner of a block of memory, which tells when it is freed.
+pub(crate) struct Block {
+    bytes: Vec<u8>,
+    freed: Arc<AtomicBool>,
+}
+
+/// Tells whether a [`Block`] was freed.
+#[derive(Clone)]
+pub(crate) struct Freed(Arc<AtomicBool>);
+
+impl Freed {
+    pub(crate) fn get(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+impl Block {
+    pub(crate) fn bytes(bytes: Vec<u8>) -> (Bytes, Freed) {
+        let freed = Arc::new(AtomicBool::new(false));
+        (Bytes::from_owner(Self { bytes, freed: Arc::clone(&freed) }), Freed(freed))
+    }
+}
+
+impl AsRef<[u8]> for Block {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Drop for Block {
+    fn drop(&mut self) {
+        self.freed.store(true, Ordering::SeqCst);
+    }
+}
