@@ -138,16 +138,19 @@ pub(crate) fn drive<'a, W: AsyncWrite + Unpin>(
         Role::Task(..) => TASK_CALLS,
         Role::Producer => PRODUCER_CALLS,
     };
-    let mut pending = false;
+    // The kind of step at which the writer said `Pending`. It is not asked again for one of that kind.
+    let mut pending_at = None;
     let mut end = None;
     // What was borrowed comes after what is queued now and before what is queued later.
     let mut may_take = true;
-    let on_flush = loop {
+    let (pending, on_flush) = loop {
         if may_take {
             seat.batch.take(&mut state.queue);
             may_take = matches!(role, Role::Task(..));
         }
         let step = plan(&state, seat, &role, &borrowed);
+        // What is to be done may have changed since: a flush can be asked for, or not be wanted any more.
+        let pending = pending_at == Some(mem::discriminant(&step));
         let stopping = calls == 0 || pending || end.is_some() || state.aborting || state.task_gone;
         if stopping || matches!(step, Step::Rest) {
             if !borrowed.is_empty() {
@@ -156,7 +159,7 @@ pub(crate) fn drive<'a, W: AsyncWrite + Unpin>(
                 state = core.lock();
                 state.items += items;
             }
-            break matches!(step, Step::Flush { .. });
+            break (pending, pending && matches!(step, Step::Flush { .. }));
         }
         drop(state);
         wakes.wake();
@@ -189,8 +192,8 @@ pub(crate) fn drive<'a, W: AsyncWrite + Unpin>(
                 seat.flushed = state.closing > Closing::No && state.written == state.accepted;
             }
             (Outcome::Done, _) => end = Some(CloseReason::Closed),
-            (Outcome::Pending, _) => {
-                pending = true;
+            (Outcome::Pending, step) => {
+                pending_at = Some(mem::discriminant(&step));
                 state.wrote(0, items, &core.written, &mut wakes);
             }
             (Outcome::Failed { reason, in_doubt }, _) => {

@@ -323,6 +323,8 @@ impl State {
         }
         match self.phase {
             Phase::Idle | Phase::Held => self.schedule(),
+            // A writer that takes no more bytes may still be able to pass on those that it has.
+            Phase::Blocked if !self.blocked_on_flush && self.flush_is_due() => self.schedule(),
             _ => Next::Nothing,
         }
     }

@@ -4,7 +4,9 @@
 //! threads, executors or time run it in the background.
 
 mod budget;
+mod cancel;
 mod fairness;
+mod flush;
 mod gather;
 mod order;
 mod support;

@@ -1,0 +1,226 @@
+//! Any future can be dropped at any time: nothing is lost, doubled, reordered or left taken.
+
+use super::support::*;
+use futures_util::future::{join, poll_fn};
+use std::{
+    sync::{Arc, Mutex},
+    task::Poll,
+};
+
+runtimes::tests! {
+    async fn a_write_that_is_dropped_while_it_waits_has_submitted_nothing<R: Runtime>() {
+        let (handoff, mut task, log, gate) = gated(limits(8, 4));
+        handoff.try_write_fire_and_forget(text("keep")).unwrap();
+        let (bytes, freed) = Block::bytes(b"gone".to_vec());
+        let write = Hand::waiting(handoff.write(bytes));
+        let (bytes, forget_freed) = Block::bytes(b"gone".to_vec());
+        let forget = Hand::waiting(handoff.write_fire_and_forget(bytes));
+        let (bytes, all_freed) = Block::bytes(b"gone".to_vec());
+        let all = Hand::waiting(handoff.write_all([bytes]));
+        let reserve = Hand::waiting(handoff.reserve(4));
+        assert_eq!(handoff.pending_bytes(), 4);
+        drop((write, forget, all, reserve));
+        assert!(freed.get() && forget_freed.get() && all_freed.get(), "the chunk goes with the future");
+        assert_eq!((handoff.pending_bytes(), handoff.pending_items()), (4, 1));
+        gate.open();
+        task.run();
+        assert_eq!(log.written(), b"keep");
+        assert_eq!(handoff.available(), 4);
+        handoff.try_write_fire_and_forget(text("next")).unwrap();
+        task.run();
+    }
+
+    async fn a_future_that_was_never_polled_does_nothing<R: Runtime>() {
+        let (handoff, mut task, log) = willing(defaults());
+        drop(handoff.write(text("a")));
+        drop(handoff.write_fire_and_forget(text("b")));
+        drop(handoff.write_all([text("c")]));
+        drop(handoff.reserve(4));
+        drop(handoff.flush());
+        drop(handoff.closed());
+        task.run();
+        assert_eq!(log.calls(), []);
+        assert_eq!(handoff.stats().chunks, 0);
+        assert!(!handoff.is_closed());
+    }
+
+    /// Two writes are accepted, a flush of them is given up, the writer opens: they arrive, once and in order.
+    async fn a_cancelled_flush_loses_nothing<R: Runtime>() {
+        let (handoff, mut task, log, gate) = gated(defaults());
+        handoff.write_fire_and_forget(text("hello ")).await.unwrap();
+        handoff.write_fire_and_forget(text("world")).await.unwrap();
+        drop(Hand::waiting(handoff.flush()));
+        handoff.write_fire_and_forget(text("!")).await.unwrap();
+        gate.open();
+        task.run();
+        assert_eq!(log.written(), b"hello world!");
+        assert_eq!(log.flushes(), 0, "nobody waits for it any more");
+    }
+
+    async fn a_cancelled_flush_that_the_writer_stalls_holds_up_nobody<R: Runtime>() {
+        let never = Gate::new();
+        let writer = ScriptWriter::willing().with_flush([EndStep::Wait(never.clone())]);
+        let log = writer.log();
+        let (handoff, mut task) = stream(writer, defaults());
+        handoff.try_write_fire_and_forget(text("a")).unwrap();
+        let flush = Hand::waiting(handoff.flush());
+        task.run();
+        assert!(never.is_reached());
+        handoff.try_write_fire_and_forget(text("b")).unwrap();
+        task.run();
+        assert_eq!(log.written(), b"a", "the flush goes before newer writes");
+        drop(flush);
+        task.run();
+        assert_eq!(log.written(), b"ab");
+    }
+
+    /// With two waiting, the one that is left still gets its flush.
+    async fn a_cancelled_flush_leaves_the_flushes_of_others<R: Runtime>() {
+        let gate = Gate::new();
+        let writer = ScriptWriter::willing().with_flush([EndStep::Wait(gate.clone())]);
+        let (handoff, mut task) = stream(writer, defaults());
+        handoff.try_write_fire_and_forget(text("a")).unwrap();
+        let first = Hand::waiting(handoff.flush());
+        let mut second = Hand::waiting(handoff.flush());
+        task.run();
+        drop(first);
+        task.run();
+        gate.open();
+        task.run();
+        assert!(second.run().unwrap().is_ok());
+    }
+
+    /// The last one who waits for the flush goes away while the writer is being asked for it.
+    async fn a_flush_may_be_cancelled_while_the_writer_is_polled_for_it<R: Runtime>() {
+        type Slot = Arc<Mutex<Option<Hand<futures_util::future::BoxFuture<'static, ()>>>>>;
+        let slot = Slot::default();
+        let in_writer = Arc::clone(&slot);
+        let written = Arc::new(Mutex::new(Vec::new()));
+        let taken = Arc::clone(&written);
+        let writer = FnWriter(move |op: Op<'_>, _: &mut std::task::Context<'_>| match op {
+            Op::Write(slices) => {
+                slices.iter().for_each(|slice| taken.lock().unwrap().extend_from_slice(slice));
+                op.all()
+            }
+            Op::Flush => {
+                drop(in_writer.lock().unwrap().take());
+                Poll::Pending
+            }
+            Op::Close => op.all(),
+        });
+        let (handoff, mut task) = stream(writer, defaults().with_inline(Inline::Never));
+        handoff.try_write_fire_and_forget(text("a")).unwrap();
+        task.run();
+        let flushing = handoff.sender();
+        let flush = Hand::waiting(async move { drop(flushing.flush().await) }.boxed());
+        handoff.try_write_fire_and_forget(text("b")).unwrap();
+        *slot.lock().unwrap() = Some(flush);
+        task.run();
+        assert_eq!(*written.lock().unwrap(), b"ab", "the task sleeps on a flush that nobody wants");
+    }
+
+    async fn a_cancelled_close_goes_on<R: Runtime>() {
+        let (handoff, mut task, log, gate) = gated(defaults());
+        handoff.try_write_fire_and_forget(text("a")).unwrap();
+        drop(Hand::waiting(handoff.close()));
+        assert!(handoff.is_closed());
+        let mut again = Hand::waiting(handoff.close());
+        gate.open();
+        assert!(task.run().unwrap().is_ok());
+        assert!(again.run().unwrap().is_ok());
+        assert!(handoff.close().await.is_ok(), "and once more");
+        assert_eq!((log.written(), log.closes(), log.is_closed()), (b"a".to_vec(), 1, true));
+    }
+
+    async fn cancelled_into_parts_leaves_the_writer_to_others<R: Runtime>() {
+        let (handoff, mut task, log, gate) = gated(defaults());
+        handoff.try_write_fire_and_forget(text("a")).unwrap();
+        drop(Hand::waiting(handoff.clone().into_parts()));
+        assert!(handoff.is_closed());
+        gate.open();
+        let writer = task.run().unwrap().unwrap();
+        assert_eq!((log.written(), log.flushed(), log.closes()), (b"a".to_vec(), 1, 0));
+        drop(writer);
+    }
+
+    async fn waiting_for_the_end_can_be_given_up<R: Runtime>() {
+        let (handoff, mut task, _log) = willing(defaults());
+        drop(Hand::waiting(handoff.closed()));
+        let mut closed = Hand::waiting(handoff.closed());
+        let mut close = Hand::waiting(handoff.close());
+        assert!(task.run().unwrap().is_ok());
+        assert!(closed.run().unwrap().is_closed());
+        assert!(close.run().unwrap().is_ok());
+    }
+
+    async fn a_dropped_handle_gives_back_what_its_poll_methods_hold<R: Runtime>() {
+        let (handoff, mut task, _log, gate) = gated(limits(8, 8));
+        let mut holding = (*handoff).clone();
+        assert!(poll_fn(|cx| Poll::Ready(holding.poll_reserve(cx, 6).is_ready())).await);
+        assert_eq!(handoff.available(), 2);
+        let mut waiting = (*handoff).clone();
+        let mut wait = Hand::waiting(poll_fn(|cx| waiting.poll_reserve(cx, 4)));
+        wait.run();
+        drop(wait);
+        assert_eq!(handoff.available(), 0, "its place in the line is kept between two polls");
+        let mut third = Hand::waiting(handoff.write(text("abc")));
+        drop(waiting);
+        assert!(third.run().is_none(), "3 do not fit into 2");
+        drop(holding);
+        assert!(third.run().unwrap().is_ok());
+        let mut flushing = (*handoff).clone();
+        drop(Hand::waiting(poll_fn(|cx| flushing.poll_flush(cx))));
+        drop(flushing);
+        gate.open();
+        task.run();
+    }
+
+    /// Every write is raced against a timeout of a few polls; what was reported as accepted arrives, nothing else does.
+    async fn cancelled_at_every_point_the_stream_holds_what_was_accepted<R: Runtime>() {
+        for patience in 1..12 {
+            let writer = ScriptWriter::seeded(patience);
+            let log = writer.log();
+            let (handoff, task) = WriteHandoff::new(writer, limits(4, 24).with_send_at(8).unwrap());
+            let handoff = Settled(handoff);
+            let task = R::task(task);
+            let producer = |name: u8| {
+                let handoff = handoff.clone();
+                async move {
+                    let mut accepted = Vec::new();
+                    for round in 0..60u8 {
+                        let chunk = filled(name + round % 20, usize::from(round % 23) + 1);
+                        let mut left = u64::from(round) % patience;
+                        let mut write = handoff.write(chunk.clone());
+                        let outcome = poll_fn(|cx| match (write.poll_unpin(cx), left) {
+                            (Poll::Ready(result), _) => Poll::Ready(Some(result)),
+                            (Poll::Pending, 0) => Poll::Ready(None),
+                            (Poll::Pending, _) => {
+                                left -= 1;
+                                cx.waker().wake_by_ref();
+                                Poll::Pending
+                            }
+                        });
+                        if let Some(result) = outcome.await {
+                            result.unwrap();
+                            accepted.extend(chunk);
+                        }
+                        drop(write);
+                        if round % 7 == 0 {
+                            let mut flush = handoff.flush();
+                            let _ = (&mut flush).now_or_never();
+                        }
+                    }
+                    accepted
+                }
+            };
+            let (low, high) = join(producer(0), producer(100)).await;
+            handoff.flush().await.unwrap();
+            let (mut got_low, mut got_high) = (log.written(), log.written());
+            got_low.retain(|byte| *byte < 100);
+            got_high.retain(|byte| *byte >= 100);
+            assert!(got_low == low && got_high == high, "patience {patience}");
+            drop(handoff);
+            task.await.unwrap();
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! A flush waits for what was accepted before it, and reaches the writer.
+
+use super::support::*;
+use futures_util::future::join_all;
+use std::io::ErrorKind;
+
+runtimes::tests! {
+    async fn a_flush_waits_for_what_was_accepted_before_it<R: Runtime>() {
+        let (handoff, mut task, log, gate) = gated(defaults());
+        handoff.try_write_fire_and_forget(text("before")).unwrap();
+        let mut flush = Hand::waiting(handoff.flush());
+        assert_eq!(log.flushes(), 0);
+        gate.open();
+        task.run();
+        assert!(flush.run().unwrap().is_ok());
+        assert_eq!((log.written(), log.flushes(), log.flushed()), (b"before".to_vec(), 1, 6));
+        assert_eq!(flush.polls(), 2);
+    }
+
+    /// A writer with state may need a flush for which no byte was written.
+    async fn every_flush_reaches_the_writer<R: Runtime>() {
+        let (handoff, _task, log) = willing(defaults());
+        for flushes in 1..4 {
+            assert!(handoff.flush().await.is_ok());
+            assert_eq!(log.flushes(), flushes);
+        }
+        assert_eq!(handoff.stats().flush_calls, 3);
+    }
+
+    async fn waiting_for_bytes_does_not_flush<R: Runtime>() {
+        let (handoff, mut task, log) = willing(defaults());
+        handoff.try_write_fire_and_forget(text("a")).unwrap();
+        let written = handoff.sender().written();
+        task.run();
+        assert!(written.await.is_ok());
+        assert_eq!((log.len(), log.flushes()), (1, 0));
+    }
+
+    async fn flushes_that_wait_together_are_one<R: Runtime>() {
+        let (handoff, mut task, log, gate) = gated(defaults());
+        handoff.try_write_fire_and_forget(text("a")).unwrap();
+        let mut flushes: Vec<_> = (0..50).map(|_| Hand::waiting(handoff.flush())).collect();
+        gate.open();
+        task.run();
+        assert!(flushes.iter_mut().all(|flush| flush.run().unwrap().is_ok()));
+        assert_eq!(log.flushes(), 1);
+    }
+
+    /// The flush was under way when the second one was asked for, which is owed another one.
+    async fn a_flush_asked_for_during_a_flush_is_made<R: Runtime>() {
+        let gate = Gate::new();
+        let writer = ScriptWriter::willing().with_flush([EndStep::Wait(gate.clone())]);
+        let log = writer.log();
+        let (handoff, mut task) = stream(writer, defaults());
+        handoff.try_write_fire_and_forget(text("a")).unwrap();
+        let mut first = Hand::waiting(handoff.flush());
+        task.run();
+        handoff.try_write_fire_and_forget(text("b")).unwrap();
+        let mut second = Hand::waiting(handoff.flush());
+        gate.open();
+        task.run();
+        assert!(first.run().unwrap().is_ok());
+        assert!(second.run().unwrap().is_ok());
+        assert_eq!((log.written(), log.flushed()), (b"ab".to_vec(), 2));
+    }
+
+    async fn a_flush_goes_before_newer_writes<R: Runtime>() {
+        let gate = Gate::new();
+        let steps = [WriteStep::Wait(gate.clone()), WriteStep::Accept(3)];
+        let (handoff, mut task, log) = scripted(steps, ungathered(8, 64));
+        handoff.try_write_fire_and_forget(text("old")).unwrap();
+        task.run();
+        let mut flush = Hand::waiting(handoff.flush());
+        handoff.try_write_fire_and_forget(text("new")).unwrap();
+        gate.open();
+        task.run();
+        assert!(flush.run().unwrap().is_ok());
+        assert_eq!(log.calls()[2..], [Call::Flush, Call::Write { offered: 3 }]);
+    }
+
+    /// Producers never stop writing, so there are always newer bytes.
+    async fn a_flush_is_not_starved_by_later_writes<R: Runtime>() {
+        let (handoff, task) = WriteHandoff::new(ScriptWriter::seeded(1), limits(64, 256));
+        let handoff = Settled(handoff);
+        let task = R::task(task);
+        let (stop, stopped) = futures_channel::oneshot::channel::<()>();
+        let stopped = stopped.shared();
+        let writers: Vec<_> = (0..4)
+            .map(|_| {
+                let (handoff, stopped) = (handoff.clone(), stopped.clone());
+                R::task(async move {
+                    while (&mut stopped.clone()).now_or_never().is_none() {
+                        handoff.write_fire_and_forget(filled(0, 100)).await.unwrap();
+                        yield_now().await;
+                    }
+                })
+            })
+            .collect();
+        for _ in 0..50 {
+            handoff.flush().await.unwrap();
+        }
+        drop(stop);
+        join_all(writers).await;
+        handoff.written().await.unwrap();
+        drop(handoff);
+        task.await.unwrap();
+    }
+
+    /// The writer holds these bytes and takes no more; they can be flushed all the same.
+    async fn later_writes_cannot_delay_a_flush<R: Runtime>() {
+        for config in [defaults(), defaults().with_inline(Inline::Never)] {
+            let gate = Gate::new();
+            let (handoff, mut task, log) =
+                scripted([WriteStep::Accept(3), WriteStep::Wait(gate.clone())], config);
+            let ticket = handoff.try_write(text("old")).unwrap();
+            task.run();
+            handoff.try_write_fire_and_forget(text("new")).unwrap();
+            task.run();
+            assert!(gate.is_reached(), "the task waits for the writer");
+            let mut flushed = Hand::new(ticket.flushed());
+            flushed.run();
+            task.run();
+            assert!(flushed.run().unwrap().is_ok());
+            assert_eq!(log.flushed(), 3);
+            gate.open();
+            task.run();
+            assert_eq!(log.written(), b"oldnew", "and the task still waits for the writer");
+        }
+    }
+
+    async fn a_writer_that_fails_to_flush_fails_the_flush<R: Runtime>() {
+        for config in [defaults(), defaults().with_inline(Inline::Never)] {
+            let writer = ScriptWriter::willing().with_flush([EndStep::Error(ErrorKind::TimedOut)]);
+            let (handoff, mut task) = stream(writer, config);
+            let ticket = handoff.try_write(text("taken")).unwrap();
+            let mut flush = Hand::new(handoff.flush());
+            let told = flush.run();
+            let failure = task.run().unwrap().unwrap_err();
+            let reason = match told.or_else(|| flush.run()) {
+                Some(Err(reason)) => reason,
+                other => panic!("the flush failed, and is told {other:?}"),
+            };
+            assert!(matches!(&reason, CloseReason::Io(error) if error.kind() == ErrorKind::TimedOut));
+            assert!(ticket.await.is_ok(), "its bytes were taken");
+            assert_eq!((failure.written(), failure.flushed()), (5, 0));
+            assert!(matches!(handoff.flush().await.unwrap_err(), CloseReason::Io(_)));
+        }
+    }
+
+    async fn flush_of_a_sender_leaves_the_writer_to_the_task<R: Runtime>() {
+        let (handoff, mut task, log) = willing(defaults());
+        let sender = handoff.sender();
+        sender.try_write_fire_and_forget(text("a")).unwrap();
+        let mut flush = Hand::waiting(sender.flush());
+        assert_eq!(log.calls(), []);
+        task.run();
+        assert!(flush.run().unwrap().is_ok());
+        assert_eq!(log.flushed(), 1);
+    }
+
+    async fn flush_in_the_background<R: Runtime>() {
+        let writer = ScriptWriter::seeded(2).with_flush([EndStep::Pending, EndStep::Pending, EndStep::Done]);
+        let log = writer.log();
+        let (handoff, task) = WriteHandoff::new(writer, defaults());
+        let task = R::task(task);
+        for round in 1..20 {
+            handoff.write_fire_and_forget(filled(0, 100)).await.unwrap();
+            handoff.flush().await.unwrap();
+            assert_eq!(log.flushed(), round * 100);
+        }
+        drop(Settled(handoff));
+        task.await.unwrap();
+    }
+}
