@@ -158,13 +158,13 @@ runtimes::tests! {
         }
         assert_eq!((accepted, handoff.pending_bytes()), (990, 990));
         never.reached().await;
-        let mut write = Hand::waiting(handoff.write(filled(0, 30)));
+        let mut write = handoff.write(filled(0, 30));
+        assert!((&mut write).now_or_never().is_none());
         assert!(handoff.try_write_fire_and_forget(filled(0, 1)).unwrap_err().is_full());
         handoff.abort_handle().abort();
-        assert!(matches!(
-            write.run(),
-            Some(Err(WriteError::Closed { bytes, reason: CloseReason::Aborted })) if bytes.len() == 30
-        ));
+        let error = write.await.unwrap_err();
+        assert!(matches!(error.close_reason(), Some(CloseReason::Aborted)));
+        assert_eq!(error.into_bytes().len(), 30);
         let failure = task.await.unwrap_err();
         assert_eq!(failure.unwritten().iter().map(Bytes::len).sum::<usize>(), 990);
         assert!(log.is_empty());

@@ -5,9 +5,14 @@
 
 mod budget;
 mod cancel;
+mod close;
+mod config;
+mod ends;
 mod fairness;
+mod fates;
 mod flush;
 mod gather;
+mod handles;
 mod order;
 mod support;
 mod tickets;

@@ -1,6 +1,7 @@
 //! What the tests of the write half have in common.
 
 use std::{
+    fmt,
     future::Future,
     io::{self, IoSlice},
     ops::Deref,
@@ -209,6 +210,12 @@ impl<F: FnMut(Op<'_>, &mut Context<'_>) -> Poll<io::Result<usize>> + Unpin> Asyn
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         (self.0)(Op::Close, cx).map_ok(drop)
+    }
+}
+
+impl<F> fmt::Debug for FnWriter<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("FnWriter")
     }
 }
 

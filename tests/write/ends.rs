@@ -1,0 +1,276 @@
+//! Ends other than closing: abort, taking the writer back, and a task that is gone or never begins.
+
+use super::support::*;
+use futures_util::AsyncWriteExt;
+use std::{
+    sync::{Arc, Mutex},
+    task::Context,
+};
+
+runtimes::tests! {
+    async fn abort_gives_back_the_writer_and_the_unwritten_bytes<R: Runtime>() {
+        let gate = Gate::new();
+        let steps = [WriteStep::Accept(3), WriteStep::Wait(gate.clone())];
+        let (handoff, mut task, log) = scripted(steps, ungathered(8, 64));
+        let tickets = ["ab", "cd", "ef"].map(|part| handoff.try_write(text(part)).unwrap());
+        task.run();
+        handoff.try_write_fire_and_forget(text("gh")).unwrap();
+        let abort = handoff.abort_handle();
+        abort.abort();
+        abort.abort();
+        assert!(matches!(tickets[0].try_result(), Some(Ok(()))));
+        let error = tickets[1].try_result().unwrap().unwrap_err();
+        assert_eq!((error.len(), error.written(), error.in_doubt()), (2, 1, 0));
+        assert!(matches!(error.reason(), CloseReason::Aborted));
+        assert_eq!(tickets[2].try_result().unwrap().unwrap_err().written(), 0);
+        let failure = task.run().unwrap().unwrap_err();
+        assert_eq!((failure.written(), failure.flushed(), failure.in_doubt()), (3, 0, 3..3));
+        let (writer, unwritten) = failure.into_parts();
+        assert_eq!(unwritten.concat(), b"defgh");
+        assert!(writer.is_some());
+        assert_eq!((log.flushes(), log.closes()), (0, 0), "it is given back as it is");
+    }
+
+    /// The bytes that the writer takes in the poll in which the stream is aborted are taken; no more are offered.
+    async fn abort_stops_after_the_poll_in_progress<R: Runtime>() {
+        for config in [ungathered(100, 1000), ungathered(100, 1000).with_inline(Inline::Always)] {
+            let abort: Arc<Mutex<Option<futures_handoff::AbortHandle>>> = Arc::default();
+            let in_writer = Arc::clone(&abort);
+            let mut calls = 0;
+            let writer = FnWriter(move |op: Op<'_>, _: &mut Context<'_>| {
+                calls += 1;
+                assert_eq!(calls, 1, "polled after the abort");
+                in_writer.lock().unwrap().take().unwrap().abort();
+                drop(op);
+                std::task::Poll::Ready(Ok(2))
+            });
+            let (handoff, mut task) = stream(writer, config);
+            *abort.lock().unwrap() = Some(handoff.abort_handle());
+            let ticket = handoff.try_write(text("abcd")).unwrap();
+            handoff.dispatch();
+            let failure = task.run().unwrap().unwrap_err();
+            assert!(matches!(failure.reason(), CloseReason::Aborted));
+            assert_eq!((failure.written(), failure.unwritten().concat()), (2, b"cd".to_vec()));
+            assert_eq!(ticket.await.unwrap_err().written(), 2);
+        }
+    }
+
+    /// All handles are gone, the peer takes nothing: the writer, its socket and its task can still be got rid of.
+    async fn abort_ends_a_stalled_stream_without_handles<R: Runtime>() {
+        let never = Gate::new();
+        let writer = ScriptWriter::new([WriteStep::Wait(never.clone())]);
+        let log = writer.log();
+        let (handoff, task) = WriteHandoff::new(writer, defaults());
+        R::spawn(task.detach());
+        let ticket = handoff.write(text("stuck")).await.unwrap();
+        let abort = handoff.abort_handle();
+        drop(handoff);
+        never.reached().await;
+        assert!(ticket.try_result().is_none());
+        abort.abort();
+        assert!(matches!(ticket.await.unwrap_err().reason(), CloseReason::Aborted));
+        log.wait_until(WriteLog::is_dropped).await;
+        abort.abort();
+    }
+
+    async fn abort_before_the_task_begins<R: Runtime>() {
+        let (handoff, task) = WriteHandoff::new(ScriptWriter::willing(), defaults());
+        let handoff = Settled(handoff);
+        handoff.try_write_fire_and_forget(text("a")).unwrap();
+        handoff.abort_handle().abort();
+        let failure = R::task(task).await.unwrap_err();
+        assert_eq!((failure.unwritten().concat(), failure.written()), (b"a".to_vec(), 0));
+    }
+
+    async fn abort_after_the_end_does_nothing<R: Runtime>() {
+        let (handoff, mut task, _log) = willing(defaults());
+        let close = handoff.close();
+        assert!(task.run().unwrap().is_ok());
+        assert!(close.await.is_ok());
+        let abort = handoff.abort_handle();
+        abort.abort();
+        assert!(handoff.closed().await.is_closed());
+        drop(handoff);
+        abort.abort();
+    }
+
+    async fn everybody_who_waits_is_told_of_an_abort<R: Runtime>() {
+        let (handoff, mut task, _log, _gate) = gated(limits(8, 4));
+        let ticket = Hand::waiting(handoff.try_write(text("full")).unwrap());
+        let mut waits = (
+            ticket,
+            Hand::waiting(handoff.write(text("a"))),
+            Hand::waiting(handoff.reserve(1)),
+            Hand::waiting(handoff.flush()),
+            Hand::waiting(handoff.closed()),
+        );
+        task.run();
+        handoff.abort_handle().abort();
+        assert!(waits.0.run().unwrap().is_err());
+        assert!(matches!(waits.1.run(), Some(Err(WriteError::Closed { reason: CloseReason::Aborted, .. }))));
+        assert!(matches!(waits.2.run(), Some(Err(PermitError::Closed(CloseReason::Aborted)))));
+        assert!(matches!(waits.3.run(), Some(Err(CloseReason::Aborted))));
+        assert!(matches!(waits.4.run(), Some(CloseReason::Aborted)));
+        assert!(task.run().is_some());
+    }
+
+    async fn the_writer_comes_back_open<R: Runtime>() {
+        let writer = ScriptWriter::seeded(8);
+        let log = writer.log();
+        let (handoff, task) = WriteHandoff::new(writer, defaults());
+        R::spawn(task.detach());
+        let other = handoff.clone();
+        handoff.write_fire_and_forget(text("old protocol, ")).await.unwrap();
+        let parts = handoff.into_parts();
+        assert!(other.try_write(text("late")).unwrap_err().is_closed(), "at once");
+        let mut writer = parts.await.unwrap();
+        assert_eq!((log.written(), log.flushed(), log.closes()), (b"old protocol, ".to_vec(), 14, 0));
+        writer.write_all(b"new protocol").await.unwrap();
+        assert_eq!(log.written(), b"old protocol, new protocol");
+        // It is had once.
+        let mut failure = other.into_parts().await.unwrap_err();
+        assert!(failure.reason().is_closed() && failure.writer().is_none() && failure.unwritten().is_empty());
+        drop(writer);
+    }
+
+    async fn the_first_to_ask_gets_the_writer_and_not_the_task<R: Runtime>() {
+        let (handoff, mut task, _log) = willing(defaults());
+        let mut parts = Hand::waiting((*handoff).clone().into_parts());
+        let failure = task.run().unwrap().unwrap_err();
+        assert!(failure.reason().is_closed());
+        assert!(failure.into_parts().0.is_none());
+        assert!(parts.run().unwrap().is_ok());
+    }
+
+    async fn into_parts_after_an_end_gives_what_is_left<R: Runtime>() {
+        let steps = [WriteStep::Accept(2), WriteStep::Error(std::io::ErrorKind::BrokenPipe)];
+        let writer = ScriptWriter::new(steps);
+        let (handoff, task) = WriteHandoff::new(writer, ungathered(8, 64));
+        let mut task = Hand::waiting(task.detach());
+        handoff.try_write_fire_and_forget(text("abc")).unwrap();
+        handoff.try_write_fire_and_forget(text("de")).unwrap();
+        assert!(task.run().is_some());
+        drop(task);
+        let failure = handoff.into_parts().await.unwrap_err();
+        assert!(matches!(failure.reason(), CloseReason::Io(_)));
+        assert_eq!(failure.written(), 2);
+        let (writer, unwritten) = failure.into_parts();
+        assert_eq!(unwritten.concat(), b"cde");
+        assert!(writer.is_some());
+    }
+
+    async fn into_parts_of_a_closed_stream_gives_the_closed_writer<R: Runtime>() {
+        let (handoff, task) = WriteHandoff::new(ScriptWriter::willing(), defaults());
+        R::spawn(task.detach());
+        handoff.close().await.unwrap();
+        let writer = handoff.into_parts().await.unwrap();
+        assert!(writer.log().is_closed());
+    }
+
+    async fn close_wins_over_into_parts<R: Runtime>() {
+        let (handoff, mut task, log, gate) = gated(defaults());
+        handoff.try_write_fire_and_forget(text("a")).unwrap();
+        let mut parts = Hand::waiting((*handoff).clone().into_parts());
+        let mut close = Hand::waiting(handoff.close());
+        gate.open();
+        task.run();
+        assert!(close.run().unwrap().is_ok());
+        assert!(parts.run().unwrap().is_ok());
+        assert!(log.is_closed());
+    }
+
+    async fn into_parts_tells_waiting_producers<R: Runtime>() {
+        let (handoff, mut task, _log, gate) = gated(limits(8, 4));
+        handoff.try_write_fire_and_forget(text("full")).unwrap();
+        let mut write = Hand::waiting(handoff.write(text("late")));
+        let mut parts = Hand::waiting((*handoff).clone().into_parts());
+        assert_eq!(write.run().unwrap().unwrap_err().into_bytes(), "late");
+        gate.open();
+        task.run();
+        assert_eq!(parts.run().unwrap().unwrap().log().written(), b"full");
+    }
+
+    async fn a_dropped_task_ends_everything_and_leaves_the_bytes<R: Runtime>() {
+        for begun in [false, true] {
+            let gate = Gate::new();
+            let writer = ScriptWriter::new([WriteStep::Accept(2), WriteStep::Wait(gate.clone())]);
+            let log = writer.log();
+            let (handoff, task) = WriteHandoff::new(writer, ungathered(8, 5));
+            let (handoff, mut task) = (Settled(handoff), Hand::new(task));
+            let mut ticket = Hand::waiting(handoff.try_write(text("abc")).unwrap());
+            handoff.try_write_fire_and_forget(text("de")).unwrap();
+            if begun {
+                task.run();
+            }
+            let mut write = Hand::waiting(handoff.write(text("fghij")));
+            let mut flush = Hand::waiting(handoff.flush());
+            let mut closed = Hand::waiting(handoff.closed());
+            drop(task);
+            assert!(log.is_dropped());
+            let error = ticket.run().unwrap().unwrap_err();
+            assert!(matches!(error.reason(), CloseReason::TaskDropped));
+            assert_eq!(error.written(), if begun { 2 } else { 0 });
+            let error = write.run().unwrap().unwrap_err();
+            assert!(matches!(error.close_reason(), Some(CloseReason::TaskDropped)));
+            assert_eq!(error.into_bytes(), "fghij");
+            assert!(matches!(flush.run(), Some(Err(CloseReason::TaskDropped))));
+            assert!(matches!(closed.run(), Some(CloseReason::TaskDropped)));
+            let error = handoff.try_write(text("k")).unwrap_err();
+            assert!(matches!(error.close_reason(), Some(CloseReason::TaskDropped)));
+            let failure = (*handoff).clone().into_parts().await.unwrap_err();
+            let unwritten = failure.unwritten().concat();
+            assert_eq!(unwritten, if begun { &b"cde"[..] } else { b"abcde" });
+            assert!(failure.into_parts().0.is_none());
+        }
+    }
+
+    /// A producer is polling the writer when the task goes.
+    async fn a_task_that_is_dropped_while_a_producer_writes<R: Runtime>() {
+        type Slot = Arc<Mutex<Option<Box<dyn FnOnce() + Send>>>>;
+        let slot = Slot::default();
+        let in_writer = Arc::clone(&slot);
+        let (guard, dropped) = Block::bytes(Vec::new());
+        let writer = FnWriter(move |op: Op<'_>, _: &mut Context<'_>| {
+            let _owned = &guard;
+            if let Some(drop_task) = in_writer.lock().unwrap().take() {
+                drop_task();
+            }
+            op.all()
+        });
+        let (handoff, task) = WriteHandoff::new(writer, defaults().with_inline(Inline::Always));
+        let handoff = Settled(handoff);
+        let mut task = Box::pin(task);
+        assert!((&mut task).now_or_never().is_none());
+        *slot.lock().unwrap() = Some(Box::new(move || drop(task)));
+        let first = handoff.try_write(filled(0, 20_000)).unwrap();
+        assert!(matches!(first.try_result(), Some(Ok(()))), "the poll in progress counts");
+        assert!(dropped.get(), "the writer goes with the task");
+        assert!(matches!(handoff.close_reason(), Some(CloseReason::TaskDropped)));
+        assert!(handoff.try_write(text("late")).unwrap_err().is_closed());
+    }
+
+    /// A spawn that was forgotten shows at once: nothing moves, whatever the producer does.
+    async fn without_the_task_nothing_moves<R: Runtime>() {
+        let (handoff, task) = WriteHandoff::new(ScriptWriter::willing(), defaults().with_inline(Inline::Always));
+        let log = handoff.with_writer(|writer| writer.log()).unwrap();
+        let mut ticket = Hand::waiting(handoff.try_write(filled(0, 20_000)).unwrap());
+        handoff.dispatch();
+        drop(Hand::waiting(handoff.batching(handoff.flush())));
+        let mut closed = Hand::waiting(handoff.closed());
+        assert_eq!((log.calls(), handoff.pending_bytes()), (vec![], 20_000));
+        drop(task);
+        assert!(ticket.run().unwrap().is_err());
+        assert!(closed.run().is_some());
+        drop(closed);
+        let failure = handoff.into_parts().await.unwrap_err();
+        assert_eq!(failure.unwritten().iter().map(Bytes::len).sum::<usize>(), 20_000);
+    }
+
+    async fn a_detached_task_may_be_polled_after_its_end<R: Runtime>() {
+        let (handoff, task) = WriteHandoff::new(ScriptWriter::willing(), defaults());
+        let mut task = task.detach();
+        drop(handoff);
+        (&mut task).await;
+        (&mut task).await;
+    }
+}

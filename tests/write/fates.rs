@@ -1,0 +1,234 @@
+//! After a failure the fate of every byte is known, and the cause is told to everybody, once and the same.
+
+use super::support::*;
+use std::{io, sync::Arc};
+
+/// What a writer can do wrong, what it is called, and whether it leaves the bytes of that call in doubt.
+fn failures() -> [(WriteStep, fn(&CloseReason) -> bool, bool); 4] {
+    [
+        (
+            WriteStep::Error(io::ErrorKind::BrokenPipe),
+            |reason| matches!(reason, CloseReason::Io(error) if error.kind() == io::ErrorKind::BrokenPipe),
+            false,
+        ),
+        (WriteStep::Zero, |reason| matches!(reason, CloseReason::WriteZero), false),
+        (
+            WriteStep::OverReport(3),
+            |reason| matches!(reason, CloseReason::InvalidWriter { reported: 11, given: 8 }),
+            true,
+        ),
+        (WriteStep::Panic, |reason| matches!(reason, CloseReason::Panicked), true),
+    ]
+}
+
+runtimes::tests! {
+    /// Three writes of five bytes; the writer takes seven and fails. By the task and by the producer, gathered and not.
+    async fn every_ticket_knows_how_far_it_got<R: Runtime>() {
+        for (step, is_reason, in_doubt) in failures() {
+            for (inline, copy_max) in
+                [(Inline::Never, 0), (Inline::Never, 64), (Inline::Always, 0), (Inline::Always, 64)]
+            {
+                let config = limits(8, 64).with_copy_max(copy_max).unwrap().with_inline(inline);
+                let steps = [WriteStep::Accept(7), step.clone()];
+                let (handoff, mut task, log) = scripted(steps, config);
+                let tickets = ["aaaaa", "bbbbb", "ccccc"].map(|part| handoff.try_write(text(part)).unwrap());
+                handoff.dispatch();
+                assert_eq!(log.is_empty(), inline == Inline::Never, "no panic reaches the producer");
+                let mut failure = task.run().unwrap().unwrap_err();
+
+                let doubt = |bytes| if in_doubt { bytes } else { 0 };
+                assert!(matches!(tickets[0].try_result(), Some(Ok(()))), "taken before the failure");
+                let error = tickets[1].try_result().unwrap().unwrap_err();
+                assert!(is_reason(error.reason()), "{error}");
+                assert_eq!((error.len(), error.written(), error.in_doubt()), (5, 2, doubt(3)));
+                let error = tickets[2].try_result().unwrap().unwrap_err();
+                assert!(is_reason(error.reason()), "{error}");
+                assert_eq!((error.len(), error.written(), error.in_doubt()), (5, 0, doubt(5)));
+
+                assert!(is_reason(failure.reason()), "{failure}");
+                assert_eq!((failure.written(), failure.flushed()), (7, 0));
+                assert_eq!(failure.in_doubt(), 7..7 + doubt(8));
+                assert_eq!(failure.unwritten().concat(), b"bbbccccc");
+                assert!(failure.writer().is_some());
+                assert_eq!(log.flushes() + log.closes(), 0, "a writer that failed is left alone");
+            }
+        }
+    }
+
+    async fn everything_that_waits_ends_with_the_cause<R: Runtime>() {
+        for (step, _, _) in failures() {
+            let gate = Gate::new();
+            let steps = [WriteStep::Wait(gate.clone()), step.clone()];
+            let (handoff, mut task, _log) = scripted([steps[0].clone(), WriteStep::Accept(1), step], limits(8, 9));
+            let mut ticket = Hand::waiting(handoff.try_write(filled(0, 9)).unwrap());
+            let mut write = Hand::waiting(handoff.write(text("waits")));
+            let mut forget = Hand::waiting(handoff.write_fire_and_forget(text("waits")));
+            let mut all = Hand::waiting(handoff.write_all([text("waits")]));
+            let mut reserve = Hand::waiting(handoff.reserve(9));
+            let mut flush = Hand::waiting(handoff.flush());
+            let mut closed = Hand::waiting(handoff.closed());
+            let mut written = Hand::waiting(handoff.written());
+            gate.open();
+            assert!(task.run().unwrap().is_err());
+            assert!(ticket.run().unwrap().is_err());
+            assert!(written.run().unwrap().is_err());
+            assert!(!closed.run().unwrap().is_closed());
+            assert!(flush.run().unwrap().is_err());
+            // The first byte made no room for any of these.
+            for error in [write.run().unwrap().unwrap_err(), forget.run().unwrap().unwrap_err()] {
+                assert!(!error.close_reason().unwrap().is_closed());
+                assert_eq!(error.into_bytes(), "waits");
+            }
+            assert_eq!(all.run().unwrap().unwrap_err().into_bytes(), [text("waits")]);
+            assert!(matches!(reserve.run(), Some(Err(PermitError::Closed(reason))) if !reason.is_closed()));
+        }
+    }
+
+    async fn whatever_is_called_later_tells_the_cause<R: Runtime>() {
+        for (step, _, _) in failures() {
+            let (handoff, mut task, _log) = scripted([step], defaults());
+            handoff.try_write_fire_and_forget(text("nobody waits for this")).unwrap();
+            assert!(task.run().unwrap().is_err());
+            assert!(handoff.is_closed());
+            assert_eq!((handoff.pending_bytes(), handoff.pending_items(), handoff.available()), (0, 0, 0));
+            let failed = |reason: &CloseReason| !reason.is_closed();
+            assert!(failed(&handoff.close_reason().unwrap()));
+            assert!(failed(&handoff.closed().await));
+            assert!(failed(&handoff.close().await.unwrap_err()));
+            assert!(failed(&handoff.flush().await.unwrap_err()));
+            assert!(failed(handoff.try_write(text("a")).unwrap_err().close_reason().unwrap()));
+            assert!(failed(handoff.write(text("a")).await.unwrap_err().close_reason().unwrap()));
+            assert!(failed(handoff.sender().try_write(text("a")).unwrap_err().close_reason().unwrap()));
+            assert!(failed(handoff.written().await.unwrap_err().reason()));
+            assert!(handoff.with_writer(|_| ()).is_none());
+        }
+    }
+
+    async fn one_error_is_shared_by_all<R: Runtime>() {
+        let (handoff, mut task, _log) = scripted([WriteStep::Error(io::ErrorKind::BrokenPipe)], ungathered(8, 64));
+        let tickets = ["a", "b"].map(|part| handoff.try_write(text(part)).unwrap());
+        let failure = task.run().unwrap().unwrap_err();
+        let CloseReason::Io(cause) = failure.reason() else { panic!("{failure}") };
+        for ticket in tickets {
+            let error = ticket.await.unwrap_err();
+            assert!(matches!(error.reason(), CloseReason::Io(shared) if Arc::ptr_eq(shared, cause)));
+        }
+        assert!(matches!(handoff.closed().await, CloseReason::Io(shared) if Arc::ptr_eq(&shared, cause)));
+    }
+
+    /// The writer would take what comes after the write that failed. It must not get it: that would leave a hole.
+    async fn nothing_is_written_after_a_failure<R: Runtime>() {
+        for inline in [Inline::Never, Inline::Always] {
+            let steps = [WriteStep::Accept(1), WriteStep::Error(io::ErrorKind::Interrupted)];
+            let (handoff, mut task, log) = scripted(steps, ungathered(8, 64).with_inline(inline));
+            for part in ["a", "b", "c"] {
+                handoff.try_write_fire_and_forget(text(part)).unwrap();
+            }
+            handoff.dispatch();
+            let failure = task.run().unwrap().unwrap_err();
+            assert_eq!((log.written(), failure.unwritten().concat()), (b"a".to_vec(), b"bc".to_vec()));
+            assert_eq!(log.calls().len(), 2);
+        }
+    }
+
+    async fn a_single_slice_can_be_over_reported_too<R: Runtime>() {
+        let (handoff, mut task, log) = scripted([WriteStep::OverReport(1)], defaults());
+        let ticket = handoff.try_write(text("abc")).unwrap();
+        task.run();
+        assert_eq!(log.writes(), 1);
+        let error = ticket.await.unwrap_err();
+        assert!(matches!(error.reason(), CloseReason::InvalidWriter { reported: 4, given: 3 }));
+        assert_eq!((error.written(), error.in_doubt()), (0, 3));
+    }
+
+    /// For one that takes single slices the reports are checked against the slice.
+    async fn a_writer_found_out_as_not_vectored_is_checked_too<R: Runtime>() {
+        let mut steps = vec![WriteStep::Accept(2000); 5];
+        steps.push(WriteStep::OverReport(1));
+        let writer = ScriptWriter::new(steps).not_vectored();
+        let log = writer.log();
+        let (handoff, mut task) = stream(writer, defaults().with_inline(Inline::Never));
+        for byte in 0..40 {
+            handoff.try_write_fire_and_forget(filled(byte, 2000)).unwrap();
+        }
+        let failure = task.run().unwrap().unwrap_err();
+        let CloseReason::InvalidWriter { reported, given } = *failure.reason() else { panic!("{failure}") };
+        assert_eq!(reported, given + 1);
+        assert_eq!(failure.in_doubt(), failure.written()..failure.written() + given as u64);
+        assert_eq!(failure.written() as usize + failure.unwritten().concat().len(), 80_000);
+        assert!(log.vectored_writes() <= 3, "{:?}", log.calls());
+    }
+
+    async fn a_panic_at_flush_or_close_leaves_no_byte_in_doubt<R: Runtime>() {
+        for at_close in [false, true] {
+            let writer = match at_close {
+                true => ScriptWriter::willing().with_close([EndStep::Panic]),
+                false => ScriptWriter::willing().with_flush([EndStep::Panic]),
+            };
+            let (handoff, task) = WriteHandoff::new(writer, defaults());
+            let handoff = Settled(handoff);
+            let task = R::task(task);
+            let ticket = handoff.write(text("abc")).await.unwrap();
+            assert!(matches!(handoff.close().await, Err(CloseReason::Panicked)));
+            assert!(ticket.await.is_ok());
+            let failure = task.await.unwrap_err();
+            assert_eq!((failure.written(), failure.in_doubt()), (3, 3..3));
+            assert_eq!(failure.flushed(), if at_close { 3 } else { 0 });
+            assert!(failure.unwritten().is_empty());
+        }
+    }
+
+    async fn what_was_flushed_is_known<R: Runtime>() {
+        let steps = [WriteStep::Accept(9), WriteStep::Accept(2), WriteStep::Error(io::ErrorKind::BrokenPipe)];
+        let (handoff, mut task, _log) = scripted(steps, defaults());
+        let first = handoff.try_write(text("safe")).unwrap();
+        handoff.flush().await.unwrap();
+        let second = handoff.try_write(text("lost?")).unwrap();
+        let failure = task.run().unwrap().unwrap_err();
+        assert_eq!((failure.written(), failure.flushed()), (6, 4));
+        assert!(first.flushed().await.is_ok(), "it was");
+        assert!(second.flushed().await.is_err());
+    }
+
+    async fn errors_become_io_errors_of_a_fitting_kind<R: Runtime>() {
+        let kinds = [
+            io::ErrorKind::BrokenPipe,
+            io::ErrorKind::WriteZero,
+            io::ErrorKind::InvalidData,
+            io::ErrorKind::Other,
+        ];
+        for ((step, _, _), kind) in failures().into_iter().zip(kinds) {
+            let (handoff, mut task, _log) = scripted([step], defaults());
+            let ticket = handoff.try_write(filled(b'x', 8)).unwrap();
+            let failure = task.run().unwrap().unwrap_err();
+            let error = ticket.await.unwrap_err();
+            assert_eq!(std::error::Error::source(&error).is_some(), kind == io::ErrorKind::BrokenPipe);
+            assert!(error.to_string().contains("0 of 8 bytes were written"), "{error}");
+            assert!(failure.to_string().contains("8 were not"), "{failure}");
+            assert!(!format!("{failure:?} {error:?}").contains("xx"), "payload in debug output");
+            assert_eq!(io::Error::from(error).kind(), kind);
+            assert_eq!(io::Error::from(failure).kind(), kind);
+            assert_eq!(io::Error::from(handoff.closed().await).kind(), kind);
+        }
+    }
+
+    /// The background task of each runtime survives what its writer does.
+    async fn failures_in_the_background_reach_the_producer<R: Runtime>() {
+        for (step, _, _) in failures() {
+            let (handoff, task) = WriteHandoff::new(ScriptWriter::new([WriteStep::Accept(1), step]), limits(8, 8));
+            let handoff = Settled(handoff);
+            R::spawn(task.detach());
+            let mut accepted = 0;
+            let error = loop {
+                match handoff.write_fire_and_forget(filled(0, 8)).await {
+                    Ok(()) => accepted += 8,
+                    Err(error) => break error,
+                }
+            };
+            assert!(!error.close_reason().unwrap().is_closed());
+            assert_eq!(error.into_bytes().len(), 8);
+            let failure = (*handoff).clone().into_parts().await.unwrap_err();
+            assert_eq!(failure.written() as usize + failure.unwritten().concat().len(), accepted);
+        }
+    }
+}

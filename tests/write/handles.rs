@@ -1,0 +1,210 @@
+//! The kinds of handles: clones, senders, weak ones, and looking at the writer.
+
+use super::support::*;
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    rc::Rc,
+};
+
+runtimes::tests! {
+    async fn clones_write_to_one_stream<R: Runtime>() {
+        let (handoff, mut task, log) = willing(defaults());
+        let clone = handoff.clone();
+        for _ in 0..3 {
+            handoff.try_write_fire_and_forget(text("a")).unwrap();
+            clone.try_write_fire_and_forget(text("b")).unwrap();
+        }
+        assert_eq!(clone.pending_bytes(), 6);
+        task.run();
+        assert_eq!(log.written(), b"ababab");
+    }
+
+    async fn a_sender_and_a_handle_keep_one_order<R: Runtime>() {
+        let (handoff, mut task, log) = willing(defaults());
+        let sender = handoff.sender();
+        sender.try_write_fire_and_forget(text("1 ")).unwrap();
+        handoff.try_write_fire_and_forget(text("2 ")).unwrap();
+        let ticket = sender.write(text("3 ")).await.unwrap();
+        sender.write_fire_and_forget(text("4 ")).await.unwrap();
+        sender.write_all([text("5"), text(" ")]).await.unwrap();
+        handoff.try_write_fire_and_forget(text("6")).unwrap();
+        assert_eq!((sender.pending_bytes(), sender.pending_items()), (11, 1));
+        assert_eq!(sender.available(), handoff.available());
+        assert!(ticket.try_result().is_none());
+        task.run();
+        assert_eq!(log.written(), b"1 2 3 4 5 6");
+    }
+
+    /// Its chunks are large, and it is on the task's thread: it still leaves the writer alone.
+    async fn a_sender_never_polls_the_writer<R: Runtime>() {
+        let (handoff, mut task, log) = willing(limits(8, 20_000).with_inline(Inline::Always));
+        let sender = handoff.sender();
+        sender.try_write_fire_and_forget(filled(0, 20_000)).unwrap();
+        let mut write = Hand::waiting(sender.write(filled(1, 20_000)));
+        drop(Hand::waiting(sender.flush()));
+        drop(sender.written());
+        assert_eq!(log.calls(), []);
+        task.run();
+        assert!(write.run().unwrap().is_ok());
+        task.run();
+        assert_eq!(handoff.stats().inline_write_calls, 0);
+        assert_eq!(log.len(), 40_000);
+    }
+
+    async fn a_sender_closes_and_tells_the_end<R: Runtime>() {
+        let (handoff, mut task, log) = willing(defaults());
+        let sender = handoff.sender();
+        sender.try_write_fire_and_forget(text("a")).unwrap();
+        let mut closed = Hand::waiting(sender.closed());
+        let mut close = Hand::waiting(sender.close());
+        assert!(sender.is_closed() && handoff.is_closed());
+        assert!(matches!(sender.close_reason(), Some(CloseReason::Closed)));
+        assert!(task.run().unwrap().is_ok());
+        assert!(close.run().unwrap().is_ok());
+        assert!(closed.run().unwrap().is_closed());
+        assert!(log.is_closed());
+        assert_eq!(sender.try_write_fire_and_forget(text("b")).unwrap_err().into_bytes(), "b");
+    }
+
+    async fn a_weak_handle_can_be_upgraded_while_there_is_another<R: Runtime>() {
+        let (handoff, task) = WriteHandoff::new(ScriptWriter::willing(), defaults());
+        let mut task = Hand::waiting(task);
+        let weak = handoff.downgrade();
+        let upgraded = weak.clone().upgrade().expect("there is a handle");
+        drop(handoff);
+        upgraded.try_write_fire_and_forget(text("a")).unwrap();
+        assert!(task.run().is_none(), "the upgraded one keeps the stream open");
+        let sender = upgraded.sender();
+        drop(upgraded);
+        drop(weak.upgrade().expect("a sender is a handle"));
+        drop(sender);
+        assert!(weak.upgrade().is_none(), "the stream is closing");
+        let writer = task.run().unwrap().unwrap();
+        assert_eq!(writer.log().written(), b"a");
+        drop(task);
+        assert!(weak.upgrade().is_none());
+    }
+
+    async fn the_writer_can_be_looked_at_while_it_is_home<R: Runtime>() {
+        let (handoff, task) = WriteHandoff::new(ScriptWriter::willing(), defaults());
+        let (handoff, mut task) = (Settled(handoff), Hand::new(task));
+        let log = handoff.with_writer(|writer| writer.log()).expect("also before the task begins");
+        handoff.try_write_fire_and_forget(text("a")).unwrap();
+        assert!(handoff.with_writer(|_| ()).is_some());
+        task.run();
+        assert_eq!(log.written(), b"a");
+        assert!(handoff.with_writer(|_| ()).is_some());
+        let nested = handoff.with_writer(|_| handoff.with_writer(|_| ()));
+        assert_eq!(nested, Some(None));
+        let close = handoff.close();
+        assert!(task.run().unwrap().is_ok());
+        assert!(close.await.is_ok());
+        assert!(handoff.with_writer(|_| ()).is_none());
+    }
+
+    /// What happens to the stream during the visit is seen to after it.
+    async fn a_visit_to_the_writer_delays_and_loses_nothing<R: Runtime>() {
+        let (handoff, mut task, log) = willing(defaults());
+        handoff.with_writer(|_| handoff.try_write_fire_and_forget(text("a")).unwrap());
+        assert!(task.is_due());
+        task.run();
+        let mut flush = None;
+        handoff.with_writer(|_| flush = Some(Hand::waiting(handoff.flush())));
+        task.run();
+        assert!(flush.unwrap().run().unwrap().is_ok());
+        handoff.with_writer(|_| assert!(task.run().is_none()));
+        handoff.with_writer(|_| drop(handoff.close()));
+        assert!(task.run().unwrap().is_ok());
+        assert_eq!((log.written(), log.is_closed()), (b"a".to_vec(), true));
+    }
+
+    async fn a_visit_to_a_stalled_writer_does_not_wake_it_for_good<R: Runtime>() {
+        let (handoff, mut task, log, gate) = gated(defaults());
+        handoff.try_write_fire_and_forget(text("a")).unwrap();
+        task.run();
+        handoff.with_writer(|_| ()).unwrap();
+        task.run();
+        assert!(!task.is_due());
+        gate.open();
+        task.run();
+        assert_eq!(log.written(), b"a");
+    }
+
+    async fn a_visit_that_panics_is_no_fault_of_the_writer<R: Runtime>() {
+        let (handoff, mut task, log) = willing(defaults());
+        let panicked = catch_unwind(AssertUnwindSafe(|| {
+            handoff.with_writer(|_| {
+                handoff.try_write_fire_and_forget(text("a")).unwrap();
+                panic!("the visitor panics as told");
+            })
+        }));
+        assert!(panicked.is_err());
+        assert!(!handoff.is_closed());
+        task.run();
+        assert_eq!(log.written(), b"a");
+    }
+
+    async fn aborts_and_drops_during_a_visit_end_the_stream<R: Runtime>() {
+        let (handoff, mut task, _log) = willing(defaults());
+        handoff.try_write_fire_and_forget(text("a")).unwrap();
+        handoff.with_writer(|_| handoff.abort_handle().abort());
+        assert!(matches!(handoff.closed().await, CloseReason::Aborted));
+        assert_eq!(task.run().unwrap().unwrap_err().unwritten().concat(), b"a");
+
+        let (handoff, task, log) = willing(defaults());
+        handoff.with_writer(|_| drop(task));
+        assert!(matches!(handoff.closed().await, CloseReason::TaskDropped));
+        assert!(log.is_dropped());
+    }
+
+    /// The writer holds an `Rc`; everything runs on this thread, joined.
+    async fn a_writer_that_is_not_send_works_without_an_executor<R: Runtime>() {
+        let shared = Rc::new(std::cell::RefCell::new(Vec::new()));
+        let in_writer = Rc::clone(&shared);
+        let writer = FnWriter(move |op: Op<'_>, _: &mut std::task::Context<'_>| {
+            if let Op::Write(slices) = &op {
+                slices.iter().for_each(|slice| in_writer.borrow_mut().extend_from_slice(slice));
+            }
+            op.all()
+        });
+        let (handoff, task) = WriteHandoff::new(writer, limits(8, 8));
+        let sender = handoff.sender();
+        drop(handoff);
+        let producer = R::task(async move {
+            for _ in 0..20 {
+                sender.write(text("abcdefg")).await.unwrap().await.unwrap();
+            }
+        });
+        let (written, ()) = futures_util::future::join(task, producer).await;
+        assert!(written.is_ok());
+        assert_eq!(shared.borrow().len(), 140);
+    }
+
+    async fn debug_output_shows_no_payload<R: Runtime>() {
+        let (handoff, mut task, _log, _gate) = gated(limits(8, 16));
+        let secret = || text("SECRET");
+        let ticket = handoff.try_write(secret()).unwrap();
+        let permit = handoff.try_reserve(6).unwrap();
+        let mut buffer = futures_handoff::HandoffBuffer::from_tail(
+            secret()[..].into(),
+            futures_handoff::HandoffBufferConfig::new(64).unwrap(),
+        )
+        .unwrap();
+        let shown = [
+            format!("{:?} {:?} {:?}", *handoff, handoff.sender(), handoff.downgrade()),
+            format!("{:?} {:?} {:?}", handoff.write(secret()), handoff.write_fire_and_forget(secret()), handoff.reserve(1)),
+            format!("{:?} {:?}", handoff.write_all([secret()]), handoff.write_prefix(&mut buffer, 6)),
+            format!("{ticket:?} {:?} {permit:?} {:?}", ticket.flushed(), handoff.abort_handle()),
+            format!("{:?} {:?} {:?}", handoff.flush(), handoff.closed(), handoff.batching(async { secret() })),
+            format!("{:?} {:?}", handoff.try_write(filled(b'S', 20)), handoff.try_write(filled(b'S', 12))),
+        ]
+        .join(" ");
+        assert!(!shown.contains("SECRET") && !shown.contains("SS"), "{shown}");
+        assert!(!shown.contains("83, 69"), "{shown}");
+        assert!(shown.contains("pending_bytes: 6"), "{shown}");
+        drop(permit);
+        handoff.abort_handle().abort();
+        let failure = task.run().unwrap().unwrap_err();
+        assert!(format!("{failure:?}").contains("unwritten: 6"));
+    }
+}
