@@ -67,7 +67,8 @@ impl fmt::Display for CloseReason {
 impl error::Error for CloseReason {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
         match self {
-            Self::Io(error) => Some(error),
+            // The error itself and not its `Arc`, so that it can be downcast to.
+            Self::Io(error) => Some(&**error),
             _ => None,
         }
     }

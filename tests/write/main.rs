@@ -14,5 +14,6 @@ mod flush;
 mod gather;
 mod handles;
 mod order;
+mod refusals;
 mod support;
 mod tickets;
