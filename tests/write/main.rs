@@ -3,6 +3,7 @@
 //! Most tests poll the task by hand, which makes every step of the protocol visible and repeatable; those that are about
 //! threads, executors or time run it in the background.
 
+mod batching;
 mod budget;
 mod cancel;
 mod close;
@@ -13,7 +14,13 @@ mod fates;
 mod flush;
 mod gather;
 mod handles;
+mod inline;
+mod memory;
 mod order;
+mod permit;
+mod prefix;
+mod reentrancy;
 mod refusals;
+mod stress;
 mod support;
 mod tickets;

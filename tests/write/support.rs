@@ -64,6 +64,11 @@ impl<F: Future> Hand<F> {
         None
     }
 
+    /// The future, to be polled in some other way.
+    pub(crate) fn into_future(self) -> Pin<Box<F>> {
+        self.future
+    }
+
     /// Whether an executor would poll it.
     pub(crate) fn is_due(&self) -> bool {
         self.seen.is_none_or(|seen| self.wakes.get() > seen)

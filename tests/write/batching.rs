@@ -1,0 +1,250 @@
+//! A wrapped producer sends exactly when it is about to wait.
+
+use super::support::*;
+use futures_util::future::{BoxFuture, poll_fn};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    task::Poll,
+    thread,
+};
+
+/// Pending once, and nobody wakes it: what a future does that waits for a reader.
+async fn pause() {
+    let mut paused = false;
+    poll_fn(|_| if std::mem::replace(&mut paused, true) { Poll::Ready(()) } else { Poll::Pending }).await;
+}
+
+fn poll<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
+    future.poll_unpin(&mut futures_test::task::noop_context())
+}
+
+fn put<W: futures_util::AsyncWrite + Unpin>(handoff: &WriteHandoff<W>, part: &'static str) {
+    handoff.try_write_fire_and_forget(text(part)).unwrap();
+}
+
+runtimes::tests! {
+    async fn it_sends_when_the_producer_is_about_to_wait<R: Runtime>() {
+        let (handoff, task, log) = willing(defaults());
+        let mut producer = Box::pin(handoff.batching(async {
+            put(&handoff, "a");
+            put(&handoff, "b");
+            assert_eq!(log.calls(), []);
+            pause().await;
+            put(&handoff, "c");
+            pause().await;
+            put(&handoff, "d");
+        }));
+        assert!(poll(&mut producer).is_pending());
+        assert_eq!(log.written(), b"ab");
+        assert!(poll(&mut producer).is_pending());
+        assert_eq!(log.written(), b"abc");
+        assert!(poll(&mut producer).is_ready());
+        assert_eq!(log.written(), b"abcd", "and when it is done");
+        assert_eq!(log.calls().len(), 3);
+        assert!(!task.is_due(), "no hop through the task");
+        assert_eq!(handoff.stats().inline_write_calls, 3);
+    }
+
+    async fn large_chunks_still_leave_at_once<R: Runtime>() {
+        let (handoff, _task, log) = willing(defaults());
+        handoff
+            .batching(async {
+                put(&handoff, "small ");
+                handoff.try_write_fire_and_forget(filled(b'L', 20_000)).unwrap();
+                assert_eq!(log.len(), 20_006);
+            })
+            .await;
+        assert_eq!(log.calls().len(), 1);
+    }
+
+    async fn what_a_producer_waits_for_inside_comes<R: Runtime>() {
+        let (handoff, _task, log) = willing(limits(8, 8));
+        let produce = async {
+            handoff.write(text("ticket")).await.unwrap().await.unwrap();
+            put(&handoff, "flush");
+            handoff.flush().await.unwrap();
+            put(&handoff, "room");
+            handoff.write_fire_and_forget(text("eight888")).await.unwrap();
+            handoff.written().await.unwrap();
+        };
+        handoff.batching(produce).await;
+        assert_eq!(log.written(), b"ticketflushroomeight888");
+        assert_eq!(log.flushed(), 11);
+    }
+
+    async fn without_the_right_to_poll_the_writer_it_wakes_the_task<R: Runtime>() {
+        let (handoff, mut task, log) = willing(defaults().with_inline(Inline::Never));
+        let mut producer = Box::pin(handoff.batching(async {
+            put(&handoff, "a");
+            pause().await;
+        }));
+        assert!(poll(&mut producer).is_pending());
+        assert_eq!(log.calls(), []);
+        assert!(task.is_due());
+        task.run();
+        assert_eq!(log.written(), b"a");
+    }
+
+    async fn the_task_sleeps_until_the_batch_is_complete<R: Runtime>() {
+        let (handoff, task, log) = willing(defaults());
+        handoff
+            .batching(async {
+                put(&handoff, "a");
+                put(&handoff.clone(), "b");
+                handoff.sender().try_write_fire_and_forget(text("c")).unwrap();
+                assert!(!task.is_due());
+            })
+            .await;
+        assert_eq!(log.calls(), [Call::Write { offered: 3 }]);
+    }
+
+    /// Somebody else, who promised nothing, does not have to wait for the one who batches.
+    async fn other_producers_are_not_held_up<R: Runtime>() {
+        let (handoff, mut task, log) = willing(defaults());
+        handoff
+            .batching(async {
+                put(&handoff, "a");
+                thread::scope(|scope| scope.spawn(|| put(&handoff, "b")).join().unwrap());
+                assert!(task.is_due());
+                task.run();
+                assert_eq!(log.written(), b"ab");
+                put(&handoff, "c");
+            })
+            .await;
+        assert_eq!(log.written(), b"abc");
+    }
+
+    async fn a_panic_inside_loses_nothing<R: Runtime>() {
+        let (handoff, mut task, log) = willing(defaults());
+        let mut producer = Box::pin(handoff.batching(async {
+            put(&handoff, "written before the panic");
+            panic!("the producer panics as told");
+        }));
+        assert!(catch_unwind(AssertUnwindSafe(|| poll(&mut producer).is_ready())).is_err());
+        assert!(task.is_due(), "the promise passes to the task");
+        task.run();
+        assert_eq!(log.written(), b"written before the panic");
+        // The thread has promised nothing any more.
+        put(&handoff, ", after");
+        assert!(task.is_due());
+        task.run();
+        assert_eq!(log.written(), b"written before the panic, after");
+    }
+
+    async fn a_dropped_batch_leaves_nothing_held<R: Runtime>() {
+        let (handoff, mut task, log) = willing(defaults());
+        let mut producer = Box::pin(handoff.batching(async {
+            put(&handoff, "a");
+            pause().await;
+            put(&handoff, "never");
+        }));
+        assert!(poll(&mut producer).is_pending());
+        drop(producer);
+        put(&handoff, "b");
+        assert!(task.is_due(), "the promise ended with the poll");
+        task.run();
+        assert_eq!(log.written(), b"ab");
+    }
+
+    async fn batches_nest<R: Runtime>() {
+        let (outer, outer_task, outer_log) = willing(defaults());
+        let (inner, inner_task, inner_log) = willing(defaults());
+        outer
+            .batching(async {
+                put(&outer, "a");
+                inner
+                    .batching(async {
+                        put(&inner, "x");
+                        inner.batching(async { put(&inner, "y") }).await;
+                        assert_eq!(inner_log.written(), b"xy");
+                        put(&inner, "z");
+                    })
+                    .await;
+                assert_eq!(inner_log.written(), b"xyz");
+                put(&outer, "b");
+                assert_eq!(outer_log.calls(), []);
+            })
+            .await;
+        assert_eq!(outer_log.calls(), [Call::Write { offered: 2 }]);
+        assert!(!outer_task.is_due() && !inner_task.is_due());
+    }
+
+    /// A write to the outer stream inside the inner batch is not lost.
+    async fn a_batch_of_another_stream_does_not_hold_this_one_up<R: Runtime>() {
+        let (outer, mut outer_task, outer_log) = willing(defaults());
+        let (inner, _inner_task, _) = willing(defaults());
+        let mut producer = Box::pin(outer.batching(async {
+            inner.batching(async { put(&outer, "a") }).await;
+            pause().await;
+        }));
+        assert!(poll(&mut producer).is_pending());
+        outer_task.run();
+        assert_eq!(outer_log.written(), b"a");
+    }
+
+    async fn ends_while_held_are_seen<R: Runtime>() {
+        let (handoff, mut task, log) = willing(defaults());
+        handoff
+            .batching(async {
+                put(&handoff, "a");
+                drop(handoff.close());
+                assert!(task.is_due());
+            })
+            .await;
+        assert!(task.run().unwrap().is_ok());
+        assert_eq!((log.written(), log.is_closed()), (b"a".to_vec(), true));
+
+        let (handoff, mut task, log) = willing(defaults());
+        handoff
+            .batching(async {
+                put(&handoff, "a");
+                handoff.abort_handle().abort();
+            })
+            .await;
+        assert_eq!(task.run().unwrap().unwrap_err().unwritten().concat(), b"a");
+        assert_eq!(log.calls(), []);
+
+        let (handoff, task, log) = willing(defaults());
+        handoff
+            .batching(async {
+                put(&handoff, "a");
+                drop(task);
+            })
+            .await;
+        assert!(matches!(handoff.closed().await, CloseReason::TaskDropped));
+        assert!(log.is_dropped());
+    }
+
+    async fn connection_loops_in_the_background<R: Runtime>() {
+        let writer = ScriptWriter::seeded(6);
+        let log = writer.log();
+        let (handoff, task) = WriteHandoff::new(writer, limits(64, 512));
+        let handoff = Settled(handoff);
+        let task = R::task(task);
+        let loops: Vec<_> = (0..4u8)
+            .map(|producer| {
+                let handoff = handoff.clone();
+                let produce: BoxFuture<'static, ()> = Box::pin(async move {
+                    let produce = async {
+                        for round in 0..100 {
+                            handoff.write_fire_and_forget(filled(producer, 7)).await.unwrap();
+                            if round % 5 == 0 {
+                                yield_now().await;
+                            }
+                        }
+                    };
+                    handoff.batching(produce).await;
+                });
+                R::task(produce)
+            })
+            .collect();
+        futures_util::future::join_all(loops).await;
+        handoff.written().await.unwrap();
+        let written = log.written();
+        for producer in 0..4u8 {
+            assert_eq!(written.iter().filter(|byte| **byte == producer).count(), 700);
+        }
+        drop(handoff);
+        task.await.unwrap();
+    }
+}

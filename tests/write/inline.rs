@@ -1,0 +1,147 @@
+//! Who polls the writer, and how often.
+
+use super::support::*;
+use std::{
+    sync::{Arc, Mutex},
+    task::{Context, Poll},
+    thread::{self, ThreadId},
+};
+
+type Threads = Arc<Mutex<Vec<ThreadId>>>;
+
+/// A writer that takes everything and notes on which threads.
+fn noting()
+-> (FnWriter<impl FnMut(Op<'_>, &mut Context<'_>) -> Poll<std::io::Result<usize>> + Send + Unpin>, Threads) {
+    let threads = Threads::default();
+    let in_writer = Arc::clone(&threads);
+    let writer = FnWriter(move |op: Op<'_>, _: &mut Context<'_>| {
+        in_writer.lock().unwrap().push(thread::current().id());
+        op.all()
+    });
+    (writer, threads)
+}
+
+fn elsewhere<T: Send>(f: impl FnOnce() -> T + Send) -> (T, ThreadId) {
+    thread::scope(|scope| scope.spawn(|| (f(), thread::current().id())).join().unwrap())
+}
+
+fn large() -> Bytes {
+    filled(0, 20_000)
+}
+
+runtimes::tests! {
+    async fn by_default_only_the_thread_of_the_task_polls_the_writer<R: Runtime>() {
+        let (writer, threads) = noting();
+        let (handoff, mut task) = stream(writer, defaults());
+        elsewhere(|| {
+            handoff.try_write_fire_and_forget(large()).unwrap();
+            handoff.dispatch();
+            assert!(handoff.flush().now_or_never().is_none());
+        });
+        assert_eq!(*threads.lock().unwrap(), []);
+        task.run();
+        handoff.try_write_fire_and_forget(large()).unwrap();
+        assert!(threads.lock().unwrap().iter().all(|id| *id == thread::current().id()));
+        assert_eq!(handoff.stats().inline_write_calls, 1);
+    }
+
+    async fn always_means_on_any_thread<R: Runtime>() {
+        let (writer, threads) = noting();
+        let (handoff, _task) = stream(writer, defaults().with_inline(Inline::Always));
+        let ((), id) = elsewhere(|| handoff.try_write_fire_and_forget(large()).unwrap());
+        assert_eq!(*threads.lock().unwrap(), [id]);
+    }
+
+    async fn never_means_never<R: Runtime>() {
+        let (writer, threads) = noting();
+        let (handoff, mut task) = stream(writer, limits(8, 20_000).with_inline(Inline::Never));
+        handoff.try_write_fire_and_forget(large()).unwrap();
+        handoff.dispatch();
+        drop(handoff.written());
+        drop(Hand::waiting(handoff.write(large())));
+        drop(Hand::waiting(handoff.flush()));
+        handoff.batching(async {}).await;
+        assert_eq!(*threads.lock().unwrap(), []);
+        task.run();
+        assert_eq!(handoff.stats().inline_write_calls, 0);
+    }
+
+    /// As a work-stealing executor does it.
+    async fn a_task_that_moves_takes_the_right_along<R: Runtime>() {
+        let (writer, threads) = noting();
+        let (handoff, task) = WriteHandoff::new(writer, defaults());
+        let (handoff, task) = (Settled(handoff), Mutex::new(Hand::waiting(task)));
+        let ((), other) = elsewhere(|| {
+            handoff.try_write_fire_and_forget(text("wakes it")).unwrap();
+            task.lock().unwrap().run();
+            handoff.try_write_fire_and_forget(large()).unwrap();
+        });
+        assert_eq!(*threads.lock().unwrap(), [other, other]);
+        handoff.try_write_fire_and_forget(large()).unwrap();
+        assert_eq!(threads.lock().unwrap().len(), 2, "it is not this thread's any more");
+        task.lock().unwrap().run();
+        assert_eq!(threads.lock().unwrap().len(), 3);
+    }
+
+    async fn before_the_task_begins_nobody_polls_the_writer<R: Runtime>() {
+        let (writer, threads) = noting();
+        let (handoff, task) = WriteHandoff::new(writer, defaults().with_inline(Inline::Always));
+        let handoff = Settled(handoff);
+        handoff.try_write_fire_and_forget(large()).unwrap();
+        handoff.dispatch();
+        handoff.with_writer(|_| ());
+        handoff.dispatch();
+        assert_eq!(*threads.lock().unwrap(), []);
+        Hand::waiting(task).run();
+        assert_eq!(threads.lock().unwrap().len(), 1);
+        handoff.abort_handle().abort();
+    }
+
+    /// A stalled writer is asked once by a producer and once by the task, however many producers come.
+    async fn a_stalled_writer_is_left_alone<R: Runtime>() {
+        let (handoff, mut task, log, gate) = gated(limits(64, 1 << 20));
+        for _ in 0..10 {
+            handoff.try_write_fire_and_forget(large()).unwrap();
+            handoff.dispatch();
+        }
+        assert_eq!(log.calls().len(), 1);
+        assert!(task.is_due(), "only the task's own poll counts");
+        task.run();
+        for _ in 0..10 {
+            handoff.try_write_fire_and_forget(large()).unwrap();
+            handoff.dispatch();
+        }
+        assert_eq!(log.calls().len(), 2);
+        assert!(!task.is_due());
+        gate.open();
+        task.run();
+        assert_eq!(log.len(), 400_000);
+    }
+
+    async fn a_producer_serves_others_for_a_few_calls_only<R: Runtime>() {
+        let (handoff, mut task, log) = scripted(vec![WriteStep::Accept(1); 100], limits(8, 100));
+        handoff.try_write_fire_and_forget(filled(0, 100)).unwrap();
+        assert!((1..=3).contains(&log.calls().len()), "{} calls", log.calls().len());
+        assert!(task.is_due(), "the rest is the task's");
+        task.run();
+        assert_eq!(log.len(), 100);
+    }
+
+    async fn the_task_lets_others_run<R: Runtime>() {
+        let (handoff, task) =
+            WriteHandoff::new(ScriptWriter::new(vec![WriteStep::Accept(1); 1000]), limits(8, 1000));
+        let (handoff, mut task) = (Settled(handoff), Box::pin(task));
+        let log = handoff.with_writer(|writer| writer.log()).unwrap();
+        handoff.try_write_fire_and_forget(filled(0, 1000)).unwrap();
+        let (waker, wakes) = futures_test::task::new_count_waker();
+        let mut polls = 0;
+        while handoff.pending_bytes() > 0 {
+            let (before, woken) = (log.calls().len(), wakes.get());
+            assert!(task.poll_unpin(&mut Context::from_waker(&waker)).is_pending());
+            assert!(log.calls().len() - before <= 64, "one poll made {} calls", log.calls().len() - before);
+            assert!(wakes.get() > woken || handoff.pending_bytes() == 0, "it comes back by itself");
+            polls += 1;
+        }
+        assert!(polls > 10);
+    }
+}

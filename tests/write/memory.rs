@@ -1,0 +1,140 @@
+//! Memory is given back as soon as it is not needed, and the budget means what it says.
+
+use super::support::*;
+use std::{
+    sync::{Arc, Mutex},
+    task::{Context, Wake, Waker},
+};
+
+/// Notes, when it is woken, whether a block was freed.
+struct Witness {
+    block: Freed,
+    seen: Mutex<Option<bool>>,
+}
+
+impl Wake for Witness {
+    fn wake(self: Arc<Self>) {
+        *self.seen.lock().unwrap() = Some(self.block.get());
+    }
+}
+
+runtimes::tests! {
+    /// 200 bytes that would keep 200 MiB.
+    async fn small_slices_of_big_blocks_are_copied_out<R: Runtime>() {
+        let (handoff, mut task, log, gate) = gated(defaults());
+        let mut blocks = Vec::new();
+        for i in 0..200 {
+            let (bytes, freed) = Block::bytes(vec![i; 1 << 20]);
+            match i % 3 {
+                0 => drop(handoff.try_write(bytes.slice(5..6)).unwrap()),
+                1 => drop(handoff.try_write_all([bytes.slice(5..6)]).unwrap()),
+                _ => drop(handoff.try_reserve(1).unwrap().send(bytes.slice(5..6)).unwrap()),
+            }
+            drop(bytes);
+            blocks.push(freed);
+        }
+        assert_eq!(blocks.iter().filter(|freed| !freed.get()).count(), 0);
+        assert_eq!((handoff.pending_bytes(), handoff.pending_items()), (200, 1));
+        gate.open();
+        task.run();
+        assert_eq!(log.written(), (0..200).collect::<Vec<u8>>());
+    }
+
+    async fn a_written_chunk_is_freed_while_the_rest_stalls<R: Runtime>() {
+        for inline in [Inline::Never, Inline::Always] {
+            let gate = Gate::new();
+            let steps = [WriteStep::Accept(1500), WriteStep::Wait(gate.clone())];
+            let (handoff, mut task, _log) = scripted(steps, limits(8, 1 << 20).with_inline(inline));
+            let ((first, first_freed), (second, second_freed)) =
+                (Block::bytes(vec![1; 1500]), Block::bytes(vec![2; 1500]));
+            handoff.try_write_fire_and_forget(first).unwrap();
+            handoff.try_write_fire_and_forget(second).unwrap();
+            handoff.dispatch();
+            task.run();
+            assert_eq!((first_freed.get(), second_freed.get()), (true, false));
+            gate.open();
+            task.run();
+            assert!(second_freed.get());
+        }
+    }
+
+    /// Whoever is admitted because bytes were taken may rely on their memory being free.
+    async fn memory_is_free_before_its_room_is_given_away<R: Runtime>() {
+        let (handoff, mut task, _log, gate) = gated(limits(8, 2000));
+        let (bytes, freed) = Block::bytes(vec![1; 2000]);
+        handoff.try_write_fire_and_forget(bytes).unwrap();
+        let witness = Arc::new(Witness { block: freed, seen: Mutex::new(None) });
+        let waker = Waker::from(Arc::clone(&witness));
+        let mut write = handoff.write(filled(2, 2000));
+        assert!(write.poll_unpin(&mut Context::from_waker(&waker)).is_pending());
+        gate.open();
+        task.run();
+        assert_eq!(*witness.seen.lock().unwrap(), Some(true));
+        write.await.unwrap();
+        task.run();
+    }
+
+    async fn a_writer_without_vectored_writes_keeps_no_blocks_longer<R: Runtime>() {
+        let gate = Gate::new();
+        let mut steps = vec![WriteStep::Accept(2000); 10];
+        steps.push(WriteStep::Wait(gate.clone()));
+        let writer = ScriptWriter::new(steps).not_vectored();
+        let log = writer.log();
+        let (handoff, mut task) = stream(writer, limits(64, 1 << 20).with_inline(Inline::Never));
+        let mut blocks = Vec::new();
+        for i in 0..40 {
+            let (bytes, freed) = Block::bytes(vec![i; 2000]);
+            handoff.try_write_fire_and_forget(bytes).unwrap();
+            blocks.push(freed);
+        }
+        task.run();
+        assert!(gate.is_reached());
+        let written = log.len() / 2000;
+        assert!(blocks[..written].iter().all(Freed::get));
+        gate.open();
+        task.run();
+        assert!(blocks.iter().all(Freed::get));
+    }
+
+    /// A ticket that is kept is small: it keeps neither the writer nor what was not written.
+    async fn tickets_keep_no_writer<R: Runtime>() {
+        let writer = ScriptWriter::willing();
+        let log = writer.log();
+        let (handoff, task) = WriteHandoff::new(writer, defaults());
+        let ticket = handoff.try_write(text("a")).unwrap();
+        drop((task, handoff));
+        assert!(log.is_dropped());
+        assert!(matches!(ticket.try_result(), Some(Err(_))));
+    }
+
+    async fn what_a_failure_carries_is_freed_with_it<R: Runtime>() {
+        let (handoff, mut task, _log) = scripted([WriteStep::Zero], defaults());
+        let (bytes, freed) = Block::bytes(vec![1; 2000]);
+        handoff.try_write_fire_and_forget(bytes).unwrap();
+        let failure = task.run().unwrap().unwrap_err();
+        assert!(!freed.get());
+        drop(failure);
+        assert!(freed.get());
+    }
+
+    /// A rejected chunk is the one that was given, not a copy.
+    async fn rejected_bytes_are_the_same_bytes<R: Runtime>() {
+        let (handoff, mut task, _log, gate) = gated(limits(8, 3000));
+        handoff.try_write_fire_and_forget(filled(0, 2000)).unwrap();
+        for len in [500, 2000, 4000] {
+            let bytes = filled(1, len + 1000).slice(1000..);
+            let address = bytes.as_ptr();
+            let Err(error) = handoff.try_write(bytes) else { continue };
+            let bytes = error.into_bytes();
+            assert_eq!(bytes.as_ptr(), address);
+            let mut write = handoff.write(bytes);
+            let waits = (&mut write).now_or_never();
+            assert_eq!(waits.is_none(), len == 2000);
+            if let Some(error) = waits {
+                assert_eq!(error.unwrap_err().into_bytes().as_ptr(), address);
+            }
+        }
+        gate.open();
+        task.run();
+    }
+}

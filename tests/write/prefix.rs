@@ -1,0 +1,208 @@
+//! Writing straight out of a read buffer: borrowed while the writer takes it, owned when it has to wait.
+
+use super::support::*;
+use futures_handoff::{HandoffBuffer, HandoffBufferConfig, WritePrefixError};
+use std::{
+    io,
+    sync::{Arc, Mutex},
+    task::{Context, Poll},
+};
+
+fn holding(bytes: &[u8]) -> HandoffBuffer {
+    HandoffBuffer::from_tail(bytes.into(), HandoffBufferConfig::new(1 << 20).unwrap()).unwrap()
+}
+
+/// Everything from 10 bytes on is sent at once, and everything above 4 is not copied.
+fn eager() -> WriteHandoffConfig {
+    limits(8, 64).with_send_at(10).unwrap().with_copy_max(4).unwrap()
+}
+
+runtimes::tests! {
+    async fn a_short_prefix_is_gathered<R: Runtime>() {
+        let (handoff, mut task, log) = willing(defaults());
+        let mut buffer = holding(b"GET /\nrest");
+        handoff.try_write_fire_and_forget(text("> ")).unwrap();
+        let ticket = handoff.write_prefix(&mut buffer, 6).await.unwrap();
+        assert_eq!((buffer.peek(), handoff.pending_bytes(), handoff.pending_items()), (&b"rest"[..], 8, 1));
+        handoff.try_write_prefix(&mut buffer, 4).unwrap();
+        assert!(buffer.is_empty());
+        task.run();
+        assert_eq!(log.calls(), [Call::Write { offered: 12 }]);
+        assert_eq!(log.written(), b"> GET /\nrest");
+        assert_eq!(ticket.positions(), 2..8);
+        assert!(ticket.await.is_ok());
+    }
+
+    async fn a_long_prefix_is_offered_where_it_lies<R: Runtime>() {
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let in_writer = Arc::clone(&seen);
+        let writer = FnWriter(move |op: Op<'_>, _: &mut Context<'_>| {
+            if let Op::Write(slices) = &op {
+                in_writer.lock().unwrap().extend(slices.iter().map(|slice| (slice.as_ptr().addr(), slice.len())));
+            }
+            op.all()
+        });
+        let (handoff, _task) = stream(writer, defaults());
+        let mut buffer = holding(&pattern(20_005));
+        let address = buffer.peek().as_ptr().addr();
+        let ticket = handoff.write_prefix(&mut buffer, 20_000).await.unwrap();
+        assert_eq!(*seen.lock().unwrap(), [(address, 20_000)], "neither copied nor in pieces");
+        assert_eq!(buffer.peek(), &pattern(20_005)[20_000..]);
+        assert!(matches!(ticket.try_result(), Some(Ok(()))));
+    }
+
+    async fn what_is_held_goes_out_with_it<R: Runtime>() {
+        let (handoff, _task, log) = willing(eager());
+        let mut buffer = holding(b"borrowed bytes");
+        handoff.try_write_fire_and_forget(text("held")).unwrap();
+        handoff.try_write_prefix(&mut buffer, 14).unwrap();
+        assert_eq!(log.calls(), [Call::WriteVectored { slices: 2, offered: 18 }]);
+        assert_eq!(log.written(), b"heldborrowed bytes");
+    }
+
+    /// Wherever the first writes stop: in what was held, at the border, in what is borrowed.
+    async fn the_rest_of_a_short_write_goes_before_what_comes_later<R: Runtime>() {
+        for first in 1..16 {
+            for second in [None, Some(1), Some(3)] {
+                let gate = Gate::new();
+                let mut steps = vec![WriteStep::Accept(first)];
+                steps.extend(second.map(WriteStep::Accept));
+                steps.push(WriteStep::Wait(gate.clone()));
+                let (handoff, mut task, log) = scripted(steps, eager());
+                let mut buffer = holding(b"0123456789ab++");
+                handoff.try_write_fire_and_forget(text("<<")).unwrap();
+                let ticket = handoff.try_write_prefix(&mut buffer, 12).unwrap();
+                assert_eq!(buffer.peek(), b"++", "all of the prefix is accepted");
+                let left = 14 - (first + second.unwrap_or(0)).min(14);
+                assert_eq!(handoff.pending_bytes(), left);
+                handoff.try_write_fire_and_forget(text(">>")).unwrap();
+                handoff.try_write_prefix(&mut buffer, 2).unwrap();
+                gate.open();
+                task.run();
+                assert_eq!(log.written(), b"<<0123456789ab>>++", "after {first} and {second:?}");
+                assert!(ticket.await.is_ok());
+                assert_eq!(handoff.pending_items(), 0);
+            }
+        }
+    }
+
+    async fn a_prefix_that_may_not_be_sent_is_owned<R: Runtime>() {
+        let (handoff, mut task, log) = willing(eager().with_inline(Inline::Never));
+        let mut buffer = holding(b"0123456789ab+");
+        handoff.try_write_prefix(&mut buffer, 12).unwrap();
+        assert_eq!((log.len(), buffer.peek(), handoff.pending_bytes()), (0, &b"+"[..], 12));
+        buffer.advance(1).unwrap();
+        task.run();
+        assert_eq!(log.written(), b"0123456789ab");
+    }
+
+    async fn without_room_the_buffer_is_unchanged<R: Runtime>() {
+        let (handoff, mut task, log, gate) = gated(limits(8, 16).with_copy_max(4).unwrap());
+        let mut buffer = holding(b"0123456789");
+        handoff.try_write_fire_and_forget(text("<<<<<<<<")).unwrap();
+        let full = |error| matches!(error, WritePrefixError::Refused(PermitError::Full));
+        assert!(full(handoff.try_write_prefix(&mut buffer, 10).unwrap_err()));
+        assert_eq!(buffer.peek(), b"0123456789");
+        // Half of it would fit, but a prefix is not torn apart.
+        let wait = Hand::waiting(handoff.write_prefix(&mut buffer, 10));
+        assert!(handoff.try_write(text("x")).unwrap_err().is_full(), "it waits in the line");
+        drop(wait);
+        assert_eq!((buffer.peek(), handoff.available()), (&b"0123456789"[..], 8));
+        let mut wait = Hand::waiting(handoff.write_prefix(&mut buffer, 10));
+        gate.open();
+        task.run();
+        assert!(wait.run().unwrap().is_ok());
+        drop(wait);
+        task.run();
+        assert!(buffer.is_empty());
+        assert_eq!(log.written(), b"<<<<<<<<0123456789");
+    }
+
+    async fn a_waiting_prefix_comes_back_at_the_end<R: Runtime>() {
+        let (handoff, mut task, _log, _gate) = gated(limits(8, 16));
+        let mut buffer = holding(b"0123456789");
+        handoff.try_write_fire_and_forget(text("<<<<<<<<")).unwrap();
+        let mut wait = Hand::waiting(handoff.write_prefix(&mut buffer, 10));
+        handoff.abort_handle().abort();
+        let closed = |error| matches!(error, WritePrefixError::Refused(PermitError::Closed(CloseReason::Aborted)));
+        assert!(wait.run().unwrap().is_err_and(closed));
+        drop(wait);
+        assert_eq!(buffer.peek(), b"0123456789");
+        assert!(task.run().is_some());
+    }
+
+    async fn an_empty_prefix_is_a_barrier<R: Runtime>() {
+        let (handoff, mut task, _log, gate) = gated(limits(1, 4));
+        let mut buffer = holding(b"");
+        handoff.try_write_fire_and_forget(text("full")).unwrap();
+        let mut ticket = Hand::waiting(handoff.try_write_prefix(&mut buffer, 0).unwrap());
+        gate.open();
+        task.run();
+        assert!(ticket.run().unwrap().is_ok());
+    }
+
+    /// The bytes were accepted, so they are not in the buffer any more but among the unwritten ones.
+    async fn a_writer_that_fails_on_borrowed_bytes<R: Runtime>() {
+        let failures = [
+            (WriteStep::Error(io::ErrorKind::BrokenPipe), 0),
+            (WriteStep::Zero, 0),
+            (WriteStep::OverReport(1), 9),
+            (WriteStep::Panic, 9),
+        ];
+        for (step, in_doubt) in failures {
+            let (handoff, mut task, _log) = scripted([WriteStep::Accept(3), step], eager());
+            let mut buffer = holding(b"0123456789ab++");
+            let ticket = handoff.try_write_prefix(&mut buffer, 12).unwrap();
+            assert_eq!(buffer.peek(), b"++");
+            let error = ticket.try_result().unwrap().unwrap_err();
+            assert_eq!((error.len(), error.written(), error.in_doubt()), (12, 3, in_doubt));
+            let failure = task.run().unwrap().unwrap_err();
+            assert_eq!((failure.written(), failure.unwritten().concat()), (3, b"3456789ab".to_vec()));
+        }
+    }
+
+    /// What is written during the poll of the borrowed bytes comes after all of them.
+    async fn a_handle_used_while_borrowed_bytes_are_written<R: Runtime>() {
+        let slot: Arc<Mutex<Option<futures_handoff::WriteSender>>> = Arc::default();
+        let (in_writer, log) = (Arc::clone(&slot), Arc::new(Mutex::new(Vec::new())));
+        let taken = Arc::clone(&log);
+        let writer = FnWriter(move |op: Op<'_>, _: &mut Context<'_>| {
+            let Op::Write(slices) = &op else { return op.all() };
+            if let Some(sender) = in_writer.lock().unwrap().take() {
+                sender.try_write_fire_and_forget(text("later")).unwrap();
+            }
+            let n = slices[0].len().min(2);
+            taken.lock().unwrap().extend_from_slice(&slices[0][..n]);
+            Poll::Ready(Ok(n))
+        });
+        let (handoff, mut task) = stream(writer, eager().with_inline(Inline::Always));
+        *slot.lock().unwrap() = Some(handoff.sender());
+        let mut buffer = holding(b"0123456789ab");
+        handoff.try_write_prefix(&mut buffer, 12).unwrap();
+        handoff.try_write_fire_and_forget(text("!")).unwrap();
+        task.run();
+        assert_eq!(*log.lock().unwrap(), b"0123456789ablater!");
+    }
+
+    async fn prefixes_of_all_lengths_make_one_stream<R: Runtime>() {
+        for seed in 0..20 {
+            let writer = ScriptWriter::seeded(seed);
+            let log = writer.log();
+            let config = limits(16, 4096).with_send_at(700).unwrap().with_copy_max(50).unwrap();
+            let (handoff, mut task) = stream(writer, config);
+            let sent = pattern(30_000);
+            let mut buffer = holding(&sent);
+            let mut n = seed as usize;
+            while !buffer.is_empty() {
+                n = ((n * 37 + 11) % 2000).min(buffer.len());
+                let mut write = Hand::new(handoff.write_prefix(&mut buffer, n));
+                while write.run().is_none() {
+                    task.run();
+                }
+                assert!(handoff.pending_bytes() <= 4096 && handoff.pending_items() <= 16);
+            }
+            task.run();
+            assert!(log.written() == sent, "seed {seed}");
+        }
+    }
+}

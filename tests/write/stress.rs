@@ -1,0 +1,169 @@
+//! Many producers on many threads: every record arrives whole, once and in its producer's order.
+
+use super::support::*;
+use futures_handoff::{HandoffBuffer, HandoffBufferConfig};
+use futures_util::{SinkExt, future::join_all};
+use std::collections::HashMap;
+
+/// A record: its producer, its number, its length, and as many bytes that depend on all three.
+fn record(producer: u8, number: u16, len: usize) -> [Bytes; 2] {
+    let len = len as u16;
+    let mut header = vec![producer];
+    header.extend(number.to_be_bytes());
+    header.extend(len.to_be_bytes());
+    let body: Vec<u8> = (0..len).map(|i| (i ^ number) as u8 ^ producer).collect();
+    [header.into(), body.into()]
+}
+
+/// Checks that `bytes` is nothing but whole records, in order; returns how many there are of each producer.
+fn check(mut bytes: &[u8]) -> HashMap<u8, u16> {
+    let mut seen = HashMap::new();
+    while !bytes.is_empty() {
+        let producer = bytes[0];
+        let number = u16::from_be_bytes([bytes[1], bytes[2]]);
+        let len = usize::from(u16::from_be_bytes([bytes[3], bytes[4]]));
+        let next = seen.entry(producer).or_insert(0);
+        assert_eq!(number, *next, "a record of producer {producer} is missing, doubled or out of order");
+        *next += 1;
+        let expected = record(producer, number, len).concat();
+        assert!(bytes.len() >= expected.len() && bytes[..expected.len()] == expected, "a record is torn");
+        bytes = &bytes[expected.len()..];
+    }
+    seen
+}
+
+/// Submits records in every way there is until the stream ends; returns how many were accepted.
+async fn produce(mut handoff: WriteHandoff<ScriptWriter>, producer: u8, rounds: u16) -> u16 {
+    let sender = handoff.sender();
+    let mut buffer = HandoffBuffer::with_config(HandoffBufferConfig::new(1 << 20).unwrap());
+    let mut seed = u32::from(producer) + 1;
+    for number in 0..rounds {
+        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let len = (seed >> 8) as usize % if seed >> 29 == 0 { 700 } else { 40 };
+        let [header, body] = record(producer, number, len);
+        let whole = || Bytes::from([&header[..], &body[..]].concat());
+        let accepted = match (seed >> 16) % 9 {
+            0 => handoff.write(whole()).await.is_ok(),
+            1 => handoff.write_all([header, body]).await.is_ok(),
+            2 => sender.write_all(vec![header, body]).await.is_ok(),
+            3 => match handoff.reserve(5 + len).await {
+                Ok(permit) => permit.send(whole()).is_ok(),
+                Err(_) => false,
+            },
+            4 => {
+                drop(buffer.freeze_all());
+                let mut source = &whole()[..];
+                while !source.is_empty() {
+                    buffer.read_available(&mut source).await.unwrap();
+                }
+                handoff.write_prefix(&mut buffer, 5 + len).await.is_ok()
+            }
+            5 => handoff.feed(whole()).await.is_ok(),
+            6 => match sender.try_write(whole()) {
+                Err(error) if error.is_full() => sender.write(error.into_bytes()).await.is_ok(),
+                result => result.is_ok(),
+            },
+            7 => match handoff.write(whole()).await {
+                Ok(ticket) => {
+                    // Whether it was written before the end shows in the stream.
+                    let _ = ticket.await;
+                    true
+                }
+                Err(_) => false,
+            },
+            _ => {
+                let mut batched = true;
+                handoff
+                    .batching(async {
+                        batched = handoff.write_fire_and_forget(whole()).await.is_ok();
+                    })
+                    .await;
+                batched
+            }
+        };
+        if !accepted {
+            return number;
+        }
+        match seed % 11 {
+            0 => drop((&mut handoff.flush()).now_or_never()),
+            1 => drop(handoff.flush().await),
+            2 => handoff.dispatch(),
+            3 => drop(handoff.reserve(100).now_or_never()),
+            _ => {}
+        }
+    }
+    rounds
+}
+
+fn config(seed: u64) -> WriteHandoffConfig {
+    let inline = [Inline::SameThread, Inline::Always, Inline::Never][seed as usize % 3];
+    let config = limits(12, 850).with_send_at(200).unwrap().with_copy_max(30).unwrap();
+    config.with_inline(inline)
+}
+
+runtimes::tests! {
+    async fn records_of_many_producers_arrive_whole_and_in_order<R: Runtime>() {
+        for seed in 0..9 {
+            let writer = ScriptWriter::seeded(seed);
+            let log = writer.log();
+            let (handoff, task) = WriteHandoff::new(writer, config(seed));
+            let handoff = Settled(handoff);
+            let task = R::task(task);
+            let producers: Vec<_> =
+                (0..6).map(|producer| R::task(produce(handoff.clone(), producer, 120))).collect();
+            join_all(producers).await;
+            handoff.close().await.unwrap();
+            task.await.unwrap();
+            let seen = check(&log.written());
+            assert_eq!(seen.len(), 6);
+            assert!(seen.values().all(|count| *count == 120));
+            assert_eq!(log.flushed(), log.len());
+        }
+    }
+
+    /// What was written and what is handed back make up what was accepted, to the byte.
+    async fn an_abort_at_any_time_leaves_the_stream_whole<R: Runtime>() {
+        for seed in 0..24 {
+            let writer = ScriptWriter::seeded(seed);
+            let log = writer.log();
+            let (handoff, task) = WriteHandoff::new(writer, config(seed));
+            let handoff = Settled(handoff);
+            let task = R::task(task);
+            let producers: Vec<_> =
+                (0..4).map(|producer| R::task(produce(handoff.clone(), producer, 2000))).collect();
+            let abort = handoff.abort_handle();
+            log.wait_until(move |log| log.len() > 100 + 300 * seed as usize).await;
+            abort.abort();
+            let accepted = join_all(producers).await;
+            let failure = task.await.unwrap_err();
+            let mut stream = log.written();
+            assert_eq!(stream.len() as u64, failure.written());
+            stream.extend(failure.unwritten().concat());
+            let seen = check(&stream);
+            for (producer, accepted) in accepted.into_iter().enumerate() {
+                assert_eq!(seen.get(&(producer as u8)).copied().unwrap_or(0), accepted);
+            }
+        }
+    }
+
+    /// The same when the writer fails in the middle.
+    async fn a_failure_at_any_time_leaves_the_stream_whole<R: Runtime>() {
+        for seed in 0..24u64 {
+            let steps = (0..20 + seed * 3).map(|i| WriteStep::Accept((i * 7 + seed) as usize % 90 + 1));
+            let writer = ScriptWriter::new(steps.chain([WriteStep::Error(std::io::ErrorKind::BrokenPipe)]));
+            let log = writer.log();
+            let (handoff, task) = WriteHandoff::new(writer, config(seed));
+            let handoff = Settled(handoff);
+            let task = R::task(task);
+            let producers: Vec<_> =
+                (0..4).map(|producer| R::task(produce(handoff.clone(), producer, 2000))).collect();
+            let accepted = join_all(producers).await;
+            let failure = task.await.unwrap_err();
+            let stream = [log.written(), failure.unwritten().concat()].concat();
+            let seen = check(&stream);
+            for (producer, accepted) in accepted.into_iter().enumerate() {
+                assert_eq!(seen.get(&(producer as u8)).copied().unwrap_or(0), accepted);
+            }
+        }
+    }
+}
