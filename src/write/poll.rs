@@ -94,7 +94,7 @@ impl<W: AsyncWrite + Unpin> WriteHandoff<W> {
     }
 
     /// The poll twin of [`flush`](Self::flush). What was accepted before the first of the calls up to the one that is ready
-    /// is flushed.
+    /// is flushed; writing through one of the poll methods or traits of this handle in between makes the next call the first.
     ///
     /// # Errors
     ///
@@ -118,6 +118,8 @@ impl<W: AsyncWrite + Unpin> WriteHandoff<W> {
     }
 
     fn submit_held(&mut self, bytes: Bytes) -> Result<Range<u64>, WriteError> {
+        // A flush that was given up would be resumed by the next one, and does not cover these bytes.
+        self.poll.flush.leave(&self.core);
         let room = self.poll.held.take();
         send_reserved(self, room, bytes)
     }

@@ -3,6 +3,7 @@
 //! Most tests poll the task by hand, which makes every step of the protocol visible and repeatable; those that are about
 //! threads, executors or time run it in the background.
 
+mod adapters;
 mod batching;
 mod budget;
 mod cancel;
