@@ -1,4 +1,89 @@
-//! Move owned bytes across async I/O boundaries, on any runtime.
+//! Move owned bytes across async I/O boundaries, on any runtime or none.
+//!
+//! - [`HandoffBuffer`] is the read half: a bounded buffer that is protocol state. Bytes arrive in any pieces, whole messages
+//!   leave as owned [`Bytes`](bytes::Bytes), and what is unread survives errors, cancelled futures and a change of protocol.
+//! - [`WriteHandoff`] is the write half: any number of producers hand bytes to a writer that belongs to a task, in one order,
+//!   within a budget of bytes and entries, and learn what became of each write.
+//!
+//! Both work over [`futures_io::AsyncRead`] and [`futures_io::AsyncWrite`].
+//!
+//! ```
+//! use futures_handoff::{Delimiter, HandoffBuffer, WriteHandoff, WriteHandoffConfig};
+//! use futures_util::future::join;
+//!
+//! # fn main() -> std::io::Result<()> {
+//! let mut reader: &[u8] = b"first\nsecond\n";
+//! let (handoff, task) = WriteHandoff::new(Vec::new(), WriteHandoffConfig::default());
+//! let route = async move {
+//!     let mut buffer = HandoffBuffer::new(64 * 1024)?;
+//!     let mut lines = Delimiter::new(b"\n");
+//!     while let Some(line) = buffer.next_frame(&mut reader, &mut lines).await? {
+//!         handoff.write_fire_and_forget(line).await?;
+//!     }
+//!     Ok::<_, std::io::Error>(())
+//! };
+//! let (written, routed) = futures_executor::block_on(join(task, route));
+//! routed?;
+//! assert_eq!(written?, b"first\nsecond\n");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What it promises
+//!
+//! - What a write accepts is written in the order of acceptance, exactly once; after a failure it is known of every byte
+//!   whether it was written, and the unwritten ones come back.
+//! - A rejected write hands its bytes back, on the waiting path too.
+//! - Memory stays within what was configured, whatever the peer sends or refuses to take.
+//! - Nothing hangs silently: when a stream ends, everything that waits for it ends with the one cause.
+//! - Readers, writers, wakers and byte owners may be wrong or hostile: a count that cannot be is an error, a writer's panic
+//!   ends its stream and reaches no producer, and user code never runs under a lock.
+//!
+//! # What it does not do
+//!
+//! It parses no protocol, spawns nothing by itself, has no timer, and is not zero-copy: small pieces are copied on purpose.
+//! One consumer of lines is served well by a `BufReader`, one codec in both directions by a `Framed`, one producer that may
+//! wait for its socket by `write_all`, and typed messages by a channel.
+//!
+//! # Running the writer task
+//!
+//! [`WriteHandoff::new`] returns a [`WriteTask`], which is a plain future: join it with the producers, spawn it, or run it on a
+//! thread of its own. [`WriteHandoff::spawn`] hands it to an [`Executor`]; the features bring some, and any type can be one.
+//! Nothing is written before the task is polled for the first time.
+//!
+//! # Cancel safety
+//!
+//! A future is *cancel safe* here if dropping it before it completes has no effect beyond giving up the wait: no byte is
+//! lost, duplicated or half submitted, no room stays taken, and nobody else waits longer for it. Every future of this
+//! crate is, with these remarks:
+//!
+//! - A `write` that is dropped while it waits has submitted nothing; the chunk that it holds is dropped with it. Where that is
+//!   a loss, [`reserve`](WriteHandoff::reserve) room first: no chunk is in the future then.
+//! - Room that was granted to a future goes on when that future is polled or dropped. One that is kept and neither polled
+//!   nor dropped keeps the room from others.
+//! - [`close`](WriteHandoff::close) and [`into_parts`](WriteHandoff::into_parts) take effect at the call. Dropping them gives up
+//!   only the wait for the outcome.
+//!
+//! # Features
+//!
+//! None is on by default. Each only adds; none changes what the rest does.
+//!
+//! | feature | adds |
+//! |---|---|
+//! | `tokio` | `Tokio`; [`Executor`] for `tokio::runtime::Handle` and `tokio::task::LocalSet`; `TokioIo` for Tokio's streams |
+//! | `smol` | `Smol`; [`Executor`] for `smol::Executor` and `smol::LocalExecutor` |
+//! | `async-std` | `AsyncStd`. async-std is discontinued upstream (RUSTSEC-2025-0052) |
+//!
+//! # Where to read on
+//!
+//! When bytes leave, how room is shared and how a stream ends is told at [`WriteHandoff`]; what memory is held and when
+//! bytes are copied at [`HandoffBuffer`] and [`WriteHandoffConfig`]. The README has a table of what happens at each event.
+//!
+//! # Stability
+//!
+//! Until 1.0, minor releases may break. The types of [`bytes`], `futures-core`, `futures-io` and `futures-sink` are part of the
+//! interface, and those of a runtime with its feature.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 #![deny(clippy::unwrap_used)]
 
@@ -30,3 +115,8 @@ pub use write::{
     WriteFireAndForget, WriteHandoff, WriteHandoffConfig, WritePrefix, WritePrefixError, WriteSender,
     WriteStats, WriteTask, WriteTicket, WriterFailure,
 };
+
+/// The code in the README, as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct ReadmeDoctests;

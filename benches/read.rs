@@ -1,0 +1,305 @@
+//! The read half beside what is written by hand, over memory, named `operation.implementation/runtime/size`.
+//!
+//! Every run checks how many bytes and frames came out. `cargo test --benches` runs each of them once.
+
+use std::{
+    future::Future,
+    hint::black_box,
+    io,
+    pin::Pin,
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
+
+use criterion::{
+    BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main,
+    measurement::WallTime,
+};
+use futures_handoff::{
+    Delimiter, HandoffBuffer, HandoffBufferConfig,
+    bytes::{BufMut, Bytes, BytesMut},
+};
+use futures_handoff_runtimes::{self as runtimes, Runtime};
+use futures_util::{AsyncRead, AsyncReadExt};
+
+const LINES: usize = 16 * 1024;
+/// The length of a line with its end.
+const LINE: usize = 33;
+/// What is split into prefixes.
+const BLOCK: usize = 2 * 1024 * 1024;
+/// How much is asked of a reader at a time, by all implementations.
+const READ: usize = 16 * 1024;
+/// Changes of protocol in one run.
+const SWITCHES: usize = 256;
+
+/// Bytes that came out, and the frames they came in.
+type Moved = (usize, usize);
+
+/// Gives memory in arrivals of a fixed length.
+struct Arrivals<'a> {
+    left: &'a [u8],
+    arrival: usize,
+}
+
+impl AsyncRead for Arrivals<'_> {
+    fn poll_read(mut self: Pin<&mut Self>, _: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        let n = self.arrival.min(buf.len()).min(self.left.len());
+        let (arrived, left) = self.left.split_at(n);
+        buf[..n].copy_from_slice(arrived);
+        self.left = left;
+        Poll::Ready(Ok(n))
+    }
+}
+
+fn lines() -> Vec<u8> {
+    (0..LINES).flat_map(|line| format!("{line:032}\n").into_bytes()).collect()
+}
+
+fn config() -> HandoffBufferConfig {
+    let config = HandoffBufferConfig::new(4 * READ).expect("the limit is valid");
+    config.with_read_reserve(READ).expect("a read is smaller than the limit")
+}
+
+/// The least that any reading costs: bytes are counted and overwritten.
+async fn discard(mut reader: Arrivals<'_>) -> Moved {
+    let mut room = vec![0; READ];
+    let mut bytes = 0;
+    loop {
+        match reader.read(&mut room).await.expect("memory can be read") {
+            0 => return (bytes, 0),
+            n => bytes += black_box(&room[..n]).len(),
+        }
+    }
+}
+
+async fn owned_lines(mut reader: Arrivals<'_>) -> Moved {
+    let mut buffer = HandoffBuffer::with_config(config());
+    let mut finder = Delimiter::new(b"\n");
+    let (mut bytes, mut frames) = (0, 0);
+    while let Some(line) = buffer.next_frame(&mut reader, &mut finder).await.expect("all lines have an end") {
+        bytes += black_box(line).len();
+        frames += 1;
+    }
+    (bytes, frames)
+}
+
+/// A `Vec` to parse in, and a copy of each line.
+async fn owned_lines_by_vec(mut reader: Arrivals<'_>) -> Moved {
+    let mut room = vec![0; READ];
+    let mut pending = Vec::with_capacity(2 * READ);
+    let (mut bytes, mut frames) = (0, 0);
+    loop {
+        let n = reader.read(&mut room).await.expect("memory can be read");
+        if n == 0 {
+            return (bytes, frames);
+        }
+        pending.extend_from_slice(&room[..n]);
+        let mut start = 0;
+        while let Some(end) = memchr(&pending[start..]) {
+            let line = Bytes::copy_from_slice(&pending[start..=start + end]);
+            start += line.len();
+            bytes += black_box(line).len();
+            frames += 1;
+        }
+        pending.drain(..start);
+    }
+}
+
+/// A `BytesMut` that is read into, and a line split off without a copy.
+async fn owned_lines_by_bytes_mut(mut reader: Arrivals<'_>) -> Moved {
+    let mut pending = BytesMut::new();
+    let (mut bytes, mut frames) = (0, 0);
+    loop {
+        let filled = pending.len();
+        pending.reserve(READ);
+        pending.put_bytes(0, READ);
+        let n = reader.read(&mut pending[filled..]).await.expect("memory can be read");
+        pending.truncate(filled + n);
+        if n == 0 {
+            return (bytes, frames);
+        }
+        while let Some(end) = memchr(&pending) {
+            let line = pending.split_to(end + 1).freeze();
+            bytes += black_box(line).len();
+            frames += 1;
+        }
+    }
+}
+
+fn memchr(bytes: &[u8]) -> Option<usize> {
+    memchr::memchr(b'\n', bytes)
+}
+
+/// Takes everything out in pieces of one length.
+fn split(block: BytesMut, piece: usize) -> Moved {
+    let config = HandoffBufferConfig::new(BLOCK).expect("the limit is valid");
+    let mut buffer = HandoffBuffer::from_tail(block, config).expect("it fits");
+    let (mut bytes, mut frames) = (0, 0);
+    while let Ok(prefix) = buffer.split_prefix(piece) {
+        bytes += black_box(prefix).len();
+        frames += 1;
+    }
+    (bytes, frames)
+}
+
+fn split_mut(block: BytesMut, piece: usize) -> Moved {
+    let config = HandoffBufferConfig::new(BLOCK).expect("the limit is valid");
+    let mut buffer = HandoffBuffer::from_tail(block, config).expect("it fits");
+    let (mut bytes, mut frames) = (0, 0);
+    while let Ok(prefix) = buffer.split_prefix_mut(piece) {
+        bytes += black_box(prefix).len();
+        frames += 1;
+    }
+    (bytes, frames)
+}
+
+fn split_bytes_mut(mut block: BytesMut, piece: usize) -> Moved {
+    let (mut bytes, mut frames) = (0, 0);
+    while !block.is_empty() {
+        bytes += black_box(block.split_to(piece).freeze()).len();
+        frames += 1;
+    }
+    (bytes, frames)
+}
+
+/// A line, and then the rest of what was read moves to the next protocol.
+async fn switch(input: &[u8]) -> Moved {
+    let mut moved = (0, 0);
+    for _ in 0..SWITCHES {
+        let mut reader = Arrivals { left: input, arrival: READ };
+        let mut buffer = HandoffBuffer::with_config(config());
+        let line = buffer.next_frame(&mut reader, &mut Delimiter::new(b"\n")).await;
+        let line = line.expect("the line has an end").expect("there is a line");
+        let next = HandoffBuffer::from_tail(buffer.take_tail(), config()).expect("the limit is the same");
+        moved.0 += line.len() + black_box(next).len();
+        moved.1 += 1;
+    }
+    moved
+}
+
+async fn switch_by_vec(input: &[u8]) -> Moved {
+    let mut moved = (0, 0);
+    for _ in 0..SWITCHES {
+        let mut reader = Arrivals { left: input, arrival: READ };
+        let mut pending = vec![0; READ];
+        let n = reader.read(&mut pending).await.expect("memory can be read");
+        pending.truncate(n);
+        let end = memchr(&pending).expect("there is a line");
+        let line = Bytes::copy_from_slice(&pending[..=end]);
+        let next = pending.split_off(end + 1);
+        moved.0 += line.len() + black_box(next).len();
+        moved.1 += 1;
+    }
+    moved
+}
+
+/// Measures `run` on the runtime, many times within one of it, and checks what it moved each time.
+fn bench<R: Runtime, F: Future<Output = Moved>>(
+    group: &mut BenchmarkGroup<'_, WallTime>,
+    size: usize,
+    expected: Moved,
+    mut run: impl FnMut() -> F,
+) {
+    group.throughput(Throughput::Bytes(expected.0 as u64));
+    group.bench_function(BenchmarkId::new(R::NAME, size), |bencher| {
+        bencher.iter_custom(|rounds| {
+            R::block_on(async {
+                let start = Instant::now();
+                for _ in 0..rounds {
+                    assert_eq!(run().await, expected);
+                }
+                start.elapsed()
+            })
+        });
+    });
+}
+
+/// A block for each round, made outside of what is measured.
+fn bench_split<R: Runtime>(
+    group: &mut BenchmarkGroup<'_, WallTime>,
+    piece: usize,
+    split: fn(BytesMut, usize) -> Moved,
+) {
+    group.throughput(Throughput::Bytes(BLOCK as u64));
+    group.bench_function(BenchmarkId::new(R::NAME, piece), |bencher| {
+        bencher.iter_custom(|rounds| {
+            R::block_on(async {
+                let mut total = Duration::ZERO;
+                for _ in 0..rounds {
+                    let block = BytesMut::from(&vec![b'x'; BLOCK][..]);
+                    let start = Instant::now();
+                    assert_eq!(split(block, piece), (BLOCK, BLOCK / piece));
+                    total += start.elapsed();
+                }
+                total
+            })
+        });
+    });
+}
+
+/// Measures an implementation of reading all lines, for each length of arrivals.
+macro_rules! over_lines {
+    ($criterion:ident, $name:literal, $run:ident, $frames:expr, $arrivals:expr) => {
+        let input = lines();
+        let mut group = $criterion.benchmark_group($name);
+        runtimes::for_each!(R => {
+            for arrival in $arrivals {
+                let expected = (LINES * LINE, $frames);
+                bench::<R, _>(&mut group, arrival, expected, || $run(Arrivals { left: &input, arrival }));
+            }
+        });
+        group.finish();
+    };
+}
+
+macro_rules! over_block {
+    ($criterion:ident, $name:literal, $run:ident) => {
+        let mut group = $criterion.benchmark_group($name);
+        runtimes::for_each!(R => {
+            for piece in [16, 64, 512] {
+                bench_split::<R>(&mut group, piece, $run);
+            }
+        });
+        group.finish();
+    };
+}
+
+macro_rules! over_tails {
+    ($criterion:ident, $name:literal, $run:ident) => {
+        let mut group = $criterion.benchmark_group($name);
+        runtimes::for_each!(R => {
+            for tail in [64, READ - LINE] {
+                let input = [&lines()[..LINE], &vec![b'x'; tail][..]].concat();
+                let expected = (SWITCHES * input.len(), SWITCHES);
+                bench::<R, _>(&mut group, tail, expected, || $run(&input));
+            }
+        });
+        group.finish();
+    };
+}
+
+fn read(criterion: &mut Criterion) {
+    over_lines!(criterion, "discard.lower_bound", discard, 0, [64, READ]);
+    over_lines!(criterion, "owned_lines.handoff", owned_lines, LINES, [64, READ]);
+    over_lines!(criterion, "owned_lines.manual_vec", owned_lines_by_vec, LINES, [64, READ]);
+    over_lines!(criterion, "owned_lines.bytes_mut", owned_lines_by_bytes_mut, LINES, [64, READ]);
+    over_lines!(criterion, "fragments.handoff", owned_lines, LINES, [1, 8, 64, 1460, READ]);
+}
+
+fn take(criterion: &mut Criterion) {
+    over_block!(criterion, "split_prefix.handoff", split);
+    over_block!(criterion, "split_prefix.bytes_mut", split_bytes_mut);
+    over_block!(criterion, "split_prefix_mut.handoff", split_mut);
+    over_tails!(criterion, "mode_switch.handoff", switch);
+    over_tails!(criterion, "mode_switch.manual_vec", switch_by_vec);
+}
+
+criterion_group! {
+    name = benches;
+    config = Criterion::default()
+        .sample_size(20)
+        .warm_up_time(Duration::from_millis(300))
+        .measurement_time(Duration::from_secs(1));
+    targets = read, take
+}
+criterion_main!(benches);

@@ -1,0 +1,85 @@
+//! A connection whose content decides where its bytes go.
+//!
+//! The client sends lines. Each is routed by its first word to an upstream of its own, until the line `TUNNEL` turns
+//! the rest of the connection into opaque bytes for one of them.
+//!
+//! What to learn:
+//! - look first, take later: `find` and `peek` show a line where it lies, `write_prefix` sends it from there, and it
+//!   becomes owned only if it has to wait;
+//! - every upstream has its own order, budget and writer task, and one reader feeds them all;
+//! - when the protocol changes, nothing is lost: what was read behind the last line is still in the buffer.
+//!
+//! Run it with `cargo run --example content_routing`.
+
+use std::io;
+
+use futures_executor::block_on;
+use futures_handoff::{HandoffBuffer, Then, WriteHandoff, WriteHandoffConfig};
+use futures_util::{AsyncRead, AsyncWrite, StreamExt, TryStreamExt, future::join3, stream};
+
+/// The most to take from the reader before others have their turn.
+const LIMIT: usize = 64 * 1024;
+
+/// Where lines can go.
+struct Upstreams<W> {
+    orders: WriteHandoff<W>,
+    events: WriteHandoff<W>,
+}
+
+/// Routes lines until the tunnel begins, then sends everything to `orders`.
+async fn route<R, W>(mut reader: R, upstreams: Upstreams<W>) -> io::Result<()>
+where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
+    let mut buffer = HandoffBuffer::new(2 * LIMIT)?;
+    let mut tunnel = false;
+    loop {
+        let filled = buffer.read_ready(&mut reader, LIMIT).await;
+        while !tunnel {
+            let Some(end) = buffer.find(b"\n") else { break };
+            let line = &buffer.peek()[..end];
+            if line == b"TUNNEL" {
+                tunnel = true;
+                buffer.advance(end + 1)?;
+                break;
+            }
+            let upstream = if line.starts_with(b"order ") { &upstreams.orders } else { &upstreams.events };
+            // Waits for room when the upstream is slow: the client is then read from no faster than that.
+            upstream.write_prefix(&mut buffer, end + 1).await?;
+        }
+        if tunnel {
+            let n = buffer.len();
+            upstreams.orders.write_prefix(&mut buffer, n).await?;
+        }
+        match filled.then {
+            Then::End if buffer.is_empty() => return Ok(()),
+            Then::End => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Then::Error(error) => return Err(error.into()),
+            _ if buffer.len() == buffer.config().max_len() => {
+                return Err(io::Error::other("a line does not fit in the buffer"));
+            }
+            _ => {}
+        }
+    }
+}
+
+fn main() -> io::Result<()> {
+    let input = b"order 1\nlogin ann\norder 2\nlogout ann\nTUNNEL\n\x00\x01\n\xfe\xff";
+    // Whatever the pieces are, the result is the same.
+    for piece in [1, 7, input.len()] {
+        let reader = stream::iter(input.chunks(piece)).map(io::Result::Ok).into_async_read();
+        let config = WriteHandoffConfig::default();
+        let (orders, orders_task) = WriteHandoff::new(Vec::new(), config);
+        let (events, events_task) = WriteHandoff::new(Vec::new(), config);
+
+        // The handles go with the router: when it is done, the upstreams are flushed and closed.
+        let router = route(reader, Upstreams { orders, events });
+        let (orders, events, routed) = block_on(join3(orders_task, events_task, router));
+        routed?;
+        assert_eq!(orders?, b"order 1\norder 2\n\x00\x01\n\xfe\xff");
+        assert_eq!(events?, b"login ann\nlogout ann\n");
+    }
+    println!("routed {} bytes to two upstreams", input.len());
+    Ok(())
+}

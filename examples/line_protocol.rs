@@ -1,0 +1,52 @@
+//! A line protocol whose lines arrive in pieces.
+//!
+//! What to learn:
+//! - `next_frame` gives whole lines however their bytes arrive, and looks at each byte once;
+//! - a frame is owned: it outlives the buffer, and parts of it are slices of the same memory;
+//! - the end of the stream, a line that was cut off and a line that is too long are three different answers.
+//!
+//! Run it with `cargo run --example line_protocol`.
+
+use std::{collections::BTreeMap, io};
+
+use futures_executor::block_on;
+use futures_handoff::{Delimiter, FrameError, HandoffBuffer, bytes::Bytes};
+use futures_util::{AsyncRead, StreamExt, TryStreamExt, stream};
+
+/// The longest line that a client may send, its end included.
+const LINE_MAX: usize = 32;
+
+/// Reads `key=value` lines until the client is done.
+async fn settings(mut reader: impl AsyncRead + Unpin) -> Result<BTreeMap<Bytes, Bytes>, FrameError> {
+    let mut buffer = HandoffBuffer::new(LINE_MAX).expect("the limit is valid");
+    let mut settings = BTreeMap::new();
+    let mut lines = Delimiter::new(b"\r\n");
+    while let Some(line) = buffer.next_frame(&mut reader, &mut lines).await? {
+        let line = line.slice(..line.len() - 2);
+        let at = line.iter().position(|byte| *byte == b'=').unwrap_or(line.len());
+        // No copies: both share the memory of the line.
+        settings.insert(line.slice(..at), line.slice((at + 1).min(line.len())..));
+    }
+    Ok(settings)
+}
+
+/// A reader that gives `input` three bytes at a time.
+fn in_pieces(input: &'static [u8]) -> impl AsyncRead + Unpin {
+    stream::iter(input.chunks(3)).map(io::Result::Ok).into_async_read()
+}
+
+fn main() {
+    let settings_of = |input| block_on(settings(in_pieces(input)));
+
+    let whole = settings_of(b"host=example.net\r\nport=8080\r\n").expect("the lines are complete");
+    assert_eq!(whole.get(&b"host"[..]).expect("it was set"), "example.net");
+    assert_eq!(whole.get(&b"port"[..]).expect("it was set"), "8080");
+
+    let cut_off = settings_of(b"host=example.net\r\npor").expect_err("the second line has no end");
+    assert!(matches!(cut_off, FrameError::Truncated { buffered: 3 }));
+
+    let too_long = settings_of(b"name=longer than any line may be, by far\r\n").expect_err("it cannot fit");
+    assert!(matches!(too_long, FrameError::TooLong { limit: LINE_MAX, .. }));
+
+    println!("read {} settings; {cut_off}; {too_long}", whole.len());
+}

@@ -1,0 +1,116 @@
+//! Many producers, one writer, and what each of them can know.
+//!
+//! What to learn:
+//! - `new` gives a handle and a task; the task is a plain future, here joined with the producers;
+//! - `try_write` never waits and hands rejected bytes back, `write` waits in line for room;
+//! - a ticket tells what became of one write, and dropping it changes nothing;
+//! - after a failure it is known of every byte whether it was written, and the others come back.
+//!
+//! Run it with `cargo run --example write_handoff`.
+
+use std::{
+    io,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use futures_executor::block_on;
+use futures_handoff::{CloseReason, WriteHandoff, WriteHandoffConfig, bytes::Bytes};
+use futures_util::{
+    AsyncWrite,
+    future::{join, join_all},
+};
+
+/// Producers that all write through clones of one handle.
+async fn many_producers() -> io::Result<()> {
+    // At most 16 bytes are accepted and not yet written, whatever the producers do.
+    let config = WriteHandoffConfig::default().with_max_pending_bytes(16)?;
+    let (handoff, task) = WriteHandoff::new(Vec::new(), config);
+    let producers = (0..8_u8).map(|producer| {
+        let handoff = handoff.clone();
+        async move {
+            for _ in 0..4 {
+                handoff.write(Bytes::from(vec![b'a' + producer; 5])).await?;
+                assert!(handoff.pending_bytes() <= 16);
+            }
+            // A barrier for all that was accepted so far, by anybody.
+            handoff.written().await.map_err(io::Error::from)
+        }
+    });
+    let producers = join_all(producers.collect::<Vec<_>>());
+    // The last handle: once it and its clones are gone, the task flushes and closes the writer and is done.
+    drop(handoff);
+
+    let (written, results) = join(task, producers).await;
+    results.into_iter().collect::<io::Result<()>>()?;
+    let written = written?;
+    assert_eq!(written.len(), 8 * 4 * 5);
+    // No write is torn apart by another.
+    assert!(written.chunks(5).all(|chunk| chunk.iter().all(|byte| byte == &chunk[0])));
+    Ok(())
+}
+
+/// Asks for no more than there is room for.
+fn never_waits() -> io::Result<()> {
+    let config = WriteHandoffConfig::default().with_max_pending_bytes(8)?;
+    // The task is not run, so nothing leaves.
+    let (handoff, _task) = WriteHandoff::new(Vec::new(), config);
+    handoff.try_write(Bytes::from_static(b"hello"))?;
+    assert_eq!(handoff.available(), 3);
+
+    let full = handoff.try_write(Bytes::from_static(b"world")).expect_err("there are 3 bytes of room");
+    assert!(full.is_full());
+    assert_eq!(full.into_bytes(), "world");
+
+    // This one will never fit, and says so.
+    let too_large = handoff.try_write(Bytes::from_static(b"too large")).expect_err("9 bytes are above 8");
+    assert!(too_large.is_too_large());
+    Ok(())
+}
+
+/// A writer that takes so many bytes and then fails.
+#[derive(Debug)]
+struct Breaks {
+    after: usize,
+}
+
+impl AsyncWrite for Breaks {
+    fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let n = bytes.len().min(self.after);
+        self.after -= n;
+        Poll::Ready(if n == 0 { Err(io::ErrorKind::BrokenPipe.into()) } else { Ok(n) })
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// What is known when the connection breaks in the middle of the second of three writes.
+async fn failure() -> io::Result<()> {
+    let (handoff, task) = WriteHandoff::new(Breaks { after: 7 }, WriteHandoffConfig::default());
+    let first = handoff.write(Bytes::from_static(b"first")).await?;
+    let second = handoff.write(Bytes::from_static(b"second")).await?;
+    let third = handoff.write(Bytes::from_static(b"third")).await?;
+
+    let failure = task.await.expect_err("the writer fails");
+    assert!(first.await.is_ok());
+    assert_eq!(second.await.expect_err("it was cut off").written(), 2);
+    assert_eq!(third.await.expect_err("it comes after it").written(), 0);
+
+    assert_eq!(failure.written(), 7);
+    assert_eq!(failure.unwritten().concat(), b"condthird");
+    assert!(matches!(handoff.close_reason(), Some(CloseReason::Io(_))));
+    println!("as it should be: {failure}");
+    Ok(())
+}
+
+fn main() -> io::Result<()> {
+    never_waits()?;
+    block_on(many_producers())?;
+    block_on(failure())
+}
