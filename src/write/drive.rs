@@ -138,7 +138,8 @@ pub(crate) fn drive<'a, W: AsyncWrite + Unpin>(
         Role::Task(..) => TASK_CALLS,
         Role::Producer => PRODUCER_CALLS,
     };
-    // The kind of step at which the writer said `Pending`. It is not asked again for one of that kind.
+    // The kind of the last step, if the writer said `Pending` to it: then it is not asked again for one of that kind. Any other
+    // answer voids an earlier `Pending`, with whose waker the writer may have done something since.
     let mut pending_at = None;
     let mut end = None;
     // What was borrowed comes after what is queued now and before what is queued later.
@@ -169,6 +170,7 @@ pub(crate) fn drive<'a, W: AsyncWrite + Unpin>(
             Role::Task(waker, _) => waker,
             Role::Producer => Waker::noop(),
         };
+        pending_at = None;
         let outcome = seat.call(&step, &mut Context::from_waker(waker), &mut borrowed);
         let (items, spare) = seat.batch.take_finished();
 
