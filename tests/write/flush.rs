@@ -2,7 +2,16 @@
 
 use super::support::*;
 use futures_util::future::join_all;
-use std::io::ErrorKind;
+use std::{
+    future::Future,
+    io::ErrorKind,
+    pin::Pin,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, Waker},
+};
 
 runtimes::tests! {
     async fn a_flush_waits_for_what_was_accepted_before_it<R: Runtime>() {
@@ -170,5 +179,42 @@ runtimes::tests! {
         }
         drop(Settled(handoff));
         task.await.unwrap();
+    }
+
+    /// The flush is asked for while the writer says `Pending` to a write, and the writer forgets that waker in its flush.
+    async fn a_write_is_polled_again_after_a_flush_in_its_way<R: Runtime>() {
+        let asleep = Arc::new(Mutex::new(None::<Waker>));
+        let asked = Arc::new(Mutex::new(None::<Pin<Box<dyn Future<Output = ()> + Send>>>));
+        let open = Arc::new(AtomicBool::new(true));
+        let writer = {
+            let (asleep, asked, open) = (asleep.clone(), asked.clone(), open.clone());
+            FnWriter(move |op: Op<'_>, cx: &mut Context<'_>| match op {
+                Op::Write(_) if !open.load(Ordering::Relaxed) => {
+                    *asleep.lock().unwrap() = Some(cx.waker().clone());
+                    if let Some(flush) = &mut *asked.lock().unwrap() {
+                        assert!(flush.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+                    }
+                    Poll::Pending
+                }
+                Op::Flush => {
+                    *asleep.lock().unwrap() = None;
+                    *asked.lock().unwrap() = None;
+                    Poll::Ready(Ok(0))
+                }
+                op => op.all(),
+            })
+        };
+        let (handoff, mut task) = stream(writer, ungathered(8, 64));
+        let taken = handoff.try_write(text("taken")).unwrap();
+        task.run();
+        open.store(false, Ordering::Relaxed);
+        *asked.lock().unwrap() = Some(Box::pin(taken.flushed().map(drop)));
+        handoff.try_write_fire_and_forget(text("waits")).unwrap();
+        task.run();
+        assert_eq!(handoff.stats().flush_calls, 1);
+        open.store(true, Ordering::Relaxed);
+        asleep.lock().unwrap().take().expect("the task sleeps on the writer").wake();
+        task.run();
+        assert_eq!(handoff.pending_bytes(), 0);
     }
 }
