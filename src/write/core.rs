@@ -2,7 +2,7 @@
 
 use super::{
     config::{Limits, WriteHandoffConfig},
-    state::{Caller, Closing, State},
+    state::{Caller, Closing, Phase, State},
     wakes::Wakes,
 };
 use crate::sync::{Arc, AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering, thread};
@@ -68,9 +68,15 @@ impl Core {
         }
     }
 
+    /// Accepts nothing more and leaves the rest to the task.
     pub(crate) fn close(&self, how: Closing) {
         let mut wakes = Wakes::default();
-        self.lock().close(how, &mut wakes);
+        let mut state = self.lock();
+        state.close(how, &mut wakes);
+        if matches!(state.phase, Phase::Idle | Phase::Held) {
+            state.schedule();
+            wakes.extend(state.task.take());
+        }
     }
 
     /// A handle's view of the stream, for its `Debug`.

@@ -48,7 +48,7 @@ pub(crate) enum Role<'a> {
 /// Calls of the writer in one poll of the task: then it lets other tasks run.
 const TASK_CALLS: usize = 32;
 
-/// Calls of the writer by one producer: a short write is followed up once, and there may be a flush to make.
+/// Calls of the writer by one producer: a short write is followed up once, or there is a flush to make and to close.
 const PRODUCER_CALLS: usize = 3;
 
 /// Bytes at the front of a read buffer that are part of the stream but not owned by it yet.
@@ -149,7 +149,7 @@ pub(crate) fn drive<'a, W: AsyncWrite + Unpin>(
             seat.batch.take(&mut state.queue);
             may_take = matches!(role, Role::Task(..));
         }
-        let step = plan(&state, seat, &role, &borrowed);
+        let step = plan(&state, seat, &borrowed);
         // What is to be done may have changed since: a flush can be asked for, or not be wanted any more.
         let pending = pending_at == Some(mem::discriminant(&step));
         let stopping = calls == 0 || pending || end.is_some() || state.aborting || state.task_gone;
@@ -302,18 +302,20 @@ pub(crate) fn with_writer<W, R>(core: &Core, side: &Side<W>, f: impl FnOnce(&mut
 }
 
 /// What the holder does next. A flush that somebody waits for goes before newer writes.
-fn plan<W>(state: &StateGuard<'_>, seat: &Seat<W>, role: &Role<'_>, borrowed: &Borrowed<'_>) -> Step {
+fn plan<W>(state: &StateGuard<'_>, seat: &Seat<W>, borrowed: &Borrowed<'_>) -> Step {
     if state.flush_is_due() {
         return Step::Flush { asked_before: state.last_id() };
     }
     if !seat.batch.is_empty() || !borrowed.is_empty() {
         return Step::Write;
     }
-    match (role, state.closing) {
-        (Role::Producer, _) | (_, Closing::No) => Step::Rest,
+    match state.closing {
+        // A producer leaves what was queued meanwhile to the task.
+        _ if !state.queue.is_empty() => Step::Rest,
+        Closing::No => Step::Rest,
         _ if !seat.flushed => Step::Flush { asked_before: state.last_id() },
-        (_, Closing::Detach) => Step::Rest,
-        (_, Closing::Close) => Step::Close,
+        Closing::Detach => Step::Rest,
+        Closing::Close => Step::Close,
     }
 }
 

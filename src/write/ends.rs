@@ -6,7 +6,7 @@ use super::{
     error::CloseReason,
     handoff::WriteHandoff,
     outcome::WriterFailure,
-    port::{Port, wait_until},
+    port::{Port, go_on, wait_until},
     state::{Closing, Phase},
     task::outcome,
     wakes::Wakes,
@@ -56,9 +56,15 @@ pub struct Close<'a, P: Port> {
 }
 
 impl<'a, P: Port> Close<'a, P> {
-    /// Begins to close at once.
+    /// Begins to close at once, and does it if this thread may poll the writer.
     pub(crate) fn new(port: &'a P) -> Self {
-        port.core().close(Closing::Close);
+        let core = port.core();
+        let caller = core.caller();
+        let mut wakes = Wakes::default();
+        let mut state = core.lock();
+        state.close(Closing::Close, &mut wakes);
+        let next = state.hurry(&caller);
+        go_on(port, state, next);
         Self { closed: Closed::new(port) }
     }
 }
@@ -122,11 +128,8 @@ pub struct IntoParts<W> {
 impl<W> IntoParts<W> {
     /// Stops accepting at once.
     pub(crate) fn new(handoff: WriteHandoff<W>) -> Self {
-        let mut wakes = Wakes::default();
-        let mut state = handoff.core.lock();
-        state.parts_wanted += 1;
-        state.close(Closing::Detach, &mut wakes);
-        drop(state);
+        handoff.core.lock().parts_wanted += 1;
+        handoff.core.close(Closing::Detach);
         Self { handoff, turn: EndTurn::default() }
     }
 }

@@ -314,7 +314,7 @@ impl State {
 
     /// What follows when the caller wants what there is to do done now.
     pub(crate) fn hurry(&mut self, caller: &Caller) -> Next {
-        if self.phase == Phase::Idle && !self.flush_is_due() {
+        if self.phase == Phase::Idle && !self.flush_is_due() && self.closing == Closing::No {
             return Next::Nothing;
         }
         if self.may_drive(caller) {
@@ -383,17 +383,10 @@ impl State {
 
     // --- ends ---------------------------------------------------------------------------------------------------
 
-    /// Accepts nothing more.
+    /// Accepts nothing more. There is work then, to be seen to in the same critical section.
     pub(crate) fn close(&mut self, how: Closing, wakes: &mut Wakes) {
-        if self.phase == Phase::Ended {
-            return;
-        }
         self.closing = self.closing.max(how);
         self.rooms.wake_if(wakes, |_, _| true);
-        if matches!(self.phase, Phase::Idle | Phase::Held) {
-            self.schedule();
-            wakes.extend(self.task.take());
-        }
     }
 
     /// Ends the stream. What is still queued stays where it is until it is taken.

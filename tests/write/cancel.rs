@@ -144,9 +144,10 @@ runtimes::tests! {
     }
 
     async fn waiting_for_the_end_can_be_given_up<R: Runtime>() {
-        let (handoff, mut task, _log) = willing(defaults());
+        let (handoff, mut task, _log) = willing(defaults().with_inline(Inline::Never));
         drop(Hand::waiting(handoff.closed()));
         let mut closed = Hand::waiting(handoff.closed());
+        drop(Hand::waiting(handoff.close()));
         let mut close = Hand::waiting(handoff.close());
         assert!(task.run().unwrap().is_ok());
         assert!(closed.run().unwrap().is_closed());

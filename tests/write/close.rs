@@ -1,8 +1,13 @@
 //! Closing, and dropping the last handle: what was accepted is written, flushed, and the writer closed.
 
 use super::support::*;
+use futures_handoff::WriteSender;
 use futures_util::io::BufWriter;
-use std::io::ErrorKind;
+use std::{
+    io::ErrorKind,
+    sync::{Arc, Mutex},
+    task::Context,
+};
 
 runtimes::tests! {
     async fn last_handle_dropped_writes_flushes_and_closes<R: Runtime>() {
@@ -179,14 +184,50 @@ runtimes::tests! {
             let writer = ScriptWriter::willing().with_flush([flush]).with_close([close]);
             let (handoff, mut task) = stream(writer, defaults());
             let ticket = handoff.try_write(text("a")).unwrap();
-            let mut close = Hand::waiting(handoff.close());
+            // Whether the producer closes the writer or the task does.
+            assert!(matches!(handoff.close().await, Err(CloseReason::Io(_))));
             let failure = task.run().unwrap().unwrap_err();
             assert!(matches!(failure.reason(), CloseReason::Io(error) if error.kind() == ErrorKind::TimedOut));
-            assert!(matches!(close.run(), Some(Err(CloseReason::Io(_)))));
             assert!(matches!(handoff.close().await, Err(CloseReason::Io(_))), "and whenever it is asked");
             assert!(ticket.await.is_ok());
             assert!(failure.unwritten().is_empty());
         }
+    }
+
+    /// Where the producer may poll the writer, it closes it without a hop through the task.
+    async fn close_is_done_by_who_asks_for_it<R: Runtime>() {
+        let (handoff, mut task, log) = willing(defaults());
+        handoff.try_write_fire_and_forget(text("a")).unwrap();
+        assert!(handoff.close().now_or_never().unwrap().is_ok());
+        assert_eq!((log.written(), log.flushed(), log.closes()), (b"a".to_vec(), 1, 1));
+        assert!(task.run().unwrap().is_ok());
+    }
+
+    /// While a producer polls the writer, more is accepted and the stream is closed.
+    async fn close_leaves_to_the_task_what_came_meanwhile<R: Runtime>() {
+        let more = Arc::new(Mutex::new(None::<WriteSender>));
+        let written = Arc::new(Mutex::new(Vec::new()));
+        let writer = {
+            let (more, written) = (more.clone(), written.clone());
+            FnWriter(move |op: Op<'_>, _: &mut Context<'_>| {
+                if let Some(sender) = more.lock().unwrap().take() {
+                    sender.try_write_fire_and_forget(text("more")).unwrap();
+                    drop(sender.close());
+                }
+                if let Op::Write(slices) = op {
+                    slices.iter().for_each(|slice| written.lock().unwrap().extend_from_slice(slice));
+                } else {
+                    assert!(*written.lock().unwrap() == b"first, more", "flushed or closed too early");
+                }
+                op.all()
+            })
+        };
+        let (handoff, mut task) = stream(writer, defaults().with_send_at(0).unwrap());
+        *more.lock().unwrap() = Some(handoff.sender());
+        handoff.try_write_fire_and_forget(text("first, ")).unwrap();
+        assert_eq!((handoff.stats().inline_write_calls, handoff.is_closed()), (1, true));
+        assert!(task.run().unwrap().is_ok());
+        assert_eq!(*written.lock().unwrap(), b"first, more");
     }
 
     /// Accepting and closing race on several threads; what was accepted is written.
