@@ -220,6 +220,18 @@ fn reserved_room_outlasts_a_growing_read_size() {
 }
 
 #[test]
+fn reserving_room_that_is_there_changes_nothing() {
+    let mut buffer = holding(65536, &bytes(4000));
+    buffer.reserve_read_capacity(10_000).unwrap();
+    buffer.advance(100).unwrap();
+    let (at, capacity) = (buffer.peek().as_ptr(), buffer.capacity());
+    for n in [1, 5000, 10_000] {
+        buffer.reserve_read_capacity(n).unwrap();
+        assert_eq!((buffer.peek().as_ptr(), buffer.capacity()), (at, capacity));
+    }
+}
+
+#[test]
 fn reserving_nothing_allocates_nothing() {
     let mut buffer = buffer(16);
     buffer.reserve_read_capacity(0).unwrap();

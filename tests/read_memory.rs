@@ -76,6 +76,26 @@ fn a_kept_frame_holds_on_to_little_more_than_itself() {
 }
 
 #[test]
+fn copies_that_are_not_small_have_memory_of_their_own() {
+    let config = config(1 << 20).with_small_copy_max(8192).unwrap();
+    for len in [513, 600, 3000] {
+        let mut kept = Vec::with_capacity(100);
+        let data = bytes(len);
+        let heap = left_by(|| {
+            let mut buffer = HandoffBuffer::with_config(config);
+            for at in 0..400 {
+                finish(buffer.read_available(&mut &data[..])).unwrap();
+                let frame = buffer.split_prefix(len).unwrap();
+                if at % 4 == 0 {
+                    kept.push(frame);
+                }
+            }
+        });
+        assert!(heap <= 100 * (len + COUNT), "{len}: {heap}");
+    }
+}
+
+#[test]
 fn a_tail_holds_on_to_little_more_than_itself() {
     for len in [1, 100, 5000, 20_000] {
         let mut tail = Bytes::new();
