@@ -205,19 +205,19 @@ impl HandoffBuffer {
                 break Then::Full;
             }
             let given = self.offer(limit - n, 0);
+            let worth = self.pace.is_worth(given);
             let mut habit = self.pace.habit;
-            let mut got = 0;
             // The same room is offered again, less what came, for as long as that pays.
+            let mut room = self.storage.room(given);
             let stop = loop {
                 polls += 1;
-                match self.poll_room(cx, reader.as_mut(), given - got) {
+                match room.poll_read(cx, reader.as_mut()) {
                     Poll::Ready(Ok(0)) => break Some(Then::End),
                     Poll::Ready(Ok(more)) => {
                         if short {
                             habit.asked_again(true);
                         }
-                        filled |= more == given && self.pace.is_worth(given);
-                        got += more;
+                        filled |= worth && more == given;
                     }
                     Poll::Ready(Err(error)) => break Some(Then::Error(error)),
                     Poll::Pending => {
@@ -227,7 +227,7 @@ impl HandoffBuffer {
                         break Some(Then::Pending);
                     }
                 }
-                short = got < given;
+                short = room.len() > 0;
                 if !short || polls == POLLS {
                     break None;
                 }
@@ -235,6 +235,7 @@ impl HandoffBuffer {
                     break Some(Then::Pending);
                 }
             };
+            let got = given - room.len();
             self.pace.habit = habit;
             if got > 0 {
                 self.pace.read(got);
@@ -274,7 +275,7 @@ impl HandoffBuffer {
             return Poll::Ready(Err(ReadError::Full { limit: self.len() }));
         }
         let given = self.offer(limit, goal);
-        match self.poll_room(cx, reader, given) {
+        match self.storage.room(given).poll_read(cx, reader) {
             Poll::Pending => {
                 self.rest();
                 Poll::Pending
@@ -285,27 +286,6 @@ impl HandoffBuffer {
                 Poll::Ready(Ok(Got { n, filled: n == given && self.pace.is_worth(n) }))
             }
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-        }
-    }
-
-    /// Reads once into the first `given` bytes of the room.
-    #[inline]
-    fn poll_room<R: AsyncRead + ?Sized>(
-        &mut self,
-        cx: &mut Context<'_>,
-        reader: Pin<&mut R>,
-        given: usize,
-    ) -> Poll<Result<usize, ReadError>> {
-        match reader.poll_read(cx, self.storage.room(given)) {
-            Poll::Pending => Poll::Pending,
-            Poll::Ready(Ok(n)) if n > given => {
-                Poll::Ready(Err(ReadError::InvalidReader { reported: n, given }))
-            }
-            Poll::Ready(Ok(n)) => {
-                self.storage.fill(n);
-                Poll::Ready(Ok(n))
-            }
-            Poll::Ready(Err(error)) => Poll::Ready(Err(ReadError::Io(error))),
         }
     }
 

@@ -1,10 +1,16 @@
 //! The block the unread bytes lie in, and how bytes leave it.
 
-use std::{mem, ops::Range};
+use std::{
+    mem,
+    ops::Range,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
 
 use bytes::{Buf, Bytes, BytesMut};
+use futures_io::AsyncRead;
 
-use super::spares::Spares;
+use super::{error::ReadError, spares::Spares};
 
 /// Small prefixes share a block of this size: a kept one holds on to no more than this.
 const SMALL_BLOCK: usize = 2 * 1024;
@@ -26,6 +32,39 @@ pub(super) struct Storage {
     small: BytesMut,
     spares: Spares,
     small_copy_max: usize,
+}
+
+/// Room offered to a reader. What it reads counts at once, whatever happens next.
+pub(super) struct Room<'a> {
+    rest: &'a mut [u8],
+    filled: &'a mut usize,
+}
+
+impl Room<'_> {
+    /// How much is left of it.
+    pub(super) fn len(&self) -> usize {
+        self.rest.len()
+    }
+
+    /// Reads once into what is left of it.
+    #[inline]
+    pub(super) fn poll_read<R: AsyncRead + ?Sized>(
+        &mut self,
+        cx: &mut Context<'_>,
+        reader: Pin<&mut R>,
+    ) -> Poll<Result<usize, ReadError>> {
+        let n = match ready!(reader.poll_read(cx, self.rest)) {
+            Ok(n) => n,
+            Err(error) => return Poll::Ready(Err(ReadError::Io(error))),
+        };
+        let given = self.rest.len();
+        if n > given {
+            return Poll::Ready(Err(ReadError::InvalidReader { reported: n, given }));
+        }
+        self.rest = &mut mem::take(&mut self.rest)[n..];
+        *self.filled += n;
+        Poll::Ready(Ok(n))
+    }
 }
 
 impl Storage {
@@ -64,19 +103,12 @@ impl Storage {
     }
 
     /// The first `n <= spare()` bytes of room, initialised.
-    #[inline]
-    pub(super) fn room(&mut self, n: usize) -> &mut [u8] {
+    pub(super) fn room(&mut self, n: usize) -> Room<'_> {
         let end = self.filled + n;
         if self.block.len() < end {
             self.block.resize(end, 0);
         }
-        &mut self.block[self.filled..end]
-    }
-
-    /// Counts the first `n` bytes of the room just offered as read.
-    #[inline]
-    pub(super) fn fill(&mut self, n: usize) {
-        self.filled += n;
+        Room { rest: &mut self.block[self.filled..end], filled: &mut self.filled }
     }
 
     /// Drops the first `n <= len()` unread bytes.
