@@ -7,21 +7,25 @@
 //! A client connects to the proxy and sends `CONNECT <address>\n`. The proxy opens a connection there, answers `OK\n`
 //! and is a tunnel from then on, in both directions. Bytes for the tunnel may come in one go with the line.
 //!
-//! The runtime is `local`, which is none at all, or one whose feature is on.
+//! The runtime is `local`, which is none at all, or one whose feature is on. Without arguments the proxy tries itself
+//! out on each of them, over loopback, and ends.
 
 use std::{env, io, net::SocketAddr, process::ExitCode};
 
 use futures_handoff::{Delimiter, HandoffBuffer, Then, WriteHandoff, WriteHandoffConfig, bytes::Bytes};
 use futures_handoff_runtimes::{Runtime, for_each};
-use futures_util::{AsyncRead, AsyncReadExt, AsyncWrite, future::try_join};
+use futures_util::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, future::try_join};
 
 /// The longest line, and how much a tunnel reads at a time.
 const READ: usize = 64 * 1024;
 
 fn main() -> ExitCode {
     let mut args = env::args().skip(1);
+    if args.len() == 0 {
+        return try_all();
+    }
     let (Some(name), Some(address)) = (args.next(), args.next()) else {
-        eprintln!("usage: tcp_proxy <runtime> <address>");
+        eprintln!("usage: tcp_proxy [<runtime> <address>]");
         return ExitCode::from(2);
     };
     let Ok(address) = address.parse() else {
@@ -124,4 +128,53 @@ where
         })
         .await?;
     Ok(handoff.close().await?)
+}
+
+/// Tries the proxy out on every runtime there is.
+fn try_all() -> ExitCode {
+    let mut runtimes = 0;
+    for_each!(R => {
+        match R::block_on(try_out::<R>()) {
+            Ok(len) => println!("{}: {len} bytes went through the proxy and came back", R::NAME),
+            Err(error) => {
+                eprintln!("tcp_proxy: {}: {error}", R::NAME);
+                return ExitCode::FAILURE;
+            }
+        }
+        runtimes += 1;
+    });
+    if runtimes == 1 {
+        println!(
+            "No runtime is enabled: add --features tokio, smol or async-std for more than plain threads."
+        );
+    }
+    ExitCode::SUCCESS
+}
+
+/// A server that sends back what it receives, the proxy before it, and a client.
+async fn try_out<R: Runtime>() -> io::Result<usize> {
+    let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
+    let mut listener = R::bind(loopback).await?;
+    let address = R::local_addr(&listener)?;
+    let server = R::task(async move {
+        let mut connection = R::accept(&mut listener).await?;
+        let mut received = Vec::new();
+        connection.read_to_end(&mut received).await?;
+        connection.write_all(&received).await?;
+        connection.close().await
+    });
+    let mut listener = R::bind(loopback).await?;
+    let (mut client, accepted) = R::tcp_pair(&mut listener).await?;
+    let proxy = R::task(serve::<R>(accepted));
+
+    // The line and the beginning of the tunnel leave together.
+    let payload: Vec<u8> = (0..1_000_000_u32).map(|i| (i % 251) as u8).collect();
+    client.write_all(&[format!("CONNECT {address}\n").as_bytes(), &payload].concat()).await?;
+    client.close().await?;
+    let mut answer = Vec::new();
+    client.read_to_end(&mut answer).await?;
+    assert!(answer.strip_prefix(b"OK\n") == Some(&payload[..]), "what came back is what was sent");
+    server.await?;
+    proxy.await?;
+    Ok(payload.len())
 }
