@@ -1,10 +1,10 @@
 //! Which types of the write half may cross threads and be moved while pinned. Checked by compiling.
 
 use futures_handoff::{
-    AbortHandle, Batching, Close, CloseReason, Closed, ConfigError, DetachedWriteTask, Flush, Flushed, Inline,
-    IntoParts, Permit, PermitError, Reserve, TicketError, TryWriteError, WeakWriteHandoff, Write, WriteAll,
-    WriteError, WriteFireAndForget, WriteHandoff, WriteHandoffConfig, WritePrefix, WritePrefixError,
-    WriteSender, WriteStats, WriteTask, WriteTicket, WriterFailure, bytes::Bytes,
+    AbortHandle, Batching, Close, CloseReason, Closed, ConfigError, DetachedWriteTask, Flush, Flushed,
+    Inline, IntoParts, Permit, PermitError, Reserve, TicketError, TryWriteError, WeakWriteHandoff, Write,
+    WriteAll, WriteError, WriteFireAndForget, WriteHandoff, WriteHandoffConfig, WritePrefix,
+    WritePrefixError, WriteSender, WriteStats, WriteTask, WriteTicket, WriterFailure, bytes::Bytes,
 };
 use futures_io::AsyncWrite;
 use static_assertions::{assert_impl_all, assert_not_impl_any};
@@ -133,8 +133,7 @@ assert_impl_all!(Inline: Send, Sync, Unpin, Copy, PartialEq, Debug, Default);
 fn a_ticket_of_a_bound_writer_may_be_awaited_on_another_thread() {
     futures_handoff_runtimes::watched("a_ticket_of_a_bound_writer", || {
         let written = Rc::new(Cell::new(0));
-        let (handoff, task) =
-            WriteHandoff::new(Marked(Rc::clone(&written)), WriteHandoffConfig::default());
+        let (handoff, task) = WriteHandoff::new(Marked(Rc::clone(&written)), WriteHandoffConfig::default());
         let ticket = handoff.try_write(Bytes::from_static(b"abc")).unwrap();
         let (sender, flushed) = (handoff.sender(), ticket.flushed());
         let elsewhere = std::thread::spawn(move || {
