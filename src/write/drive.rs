@@ -146,7 +146,7 @@ pub(crate) fn drive<'a, W: AsyncWrite + Unpin>(
     let mut may_take = true;
     let (pending, on_flush) = loop {
         if may_take {
-            seat.batch.take(&mut state.queue);
+            state.items -= seat.batch.take(&mut state.queue);
             may_take = matches!(role, Role::Task(..));
         }
         let step = plan(&state, seat, &borrowed);

@@ -3,7 +3,8 @@
 use bytes::Bytes;
 use std::{collections::VecDeque, io::IoSlice, mem};
 
-/// The first gather block of a stream. Blocks grow to [`BLOCK_MAX`] once bursts fill them.
+/// The first gather block of a stream. Blocks grow to [`BLOCK_MAX`] once bursts fill them, and shrink again when they
+/// are used for little.
 const BLOCK_MIN: usize = 1024;
 const BLOCK_MAX: usize = 16 * 1024;
 
@@ -57,6 +58,7 @@ impl Queue {
     /// Appends a chunk as it is. It must not be empty.
     pub(crate) fn push(&mut self, bytes: Bytes) {
         self.bytes += bytes.len();
+        self.adapt();
         self.chunks.push_back(Chunk::Owned(bytes));
     }
 
@@ -84,6 +86,37 @@ impl Queue {
         block.extend_from_slice(bytes);
         self.chunks.push_back(Chunk::Gathered(block));
         1
+    }
+
+    /// Makes the next block smaller where the one that nothing more is gathered in was used for little: any number of
+    /// them may be waiting.
+    fn adapt(&mut self) {
+        if let Some(Chunk::Gathered(block)) = self.chunks.back() {
+            if block.len() <= self.block_size / 4 {
+                self.block_size = (self.block_size / 2).max(BLOCK_MIN);
+            }
+        }
+    }
+
+    /// Takes the block at the front if it fits into the last one of `batch`.
+    ///
+    /// A batch waits for as long as the writer stalls. Should its holder come back often and take a few gathered bytes each
+    /// time, the blocks would be many times as large as the bytes.
+    fn pour_into(&mut self, batch: &mut VecDeque<Chunk>) -> bool {
+        let (Some(Chunk::Gathered(last)), Some(Chunk::Gathered(first))) =
+            (batch.back_mut(), self.chunks.front())
+        else {
+            return false;
+        };
+        if last.capacity() - last.len() < first.len() {
+            return false;
+        }
+        last.extend_from_slice(first);
+        if let Some(Chunk::Gathered(mut block)) = self.chunks.pop_front() {
+            block.clear();
+            self.recycle(block);
+        }
+        true
     }
 
     /// Takes a written block back, if one is wanted and it has the right size.
@@ -116,6 +149,9 @@ enum Vectored {
 /// once by chance.
 const DOUBTS: u8 = 3;
 
+/// An empty list of chunks with room for more than this many gives its memory back.
+const KEEP: usize = 256;
+
 /// The longest chunk that is merged into one block for a writer without vectored writes, and the block's size.
 const MERGE_MAX: usize = 16 * 1024;
 
@@ -144,14 +180,18 @@ impl Batch {
         self.chunks.is_empty()
     }
 
-    /// Takes all that is queued.
-    pub(crate) fn take(&mut self, queue: &mut Queue) {
+    /// Takes all that is queued; returns how many entries fewer that makes (0 or 1).
+    pub(crate) fn take(&mut self, queue: &mut Queue) -> usize {
         queue.bytes = 0;
+        queue.adapt();
         if self.chunks.is_empty() {
             mem::swap(&mut self.chunks, &mut queue.chunks);
-        } else {
-            self.chunks.append(&mut queue.chunks);
+            return 0;
         }
+        let poured = queue.pour_into(&mut self.chunks);
+        self.chunks.append(&mut queue.chunks);
+        shrink(&mut queue.chunks);
+        usize::from(poured)
     }
 
     /// Appends what a holder could not write of the bytes it had borrowed: they are older than what is queued.
@@ -212,6 +252,7 @@ impl Batch {
                 break;
             }
         }
+        shrink(&mut self.chunks);
         left
     }
 
@@ -262,5 +303,11 @@ impl Batch {
                 bytes
             },
         )
+    }
+}
+
+fn shrink(chunks: &mut VecDeque<Chunk>) {
+    if chunks.capacity() > KEEP && chunks.is_empty() {
+        *chunks = VecDeque::new();
     }
 }

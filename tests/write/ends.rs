@@ -41,7 +41,7 @@ runtimes::tests! {
                 calls += 1;
                 assert_eq!(calls, 1, "polled after the abort");
                 in_writer.lock().unwrap().take().unwrap().abort();
-                drop(op);
+                assert!(matches!(op, Op::Write(_)));
                 std::task::Poll::Ready(Ok(2))
             });
             let (handoff, mut task) = stream(writer, config);

@@ -3,8 +3,10 @@
 use super::support::*;
 use std::{io, sync::Arc};
 
+type Check = fn(&CloseReason) -> bool;
+
 /// What a writer can do wrong, what it is called, and whether it leaves the bytes of that call in doubt.
-fn failures() -> [(WriteStep, fn(&CloseReason) -> bool, bool); 4] {
+fn failures() -> [(WriteStep, Check, bool); 4] {
     [
         (
             WriteStep::Error(io::ErrorKind::BrokenPipe),

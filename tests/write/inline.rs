@@ -7,18 +7,18 @@ use std::{
     thread::{self, ThreadId},
 };
 
+type Poller = Box<dyn FnMut(Op<'_>, &mut Context<'_>) -> Poll<std::io::Result<usize>> + Send>;
 type Threads = Arc<Mutex<Vec<ThreadId>>>;
 
 /// A writer that takes everything and notes on which threads.
-fn noting()
--> (FnWriter<impl FnMut(Op<'_>, &mut Context<'_>) -> Poll<std::io::Result<usize>> + Send + Unpin>, Threads) {
+fn noting() -> (FnWriter<Poller>, Threads) {
     let threads = Threads::default();
     let in_writer = Arc::clone(&threads);
-    let writer = FnWriter(move |op: Op<'_>, _: &mut Context<'_>| {
+    let poller: Poller = Box::new(move |op, _| {
         in_writer.lock().unwrap().push(thread::current().id());
         op.all()
     });
-    (writer, threads)
+    (FnWriter(poller), threads)
 }
 
 fn elsewhere<T: Send>(f: impl FnOnce() -> T + Send) -> (T, ThreadId) {

@@ -2,7 +2,7 @@
 
 use super::support::*;
 use futures_handoff::{HandoffBuffer, HandoffBufferConfig};
-use futures_util::{SinkExt, future::join_all};
+use futures_util::{AsyncWrite, SinkExt, future::join_all};
 use std::collections::HashMap;
 
 /// A record: its producer, its number, its length, and as many bytes that depend on all three.
@@ -16,7 +16,7 @@ fn record(producer: u8, number: u16, len: usize) -> [Bytes; 2] {
 }
 
 /// Checks that `bytes` is nothing but whole records, in order; returns how many there are of each producer.
-fn check(mut bytes: &[u8]) -> HashMap<u8, u16> {
+pub(crate) fn check(mut bytes: &[u8]) -> HashMap<u8, u16> {
     let mut seen = HashMap::new();
     while !bytes.is_empty() {
         let producer = bytes[0];
@@ -33,7 +33,11 @@ fn check(mut bytes: &[u8]) -> HashMap<u8, u16> {
 }
 
 /// Submits records in every way there is until the stream ends; returns how many were accepted.
-async fn produce(mut handoff: WriteHandoff<ScriptWriter>, producer: u8, rounds: u16) -> u16 {
+pub(crate) async fn produce<W: AsyncWrite + Unpin>(
+    mut handoff: WriteHandoff<W>,
+    producer: u8,
+    rounds: u16,
+) -> u16 {
     let sender = handoff.sender();
     let mut buffer = HandoffBuffer::with_config(HandoffBufferConfig::new(1 << 20).unwrap());
     let mut seed = u32::from(producer) + 1;
