@@ -2,7 +2,8 @@
 
 use std::{
     pin::pin,
-    task::{Context, Poll, Waker},
+    sync::{Arc, Mutex},
+    task::{Context, Poll, Wake, Waker},
 };
 
 use futures_handoff::{
@@ -66,4 +67,35 @@ fn an_entry_that_was_granted_and_is_not_needed_goes_to_the_next_in_line() {
     // Three entries were granted, but the parts are gathered in one block.
     assert!(poll(&mut all).is_ready());
     assert!(poll(&mut next).is_ready(), "it fits, and nobody is before it");
+}
+
+/// Writes its name down when it is woken.
+struct Named(&'static str, Arc<Mutex<Vec<&'static str>>>);
+
+impl Wake for Named {
+    fn wake(self: Arc<Self>) {
+        self.1.lock().unwrap().push(self.0);
+    }
+}
+
+#[test]
+fn room_that_a_send_leaves_and_room_that_it_makes_wake_in_the_order_of_the_line() {
+    let config = WriteHandoffConfig::new(3, 7).unwrap().with_send_at(0).unwrap().with_inline(Inline::Always);
+    let (handoff, mut task) = WriteHandoff::new(ScriptWriter::willing(), config);
+    assert!(poll(&mut task).is_pending());
+    let permit = handoff.try_reserve(7).unwrap();
+    let woken = Arc::new(Mutex::new(Vec::new()));
+    let line = [("first", &b"abc"[..]), ("second", b"defg")];
+    let mut line = line.map(|(name, chunk)| (name, handoff.write(Bytes::from_static(chunk))));
+    for (name, write) in &mut line {
+        let waker = Waker::from(Arc::new(Named(name, Arc::clone(&woken))));
+        assert!(pin!(write).poll(&mut Context::from_waker(&waker)).is_pending());
+    }
+    // Of the seven bytes reserved six are left, which is enough for the first. The one that is sent is written at once,
+    // which makes enough room for the second.
+    permit.send(Bytes::from_static(b"x")).unwrap();
+    assert_eq!(*woken.lock().unwrap(), ["first", "second"]);
+    for (_, write) in &mut line {
+        assert!(poll(write).is_ready());
+    }
 }

@@ -4,7 +4,7 @@ use super::{
     core::{Core, SharedCore, StateGuard},
     drive::Borrowed,
     error::{Never, Refusal},
-    permit::give_back,
+    permit::grant_rest,
     state::{Next, Room, State},
     ticket::WriteTicket,
     waiters::Waiters,
@@ -250,7 +250,7 @@ impl Turn {
     /// open in the meantime. To be called when the write is accepted.
     pub(crate) fn pass_on(&mut self, core: &Core) {
         if std::mem::take(&mut self.granted) {
-            give_back(core, Room { bytes: 0, items: 0 });
+            grant_rest(core);
         }
     }
 
