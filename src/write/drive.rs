@@ -132,7 +132,7 @@ pub(crate) fn drive<'a, W: AsyncWrite + Unpin>(
     role: Role<'_>,
     mut borrowed: Borrowed<'_>,
 ) -> bool {
-    let mut hold = Hold { core, seat: Some(side.lock()) };
+    let mut hold = Hold { core, seat: Some(side.lock_free()) };
     let Some(seat) = hold.seat.as_deref_mut() else { return false };
     let mut wakes = Wakes::default();
     let mut calls = match role {
@@ -292,7 +292,7 @@ pub(crate) fn with_writer<W, R>(core: &Core, side: &Side<W>, f: impl FnOnce(&mut
         return None;
     }
     state.phase = Phase::Busy;
-    let mut visit = Visit(Some(Hold { core, seat: Some(side.lock()) }));
+    let mut visit = Visit(Some(Hold { core, seat: Some(side.lock_free()) }));
     drop(state);
     let seat = visit.0.as_mut().and_then(|hold| hold.seat.as_deref_mut())?;
     seat.writer.as_mut().map(f)
