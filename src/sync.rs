@@ -1,21 +1,19 @@
-//! The synchronisation primitives of the write side: the standard library's, or the model checker's.
+//! The synchronisation primitives of the write side: the standard library's, or a model checker's.
 
 use std::{fmt, ops};
 
-#[cfg(not(handoff_loom))]
-pub(crate) use std::sync::atomic::{AtomicU64, AtomicUsize};
-#[cfg(not(handoff_loom))]
-use std::sync::{Mutex as Inner, MutexGuard as InnerGuard, PoisonError};
+#[cfg(handoff_loom)]
+use loom::sync as primitives;
+#[cfg(handoff_shuttle)]
+use shuttle::sync as primitives;
+#[cfg(not(any(handoff_loom, handoff_shuttle)))]
+use std::sync as primitives;
 
-#[cfg(handoff_loom)]
-pub(crate) use loom::sync::atomic::{AtomicU64, AtomicUsize};
-#[cfg(handoff_loom)]
-use loom::sync::{Mutex as Inner, MutexGuard as InnerGuard};
-#[cfg(handoff_loom)]
+pub(crate) use primitives::atomic::{AtomicU64, AtomicUsize};
+use primitives::{Mutex as Inner, MutexGuard as InnerGuard};
 use std::sync::PoisonError;
-
 pub(crate) use std::sync::atomic::Ordering;
-// `Arc` is not what is being checked, and the model checker's has no weak references.
+// `Arc` is not what is being checked, and loom's has no weak references.
 pub(crate) use std::sync::{Arc, Weak};
 
 /// A mutex that ignores poisoning: what it guards is consistent at every point where user code may panic.
@@ -30,6 +28,15 @@ impl<T> Mutex<T> {
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
         MutexGuard(self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Locks what the caller knows to be free. A model fails if it is not.
+    pub(crate) fn lock_free(&self) -> MutexGuard<'_, T> {
+        match self.0.try_lock() {
+            Ok(guard) => MutexGuard(guard),
+            Err(_) if cfg!(any(handoff_loom, handoff_shuttle)) => panic!("somebody else holds this lock"),
+            Err(_) => self.lock(),
+        }
     }
 }
 
@@ -63,10 +70,12 @@ impl<T> fmt::Debug for Mutex<T> {
 pub(crate) mod thread {
     use std::cell::Cell;
 
-    #[cfg(not(handoff_loom))]
+    #[cfg(not(any(handoff_loom, handoff_shuttle)))]
     std::thread_local! { static BATCHING: Cell<usize> = const { Cell::new(0) } }
     #[cfg(handoff_loom)]
     loom::thread_local! { static BATCHING: Cell<usize> = Cell::new(0) }
+    #[cfg(handoff_shuttle)]
+    shuttle::thread_local! { static BATCHING: Cell<usize> = Cell::new(0) }
 
     /// A number that no other living thread has.
     pub(crate) fn token() -> usize {

@@ -4,6 +4,7 @@
 //! [`Local`] is always there; the features `tokio`, `smol` and `async-std` add the others.
 #![forbid(unsafe_code)]
 
+pub mod faults;
 pub mod io;
 mod local;
 mod macros;

@@ -51,7 +51,8 @@ const TASK_CALLS: usize = 32;
 /// Calls of the writer by one producer: a short write is followed up once, or there is a flush to make and to close.
 const PRODUCER_CALLS: usize = 3;
 
-/// Bytes at the front of a read buffer that are part of the stream but not owned by it yet.
+/// Bytes at the front of a read buffer that are part of the stream but not owned by it yet. They are one entry, also
+/// when the rest of them becomes an owned chunk.
 #[derive(Debug, Default)]
 pub struct Borrowed<'b> {
     from: Option<&'b mut HandoffBuffer>,
@@ -80,12 +81,12 @@ impl<'b> Borrowed<'b> {
         }
     }
 
-    /// Turns the rest into an owned chunk at the end of `batch`; returns how many entries that added (0 or 1).
-    fn own(&mut self, batch: &mut Batch) -> usize {
+    /// Turns the rest into an owned chunk at the end of `batch`.
+    fn own(&mut self, batch: &mut Batch) {
         let left = mem::take(&mut self.left);
-        let Some(Ok(rest)) = self.from.as_mut().map(|buffer| buffer.split_prefix(left)) else { return 0 };
-        batch.push(rest);
-        1
+        if let Some(Ok(rest)) = self.from.as_mut().map(|buffer| buffer.split_prefix(left)) {
+            batch.push(rest);
+        }
     }
 }
 
@@ -131,7 +132,7 @@ pub(crate) fn drive<'a, W: AsyncWrite + Unpin>(
     role: Role<'_>,
     mut borrowed: Borrowed<'_>,
 ) -> bool {
-    let mut hold = Hold { core, seat: Some(side.lock()) };
+    let mut hold = Hold { core, seat: Some(side.lock_free()) };
     let Some(seat) = hold.seat.as_deref_mut() else { return false };
     let mut wakes = Wakes::default();
     let mut calls = match role {
@@ -156,9 +157,8 @@ pub(crate) fn drive<'a, W: AsyncWrite + Unpin>(
         if stopping || matches!(step, Step::Rest) {
             if !borrowed.is_empty() {
                 drop(state);
-                let items = borrowed.own(&mut seat.batch);
+                borrowed.own(&mut seat.batch);
                 state = core.lock();
-                state.items += items;
             }
             break (pending, pending && matches!(step, Step::Flush { .. }));
         }
@@ -171,8 +171,10 @@ pub(crate) fn drive<'a, W: AsyncWrite + Unpin>(
             Role::Producer => Waker::noop(),
         };
         pending_at = None;
+        let lent = !borrowed.is_empty();
         let outcome = seat.call(&step, &mut Context::from_waker(waker), &mut borrowed);
-        let (items, spare) = seat.batch.take_finished();
+        let (mut items, spare) = seat.batch.take_finished();
+        items += usize::from(lent && borrowed.is_empty());
 
         state = core.lock();
         let stats = &mut state.stats;
@@ -295,7 +297,7 @@ pub(crate) fn with_writer<W, R>(core: &Core, side: &Side<W>, f: impl FnOnce(&mut
         return None;
     }
     state.phase = Phase::Busy;
-    let mut visit = Visit(Some(Hold { core, seat: Some(side.lock()) }));
+    let mut visit = Visit(Some(Hold { core, seat: Some(side.lock_free()) }));
     drop(state);
     let seat = visit.0.as_mut().and_then(|hold| hold.seat.as_deref_mut())?;
     seat.writer.as_mut().map(f)

@@ -75,7 +75,6 @@ pub(crate) fn send_reserved<P: Port>(
     room: Option<Room>,
     bytes: Bytes,
 ) -> Result<Range<u64>, WriteError> {
-    let mut wakes = Wakes::default();
     let mut state = port.core().lock();
     if let Some(room) = room {
         state.release(room);
@@ -84,12 +83,19 @@ pub(crate) fn send_reserved<P: Port>(
         drop(state);
         return Err(WriteError::new(bytes, Never::Closed(reason)));
     }
-    // What is left over may be enough for others.
     let used = state.room_of(bytes.len());
-    state.reserve(used);
-    state.grant(&mut wakes);
-    state.release(used);
-    Ok(accept(port, state, bytes))
+    let is_left = room.is_some_and(|room| used.bytes < room.bytes || used.items < room.items);
+    let range = accept(port, state, bytes);
+    if is_left {
+        grant_rest(port.core());
+    }
+    Ok(range)
+}
+
+/// What an accepted write had reserved and did not take may be enough for others. Only now: the writer may have been polled
+/// for that write, and those whom this let in were before them in the line.
+pub(crate) fn grant_rest(core: &Core) {
+    give_back(core, Room { bytes: 0, items: 0 });
 }
 
 /// Gives room back and grants it to others.

@@ -4,6 +4,7 @@ use super::{
     core::{Core, SharedCore, StateGuard},
     drive::Borrowed,
     error::{Never, Refusal},
+    permit::grant_rest,
     state::{Next, Room, State},
     ticket::WriteTicket,
     waiters::Waiters,
@@ -153,6 +154,8 @@ pub(crate) struct Turn {
     room: Option<Room>,
     /// It has let the task go first.
     yielded: bool,
+    /// It was granted what it waited for, and what is left of that has not been passed on.
+    granted: bool,
 }
 
 /// The stream itself is a port, too: one whose producers leave the writer to the task.
@@ -235,11 +238,19 @@ impl Turn {
         let Self { id, room: Some(room), .. } = *self else { return Poll::Pending };
         let granted = |state: &State| (!state.rooms.contains(id)).then_some(());
         let mut state = ready!(wait_until(core, cx, None, (id, room), |state| &mut state.rooms, granted)).0;
-        *self = Self::default();
+        *self = Self { granted: true, ..Self::default() };
         state.release(room);
         match state.closed() {
             Some(reason) => Poll::Ready(Err(Never::Closed(reason))),
             None => Poll::Ready(Ok(state)),
+        }
+    }
+
+    /// Those behind get what was granted and not needed: an entry, where a chunk was copied into a block that has become
+    /// open in the meantime. To be called when the write is accepted.
+    pub(crate) fn pass_on(&mut self, core: &Core) {
+        if std::mem::take(&mut self.granted) {
+            grant_rest(core);
         }
     }
 

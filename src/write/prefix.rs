@@ -39,7 +39,11 @@ impl<P: Port> Future for WritePrefix<'_, P> {
         let Self { port, buffer, n, turn } = self.get_mut();
         check(buffer, *n)?;
         Poll::Ready(match ready!(turn.poll(*port, cx, |state| state.room_of(*n))) {
-            Ok(state) => Ok(ticket(*port, accept_prefix(*port, state, buffer, *n)?)),
+            Ok(state) => {
+                let range = accept_prefix(*port, state, buffer, *n);
+                turn.pass_on(port.core());
+                Ok(ticket(*port, range?))
+            }
             Err(never) => Err(WritePrefixError::Refused(PermitError::new(never.into()))),
         })
     }
@@ -102,6 +106,7 @@ fn accept_prefix<'a, P: Port>(
     }
     if state.sends(&caller, n) {
         let range = state.accept(n);
+        state.items += 1;
         state.phase = Phase::Busy;
         port.drive(state, Borrowed::prefix(buffer, n));
         return Ok(range);

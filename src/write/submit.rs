@@ -35,7 +35,11 @@ impl<'a, P: Port> Submission<'a, P> {
         let admitted = ready!(self.turn.poll(self.port, cx, |state| state.room_of(len)));
         let bytes = self.bytes.take().expect(POLLED_AFTER_COMPLETION);
         Poll::Ready(match admitted {
-            Ok(state) => Ok(accept(self.port, state, bytes)),
+            Ok(state) => {
+                let range = accept(self.port, state, bytes);
+                self.turn.pass_on(self.port.core());
+                Ok(range)
+            }
             Err(never) => Err(WriteError::new(bytes, never)),
         })
     }
@@ -119,7 +123,11 @@ impl<P: Port, B: AsMut<[Bytes]> + Unpin> Future for WriteAll<'_, P, B> {
         let admitted = ready!(this.turn.poll(this.port, cx, |_| room));
         let mut parts = this.parts.take().expect(POLLED_AFTER_COMPLETION);
         Poll::Ready(match admitted {
-            Ok(state) => Ok(ticket(this.port, accept_all(this.port, state, parts.as_mut()))),
+            Ok(state) => {
+                let range = accept_all(this.port, state, parts.as_mut());
+                this.turn.pass_on(this.port.core());
+                Ok(ticket(this.port, range))
+            }
             Err(never) => Err(WriteError::new(parts, never)),
         })
     }

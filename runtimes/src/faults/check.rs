@@ -1,0 +1,145 @@
+//! What is compared after each step, and at the end.
+
+use futures_handoff::WriterFailure;
+
+use super::{
+    device::{Fault, FaultyWriter},
+    line::Room,
+    world::World,
+};
+
+/// After each step.
+pub(super) fn step(world: &World) {
+    world.settle(None);
+    world.follow_wakes();
+    written_so_far(world);
+    match world.handle() {
+        Some(handle) => positions(world, &handle),
+        // The last handle is gone, which closes the stream.
+        None => world.oracle.borrow_mut().causes.closed = true,
+    }
+}
+
+/// What the writer took is what was accepted, in order.
+fn written_so_far(world: &World) {
+    let (mut oracle, device) = (world.oracle.borrow_mut(), world.device.borrow());
+    let from = oracle.compared;
+    let same = device.taken.get(from..) == oracle.bytes.get(from..device.taken.len());
+    world.expect(same, || format!("the bytes written from {from} on are not those accepted"));
+    let in_doubt = device.taken.len() as u64 - device.written.min(device.taken.len() as u64);
+    let offered = device.broken.map_or(0, |(fault, offered)| if fault.is_in_doubt() { offered } else { 0 });
+    world.expect(in_doubt <= offered as u64 && device.written <= device.taken.len() as u64, || {
+        format!("{} bytes are stored, {} were written", device.taken.len(), device.written)
+    });
+    oracle.compared = device.taken.len();
+}
+
+fn positions(world: &World, handle: &futures_handoff::WriteHandoff<FaultyWriter>) {
+    let stats = handle.stats();
+    let (pending, items) = (handle.pending_bytes(), handle.pending_items());
+    let mut oracle = world.oracle.borrow_mut();
+    let device = world.device.borrow();
+    let told = (stats.accepted, stats.written, stats.flushed);
+    let are = (oracle.accepted(), device.written, device.flushed);
+    world.expect(told == are, || format!("accepted, written, flushed: {told:?} and not {are:?}"));
+    let rising = oracle.last.0 <= stats.written && oracle.last.1 <= stats.flushed;
+    world.expect(rising && stats.flushed <= stats.written && stats.written <= stats.accepted, || {
+        format!("positions {told:?} after {:?}", oracle.last)
+    });
+    oracle.last = (stats.written, stats.flushed);
+    if let Some(reason) = handle.close_reason() {
+        let failed = !reason.is_closed();
+        world.expect(pending == 0 || !failed, || "an ended stream has something pending".into());
+        world.expect(handle.available() == 0, || "a closed stream has room".into());
+        let causes = &oracle.causes;
+        let known = causes.closed || causes.detached || causes.aborted || causes.task_dropped;
+        world.expect(known || device.broken.is_some(), || format!("closed for no reason: {reason}"));
+        return;
+    }
+    world.expect(pending as u64 == stats.accepted - stats.written, || format!("{pending} are pending"));
+    let mut room = world.line.borrow().granted();
+    room += oracle.held;
+    room += Room { bytes: pending, items };
+    let (budget, most) = (world.config.max_pending_bytes(), world.config.max_items());
+    let overshoot = oracle.overshoot(stats.written);
+    world.expect(room.bytes <= budget + overshoot, || format!("{room:?} is taken of {budget}"));
+    world.expect(room.items <= most, || format!("{room:?} is taken of {most} items"));
+    let first = world.line.borrow().first();
+    if let Some(need) = first {
+        let fits = room.bytes + need.bytes <= budget && room.items + need.items <= most;
+        world.expect(!fits, || format!("the first in line needs {need:?}, {room:?} is taken: it should go"));
+    }
+    let free = budget.saturating_sub(room.bytes);
+    let available = if first.is_some() || room.items >= most { 0 } else { free };
+    world.expect(handle.available() == available, || {
+        format!("{} are available and not {available}", handle.available())
+    });
+}
+
+/// Nothing is left to run, but the writer waits for its peer: is it right that all wait for it?
+pub(super) fn blocked(world: &World) {
+    let device = world.device.borrow();
+    let Some(handle) = world.handle() else { return };
+    let held_up = device.end_blocked && !device.write_blocked && world.oracle.borrow().flushing == 0;
+    world.expect(!held_up || handle.is_closed() || handle.pending_bytes() == 0, || {
+        "bytes are held up by a flush that nobody waits for".into()
+    });
+}
+
+/// Nothing is left to run, and the writer is ready: nobody can be waiting for it.
+pub(super) fn settled(world: &World) {
+    let Some(handle) = world.handle() else { return };
+    world.expect(handle.pending_bytes() == 0, || format!("{} bytes do not move", handle.pending_bytes()));
+    world.expect(world.line.borrow().first().is_none(), || "somebody still waits for room".into());
+}
+
+/// Somebody learned how the stream ended: whether as one who gets the writer and what it has not written.
+pub(super) fn outcome(
+    world: &World,
+    outcome: Result<FaultyWriter, WriterFailure<FaultyWriter>>,
+    takes: bool,
+) {
+    world.settle(None);
+    let first = takes && !world.oracle.borrow_mut().take_parts();
+    match outcome {
+        Ok(writer) => {
+            drop(writer);
+            world.expect(first, || "the writer was given to two".into());
+            world.ended(&futures_handoff::CloseReason::Closed);
+            let (oracle, device) = (world.oracle.borrow(), world.device.borrow());
+            let all = oracle.accepted();
+            world.expect(device.written == all, || format!("{} of {all} were written", device.written));
+            world.expect(device.flushed == all, || format!("{} of {all} were flushed", device.flushed));
+            let causes = &oracle.causes;
+            world.expect(if device.closed { causes.closed } else { causes.detached }, || {
+                format!("closed: {}, but asked for {causes:?}", device.closed)
+            });
+        }
+        Err(mut failure) => {
+            world.ended(failure.reason());
+            let (oracle, device) = (world.oracle.borrow(), world.device.borrow());
+            let told = (failure.written(), failure.flushed(), failure.in_doubt());
+            let offered = match device.broken {
+                Some((Fault::OverReport | Fault::Panic, offered)) => offered as u64,
+                _ => 0,
+            };
+            let are = (device.written, device.flushed, device.written..device.written + offered);
+            let unwritten = failure.unwritten().concat();
+            let written = usize::try_from(device.written).unwrap_or(usize::MAX);
+            let left = if first { oracle.bytes.get(written..).unwrap_or_default() } else { &[] };
+            let writer = failure.writer().is_some();
+            drop(device);
+            world.expect(told == are, || format!("written, flushed, in doubt: {told:?} and not {are:?}"));
+            world.expect(unwritten == left, || {
+                format!("{} bytes came back, {} are left", unwritten.len(), left.len())
+            });
+            world.expect(!writer || first, || "the writer was given to two".into());
+            let orderly = failure.reason().is_closed();
+            world.expect(!(orderly && first), || "an orderly end without the writer".into());
+            let lost =
+                first && !writer && !matches!(failure.reason(), futures_handoff::CloseReason::TaskDropped);
+            world.expect(!lost || oracle.causes.task_dropped, || "the writer is lost".into());
+            drop(oracle);
+        }
+    }
+}

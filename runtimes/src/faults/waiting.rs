@@ -1,0 +1,168 @@
+//! Waiting, and giving up at any poll.
+
+use std::{
+    future::poll_fn,
+    pin::pin,
+    rc::Rc,
+    task::{Context, Poll},
+};
+
+use futures_handoff::{CloseReason, WriteTicket};
+
+use super::{line::Room, world::World};
+
+/// When a future is dropped that has not completed.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Patience {
+    Endless,
+    /// Instead of polling it again after so many polls, be it ready or not.
+    Before(usize),
+    /// As soon as so many polls have been pending.
+    After(usize),
+}
+
+impl Patience {
+    pub(super) fn random(world: &World) -> Self {
+        match world.below(6) {
+            0 => Self::Before(1 + world.below(3)),
+            1 => Self::After(1 + world.below(3)),
+            _ => Self::Endless,
+        }
+    }
+
+    /// Polls until `poll` has an answer, or there is no more patience: then `None`.
+    pub(super) async fn wait<T>(self, mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> Option<T> {
+        let mut polls = 0;
+        poll_fn(|cx| {
+            if matches!(self, Self::Before(most) if polls >= most) {
+                return Poll::Ready(None);
+            }
+            polls += 1;
+            match poll(cx) {
+                Poll::Ready(answer) => Poll::Ready(Some(answer)),
+                Poll::Pending if matches!(self, Self::After(most) if polls >= most) => Poll::Ready(None),
+                Poll::Pending => Poll::Pending,
+            }
+        })
+        .await
+    }
+}
+
+/// The place in line of the task that is polled, for as long as its future lives.
+struct Place<'a> {
+    world: &'a World,
+    task: usize,
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.world.line.borrow_mut().leave(self.task);
+    }
+}
+
+/// Polls a future that may have to wait for room, and checks that it waits its turn.
+pub(super) async fn for_room<F: Future>(world: &World, need: Room, future: F) -> Option<F::Output> {
+    let place = Place { world, task: world.current.get() };
+    let task = place.task;
+    let mut future = pin!(future);
+    let patience = Patience::random(world);
+    patience
+        .wait(|cx| {
+            let wakes = world.wakes();
+            let granted = world.line.borrow().is_granted(task);
+            let polled = future.as_mut().poll(cx);
+            let woken = world.wakes() > wakes;
+            match (&polled, granted) {
+                // It only lets the writer's task go first.
+                (Poll::Pending, None) if woken => {}
+                (Poll::Pending, None) => world.line.borrow_mut().enter(task, need),
+                (Poll::Pending, Some(true)) => world.fail(format!("task {task} was granted room in vain")),
+                (Poll::Pending, Some(false)) => {}
+                (Poll::Ready(_), Some(false)) => {
+                    world.fail(format!("task {task} was let in before its turn"))
+                }
+                (Poll::Ready(_), Some(true)) => world.line.borrow_mut().leave(task),
+                (Poll::Ready(_), None) => {
+                    let passed = need != Room::default() && world.line.borrow().first().is_some();
+                    let open = world.handle().is_some_and(|handle| !handle.is_closed());
+                    let fits = need.bytes <= world.config.max_pending_bytes()
+                        && need.items <= world.config.max_items();
+                    world.expect(!(passed && open && fits), || format!("task {task} passed those in line"));
+                }
+            }
+            polled
+        })
+        .await
+}
+
+/// Waits for a flush of at least the bytes below `position`.
+pub(super) async fn for_flush(
+    world: &Rc<World>,
+    position: u64,
+    fresh: bool,
+    future: impl Future<Output = Result<(), CloseReason>>,
+) {
+    /// One of those for whom the writer has to be flushed.
+    struct Flushing<'a>(&'a World);
+
+    impl Drop for Flushing<'_> {
+        fn drop(&mut self) {
+            self.0.oracle.borrow_mut().flushing -= 1;
+        }
+    }
+
+    world.oracle.borrow_mut().flushing += 1;
+    let _flushing = Flushing(world);
+    let mut future = pin!(future);
+    let mut before = None;
+    let patience = Patience::random(world);
+    let polled = patience.wait(|cx| {
+        before.get_or_insert_with(|| world.device.borrow().flushes);
+        future.as_mut().poll(cx)
+    });
+    match polled.await {
+        Some(Ok(())) => {
+            let device = world.device.borrow();
+            let flushed = device.flushed;
+            world.expect(flushed >= position, || format!("flushed to {position}, but only {flushed} are"));
+            // One that found the stream closed had nothing left to flush.
+            let ended = world.oracle.borrow().causes.closed || world.oracle.borrow().causes.detached;
+            let again = before.is_none_or(|before| device.flushes > before);
+            world.expect(!fresh || again || ended, || "a flush that did not reach the writer".into());
+        }
+        Some(Err(reason)) => world.ended(&reason),
+        None => {}
+    }
+}
+
+/// Waits for a ticket and checks the fate that it tells of.
+pub(super) async fn for_ticket(world: &World, mut ticket: WriteTicket, patience: Patience) {
+    let Some(result) = patience.wait(|cx| pin!(&mut ticket).poll(cx)).await else { return };
+    let range = ticket.positions();
+    let again = ticket.try_result();
+    let same = again.map(|again| again.map_err(|error| error.to_string()));
+    world.expect(same == Some(result.clone().map_err(|error| error.to_string())), || {
+        format!("the ticket of {range:?} gave two answers")
+    });
+    let device = world.device.borrow();
+    let len = range.end - range.start;
+    match result {
+        Ok(()) => world.expect(device.written >= range.end, || {
+            format!("the ticket of {range:?} is done, but only {} are written", device.written)
+        }),
+        Err(error) => {
+            let reason = error.reason().clone();
+            let offered =
+                device.broken.map_or(0, |(fault, offered)| if fault.is_in_doubt() { offered } else { 0 });
+            let written = device.written.clamp(range.start, range.end);
+            let doubtful = (device.written + offered as u64).clamp(written, range.end);
+            let all = device.written >= range.end;
+            drop(device);
+            world.ended(&reason);
+            let told = (error.len(), error.written(), error.in_doubt());
+            let fate = (len, written - range.start, doubtful - written);
+            world.expect(told == fate, || format!("the ticket of {range:?} tells {told:?} and not {fate:?}"));
+            world.expect(!all, || format!("the ticket of {range:?} failed, but is written"));
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! What all parties of a schedule share.
+
+use std::{
+    cell::{Cell, RefCell},
+    ops::Range,
+    rc::Rc,
+};
+
+use bytes::Bytes;
+use fastrand::Rng;
+use futures_handoff::{CloseReason, WeakWriteHandoff, WriteHandoffConfig};
+
+use super::{
+    device::{Device, FaultyWriter},
+    line::{Line, Room},
+    oracle::Oracle,
+    tasks::{Body, Kind, Woken},
+};
+
+pub(super) type Weak = WeakWriteHandoff<FaultyWriter>;
+
+thread_local! {
+    static VISITED: RefCell<Option<Weak>> = const { RefCell::new(None) };
+}
+
+/// Calls the stream from wherever user code may run: a waker, a drop of the owner of a chunk. Were the stream's lock held
+/// there, this would never return.
+pub(super) fn visit() {
+    let visited = VISITED.with_borrow(Clone::clone);
+    if let Some(handle) = visited.and_then(|weak| weak.upgrade()) {
+        handle.pending_bytes();
+    }
+}
+
+/// The owner of a chunk's bytes, which calls the stream when it is dropped.
+struct Owner(Vec<u8>);
+
+impl AsRef<[u8]> for Owner {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        visit();
+    }
+}
+
+pub(super) struct World {
+    rng: RefCell<Rng>,
+    pub(super) config: WriteHandoffConfig,
+    pub(super) device: Rc<RefCell<Device>>,
+    pub(super) oracle: RefCell<Oracle>,
+    pub(super) line: RefCell<Line>,
+    stream: RefCell<Option<Weak>>,
+    spawned: RefCell<Vec<(Kind, Body)>>,
+    woken: Woken,
+    /// How often each task was woken.
+    wakes: RefCell<Vec<usize>>,
+    /// The task that is polled.
+    pub(super) current: Cell<usize>,
+    violation: RefCell<Option<String>>,
+    /// Writes that the writer still makes to its own stream.
+    from_within: Cell<u32>,
+}
+
+impl World {
+    pub(super) fn new(rng: Rng, config: WriteHandoffConfig, device: Device, woken: Woken) -> Rc<Self> {
+        Rc::new(Self {
+            rng: RefCell::new(rng),
+            config,
+            device: Rc::new(RefCell::new(device)),
+            oracle: RefCell::default(),
+            line: RefCell::default(),
+            stream: RefCell::default(),
+            spawned: RefCell::default(),
+            woken,
+            wakes: RefCell::default(),
+            current: Cell::new(0),
+            violation: RefCell::default(),
+            from_within: Cell::new(3),
+        })
+    }
+
+    pub(super) fn watch(&self, stream: Weak) {
+        VISITED.set(Some(stream.clone()));
+        *self.stream.borrow_mut() = Some(stream);
+    }
+
+    /// A handle, unless there is none any more.
+    pub(super) fn handle(&self) -> Option<futures_handoff::WriteHandoff<FaultyWriter>> {
+        self.stream.borrow().as_ref()?.upgrade()
+    }
+
+    // --- choices ------------------------------------------------------------------------------------------------
+
+    pub(super) fn below(&self, n: usize) -> usize {
+        self.rng.borrow_mut().usize(..n)
+    }
+
+    /// Once in `n` times.
+    pub(super) fn once_in(&self, n: usize) -> bool {
+        self.below(n) == 0
+    }
+
+    /// The length of a chunk: mostly what fits, sometimes nothing or too much.
+    pub(super) fn len(&self) -> usize {
+        let budget = self.config.max_pending_bytes();
+        match self.below(12) {
+            0 => 0,
+            1 => budget,
+            2 => budget + 1,
+            3..=5 => 1 + self.below(budget),
+            _ => 1 + self.below(budget.min(8)),
+        }
+    }
+
+    pub(super) fn bytes(&self, len: usize) -> Vec<u8> {
+        (0..len).map(|_| self.rng.borrow_mut().u8(..)).collect()
+    }
+
+    pub(super) fn chunk(&self, bytes: &[u8]) -> Bytes {
+        if self.once_in(3) { Bytes::from_owner(Owner(bytes.to_vec())) } else { Bytes::copy_from_slice(bytes) }
+    }
+
+    // --- tasks --------------------------------------------------------------------------------------------------
+
+    pub(super) fn spawn(&self, kind: Kind, body: impl Future<Output = ()> + 'static) {
+        self.spawned.borrow_mut().push((kind, Box::pin(body)));
+    }
+
+    pub(super) fn take_spawned(&self) -> Vec<(Kind, Body)> {
+        self.spawned.take()
+    }
+
+    /// Follows the wake-ups since the last time.
+    pub(super) fn follow_wakes(&self) {
+        let woken = std::mem::take(&mut *self.woken.lock().expect("nothing panics under this lock"));
+        let mut wakes = self.wakes.borrow_mut();
+        for task in woken {
+            if wakes.len() <= task {
+                wakes.resize(task + 1, 0);
+            }
+            wakes[task] += 1;
+            let turn = self.line.borrow_mut().woken(task);
+            self.check(turn);
+        }
+    }
+
+    /// How often the task that is polled was woken in its life.
+    pub(super) fn wakes(&self) -> usize {
+        self.follow_wakes();
+        self.wakes.borrow().get(self.current.get()).copied().unwrap_or(0)
+    }
+
+    // --- findings -----------------------------------------------------------------------------------------------
+
+    /// Notes what is wrong. The first finding counts.
+    pub(super) fn fail(&self, finding: String) {
+        self.violation.borrow_mut().get_or_insert(finding);
+    }
+
+    pub(super) fn check(&self, result: Result<(), String>) {
+        if let Err(finding) = result {
+            self.fail(finding);
+        }
+    }
+
+    pub(super) fn expect(&self, holds: bool, otherwise: impl FnOnce() -> String) {
+        if !holds {
+            self.fail(otherwise());
+        }
+    }
+
+    pub(super) fn violation(&self) -> Option<String> {
+        self.violation.borrow_mut().take()
+    }
+
+    // --- the stream ---------------------------------------------------------------------------------------------
+
+    pub(super) fn accepted_at(&self, range: Range<u64>, bytes: Vec<u8>) {
+        let parked = self.oracle.borrow_mut().park(range, bytes);
+        self.check(parked);
+        self.settle(None);
+    }
+
+    pub(super) fn accepted(&self, bytes: Vec<u8>) {
+        self.settle(Some(bytes));
+    }
+
+    pub(super) fn settle(&self, unplaced: Option<Vec<u8>>) {
+        let settled = self.oracle.borrow_mut().settle(unplaced);
+        self.check(settled);
+    }
+
+    /// Somebody was told why nothing more is accepted. The stream need not have ended for that.
+    pub(super) fn refused(&self, reason: &CloseReason) {
+        if reason.is_closed() {
+            let causes = &self.oracle.borrow().causes;
+            self.expect(causes.closed || causes.detached, || {
+                "refused as closed, but nobody closed it".into()
+            });
+        } else {
+            self.ended(reason);
+        }
+    }
+
+    /// Somebody was told why the stream ended.
+    pub(super) fn ended(&self, reason: &CloseReason) {
+        let ended = self.oracle.borrow_mut().ended(reason, &self.device.borrow());
+        self.check(ended);
+    }
+
+    /// Room that is reserved by something that the caller holds, for as long as the answer lives.
+    pub(super) fn hold(self: &Rc<Self>, room: Room) -> Held {
+        self.oracle.borrow_mut().held += room;
+        Held { world: Rc::clone(self), room }
+    }
+
+    /// The writer uses the stream that it belongs to.
+    pub(super) fn write_from_within(&self) {
+        let left = self.from_within.get();
+        if left == 0 || !self.once_in(30) {
+            return;
+        }
+        let Some(handle) = self.handle() else { return };
+        self.from_within.set(left - 1);
+        let bytes = self.bytes(self.len());
+        if let Ok(ticket) = handle.try_write(self.chunk(&bytes)) {
+            let parked = self.oracle.borrow_mut().park(ticket.positions(), bytes);
+            self.check(parked);
+        }
+    }
+}
+
+pub(super) struct Held {
+    world: Rc<World>,
+    room: Room,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let held = &mut self.world.oracle.borrow_mut().held;
+        held.bytes -= self.room.bytes;
+        held.items -= self.room.items;
+    }
+}

@@ -1,0 +1,109 @@
+//! The write side under generated schedules of submissions, cancellations and writer faults.
+//!
+//! `FAULT_SEEDS=n` sets how many schedules are run, `FAULT_SEED=n` runs a single one.
+
+use std::{
+    collections::BTreeMap,
+    env,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+
+use futures_handoff_runtimes::{
+    faults::{End, Sabotage, run, run_sabotaged},
+    watched_for,
+};
+
+/// Enough to see every end of a stream hundreds of times.
+const SEEDS: u64 = 8000;
+
+fn number(variable: &str) -> Option<u64> {
+    let value = env::var(variable).ok()?;
+    Some(value.parse().unwrap_or_else(|_| panic!("{variable} must be a number, but is {value}")))
+}
+
+/// Runs schedules where a hang fails, and names the seed that it fails or hangs on.
+fn watched_seeds(schedules: impl FnOnce(&dyn Fn(u64)) + Send + 'static) {
+    static CURRENT: AtomicU64 = AtomicU64::new(0);
+    let watched = catch_unwind(AssertUnwindSafe(|| {
+        watched_for(Duration::from_secs(600), "a schedule", move || {
+            schedules(&|seed| CURRENT.store(seed, Ordering::Relaxed));
+        });
+    }));
+    let seed = CURRENT.load(Ordering::Relaxed);
+    assert!(watched.is_ok(), "replay with: FAULT_SEED={seed} cargo test --test faults every_schedule");
+}
+
+#[test]
+fn every_schedule_keeps_every_promise() {
+    watched_seeds(|running| {
+        let seeds = match number("FAULT_SEED") {
+            Some(seed) => seed..seed + 1,
+            None => 0..number("FAULT_SEEDS").unwrap_or(SEEDS),
+        };
+        let all = seeds.end - seeds.start >= SEEDS;
+        let mut ends = BTreeMap::<_, u64>::new();
+        let (mut steps, mut bytes) = (0, 0);
+        for seed in seeds {
+            running(seed);
+            match run(seed) {
+                Ok(summary) => {
+                    steps += summary.steps;
+                    bytes += summary.accepted;
+                    *ends.entry(summary.end).or_default() += 1;
+                }
+                Err(failure) => panic!("{failure}"),
+            }
+        }
+        println!("{steps} steps, {bytes} bytes accepted, ends: {ends:?}");
+        use End::*;
+        for end in [Closed, Aborted, TaskDropped, Io, WriteZero, InvalidWriter, Panicked] {
+            assert!(!all || ends.contains_key(&Some(end)), "no stream ended with {end:?}");
+        }
+    });
+}
+
+/// Runs schedules on a broken device until it has done its work in so many of them; how many of those were noticed.
+fn noticed(sabotage: Sabotage, enough: usize) -> (usize, usize) {
+    let (mut happened, mut noticed) = (0, 0);
+    for seed in 0.. {
+        // As it is, the same schedule has no finding: what is found is the sabotage.
+        match run_sabotaged(seed, sabotage) {
+            Ok(summary) => happened += usize::from(summary.sabotaged),
+            Err(_) => {
+                happened += 1;
+                noticed += 1;
+            }
+        }
+        if happened == enough {
+            break;
+        }
+    }
+    (noticed, happened)
+}
+
+#[test]
+fn a_byte_lost_repeated_moved_or_changed_is_always_noticed() {
+    watched_for(Duration::from_secs(120), "a broken device", || {
+        for sabotage in [Sabotage::Drop, Sabotage::Duplicate, Sabotage::Reorder, Sabotage::Corrupt] {
+            assert_eq!(noticed(sabotage, 200), (200, 200), "{sabotage:?}");
+        }
+    });
+}
+
+#[test]
+fn a_wake_up_that_never_comes_is_noticed() {
+    watched_for(Duration::from_secs(120), "a broken device", || {
+        let (noticed, happened) = noticed(Sabotage::Sleep, 200);
+        // Not where something else polls the task in time.
+        assert!(noticed > happened / 4, "{noticed} of {happened}");
+    });
+}
+
+#[test]
+fn a_seed_is_one_schedule() {
+    for seed in 0..50 {
+        assert_eq!(run(seed).expect("no finding"), run(seed).expect("no finding"), "seed {seed}");
+    }
+}
