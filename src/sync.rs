@@ -11,8 +11,8 @@ use std::sync as primitives;
 
 pub(crate) use primitives::atomic::{AtomicU64, AtomicUsize};
 use primitives::{Mutex as Inner, MutexGuard as InnerGuard};
-use std::sync::PoisonError;
 pub(crate) use std::sync::atomic::Ordering;
+use std::sync::{PoisonError, TryLockError};
 // `Arc` is not what is being checked, and loom's has no weak references.
 pub(crate) use std::sync::{Arc, Weak};
 
@@ -34,8 +34,11 @@ impl<T> Mutex<T> {
     pub(crate) fn lock_free(&self) -> MutexGuard<'_, T> {
         match self.0.try_lock() {
             Ok(guard) => MutexGuard(guard),
-            Err(_) if cfg!(any(handoff_loom, handoff_shuttle)) => panic!("somebody else holds this lock"),
-            Err(_) => self.lock(),
+            Err(TryLockError::Poisoned(error)) => MutexGuard(error.into_inner()),
+            Err(TryLockError::WouldBlock) if cfg!(any(handoff_loom, handoff_shuttle)) => {
+                panic!("somebody else holds this lock")
+            }
+            Err(TryLockError::WouldBlock) => self.lock(),
         }
     }
 }
