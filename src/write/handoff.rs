@@ -268,10 +268,11 @@ impl<W: AsyncWrite + Unpin> WriteHandoff<W> {
     ///
     /// As for [`try_write`](Self::try_write), with the parts.
     pub fn try_write_all<B: AsMut<[Bytes]>>(&self, mut parts: B) -> Result<WriteTicket, TryWriteError<B>> {
-        let room = room_of_parts(parts.as_mut());
+        let slice = parts.as_mut();
+        let room = room_of_parts(slice);
         let state = self.core.lock();
         match state.admit(room) {
-            Ok(()) => Ok(ticket(self, accept_all(self, state, parts.as_mut()))),
+            Ok(()) => Ok(ticket(self, accept_all(self, state, slice))),
             Err(refusal) => {
                 drop(state);
                 Err(TryWriteError::new(parts, refusal))

@@ -119,15 +119,15 @@ impl<P: Port, B: AsMut<[Bytes]> + Unpin> Future for WriteAll<'_, P, B> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
-        let room = room_of_parts(this.parts.as_mut().expect(POLLED_AFTER_COMPLETION).as_mut());
-        let admitted = ready!(this.turn.poll(this.port, cx, |_| room));
-        let mut parts = this.parts.take().expect(POLLED_AFTER_COMPLETION);
-        Poll::Ready(match admitted {
-            Ok(state) => {
-                let range = accept_all(this.port, state, parts.as_mut());
-                this.turn.pass_on(this.port.core());
-                Ok(ticket(this.port, range))
-            }
+        // Looked at before the lock is taken: this is user code.
+        let slice = this.parts.as_mut().expect(POLLED_AFTER_COMPLETION).as_mut();
+        let room = room_of_parts(slice);
+        let accepted =
+            ready!(this.turn.poll(this.port, cx, |_| room)).map(|state| accept_all(this.port, state, slice));
+        this.turn.pass_on(this.port.core());
+        let parts = this.parts.take().expect(POLLED_AFTER_COMPLETION);
+        Poll::Ready(match accepted {
+            Ok(range) => Ok(ticket(this.port, range)),
             Err(never) => Err(WriteError::new(parts, never)),
         })
     }

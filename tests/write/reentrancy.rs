@@ -5,6 +5,7 @@ use futures_handoff::{AbortHandle, WriteSender};
 use futures_util::AsyncWrite;
 use std::{
     io,
+    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     sync::{
         Arc, Mutex, OnceLock,
@@ -300,6 +301,102 @@ runtimes::tests! {
             expect(10);
             drop(handoff.try_write(block(10)));
             expect(11);
+        }
+    }
+
+    async fn parts_may_use_the_stream_when_they_are_looked_at<R: Runtime>() {
+        struct Parts([Bytes; 2], Arc<Touch>);
+
+        impl AsMut<[Bytes]> for Parts {
+            fn as_mut(&mut self) -> &mut [Bytes] {
+                self.1.touch();
+                &mut self.0
+            }
+        }
+
+        let (handoff, mut task, log) = willing(limits(8, 8).with_inline(Inline::Never));
+        let touch = Arc::new(Touch::default());
+        touch.set(&handoff);
+        let parts = || Parts([text("ab"), text("cd")], Arc::clone(&touch));
+        handoff.try_write_all(parts()).unwrap();
+        handoff.write_all(parts()).await.unwrap();
+        let mut write = Hand::waiting(handoff.write_all(parts()));
+        assert_eq!(handoff.try_write_all(parts()).unwrap_err().into_bytes().0.concat(), b"abcd");
+        task.run();
+        assert!(write.run().unwrap().is_ok());
+        task.run();
+        assert_eq!(log.written(), b"abcdabcdabcd");
+    }
+
+    /// It is user code that panics, and not the writer's; the others are told all the same.
+    async fn a_waker_that_panics_leaves_nobody_asleep<R: Runtime>() {
+        struct PanickingWaker;
+
+        impl Wake for PanickingWaker {
+            fn wake(self: Arc<Self>) {
+                panic!("the waker panics as told");
+            }
+        }
+
+        for inline in [Inline::Never, Inline::Always] {
+            let (handoff, mut task, _log) = willing(defaults().with_inline(inline));
+            let mut tickets: Vec<_> = (0..4).map(|i| handoff.try_write(filled(i, 10)).unwrap()).collect();
+            let waker = Waker::from(Arc::new(PanickingWaker));
+            for ticket in &mut tickets[1..3] {
+                assert!(ticket.poll_unpin(&mut Context::from_waker(&waker)).is_pending());
+            }
+            let mut last = Hand::waiting(tickets.pop().unwrap());
+            let mut closed = Hand::waiting(handoff.closed());
+            let panicked = catch_unwind(AssertUnwindSafe(|| {
+                handoff.dispatch();
+                task.run()
+            }));
+            assert!(panicked.is_err());
+            assert!(last.is_due(), "its waker was behind those that panicked");
+            assert!(last.run().unwrap().is_ok());
+            if let Some(reason) = closed.run() {
+                assert!(matches!(reason, CloseReason::Panicked));
+            } else {
+                handoff.try_write_fire_and_forget(text("and the stream goes on")).unwrap();
+                task.run();
+                assert_eq!(handoff.pending_bytes(), 0);
+            }
+        }
+    }
+
+    /// The same for memory that panics when it is freed.
+    async fn a_block_that_panics_when_freed_leaves_nobody_asleep<R: Runtime>() {
+        struct PanickingBlock(Vec<u8>);
+
+        impl AsRef<[u8]> for PanickingBlock {
+            fn as_ref(&self) -> &[u8] {
+                &self.0
+            }
+        }
+
+        impl Drop for PanickingBlock {
+            fn drop(&mut self) {
+                if !std::thread::panicking() {
+                    panic!("the block panics as told");
+                }
+            }
+        }
+
+        for inline in [Inline::Never, Inline::Always] {
+            let (handoff, mut task, _log) = willing(limits(8, 10_000).with_inline(inline));
+            let bytes = Bytes::from_owner(PanickingBlock(vec![0; 2000]));
+            let mut ticket = Hand::waiting(handoff.try_write(bytes).unwrap());
+            let mut flush = Hand::new(async { handoff.flush().await });
+            let mut write = Hand::new(handoff.write(filled(0, 9000)));
+            let panicked = catch_unwind(AssertUnwindSafe(|| {
+                let _ = write.run();
+                let _ = flush.run();
+                task.run()
+            }));
+            assert!(panicked.is_err());
+            task.run();
+            assert!(ticket.run().is_some(), "it waits for ever");
+            handoff.closed().await;
         }
     }
 
