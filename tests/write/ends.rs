@@ -224,6 +224,16 @@ runtimes::tests! {
         }
     }
 
+    async fn a_write_that_was_taken_stays_written_when_the_task_is_gone<R: Runtime>() {
+        let (handoff, mut task, _log) = willing(defaults());
+        let mut ticket = handoff.try_write(text("abc")).unwrap();
+        task.run();
+        drop(task);
+        assert!(matches!(ticket.try_result(), Some(Ok(()))));
+        assert!((&mut ticket).await.is_ok());
+        assert!(ticket.flushed().await.is_err(), "but it was not flushed");
+    }
+
     /// A producer is polling the writer when the task goes.
     async fn a_task_that_is_dropped_while_a_producer_writes<R: Runtime>() {
         type Slot = Arc<Mutex<Option<Box<dyn FnOnce() + Send>>>>;
