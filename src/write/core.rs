@@ -40,8 +40,8 @@ impl Core {
         self.state.lock()
     }
 
-    /// The producer that runs on this thread.
-    pub(crate) fn caller(&self) -> Caller {
+    /// The producer that runs on this thread, with all the rights that the configuration gives it.
+    pub(crate) fn producer(&self) -> Caller {
         let (thread, batching) = thread::token_and_batching();
         Caller { inline: self.config.inline(), thread, batching: batching == self.address() }
     }

@@ -69,7 +69,7 @@ impl<'b> Borrowed<'b> {
         self.from.as_ref().map_or(&[], |buffer| &buffer.peek()[..self.left])
     }
 
-    fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.left == 0
     }
 

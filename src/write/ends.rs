@@ -59,7 +59,7 @@ impl<'a, P: Port> Close<'a, P> {
     /// Begins to close at once, and does it if this thread may poll the writer.
     pub(crate) fn new(port: &'a P) -> Self {
         let core = port.core();
-        let caller = core.caller();
+        let caller = port.caller();
         let mut wakes = Wakes::default();
         let mut state = core.lock();
         state.close(Closing::Close, &mut wakes);

@@ -32,7 +32,7 @@ impl FlushTurn {
     ) -> Poll<Result<(), CloseReason>> {
         let core: &Core = port.core();
         if self.id == 0 {
-            let caller = core.caller();
+            let caller = port.caller();
             let mut state = core.lock();
             let done = position.is_some_and(|position| position <= state.flushed);
             match &state.end {

@@ -10,9 +10,10 @@ use super::{
     flush::Flush,
     permit::Permit,
     poll::PollState,
-    port::{Port, accept_all, hurry, room_of_parts, ticket, try_submit},
+    port::{Port, hurry, ticket, try_submit, try_submit_all},
     prefix::{WritePrefix, try_write_prefix},
     sender::WriteSender,
+    state::Caller,
     stats::WriteStats,
     submit::{Reserve, Write, WriteAll, WriteFireAndForget},
     task::{DetachedWriteTask, WriteTask},
@@ -267,17 +268,8 @@ impl<W: AsyncWrite + Unpin> WriteHandoff<W> {
     /// # Errors
     ///
     /// As for [`try_write`](Self::try_write), with the parts.
-    pub fn try_write_all<B: AsMut<[Bytes]>>(&self, mut parts: B) -> Result<WriteTicket, TryWriteError<B>> {
-        let slice = parts.as_mut();
-        let room = room_of_parts(slice);
-        let state = self.core.lock();
-        match state.admit(room) {
-            Ok(()) => Ok(ticket(self, accept_all(self, state, slice))),
-            Err(refusal) => {
-                drop(state);
-                Err(TryWriteError::new(parts, refusal))
-            }
-        }
+    pub fn try_write_all<B: AsMut<[Bytes]>>(&self, parts: B) -> Result<WriteTicket, TryWriteError<B>> {
+        try_submit_all(self, parts)
     }
 
     /// [`try_write_all`](Self::try_write_all), waiting for room for all of it if need be.
@@ -424,6 +416,10 @@ impl<W: AsyncWrite + Unpin> WriteHandoff<W> {
 impl<W: AsyncWrite + Unpin> Port for WriteHandoff<W> {
     fn core(&self) -> &SharedCore {
         &self.core
+    }
+
+    fn caller(&self) -> Caller {
+        self.core.producer()
     }
 
     fn drive<'a>(&'a self, state: StateGuard<'a>, borrowed: Borrowed<'_>) {

@@ -1,11 +1,12 @@
 //! How a producer gets at a stream, with the writer's type or without it.
 
 use super::{
+    config::Inline,
     core::{Core, SharedCore, StateGuard},
     drive::Borrowed,
-    error::{Never, Refusal},
+    error::{Never, Refusal, TryWriteError},
     permit::grant_rest,
-    state::{Next, Room, State},
+    state::{Caller, Next, Room, State},
     ticket::WriteTicket,
     waiters::Waiters,
     wakes::Wakes,
@@ -23,7 +24,12 @@ pub trait Port {
     #[doc(hidden)]
     fn core(&self) -> &SharedCore;
 
-    /// Polls the writer. The caller has set the phase to `Busy` in the section that it hands over.
+    /// The producer that calls.
+    #[doc(hidden)]
+    fn caller(&self) -> Caller;
+
+    /// Polls the writer. The caller has set the phase to `Busy` in the section that it hands over. Never called for a
+    /// [`caller`](Self::caller) that leaves the writer to the task.
     #[doc(hidden)]
     fn drive<'a>(&'a self, state: StateGuard<'a>, borrowed: Borrowed<'_>);
 }
@@ -49,7 +55,7 @@ pub(crate) fn accept<'a, P: Port + ?Sized>(
     mut state: StateGuard<'a>,
     bytes: Bytes,
 ) -> Range<u64> {
-    let caller = port.core().caller();
+    let caller = port.caller();
     let range = state.accept(bytes.len());
     let copied = state.push(bytes);
     let next = state.after_push(&caller);
@@ -64,7 +70,7 @@ pub(crate) fn accept_all<'a, P: Port + ?Sized>(
     mut state: StateGuard<'a>,
     parts: &mut [Bytes],
 ) -> Range<u64> {
-    let caller = port.core().caller();
+    let caller = port.caller();
     let range = state.accept(parts.iter().map(Bytes::len).sum());
     for part in &mut *parts {
         if state.copies(part.len()) {
@@ -97,13 +103,30 @@ pub(crate) fn try_submit<P: Port + ?Sized>(port: &P, bytes: Bytes) -> Result<Ran
     }
 }
 
+pub(crate) fn try_submit_all<P: Port + ?Sized, B: AsMut<[Bytes]>>(
+    port: &P,
+    mut parts: B,
+) -> Result<WriteTicket, TryWriteError<B>> {
+    // Looked at before the lock is taken: this is user code.
+    let slice = parts.as_mut();
+    let room = room_of_parts(slice);
+    let state = port.core().lock();
+    match state.admit(room) {
+        Ok(()) => Ok(ticket(port, accept_all(port, state, slice))),
+        Err(refusal) => {
+            drop(state);
+            Err(TryWriteError::new(parts, refusal))
+        }
+    }
+}
+
 pub(crate) fn ticket<P: Port + ?Sized>(port: &P, range: Range<u64>) -> WriteTicket {
     WriteTicket::new(Arc::clone(port.core()), range)
 }
 
 /// Has what is accepted written now, if this thread may poll the writer, or else by the task.
 pub(crate) fn hurry<P: Port + ?Sized>(port: &P) {
-    let caller = port.core().caller();
+    let caller = port.caller();
     let mut state = port.core().lock();
     let next = state.hurry(&caller);
     go_on(port, state, next);
@@ -164,7 +187,12 @@ impl Port for SharedCore {
         self
     }
 
-    fn drive<'a>(&'a self, mut state: StateGuard<'a>, _borrowed: Borrowed<'_>) {
+    fn caller(&self) -> Caller {
+        Caller { inline: Inline::Never, ..self.producer() }
+    }
+
+    fn drive<'a>(&'a self, mut state: StateGuard<'a>, borrowed: Borrowed<'_>) {
+        debug_assert!(borrowed.is_empty(), "the task has nothing to borrow it from");
         let next = state.schedule();
         go_on(self, state, next);
     }
@@ -211,7 +239,7 @@ impl Turn {
             if !hurried {
                 // Whoever is about to wait sends first: that may make the room.
                 hurried = true;
-                let caller = core.caller();
+                let caller = port.caller();
                 let next = state.hurry(&caller);
                 go_on(port, state, next);
                 continue;

@@ -93,7 +93,7 @@ fn accept_prefix<'a, P: Port>(
     buffer: &mut HandoffBuffer,
     n: usize,
 ) -> Result<Range<u64>, WritePrefixError> {
-    let caller = port.core().caller();
+    let caller = port.caller();
     if state.copies(n) {
         let range = state.accept(n);
         state.push_copy(&buffer.peek()[..n]);

@@ -4,14 +4,17 @@ use super::{
     core::{SharedCore, StateGuard},
     drive::Borrowed,
     ends::{Close, Closed},
-    error::{CloseReason, TryWriteError},
+    error::{CloseReason, PermitError, TryWriteError, WritePrefixError},
     flush::Flush,
-    port::{Port, ticket, try_submit},
+    permit::Permit,
+    port::{Port, ticket, try_submit, try_submit_all},
+    prefix::{WritePrefix, try_write_prefix},
+    state::Caller,
     stats::WriteStats,
-    submit::{Write, WriteAll, WriteFireAndForget},
+    submit::{Reserve, Write, WriteAll, WriteFireAndForget},
     ticket::WriteTicket,
 };
-use crate::sync::Arc;
+use crate::{HandoffBuffer, sync::Arc};
 use bytes::Bytes;
 use std::fmt;
 
@@ -89,6 +92,47 @@ impl WriteSender {
         WriteAll::new(self, parts)
     }
 
+    /// As [`WriteHandoff::try_write_all`](crate::WriteHandoff::try_write_all).
+    ///
+    /// # Errors
+    ///
+    /// [`TryWriteError`] with the parts.
+    pub fn try_write_all<B: AsMut<[Bytes]>>(&self, parts: B) -> Result<WriteTicket, TryWriteError<B>> {
+        try_submit_all(self, parts)
+    }
+
+    /// As [`WriteHandoff::write_prefix`](crate::WriteHandoff::write_prefix), but the prefix is always owned or copied.
+    pub fn write_prefix<'a>(&'a self, buffer: &'a mut HandoffBuffer, n: usize) -> WritePrefix<'a, Self> {
+        WritePrefix::new(self, buffer, n)
+    }
+
+    /// As [`WriteHandoff::try_write_prefix`](crate::WriteHandoff::try_write_prefix).
+    ///
+    /// # Errors
+    ///
+    /// [`WritePrefixError`]; the buffer is unchanged.
+    pub fn try_write_prefix(
+        &self,
+        buffer: &mut HandoffBuffer,
+        n: usize,
+    ) -> Result<WriteTicket, WritePrefixError> {
+        try_write_prefix(self, buffer, n)
+    }
+
+    /// As [`WriteHandoff::reserve`](crate::WriteHandoff::reserve).
+    pub fn reserve(&self, bytes: usize) -> Reserve<'_, Self> {
+        Reserve::new(self, bytes)
+    }
+
+    /// As [`WriteHandoff::try_reserve`](crate::WriteHandoff::try_reserve).
+    ///
+    /// # Errors
+    ///
+    /// [`PermitError`].
+    pub fn try_reserve(&self, bytes: usize) -> Result<Permit<'_, Self>, PermitError> {
+        Permit::try_new(self, bytes)
+    }
+
     /// As [`WriteHandoff::written`](crate::WriteHandoff::written).
     pub fn written(&self) -> WriteTicket {
         let accepted = self.core.lock().accepted;
@@ -144,6 +188,10 @@ impl WriteSender {
 impl Port for WriteSender {
     fn core(&self) -> &SharedCore {
         &self.core
+    }
+
+    fn caller(&self) -> Caller {
+        Port::caller(&self.core)
     }
 
     fn drive<'a>(&'a self, state: StateGuard<'a>, borrowed: Borrowed<'_>) {

@@ -50,7 +50,7 @@ pub(crate) enum Closing {
 
 /// The producer in whose name something is done.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Caller {
+pub struct Caller {
     pub(crate) inline: Inline,
     pub(crate) thread: usize,
     /// It has promised to send when it is about to wait.

@@ -1,6 +1,7 @@
 //! The kinds of handles: clones, senders, weak ones, and looking at the writer.
 
 use super::support::*;
+use futures_handoff::HandoffBuffer;
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     rc::Rc,
@@ -33,6 +34,32 @@ runtimes::tests! {
         assert!(ticket.try_result().is_none());
         task.run();
         assert_eq!(log.written(), b"1 2 3 4 5 6");
+    }
+
+    /// It has the verbs of a handle; only the writer it leaves alone, even for what a handle would send at once.
+    async fn a_sender_reserves_and_writes_prefixes_and_parts<R: Runtime>() {
+        let (handoff, mut task, log) = willing(limits(8, 40_000));
+        let sender = handoff.sender();
+        let body = pattern(20_000);
+        let mut buffer = HandoffBuffer::new(body.len()).unwrap();
+        while buffer.len() < body.len() {
+            let mut rest = &body[buffer.len()..];
+            buffer.read_available(&mut rest).await.unwrap();
+        }
+        let ticket = sender.write_prefix(&mut buffer, 19_000).await.unwrap();
+        assert_eq!(buffer.len(), 1000);
+        sender.try_write_prefix(&mut buffer, 1000).unwrap();
+        assert!(sender.try_write_prefix(&mut buffer, 1).is_err());
+        sender.try_write_all([text("a"), text("b")]).unwrap();
+        let permit = sender.try_reserve(1000).unwrap();
+        assert_eq!(handoff.available(), 40_000 - 20_002 - 1000);
+        permit.send(text("c")).unwrap();
+        drop(sender.reserve(5).await.unwrap());
+        assert!(matches!(sender.try_reserve(40_000), Err(PermitError::Full)));
+        assert_eq!((log.calls().len(), handoff.pending_bytes()), (0, 20_003));
+        task.run();
+        assert!(ticket.await.is_ok());
+        assert_eq!(log.written(), [&body[..], b"abc"].concat());
     }
 
     /// Its chunks are large, and it is on the task's thread: it still leaves the writer alone.
@@ -185,7 +212,7 @@ runtimes::tests! {
         let secret = || text("SECRET");
         let ticket = handoff.try_write(secret()).unwrap();
         let permit = handoff.try_reserve(6).unwrap();
-        let mut buffer = futures_handoff::HandoffBuffer::from_tail(
+        let mut buffer = HandoffBuffer::from_tail(
             secret()[..].into(),
             futures_handoff::HandoffBufferConfig::new(64).unwrap(),
         )
