@@ -218,7 +218,7 @@ impl FaultyWriter {
             self.world.fail(format!("{name} after the writer was closed"));
         }
         drop(device);
-        self.world.write_from_within();
+        self.world.use_from_within();
     }
 
     fn write(&self, cx: &Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {

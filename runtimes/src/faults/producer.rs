@@ -50,6 +50,7 @@ impl Submitter {
             40..=42 => self.write_by_copy().await,
             43..=47 => self.flush().await,
             48 => self.follow_written().await,
+            56 => world.flush_loosely(handle.written().flushed()),
             49 => handle.dispatch(),
             50 => {
                 let seen = handle.with_writer(|_| handle.with_writer(|_| ()).is_none());

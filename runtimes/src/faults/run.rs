@@ -208,6 +208,9 @@ impl Schedule {
 
     /// Nothing is ready. Either the writer's peer has to move, or all have to be done.
     fn at_rest(&mut self) -> bool {
+        if self.world.give_up_flush() {
+            return true;
+        }
         if self.world.device.borrow().is_blocked() {
             check::blocked(&self.world);
             self.unblock();

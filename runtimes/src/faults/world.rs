@@ -3,12 +3,14 @@
 use std::{
     cell::{Cell, RefCell},
     ops::Range,
+    pin::pin,
     rc::Rc,
+    task::{Context, Waker},
 };
 
 use bytes::Bytes;
 use fastrand::Rng;
-use futures_handoff::{CloseReason, WeakWriteHandoff, WriteHandoffConfig};
+use futures_handoff::{CloseReason, Flushed, WeakWriteHandoff, WriteHandoffConfig};
 
 use super::{
     device::{Device, FaultyWriter},
@@ -61,6 +63,8 @@ pub(super) struct World {
     /// The task that is polled.
     pub(super) current: Cell<usize>,
     violation: RefCell<Option<String>>,
+    /// Flushes that were asked for and are given up by whoever comes across them.
+    loose: RefCell<Vec<Flushed>>,
     /// Writes that the writer still makes to its own stream.
     from_within: Cell<u32>,
 }
@@ -79,6 +83,7 @@ impl World {
             wakes: RefCell::default(),
             current: Cell::new(0),
             violation: RefCell::default(),
+            loose: RefCell::default(),
             from_within: Cell::new(3),
         })
     }
@@ -218,8 +223,30 @@ impl World {
         Held { world: Rc::clone(self), room }
     }
 
-    /// The writer uses the stream that it belongs to.
-    pub(super) fn write_from_within(&self) {
+    /// Asks for a flush that nobody is going to wait for until it is made.
+    pub(super) fn flush_loosely(&self, mut flushed: Flushed) {
+        if pin!(&mut flushed).poll(&mut Context::from_waker(Waker::noop())).is_pending() {
+            self.oracle.borrow_mut().flushing += 1;
+            self.loose.borrow_mut().push(flushed);
+        }
+    }
+
+    /// Gives up the flush asked for last; whether there was one.
+    pub(super) fn give_up_flush(&self) -> bool {
+        let loose = self.loose.borrow_mut().pop();
+        let any = loose.is_some();
+        if any {
+            self.oracle.borrow_mut().flushing -= 1;
+        }
+        drop(loose);
+        any
+    }
+
+    /// The writer uses the stream that it belongs to, in the middle of a call.
+    pub(super) fn use_from_within(&self) {
+        if self.once_in(3) {
+            self.give_up_flush();
+        }
         let left = self.from_within.get();
         if left == 0 || !self.once_in(30) {
             return;

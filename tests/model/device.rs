@@ -1,0 +1,220 @@
+//! A writer whose peer is another thread.
+
+use std::{
+    io::{self, IoSlice},
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Context, Poll, Waker},
+};
+
+use futures_handoff::{
+    Inline, WriteHandoff, WriteHandoffConfig, WriteTask, WriterFailure,
+    bytes::{Bytes, BytesMut},
+};
+use futures_io::AsyncWrite;
+
+use crate::explore::{Mutex, block_on, thread};
+
+pub(crate) type Handle = WriteHandoff<Device>;
+pub(crate) type Task = WriteTask<Device>;
+pub(crate) type Outcome = Result<Device, WriterFailure<Device>>;
+
+/// The writer; its clones are the peer.
+#[derive(Debug, Clone)]
+pub(crate) struct Device(Arc<Mutex<Wire>>);
+
+#[derive(Debug)]
+struct Wire {
+    /// Whether writes are ready, and whether flushes and the close are.
+    writable: bool,
+    flushable: bool,
+    /// The most bytes that a write takes.
+    most: usize,
+    /// Writes are not ready now and then, until the peer has had enough of it.
+    #[cfg(handoff_shuttle)]
+    moody: bool,
+    /// Only the last one to poll is woken.
+    waker: Option<Waker>,
+    taken: Vec<u8>,
+    flushed: usize,
+    closed: bool,
+}
+
+impl Device {
+    fn new(writable: bool, flushable: bool, most: usize) -> Self {
+        let wire = Wire {
+            writable,
+            flushable,
+            most,
+            #[cfg(handoff_shuttle)]
+            moody: false,
+            waker: None,
+            taken: Vec::new(),
+            flushed: 0,
+            closed: false,
+        };
+        Self(Arc::new(Mutex::new(wire)))
+    }
+
+    /// Takes everything at once.
+    pub(crate) fn ready() -> Self {
+        Self::new(true, true, usize::MAX)
+    }
+
+    /// Takes so many bytes at a time.
+    pub(crate) fn short(most: usize) -> Self {
+        Self::new(true, true, most)
+    }
+
+    /// Takes nothing before it is opened, and then so many bytes at a time.
+    pub(crate) fn blocked(most: usize) -> Self {
+        Self::new(false, true, most)
+    }
+
+    /// Takes everything, but flushes only when it is opened.
+    pub(crate) fn unflushable() -> Self {
+        Self::new(true, false, usize::MAX)
+    }
+
+    /// The peer is ready from now on.
+    pub(crate) fn open(&self) {
+        let mut wire = self.0.lock().unwrap();
+        wire.writable = true;
+        wire.flushable = true;
+        let waker = wire.waker.take();
+        drop(wire);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// Takes a few bytes at a time, and none now and then.
+    #[cfg(handoff_shuttle)]
+    pub(crate) fn moody() -> Self {
+        let device = Self::short(3);
+        device.0.lock().unwrap().moody = true;
+        device
+    }
+
+    /// Takes everything that is still to come.
+    #[cfg(handoff_shuttle)]
+    pub(crate) fn calm_down(&self) {
+        self.0.lock().unwrap().moody = false;
+        self.open();
+    }
+
+    pub(crate) fn taken(&self) -> Vec<u8> {
+        self.0.lock().unwrap().taken.clone()
+    }
+
+    pub(crate) fn flushed(&self) -> usize {
+        self.0.lock().unwrap().flushed
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.0.lock().unwrap().closed
+    }
+
+    fn end(&self, cx: &Context<'_>, done: impl FnOnce(&mut Wire)) -> Poll<io::Result<()>> {
+        let mut wire = self.0.lock().unwrap();
+        if !wire.flushable {
+            let old = wire.waker.replace(cx.waker().clone());
+            drop(wire);
+            drop(old);
+            return Poll::Pending;
+        }
+        done(&mut wire);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Device {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll_write_vectored(cx, &[IoSlice::new(buf)])
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let mut wire = self.0.lock().unwrap();
+        assert!(!wire.closed, "written to after it was closed");
+        #[cfg(handoff_shuttle)]
+        if wire.moody && crate::random::below(3) == 0 {
+            wire.writable = false;
+        }
+        if !wire.writable {
+            let old = wire.waker.replace(cx.waker().clone());
+            drop(wire);
+            drop(old);
+            return Poll::Pending;
+        }
+        let most = wire.most;
+        let taken: Vec<u8> = bufs.iter().flat_map(|buf| buf.iter()).copied().take(most).collect();
+        wire.taken.extend(&taken);
+        Poll::Ready(Ok(taken.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.end(cx, |wire| wire.flushed = wire.taken.len())
+    }
+
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.end(cx, |wire| wire.closed = true)
+    }
+}
+
+/// A stream with so much room, in which every producer polls the writer for every chunk if it may.
+pub(crate) fn stream(device: &Device, bytes: usize) -> (Handle, Task) {
+    let config =
+        WriteHandoffConfig::new(8, bytes).and_then(|config| config.with_send_at(0)?.with_copy_max(0));
+    let config = config.expect("limits in range").with_inline(Inline::Always);
+    let (handoff, mut task) = WriteHandoff::new(device.clone(), config);
+    // Producers do not poll the writer before its task has run. By a waker that the task then has to replace.
+    assert!(poll_once(&mut task).is_pending());
+    (handoff, task)
+}
+
+/// A stream in which chunks wait for the task, a flush, a dispatch, or for that much to gather.
+pub(crate) fn holding_stream(device: &Device, bytes: usize) -> (Handle, Task) {
+    let config = WriteHandoffConfig::new(8, bytes).expect("limits in range").with_inline(Inline::Always);
+    let (handoff, mut task) = WriteHandoff::new(device.clone(), config);
+    assert!(poll_once(&mut task).is_pending());
+    (handoff, task)
+}
+
+pub(crate) fn poll_once<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
+    pin!(future).poll(&mut Context::from_waker(Waker::noop()))
+}
+
+pub(crate) fn run(task: Task) -> thread::JoinHandle<Outcome> {
+    thread::spawn(move || block_on(task))
+}
+
+/// Opens the device from a thread of its own.
+pub(crate) fn open_elsewhere(device: &Device) -> thread::JoinHandle<()> {
+    let device = device.clone();
+    thread::spawn(move || device.open())
+}
+
+pub(crate) fn chunk(bytes: &'static str) -> Bytes {
+    Bytes::from_static(bytes.as_bytes())
+}
+
+pub(crate) fn block(bytes: &str) -> BytesMut {
+    BytesMut::from(bytes)
+}
+
+/// The stream ended in good order with one of these written.
+pub(crate) fn assert_done(task: thread::JoinHandle<Outcome>, written: &[&str]) {
+    assert_outcome(task.join().unwrap(), written);
+}
+
+pub(crate) fn assert_outcome(outcome: Outcome, written: &[&str]) {
+    let device = outcome.expect("an orderly end");
+    let taken = String::from_utf8(device.taken()).expect("what was written");
+    assert!(written.contains(&taken.as_str()), "{taken} was written");
+    assert_eq!(device.flushed(), taken.len());
+    assert!(device.is_closed());
+}

@@ -1,0 +1,188 @@
+//! Ends that come from elsewhere while the writer is in somebody's hands.
+
+use futures_handoff::CloseReason;
+
+use crate::{
+    device::{Device, assert_done, chunk, poll_once, run, stream},
+    explore::{block_on, explore, thread},
+};
+
+#[test]
+fn the_last_handle_dropped_while_another_producer_writes() {
+    explore(5, || {
+        let device = Device::short(1);
+        let (handoff, task) = stream(&device, 8);
+        let task = run(task);
+        let other = handoff.clone();
+        let other = thread::spawn(move || other.try_write_fire_and_forget(chunk("abc")).unwrap());
+        drop(handoff);
+        other.join().unwrap();
+        assert_done(task, &["abc"]);
+    });
+}
+
+#[test]
+fn a_weak_handle_and_the_last_one() {
+    explore(5, || {
+        let device = Device::ready();
+        let (handoff, task) = stream(&device, 8);
+        let task = run(task);
+        let weak = handoff.downgrade();
+        let other = thread::spawn(move || match weak.upgrade() {
+            Some(handle) => handle.try_write_fire_and_forget(chunk("a")).is_ok(),
+            None => false,
+        });
+        drop(handoff);
+        let wrote = other.join().unwrap();
+        assert_done(task, if wrote { &["a"] } else { &[""] });
+    });
+}
+
+#[test]
+fn a_close_while_a_producer_writes() {
+    explore(3, || {
+        let device = Device::short(1);
+        let (handoff, task) = stream(&device, 8);
+        let task = run(task);
+        let other = handoff.clone();
+        let other = thread::spawn(move || other.try_write(chunk("abc")).is_ok());
+        block_on(handoff.close()).unwrap();
+        let wrote = other.join().unwrap();
+        drop(handoff);
+        assert_done(task, if wrote { &["abc"] } else { &[""] });
+    });
+}
+
+#[test]
+fn an_abort_of_a_writer_that_never_gets_ready() {
+    explore(3, || {
+        let device = Device::blocked(usize::MAX);
+        let (handoff, task) = stream(&device, 8);
+        let task = run(task);
+        let abort = handoff.abort_handle();
+        let other = thread::spawn(move || abort.abort());
+        match handoff.try_write(chunk("ab")) {
+            Ok(ticket) => {
+                let error = block_on(ticket).unwrap_err();
+                assert!(matches!(error.reason(), CloseReason::Aborted));
+                assert_eq!(error.written(), 0);
+            }
+            Err(refused) => assert!(matches!(refused.close_reason(), Some(CloseReason::Aborted))),
+        }
+        other.join().unwrap();
+        let accepted = handoff.stats().accepted;
+        let failure = task.join().unwrap().unwrap_err();
+        assert!(matches!(failure.reason(), CloseReason::Aborted));
+        assert_eq!(failure.unwritten().concat().len() as u64, accepted);
+    });
+}
+
+#[test]
+fn an_abort_while_a_producer_writes() {
+    explore(5, || {
+        let device = Device::short(1);
+        let (handoff, task) = stream(&device, 8);
+        let task = run(task);
+        let abort = handoff.abort_handle();
+        let other = thread::spawn(move || abort.abort());
+        let ticket = handoff.try_write(chunk("abc"));
+        other.join().unwrap();
+        // Aborted in time or not at all: the handle that is still there keeps the stream open.
+        let mut failure = task.join().unwrap().unwrap_err();
+        assert!(matches!(failure.reason(), CloseReason::Aborted));
+        let taken = failure.writer().expect("the writer comes back").taken();
+        let all = [taken.as_slice(), &failure.unwritten().concat()].concat();
+        assert_eq!(all, if ticket.is_ok() { &b"abc"[..] } else { b"" });
+        assert_eq!(failure.written(), taken.len() as u64);
+        if let Ok(ticket) = ticket {
+            assert_eq!(ticket.try_result().unwrap().is_ok(), taken.len() == 3);
+        }
+    });
+}
+
+#[test]
+fn a_task_dropped_while_a_producer_writes() {
+    explore(5, || {
+        let device = Device::short(1);
+        let (handoff, task) = stream(&device, 8);
+        let other = thread::spawn(move || drop(task));
+        let ticket = handoff.try_write(chunk("abc"));
+        other.join().unwrap();
+        let reason = block_on(handoff.closed());
+        assert!(matches!(reason, CloseReason::TaskDropped));
+        let accepted = ticket.is_ok();
+        if let Ok(ticket) = ticket {
+            assert_eq!(block_on(ticket).is_ok(), device.taken().len() == 3);
+        }
+        let mut failure = block_on(handoff.into_parts()).unwrap_err();
+        assert!(failure.writer().is_none());
+        let all = [device.taken(), failure.unwritten().concat()].concat();
+        assert_eq!(all, if accepted { &b"abc"[..] } else { b"" });
+    });
+}
+
+#[test]
+fn a_task_dropped_while_others_wait() {
+    explore(3, || {
+        let device = Device::blocked(usize::MAX);
+        let (handoff, task) = stream(&device, 2);
+        let ticket = handoff.try_write(chunk("ab")).unwrap();
+        let other = handoff.clone();
+        let other = thread::spawn(move || block_on(other.write(chunk("cd"))).map(drop).unwrap_err());
+        let waiting = thread::spawn(move || block_on(ticket).unwrap_err());
+        drop(task);
+        assert!(matches!(other.join().unwrap().close_reason(), Some(CloseReason::TaskDropped)));
+        assert!(matches!(waiting.join().unwrap().reason(), CloseReason::TaskDropped));
+    });
+}
+
+#[test]
+fn the_writer_taken_back_while_the_task_ends() {
+    explore(5, || {
+        let device = Device::short(1);
+        let (handoff, task) = stream(&device, 8);
+        let task = run(task);
+        handoff.try_write_fire_and_forget(chunk("ab")).unwrap();
+        let writer = block_on(handoff.into_parts()).expect("the first to ask gets the writer");
+        assert_eq!(writer.taken(), b"ab");
+        assert_eq!(writer.flushed(), 2);
+        assert!(!writer.is_closed());
+        let failure = task.join().unwrap().expect_err("the writer is not there twice");
+        assert!(matches!(failure.reason(), CloseReason::Closed));
+    });
+}
+
+#[test]
+fn the_writer_wanted_by_two() {
+    explore(3, || {
+        let device = Device::ready();
+        let (handoff, task) = stream(&device, 8);
+        let task = run(task);
+        let other = handoff.clone();
+        let other = thread::spawn(move || block_on(other.into_parts()).is_ok());
+        let one = block_on(handoff.into_parts()).is_ok();
+        let two = other.join().unwrap();
+        let task = task.join().unwrap().is_ok();
+        assert_eq!(usize::from(one) + usize::from(two) + usize::from(task), 1);
+    });
+}
+
+#[test]
+fn those_who_wait_for_the_end() {
+    explore(3, || {
+        let device = Device::ready();
+        let (handoff, task) = stream(&device, 8);
+        let task = run(task);
+        let other = handoff.clone();
+        let other = thread::spawn(move || {
+            let mut given_up = other.closed();
+            let _ = poll_once(&mut given_up);
+            drop(given_up);
+            block_on(other.closed())
+        });
+        block_on(handoff.close()).unwrap();
+        assert!(other.join().unwrap().is_closed());
+        drop(handoff);
+        assert_done(task, &[""]);
+    });
+}

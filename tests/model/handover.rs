@@ -1,0 +1,216 @@
+//! The writer in several hands: who polls it, who is woken, and in what order bytes leave.
+
+use std::task::Poll;
+
+use futures_handoff::{HandoffBuffer, HandoffBufferConfig};
+
+use crate::{
+    device::{
+        Device, assert_done, assert_outcome, block, chunk, holding_stream, open_elsewhere, poll_once, run,
+        stream,
+    },
+    explore::{block_on, explore, thread},
+};
+
+#[test]
+fn one_producer_and_a_writer_that_waits() {
+    explore(5, || {
+        let device = Device::blocked(usize::MAX);
+        let (handoff, task) = stream(&device, 8);
+        let (task, peer) = (run(task), open_elsewhere(&device));
+        handoff.try_write_fire_and_forget(chunk("ab")).unwrap();
+        drop(handoff);
+        peer.join().unwrap();
+        assert_done(task, &["ab"]);
+    });
+}
+
+#[test]
+fn one_producer_and_short_writes() {
+    explore(5, || {
+        let device = Device::short(1);
+        let (handoff, task) = stream(&device, 8);
+        let task = run(task);
+        handoff.try_write_fire_and_forget(chunk("abcd")).unwrap();
+        handoff.try_write_fire_and_forget(chunk("e")).unwrap();
+        drop(handoff);
+        assert_done(task, &["abcde"]);
+    });
+}
+
+#[test]
+fn two_producers_and_short_writes() {
+    explore(3, || {
+        let device = Device::short(2);
+        let (handoff, task) = stream(&device, 16);
+        let task = run(task);
+        let other = handoff.clone();
+        let other = thread::spawn(move || other.try_write_fire_and_forget(chunk("123")).unwrap());
+        handoff.try_write_fire_and_forget(chunk("abc")).unwrap();
+        drop(handoff);
+        other.join().unwrap();
+        assert_done(task, &["abc123", "123abc"]);
+    });
+}
+
+#[test]
+fn two_producers_and_a_writer_that_waits() {
+    explore(3, || {
+        let device = Device::blocked(2);
+        let (handoff, task) = stream(&device, 16);
+        let task = run(task);
+        let other = handoff.clone();
+        let other = thread::spawn(move || other.try_write_fire_and_forget(chunk("12")).unwrap());
+        let peer = open_elsewhere(&device);
+        handoff.try_write_fire_and_forget(chunk("ab")).unwrap();
+        drop(handoff);
+        other.join().unwrap();
+        peer.join().unwrap();
+        assert_done(task, &["ab12", "12ab"]);
+    });
+}
+
+#[test]
+fn a_ticket_awaited_elsewhere() {
+    explore(3, || {
+        let device = Device::blocked(1);
+        let (handoff, task) = stream(&device, 8);
+        let task = run(task);
+        let ticket = handoff.try_write(chunk("ab")).unwrap();
+        let peer = device.clone();
+        let waiting = thread::spawn(move || {
+            block_on(ticket).unwrap();
+            assert_eq!(peer.taken(), b"ab");
+        });
+        device.open();
+        drop(handoff);
+        waiting.join().unwrap();
+        assert_done(task, &["ab"]);
+    });
+}
+
+#[test]
+fn a_ticket_cancelled_while_its_bytes_are_written() {
+    explore(2, || {
+        let device = Device::blocked(usize::MAX);
+        let (handoff, task) = stream(&device, 8);
+        let task = run(task);
+        let mut first = handoff.try_write(chunk("a")).unwrap();
+        let second = handoff.try_write(chunk("b")).unwrap();
+        let waiting = thread::spawn(move || block_on(second).unwrap());
+        let peer = open_elsewhere(&device);
+        let _ = poll_once(&mut first);
+        drop(first);
+        waiting.join().unwrap();
+        drop(handoff);
+        peer.join().unwrap();
+        assert_done(task, &["ab"]);
+    });
+}
+
+#[test]
+fn a_task_that_moves_to_another_thread() {
+    explore(3, || {
+        let device = Device::blocked(usize::MAX);
+        let (handoff, mut task) = stream(&device, 8);
+        let producer = thread::spawn(move || handoff.try_write_fire_and_forget(chunk("ab")).unwrap());
+        let peer = open_elsewhere(&device);
+        // Whatever this poll leaves behind is for the other thread's waker.
+        let outcome = match poll_once(&mut task) {
+            Poll::Ready(outcome) => outcome,
+            Poll::Pending => run(task).join().unwrap(),
+        };
+        producer.join().unwrap();
+        peer.join().unwrap();
+        assert_outcome(outcome, &["ab"]);
+    });
+}
+
+#[test]
+fn a_dispatch_racing_the_task() {
+    explore(5, || {
+        let device = Device::short(1);
+        let (handoff, task) = holding_stream(&device, 8);
+        handoff.try_write_fire_and_forget(chunk("ab")).unwrap();
+        let task = run(task);
+        handoff.dispatch();
+        let ticket = handoff.try_write(chunk("c")).unwrap();
+        block_on(ticket).unwrap();
+        drop(handoff);
+        assert_done(task, &["abc"]);
+    });
+}
+
+#[test]
+fn a_batching_producer_and_another() {
+    explore(3, || {
+        let device = Device::ready();
+        let (handoff, task) = holding_stream(&device, 8);
+        let task = run(task);
+        let other = handoff.clone();
+        let other = thread::spawn(move || {
+            let ticket = other.try_write(chunk("1")).unwrap();
+            block_on(ticket).unwrap();
+        });
+        let ticket = block_on(handoff.batching(async { handoff.try_write(chunk("a")).unwrap() }));
+        block_on(ticket).unwrap();
+        other.join().unwrap();
+        drop(handoff);
+        assert_done(task, &["a1", "1a"]);
+    });
+}
+
+#[test]
+fn a_batching_future_that_is_dropped() {
+    explore(5, || {
+        let device = Device::ready();
+        let (handoff, task) = holding_stream(&device, 8);
+        let task = run(task);
+        let mut ticket = None;
+        let mut batch = Box::pin(handoff.batching(async {
+            ticket = Some(handoff.try_write(chunk("a")).unwrap());
+            std::future::pending::<()>().await;
+        }));
+        assert!(poll_once(&mut batch).is_pending());
+        drop(batch);
+        block_on(ticket.unwrap()).unwrap();
+        drop(handoff);
+        assert_done(task, &["a"]);
+    });
+}
+
+#[test]
+fn the_rest_of_a_borrowed_prefix_goes_before_what_comes_later() {
+    explore(3, || {
+        let device = Device::short(1);
+        let (handoff, task) = stream(&device, 16);
+        let task = run(task);
+        let other = handoff.clone();
+        let other = thread::spawn(move || other.try_write_fire_and_forget(chunk("12")).unwrap());
+        let config = HandoffBufferConfig::new(16).unwrap().with_read_size(1..=16).unwrap();
+        let mut buffer = HandoffBuffer::from_tail(block("abcd"), config).unwrap();
+        handoff.try_write_prefix(&mut buffer, 4).unwrap();
+        assert!(buffer.is_empty());
+        drop(handoff);
+        other.join().unwrap();
+        assert_done(task, &["abcd12", "12abcd"]);
+    });
+}
+
+#[test]
+fn the_writer_lent_while_it_is_wanted() {
+    explore(3, || {
+        let device = Device::ready();
+        let (handoff, task) = stream(&device, 8);
+        let task = run(task);
+        let other = handoff.clone();
+        let other = thread::spawn(move || {
+            other.with_writer(|_| ());
+        });
+        let ticket = handoff.try_write(chunk("a")).unwrap();
+        block_on(ticket).unwrap();
+        other.join().unwrap();
+        drop(handoff);
+        assert_done(task, &["a"]);
+    });
+}

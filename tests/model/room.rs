@@ -1,0 +1,108 @@
+//! Waiting for room, and giving it up.
+
+use crate::{
+    device::{Device, assert_done, chunk, open_elsewhere, poll_once, run, stream},
+    explore::{block_on, explore, thread},
+};
+
+#[test]
+fn a_waiter_and_the_progress_that_lets_it_in() {
+    explore(3, || {
+        let device = Device::blocked(usize::MAX);
+        let (handoff, task) = stream(&device, 2);
+        let task = run(task);
+        handoff.try_write_fire_and_forget(chunk("ab")).unwrap();
+        let peer = open_elsewhere(&device);
+        block_on(handoff.write(chunk("cd"))).unwrap();
+        drop(handoff);
+        peer.join().unwrap();
+        assert_done(task, &["abcd"]);
+    });
+}
+
+#[test]
+fn a_waiter_that_leaves_when_it_may_have_been_let_in() {
+    explore(2, || {
+        let device = Device::blocked(usize::MAX);
+        let (handoff, task) = stream(&device, 2);
+        let task = run(task);
+        handoff.try_write_fire_and_forget(chunk("ab")).unwrap();
+        let mut first = handoff.write(chunk("--"));
+        // By a waker that does nothing: it is not polled again.
+        let accepted = poll_once(&mut first).is_ready();
+        assert!(!accepted);
+        let other = handoff.clone();
+        let other = thread::spawn(move || block_on(other.write(chunk("cd"))).map(drop).unwrap());
+        let peer = open_elsewhere(&device);
+        drop(first);
+        other.join().unwrap();
+        drop(handoff);
+        peer.join().unwrap();
+        assert_done(task, &["abcd"]);
+    });
+}
+
+#[test]
+fn a_head_that_leaves_lets_in_those_behind_it() {
+    explore(3, || {
+        let device = Device::blocked(usize::MAX);
+        let (handoff, task) = stream(&device, 3);
+        let task = run(task);
+        handoff.try_write_fire_and_forget(chunk("ab")).unwrap();
+        let mut head = handoff.write(chunk("--"));
+        assert!(poll_once(&mut head).is_pending());
+        let other = handoff.clone();
+        let other = thread::spawn(move || block_on(other.write(chunk("c"))).map(drop).unwrap());
+        drop(head);
+        // The device is still blocked: only the head was in the way.
+        other.join().unwrap();
+        device.open();
+        drop(handoff);
+        assert_done(task, &["abc"]);
+    });
+}
+
+#[test]
+fn a_permit_that_is_granted_and_dropped() {
+    explore(3, || {
+        let device = Device::ready();
+        let (handoff, task) = stream(&device, 2);
+        let task = run(task);
+        let permit = handoff.try_reserve(2).unwrap();
+        let other = handoff.clone();
+        let other = thread::spawn(move || {
+            let permit = block_on(other.reserve(2)).unwrap();
+            drop(permit);
+        });
+        drop(permit);
+        let permit = block_on(handoff.reserve(1)).unwrap();
+        permit.send(chunk("a")).unwrap();
+        other.join().unwrap();
+        assert_eq!(handoff.stats().accepted, 1);
+        drop(handoff);
+        assert_done(task, &["a"]);
+    });
+}
+
+#[test]
+fn a_close_that_lets_waiters_go() {
+    explore(3, || {
+        let device = Device::blocked(usize::MAX);
+        let (handoff, task) = stream(&device, 2);
+        let task = run(task);
+        handoff.try_write_fire_and_forget(chunk("ab")).unwrap();
+        let other = handoff.clone();
+        let other = thread::spawn(move || {
+            let refused = block_on(other.write(chunk("cd"))).unwrap_err();
+            assert!(refused.is_closed());
+            assert_eq!(refused.into_bytes(), "cd");
+        });
+        let mut close = handoff.close();
+        assert!(poll_once(&mut close).is_pending());
+        other.join().unwrap();
+        device.open();
+        block_on(close).unwrap();
+        drop(handoff);
+        assert_done(task, &["ab"]);
+    });
+}
