@@ -42,7 +42,8 @@ pub enum Then {
     Limit,
     /// The stream has ended.
     End,
-    /// The buffer is full.
+    /// The buffer is full, perhaps only with what this call has read: once something is consumed, there is room again. A
+    /// message is too long for the buffer if it is full and nothing can be consumed.
     Full,
     /// The reader failed after the `n` bytes.
     Error(ReadError),

@@ -212,10 +212,7 @@ impl<W: AsyncWrite + Unpin> WriteHandoff<W> {
     /// [`TryWriteError`] with the chunk: `Full` when there is no room or others wait for it, `TooLarge` when there never will
     /// be, `Closed` when the stream takes no more writes.
     pub fn try_write(&self, bytes: Bytes) -> Result<WriteTicket, TryWriteError> {
-        match try_submit(self, bytes) {
-            Ok(range) => Ok(ticket(self, range)),
-            Err((bytes, refusal)) => Err(TryWriteError::new(bytes, refusal)),
-        }
+        try_submit(self, bytes).map(|range| ticket(self, range))
     }
 
     /// [`try_write`](Self::try_write) without a ticket.
@@ -224,10 +221,7 @@ impl<W: AsyncWrite + Unpin> WriteHandoff<W> {
     ///
     /// As for `try_write`.
     pub fn try_write_fire_and_forget(&self, bytes: Bytes) -> Result<(), TryWriteError> {
-        match try_submit(self, bytes) {
-            Ok(_) => Ok(()),
-            Err((bytes, refusal)) => Err(TryWriteError::new(bytes, refusal)),
-        }
+        try_submit(self, bytes).map(drop)
     }
 
     /// Submits a chunk, waiting for room if need be.

@@ -68,6 +68,12 @@ impl From<TicketError> for io::Error {
 ///
 /// Positions count the bytes accepted since the handoff was created.
 pub struct WriterFailure<W> {
+    /// Boxed, so that a result with it is not much larger than one with the writer.
+    rest: Box<Rest<W>>,
+}
+
+/// What a stream leaves behind.
+pub(crate) struct Rest<W> {
     pub(crate) reason: CloseReason,
     pub(crate) writer: Option<W>,
     pub(crate) unwritten: Vec<Bytes>,
@@ -77,76 +83,81 @@ pub struct WriterFailure<W> {
 }
 
 impl<W> WriterFailure<W> {
+    pub(crate) fn new(rest: Rest<W>) -> Self {
+        Self { rest: Box::new(rest) }
+    }
+
     /// Why it ended.
     pub fn reason(&self) -> &CloseReason {
-        &self.reason
+        &self.rest.reason
     }
 
     /// The writer, or `None` where the task that owned it was dropped or where somebody else has taken it. After
     /// a panic its state is anybody's guess.
     pub fn writer(&mut self) -> Option<&mut W> {
-        self.writer.as_mut()
+        self.rest.writer.as_mut()
     }
 
     /// The bytes from position [`written`](Self::written) on, in order. Chunk borders carry no meaning. Empty where
     /// somebody else has taken them.
     pub fn unwritten(&self) -> &[Bytes] {
-        &self.unwritten
+        &self.rest.unwritten
     }
 
     /// The position up to which the writer took the bytes.
     pub fn written(&self) -> u64 {
-        self.written
+        self.rest.written
     }
 
     /// The position up to which the writer confirmed a flush: the only bytes that a buffering writer has certainly
     /// passed on.
     pub fn flushed(&self) -> u64 {
-        self.flushed
+        self.rest.flushed
     }
 
     /// The bytes offered in a call that panicked or reported an impossible count: they may or may not have been
     /// taken. They are the first ones of [`unwritten`](Self::unwritten).
     pub fn in_doubt(&self) -> Range<u64> {
-        self.in_doubt.clone()
+        self.rest.in_doubt.clone()
     }
 
     /// The writer, if it is there, and the unwritten bytes.
     pub fn into_parts(self) -> (Option<W>, Vec<Bytes>) {
-        (self.writer, self.unwritten)
+        let rest = *self.rest;
+        (rest.writer, rest.unwritten)
     }
 }
 
 impl<W> fmt::Debug for WriterFailure<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WriterFailure")
-            .field("reason", &self.reason)
-            .field("writer", &self.writer.is_some())
-            .field("unwritten", &self.unwritten.iter().map(Bytes::len).sum::<usize>())
-            .field("written", &self.written)
-            .field("flushed", &self.flushed)
-            .field("in_doubt", &self.in_doubt)
+            .field("reason", &self.rest.reason)
+            .field("writer", &self.rest.writer.is_some())
+            .field("unwritten", &self.rest.unwritten.iter().map(Bytes::len).sum::<usize>())
+            .field("written", &self.rest.written)
+            .field("flushed", &self.rest.flushed)
+            .field("in_doubt", &self.rest.in_doubt)
             .finish()
     }
 }
 
 impl<W> fmt::Display for WriterFailure<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let left = self.unwritten.iter().map(Bytes::len).sum::<usize>();
-        write!(f, "{}; {} bytes were written, {left} were not", self.reason, self.written)
+        let left = self.rest.unwritten.iter().map(Bytes::len).sum::<usize>();
+        write!(f, "{}; {} bytes were written, {left} were not", self.rest.reason, self.rest.written)
     }
 }
 
 impl<W> error::Error for WriterFailure<W> {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
-        self.reason.source()
+        self.rest.reason.source()
     }
 }
 
 impl<W> From<WriterFailure<W>> for io::Error {
     fn from(failure: WriterFailure<W>) -> Self {
         let text = failure.to_string();
-        match failure.reason {
+        match failure.rest.reason {
             CloseReason::Io(error) => Self::new(error.kind(), text),
             reason => Self::new(reason.kind(), text),
         }

@@ -92,13 +92,13 @@ pub(crate) fn room_of_parts(parts: &[Bytes]) -> Room {
     Room { bytes, items: parts.iter().filter(|part| !part.is_empty()).count() }
 }
 
-pub(crate) fn try_submit<P: Port + ?Sized>(port: &P, bytes: Bytes) -> Result<Range<u64>, (Bytes, Refusal)> {
+pub(crate) fn try_submit<P: Port + ?Sized>(port: &P, bytes: Bytes) -> Result<Range<u64>, TryWriteError> {
     let state = port.core().lock();
     match state.admit(state.room_of(bytes.len())) {
         Ok(()) => Ok(accept(port, state, bytes)),
         Err(refusal) => {
             drop(state);
-            Err((bytes, refusal))
+            Err(TryWriteError::new(bytes, refusal))
         }
     }
 }

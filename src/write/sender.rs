@@ -59,10 +59,7 @@ impl WriteSender {
     ///
     /// [`TryWriteError`] with the chunk.
     pub fn try_write(&self, bytes: Bytes) -> Result<WriteTicket, TryWriteError> {
-        match try_submit(self, bytes) {
-            Ok(range) => Ok(ticket(self, range)),
-            Err((bytes, refusal)) => Err(TryWriteError::new(bytes, refusal)),
-        }
+        try_submit(self, bytes).map(|range| ticket(self, range))
     }
 
     /// As [`WriteHandoff::try_write_fire_and_forget`](crate::WriteHandoff::try_write_fire_and_forget).
@@ -71,10 +68,7 @@ impl WriteSender {
     ///
     /// [`TryWriteError`] with the chunk.
     pub fn try_write_fire_and_forget(&self, bytes: Bytes) -> Result<(), TryWriteError> {
-        match try_submit(self, bytes) {
-            Ok(_) => Ok(()),
-            Err((bytes, refusal)) => Err(TryWriteError::new(bytes, refusal)),
-        }
+        try_submit(self, bytes).map(drop)
     }
 
     /// As [`WriteHandoff::write`](crate::WriteHandoff::write).

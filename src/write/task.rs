@@ -4,8 +4,8 @@ use super::{
     core::SharedCore,
     drive::{Role, Side, drive, take_parts},
     error::CloseReason,
-    outcome::WriterFailure,
-    state::Phase,
+    outcome::{Rest, WriterFailure},
+    state::{Phase, State},
     wakes::Wakes,
 };
 use crate::{
@@ -106,14 +106,12 @@ pub(crate) fn outcome<W>(core: &Core, side: Option<&Side<W>>) -> Result<W, Write
     let reason = state.end.clone().unwrap_or(CloseReason::Closed);
     match (reason, writer) {
         (CloseReason::Closed, Some(writer)) => Ok(writer),
-        (reason, writer) => Err(WriterFailure {
-            reason,
-            writer,
-            unwritten,
-            written: state.written,
-            flushed: state.flushed,
-            in_doubt: state.written..state.written + state.in_doubt,
-        }),
+        (reason, writer) => {
+            let State { written, flushed, in_doubt, .. } = *state;
+            drop(state);
+            let in_doubt = written..written + in_doubt;
+            Err(WriterFailure::new(Rest { reason, writer, unwritten, written, flushed, in_doubt }))
+        }
     }
 }
 
