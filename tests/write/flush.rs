@@ -1,13 +1,13 @@
 //! A flush waits for what was accepted before it, and reaches the writer.
 
 use super::support::*;
-use futures_util::future::join_all;
+use futures_util::future::{BoxFuture, join_all};
 use std::{
     future::Future,
     io::ErrorKind,
     pin::Pin,
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll, Waker},
@@ -71,6 +71,37 @@ runtimes::tests! {
         assert!(first.run().unwrap().is_ok());
         assert!(second.run().unwrap().is_ok());
         assert_eq!((log.written(), log.flushed()), (b"ab".to_vec(), 2));
+    }
+
+    /// It was asked for while the writer was being polled for another one, which may have begun before the asking.
+    async fn a_flush_asked_for_in_the_call_that_flushes_is_another_one<R: Runtime>() {
+        type Slot = Arc<Mutex<Option<Hand<BoxFuture<'static, Result<(), CloseReason>>>>>>;
+        let (second, sender) = (Slot::default(), Arc::new(OnceLock::<futures_handoff::WriteSender>::new()));
+        let (asked, own) = (Arc::clone(&second), Arc::clone(&sender));
+        let mut flushes = 0;
+        let writer = FnWriter(move |op: Op<'_>, _: &mut Context<'_>| {
+            if matches!(op, Op::Flush) {
+                flushes += 1;
+                if flushes == 1 {
+                    let sender = own.get().unwrap().clone();
+                    let flush = async move { sender.flush().await }.boxed();
+                    *asked.lock().unwrap() = Some(Hand::waiting(flush));
+                } else {
+                    let mut second = asked.lock().unwrap();
+                    assert!(!second.as_ref().unwrap().is_due(), "served by a flush that began before it");
+                    assert!(second.as_mut().unwrap().run().is_none());
+                }
+            }
+            op.all()
+        });
+        let (handoff, mut task) = stream(writer, defaults().with_inline(Inline::Never));
+        sender.set(handoff.sender()).unwrap();
+        let mut first = Hand::waiting(handoff.flush());
+        task.run();
+        assert!(first.run().unwrap().is_ok());
+        let mut second = second.lock().unwrap().take().unwrap();
+        assert!(second.run().unwrap().is_ok());
+        assert_eq!(handoff.stats().flush_calls, 2);
     }
 
     async fn a_flush_goes_before_newer_writes<R: Runtime>() {

@@ -158,6 +158,17 @@ runtimes::tests! {
         assert_eq!(log.calls()[2..], [Call::WriteVectored { slices: 8, offered: 88 }]);
     }
 
+    async fn a_producer_sends_before_it_waits_for_room<R: Runtime>() {
+        let (handoff, task, log) = willing(limits(8, 8));
+        handoff.try_write_fire_and_forget(text("held5")).unwrap();
+        assert!(handoff.try_write(text("fills")).unwrap_err().is_full(), "a write that never waits does not");
+        handoff.write(text("fills")).now_or_never().expect("it makes the room itself").unwrap();
+        assert_eq!(log.written(), b"held5");
+        let permit = handoff.reserve(8).now_or_never().expect("and so does a reservation").unwrap();
+        assert_eq!(log.written(), b"held5fills");
+        drop((permit, task));
+    }
+
     async fn dispatch_sends_what_is_held_now<R: Runtime>() {
         let (handoff, mut task, log) = willing(defaults());
         handoff.dispatch();
