@@ -179,6 +179,28 @@ runtimes::tests! {
         assert_eq!(log.written(), b"aaaaaaaacccccccc");
     }
 
+    /// A small write was granted an entry, and then finds a block that is open: it needs none.
+    async fn an_entry_that_is_not_needed_goes_to_the_next<R: Runtime>() {
+        let gate = Gate::new();
+        let config = limits(3, 100).with_copy_max(8).unwrap().with_inline(Inline::Never);
+        let (handoff, mut task, log) =
+            scripted([WriteStep::Accept(10), WriteStep::Wait(gate.clone())], config);
+        let permit = handoff.try_reserve(4).unwrap();
+        handoff.try_write_fire_and_forget(filled(b'a', 10)).unwrap();
+        handoff.try_write_fire_and_forget(filled(b'b', 10)).unwrap();
+        let mut granted = Hand::waiting(handoff.write(text("two ")));
+        let mut next = Hand::waiting(handoff.write(text("three")));
+        task.run();
+        assert!(granted.is_due() && !next.is_due());
+        permit.send(text("one ")).unwrap();
+        assert!(granted.run().unwrap().is_ok());
+        assert!(next.is_due(), "the writer stalls, so nothing else would wake it");
+        assert!(next.run().unwrap().is_ok());
+        gate.open();
+        task.run();
+        assert_eq!(log.written(), b"aaaaaaaaaabbbbbbbbbbone two three");
+    }
+
     async fn items_are_given_in_order_too<R: Runtime>() {
         let (handoff, mut task, log, gate) = gated(ungathered(2, 1000));
         handoff.try_write_fire_and_forget(text("a")).unwrap();
