@@ -123,6 +123,9 @@ impl Schedule {
         }
         let abort = handle.abort_handle();
         let keeper = (detached || rng.bool()).then_some(handle);
+        if rng.u8(..20) == 0 {
+            world.abort_within(abort.clone());
+        }
         let abort_at = (rng.u8(..10) == 0).then(|| rng.usize(..120));
         let drop_at = (rng.u8(..10) == 0).then(|| rng.usize(..120));
         Self { seed, rng, world, tasks, abort, keeper, abort_at, drop_at }

@@ -10,7 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use fastrand::Rng;
-use futures_handoff::{CloseReason, Flushed, WeakWriteHandoff, WriteHandoffConfig};
+use futures_handoff::{AbortHandle, CloseReason, Flushed, WeakWriteHandoff, WriteHandoffConfig};
 
 use super::{
     device::{Device, FaultyWriter},
@@ -65,6 +65,8 @@ pub(super) struct World {
     violation: RefCell<Option<String>>,
     /// Flushes that were asked for and are given up by whoever comes across them.
     loose: RefCell<Vec<Flushed>>,
+    /// What the writer aborts its own stream with.
+    abort: RefCell<Option<AbortHandle>>,
     /// Writes that the writer still makes to its own stream.
     from_within: Cell<u32>,
 }
@@ -84,6 +86,7 @@ impl World {
             current: Cell::new(0),
             violation: RefCell::default(),
             loose: RefCell::default(),
+            abort: RefCell::default(),
             from_within: Cell::new(3),
         })
     }
@@ -91,6 +94,11 @@ impl World {
     pub(super) fn watch(&self, stream: Weak) {
         VISITED.set(Some(stream.clone()));
         *self.stream.borrow_mut() = Some(stream);
+    }
+
+    /// Lets the writer abort the stream in the middle of one of its calls.
+    pub(super) fn abort_within(&self, abort: AbortHandle) {
+        *self.abort.borrow_mut() = Some(abort);
     }
 
     /// A handle, unless there is none any more.
@@ -246,6 +254,12 @@ impl World {
     pub(super) fn use_from_within(&self) {
         if self.once_in(3) {
             self.give_up_flush();
+        }
+        if self.abort.borrow().is_some() && self.once_in(10) {
+            self.oracle.borrow_mut().causes.aborted = true;
+            if let Some(abort) = self.abort.take() {
+                abort.abort();
+            }
         }
         let left = self.from_within.get();
         if left == 0 || !self.once_in(30) {
