@@ -304,8 +304,12 @@ runtimes::watched_tests! {
     fn memory_of_a_burst_is_given_back() {
         let budget = 4 << 20;
         let config = WriteHandoffConfig::new(1 << 20, budget).unwrap().with_inline(Inline::Never);
-        for (chunk, count, awaited) in
-            [(SMALL, budget / 64, false), (LARGE, budget / LARGE.len(), false), (LARGE.slice(..1100), 3000, false), (SMALL.slice(..1), 20_000, true)]
+        for (chunk, count, awaited) in [
+                (SMALL, budget / 64, false),
+                (LARGE, budget / LARGE.len(), false),
+                (LARGE.slice(..1100), 3000, false),
+                (SMALL.slice(..1), 20_000, true),
+            ]
         {
             let mut stream = Stream::new(config);
             let info = measure(|| {

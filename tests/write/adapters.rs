@@ -86,7 +86,12 @@ runtimes::tests! {
         let mut sink = (*handoff).clone();
         sink.feed(text("a")).await.unwrap();
         assert!(task.run().is_some());
-        for error in [sink.feed(text("b")).await, SinkExt::<Bytes>::flush(&mut sink).await, SinkExt::<Bytes>::close(&mut sink).await] {
+        let refused = [
+            sink.feed(text("b")).await,
+            SinkExt::<Bytes>::flush(&mut sink).await,
+            SinkExt::<Bytes>::close(&mut sink).await,
+        ];
+        for error in refused {
             assert!(matches!(error.unwrap_err().close_reason(), Some(CloseReason::Io(_))));
         }
     }

@@ -180,7 +180,8 @@ runtimes::tests! {
     }
 
     async fn a_writer_that_fails_to_close_fails_the_close<R: Runtime>() {
-        for (flush, close) in [(EndStep::Error(ErrorKind::TimedOut), EndStep::Done), (EndStep::Done, EndStep::Error(ErrorKind::TimedOut))] {
+        let fails = || EndStep::Error(ErrorKind::TimedOut);
+        for (flush, close) in [(fails(), EndStep::Done), (EndStep::Done, fails())] {
             let writer = ScriptWriter::willing().with_flush([flush]).with_close([close]);
             let (handoff, mut task) = stream(writer, defaults());
             let ticket = handoff.try_write(text("a")).unwrap();
