@@ -71,27 +71,56 @@ impl<T> fmt::Debug for Mutex<T> {
 
 /// What this thread is, and which stream it is batching for.
 pub(crate) mod thread {
-    use std::cell::Cell;
+    use std::{
+        cell::Cell,
+        sync::atomic::{AtomicUsize, Ordering},
+    };
+
+    struct This {
+        /// 0 until it is asked for.
+        token: Cell<usize>,
+        batching: Cell<usize>,
+    }
+
+    impl This {
+        const fn new() -> Self {
+            Self { token: Cell::new(0), batching: Cell::new(0) }
+        }
+
+        fn token(&self) -> usize {
+            match self.token.get() {
+                0 => self.assign(),
+                token => token,
+            }
+        }
+
+        #[cold]
+        fn assign(&self) -> usize {
+            static LAST: AtomicUsize = AtomicUsize::new(0);
+            self.token.set(LAST.fetch_add(1, Ordering::Relaxed) + 1);
+            self.token.get()
+        }
+    }
 
     #[cfg(not(any(handoff_loom, handoff_shuttle)))]
-    std::thread_local! { static BATCHING: Cell<usize> = const { Cell::new(0) } }
+    std::thread_local! { static THIS: This = const { This::new() } }
     #[cfg(handoff_loom)]
-    loom::thread_local! { static BATCHING: Cell<usize> = Cell::new(0) }
+    loom::thread_local! { static THIS: This = This::new() }
     #[cfg(handoff_shuttle)]
-    shuttle::thread_local! { static BATCHING: Cell<usize> = Cell::new(0) }
+    shuttle::thread_local! { static THIS: This = This::new() }
 
-    /// A number that no other living thread has.
+    /// A number that no other thread has or had. Never 0.
     pub(crate) fn token() -> usize {
-        BATCHING.with(|cell| std::ptr::from_ref(cell).addr())
+        THIS.with(This::token)
     }
 
     /// The token of this thread and the stream it is batching for, in one access.
     pub(crate) fn token_and_batching() -> (usize, usize) {
-        BATCHING.with(|cell| (std::ptr::from_ref(cell).addr(), cell.get()))
+        THIS.with(|this| (this.token(), this.batching.get()))
     }
 
     /// Names the stream that this thread is batching for (0: none) and returns the one before.
     pub(crate) fn set_batching(stream: usize) -> usize {
-        BATCHING.with(|cell| cell.replace(stream))
+        THIS.with(|this| this.batching.replace(stream))
     }
 }

@@ -18,8 +18,10 @@ const MAX_ITEMS: usize = u32::MAX as usize;
 pub enum Inline {
     /// A producer polls the writer only on the thread on which the writer task last ran.
     ///
-    /// There the writer finds the runtime context that it is used to: timers, reactors and thread-locals of the
-    /// runtime work. This is the default.
+    /// There the writer finds what belongs to a thread of its runtime, as long as the producer runs inside the runtime, too.
+    /// The same thread is not always the same context: between two calls of a runtime's `block_on`, or with two runtimes
+    /// in turns on one thread, a writer that makes timers or tasks when it is polled needs [`Never`](Self::Never).
+    /// This is the default.
     #[default]
     SameThread,
     /// A producer polls the writer on any thread. Right for writers that need no runtime context to be polled.

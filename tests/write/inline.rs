@@ -30,6 +30,27 @@ fn large() -> Bytes {
 }
 
 runtimes::tests! {
+    /// The thread on which the task ran has ended; another one may have taken its place in memory.
+    async fn a_thread_that_comes_later_is_another_thread<R: Runtime>() {
+        for _ in 0..20 {
+            let (handoff, mut task) = thread::spawn(|| {
+                let (handoff, task, _log) = willing(defaults());
+                (handoff, task)
+            })
+            .join()
+            .unwrap();
+            let handoff = thread::spawn(move || {
+                handoff.try_write_fire_and_forget(text("a")).unwrap();
+                handoff.dispatch();
+                handoff
+            })
+            .join()
+            .unwrap();
+            assert_eq!(handoff.stats().inline_write_calls, 0);
+            task.run();
+        }
+    }
+
     async fn by_default_only_the_thread_of_the_task_polls_the_writer<R: Runtime>() {
         let (writer, threads) = noting();
         let (handoff, mut task) = stream(writer, defaults());
