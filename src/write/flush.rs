@@ -18,8 +18,8 @@ use std::{
 /// Must be [`leave`](Self::leave)d before it is dropped.
 #[derive(Debug, Default)]
 pub(crate) struct FlushTurn {
-    /// 0 while not waiting.
-    id: u64,
+    /// The position to be flushed and a number; `None` while not waiting.
+    key: Option<(u64, u64)>,
 }
 
 impl FlushTurn {
@@ -31,7 +31,7 @@ impl FlushTurn {
         position: Option<u64>,
     ) -> Poll<Result<(), CloseReason>> {
         let core: &Core = port.core();
-        if self.id == 0 {
+        if self.key.is_none() {
             let caller = port.caller();
             let mut state = core.lock();
             let done = position.is_some_and(|position| position <= state.flushed);
@@ -41,33 +41,30 @@ impl FlushTurn {
                 Some(reason) => return Poll::Ready(Err(reason.clone())),
                 None => {}
             }
-            self.id = state.new_id();
-            let position = position.unwrap_or(state.accepted);
-            state.flushes.put(self.id, position, None);
+            let key = (position.unwrap_or(state.accepted), state.new_id());
+            self.key = Some(key);
+            state.flushes.put(key, (), None);
             let next = state.hurry(&caller);
             go_on(port, state, next);
         }
-        let id = self.id;
+        let Some(key) = self.key else { return Poll::Pending };
         let answer = |state: &State| match &state.end {
-            _ if !state.flushes.contains(id) => Some(Ok(())),
+            _ if !state.flushes.contains(key) => Some(Ok(())),
             Some(reason) => Some(Err(reason.clone())),
             None => None,
         };
-        let wait = wait_until(core, cx, None, (id, 0), |state| &mut state.flushes, answer);
+        let wait = wait_until(core, cx, None, (key, ()), |state| &mut state.flushes, answer);
         let (mut state, result) = ready!(wait);
-        state.flushes.remove(id);
-        self.id = 0;
+        state.flushes.remove(key);
+        self.key = None;
         Poll::Ready(result)
     }
 
     /// Stops waiting. A flush that nobody waits for any more may not hold up the writes behind it.
     pub(crate) fn leave(&mut self, core: &Core) {
-        if self.id == 0 {
-            return;
-        }
+        let Some(key) = self.key.take() else { return };
         let mut state = core.lock();
-        let waker = state.flushes.remove(self.id);
-        self.id = 0;
+        let waker = state.flushes.remove(key);
         let held_up = state.phase == Phase::Blocked && state.blocked_on_flush && !state.flush_is_due();
         let mut task = None;
         if held_up {
@@ -110,6 +107,6 @@ impl<P: Port> Drop for Flush<'_, P> {
 
 impl<P: Port> fmt::Debug for Flush<'_, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Flush").field("waiting", &(self.turn.id != 0)).finish()
+        f.debug_struct("Flush").field("waiting", &(self.turn.key.is_some())).finish()
     }
 }

@@ -102,8 +102,8 @@ pub struct State {
     pub(crate) tickets: Waiters<(u64, u64), ()>,
     /// A waiter that is gone from here has been granted its room.
     pub(crate) rooms: Waiters<u64, Room>,
-    /// With the position to be flushed. A waiter that is gone from here has been served.
-    pub(crate) flushes: Waiters<u64, u64>,
+    /// By the position to be flushed, then by number. A waiter that is gone from here has been served.
+    pub(crate) flushes: Waiters<(u64, u64), ()>,
     pub(crate) closers: Waiters<u64, ()>,
 
     pub(crate) task: Option<Waker>,
@@ -367,7 +367,7 @@ impl State {
     pub(crate) fn was_flushed(&mut self, asked_before: u64, wakes: &mut Wakes) {
         self.flushed = self.written;
         let flushed = self.flushed;
-        self.flushes.wake_if(wakes, |id, position| id <= asked_before && position <= flushed);
+        self.flushes.wake_if(wakes, |(position, id), ()| id <= asked_before && position <= flushed);
     }
 
     /// The newest waiter's number.
@@ -378,7 +378,7 @@ impl State {
     /// Whether somebody waits for a flush that can be made now. It goes before newer writes, or a steady stream of them
     /// would starve it.
     pub(crate) fn flush_is_due(&self) -> bool {
-        !self.flushes.is_empty() && self.flushes.any(|position| position <= self.written)
+        self.flushes.first().is_some_and(|((position, _), ())| position <= self.written)
     }
 
     // --- ends ---------------------------------------------------------------------------------------------------

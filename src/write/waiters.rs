@@ -111,11 +111,6 @@ impl<K: Ord + Copy, T: Copy> Waiters<K, T> {
         }
     }
 
-    /// Whether a waiter wants something for which `is_due` holds.
-    pub(crate) fn any(&self, mut is_due: impl FnMut(T) -> bool) -> bool {
-        self.queue.iter().any(|waiter| is_due(waiter.wants))
-    }
-
     fn shrink(&mut self) {
         if self.queue.is_empty() && self.queue.capacity() > KEEP {
             self.queue = VecDeque::new();
