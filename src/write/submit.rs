@@ -122,6 +122,10 @@ impl<P: Port, B: AsMut<[Bytes]> + Unpin> Future for WriteAll<'_, P, B> {
         // Looked at before the lock is taken: this is user code.
         let slice = this.parts.as_mut().expect(POLLED_AFTER_COMPLETION).as_mut();
         let room = room_of_parts(slice);
+        // What waits in line is the room for the parts that there were then.
+        if this.turn.room().is_some_and(|asked| asked.bytes < room.bytes || asked.items < room.items) {
+            this.turn.leave(this.port.core());
+        }
         let accepted =
             ready!(this.turn.poll(this.port, cx, |_| room)).map(|state| accept_all(this.port, state, slice));
         this.turn.pass_on(this.port.core());

@@ -8,7 +8,32 @@ fn holding(bytes: &[u8]) -> HandoffBuffer {
     HandoffBuffer::from_tail(bytes.into(), HandoffBufferConfig::new(1 << 20).unwrap()).unwrap()
 }
 
+/// Parts that are others at each look.
+struct Growing {
+    parts: Vec<Bytes>,
+    looks: usize,
+}
+
+impl AsMut<[Bytes]> for Growing {
+    fn as_mut(&mut self) -> &mut [Bytes] {
+        self.looks += 1;
+        let seen = if self.looks == 1 { 1 } else { self.parts.len() };
+        &mut self.parts[..seen]
+    }
+}
+
 runtimes::tests! {
+    async fn parts_that_grow_while_they_wait_get_no_more_room_than_there_is<R: Runtime>() {
+        let (handoff, mut task, _log) = willing(ungathered(4, 100));
+        handoff.try_write_fire_and_forget(filled(0, 100)).unwrap();
+        let parts = vec![filled(1, 50); 10];
+        let mut write = Hand::waiting(handoff.write_all(Growing { parts, looks: 0 }));
+        task.run();
+        let refused = write.run().unwrap().unwrap_err();
+        assert!(matches!(refused, WriteError::TooLarge { len: 500, limit: 100, .. }));
+        assert_eq!((handoff.pending_bytes(), handoff.available()), (0, 100));
+    }
+
     async fn every_verb_is_refused_after_close<R: Runtime>() {
         let (handoff, mut task, log) = willing(defaults());
         let mut buffer = holding(b"prefix");
