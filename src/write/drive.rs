@@ -1,6 +1,7 @@
 //! The one loop that polls the writer, for the task and for producers.
 
 use super::{
+    contain::contain,
     core::{Core, StateGuard},
     error::CloseReason,
     queue::Batch,
@@ -14,7 +15,6 @@ use crate::{
 use futures_io::AsyncWrite;
 use std::{
     io, mem,
-    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     task::{Context, Poll, Waker},
 };
@@ -305,7 +305,8 @@ pub(crate) fn with_writer<W, R>(core: &Core, side: &Side<W>, f: impl FnOnce(&mut
 
 /// What the holder does next. A flush that somebody waits for goes before newer writes.
 fn plan<W>(state: &StateGuard<'_>, seat: &Seat<W>, borrowed: &Borrowed<'_>) -> Step {
-    if state.flush_is_due() {
+    // A writer that has begun to close has nothing left to flush; those who wait for that are served by the end.
+    if state.flush_is_due() && !(seat.flushed && state.closing == Closing::Close) {
         return Step::Flush { asked_before: state.last_id() };
     }
     if !seat.batch.is_empty() || !borrowed.is_empty() {
@@ -327,7 +328,7 @@ impl<W: AsyncWrite + Unpin> Seat<W> {
         let Self { writer: Some(writer), batch, .. } = self else { return Outcome::Pending };
         let mut writer = Pin::new(writer);
         let mut offered = 0;
-        let result = catch_unwind(AssertUnwindSafe(|| match step {
+        let result = contain(|| match step {
             Step::Write => {
                 let write = |slices: &[io::IoSlice<'_>]| {
                     offered = slices.iter().map(|slice| slice.len()).sum();
@@ -341,26 +342,22 @@ impl<W: AsyncWrite + Unpin> Seat<W> {
             Step::Flush { .. } => writer.as_mut().poll_flush(cx).map_ok(|()| 0),
             Step::Close => writer.as_mut().poll_close(cx).map_ok(|()| 0),
             Step::Rest => Poll::Pending,
-        }));
+        });
         let failed = |reason, in_doubt| Outcome::Failed { reason, in_doubt };
         match result {
-            Ok(Poll::Pending) => Outcome::Pending,
-            Ok(Poll::Ready(Err(error))) => failed(CloseReason::Io(std::sync::Arc::new(error)), 0),
-            Ok(Poll::Ready(Ok(_))) if !matches!(step, Step::Write) => Outcome::Done,
-            Ok(Poll::Ready(Ok(0))) => failed(CloseReason::WriteZero, 0),
-            Ok(Poll::Ready(Ok(n))) if n > offered => {
+            Some(Poll::Pending) => Outcome::Pending,
+            Some(Poll::Ready(Err(error))) => failed(CloseReason::Io(std::sync::Arc::new(error)), 0),
+            Some(Poll::Ready(Ok(_))) if !matches!(step, Step::Write) => Outcome::Done,
+            Some(Poll::Ready(Ok(0))) => failed(CloseReason::WriteZero, 0),
+            Some(Poll::Ready(Ok(n))) if n > offered => {
                 failed(CloseReason::InvalidWriter { reported: n, given: offered }, offered)
             }
-            Ok(Poll::Ready(Ok(n))) => {
+            Some(Poll::Ready(Ok(n))) => {
                 let beyond = batch.advance(n, offered);
                 borrowed.advance(beyond);
                 Outcome::Wrote(n)
             }
-            Err(payload) => {
-                // Its drop might panic again, into a producer.
-                mem::forget(payload);
-                failed(CloseReason::Panicked, offered)
-            }
+            None => failed(CloseReason::Panicked, offered),
         }
     }
 }

@@ -42,8 +42,11 @@ use std::fmt;
 /// At most [`max_pending_bytes`](WriteHandoffConfig::with_max_pending_bytes) bytes in at most
 /// [`max_items`](WriteHandoffConfig::with_max_items) queue entries are accepted and not yet written. Room is given in order
 /// of asking: nobody overtakes a producer that waits, so a large chunk is never starved, and one producer is woken for each
-/// write that becomes possible. Memory held is at most the byte budget, the written part of one chunk, 32 KiB of gather blocks,
-/// and for an entry 64 bytes, or 1 KiB where it is the small chunks between two large ones; a chunk longer than
+/// write that becomes possible.
+///
+/// Memory held is at most the byte budget, the written part of one chunk, 32 KiB of gather blocks, and for an entry 64 bytes,
+/// or 1 KiB where it is the small chunks between two large ones. What is gathered counts twice in this, for the block that it
+/// is in may be only half full. A chunk longer than
 /// [`copy_max`](WriteHandoffConfig::with_copy_max) keeps whatever block it is a slice of.
 ///
 /// # The end

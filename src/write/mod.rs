@@ -9,13 +9,14 @@
 //! | `core`, `port` | that lock; how producers submit and wait, with and without the writer's type |
 //! | `drive` | the one loop that polls the writer, for the task and for producers |
 //! | `queue` | chunks on their way: gathering, vectored writes, partial writes |
-//! | `waiters`, `wakes` | sorted wakers, and wakers on their way out of the lock |
+//! | `waiters`, `wakes`, `contain` | sorted wakers, wakers on their way out of the lock, and panics of user code |
 //! | `task`, `handoff`, `sender`, `ends` | the task and the kinds of handles |
 //! | `submit`, `prefix`, `permit`, `ticket`, `flush`, `batching`, `poll` | one operation each |
 //! | `config`, `error`, `outcome`, `stats` | plain data |
 
 mod batching;
 mod config;
+mod contain;
 mod core;
 mod drive;
 mod ends;

@@ -2,6 +2,7 @@
 
 use super::{
     config::Inline,
+    contain::contain,
     core::{Core, SharedCore, StateGuard},
     drive::Borrowed,
     error::{Never, Refusal, TryWriteError},
@@ -42,7 +43,7 @@ pub(crate) fn go_on<'a, P: Port + ?Sized>(port: &'a P, mut state: StateGuard<'a>
             let waker = state.task.take();
             drop(state);
             if let Some(waker) = waker {
-                waker.wake();
+                contain(|| waker.wake());
             }
         }
         Next::Drive => port.drive(state, Borrowed::default()),

@@ -1,5 +1,6 @@
 //! Chunks on their way to the writer: the queue behind the state lock and the batch in the holder's hands.
 
+use super::contain::contain;
 use bytes::Bytes;
 use std::{collections::VecDeque, io::IoSlice, mem};
 
@@ -92,8 +93,8 @@ impl Queue {
     /// them may be waiting.
     fn adapt(&mut self) {
         if let Some(Chunk::Gathered(block)) = self.chunks.back() {
-            if block.len() <= self.block_size / 4 {
-                self.block_size = (self.block_size / 2).max(BLOCK_MIN);
+            if block.len() <= self.block_size / 2 {
+                self.block_size = block.len().next_power_of_two().clamp(BLOCK_MIN, BLOCK_MAX);
             }
         }
     }
@@ -244,9 +245,16 @@ impl Batch {
             left -= rest;
             self.head = 0;
             self.finished += 1;
-            if let Some(Chunk::Gathered(mut block)) = self.chunks.pop_front() {
-                block.clear();
-                self.spare = Some(block);
+            match self.chunks.pop_front() {
+                Some(Chunk::Gathered(mut block)) => {
+                    block.clear();
+                    self.spare = Some(block);
+                }
+                // The owner of its memory may panic. The bytes are written all the same.
+                Some(Chunk::Owned(bytes)) => {
+                    contain(|| drop(bytes));
+                }
+                None => {}
             }
             if left == 0 {
                 break;
@@ -278,7 +286,9 @@ impl Batch {
             total += len;
             count += 1;
         }
-        if count < 2 {
+        // One that is large already, above all what is left of the last merged one, is not worth copying again.
+        let first = self.chunks.front().map_or(0, |chunk| chunk.as_slice().len() - self.head);
+        if count < 2 || first > MERGE_MAX / 2 {
             return;
         }
         let mut block = match self.spare.take() {
@@ -287,6 +297,7 @@ impl Batch {
         };
         for chunk in self.chunks.drain(..count) {
             block.extend_from_slice(&chunk.as_slice()[mem::take(&mut self.head)..]);
+            contain(|| drop(chunk));
         }
         self.finished += count - 1;
         self.chunks.push_front(Chunk::Gathered(block));

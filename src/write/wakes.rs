@@ -1,11 +1,7 @@
 //! Wakers on their way out of a critical section.
 
-use std::{
-    cell::Cell,
-    iter, mem,
-    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
-    task::Waker,
-};
+use super::contain::contain;
+use std::{cell::Cell, mem, task::Waker};
 
 thread_local! {
     /// The vector of the last list that had more than one waker, kept so that the next one allocates nothing.
@@ -50,25 +46,20 @@ impl Wakes {
         }
     }
 
-    /// A waker that panics does so after the others were woken: they were taken off their lists and would sleep for ever.
+    /// A waker that panics keeps neither the others asleep nor the caller, who has nothing to do with it, from going on.
     #[inline(never)]
     fn wake_all(&mut self, first: Waker) {
+        contain(|| first.wake());
         if self.rest.capacity() == 0 {
-            return first.wake();
+            return;
         }
         let mut rest = mem::take(&mut self.rest);
-        let mut panicked = None;
-        for waker in iter::once(first).chain(rest.drain(..)) {
-            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
-                panicked = Some(panic);
-            }
+        for waker in rest.drain(..) {
+            contain(|| waker.wake());
         }
         if rest.capacity() <= SPARE_MAX {
             // A thread that is ending has nowhere to keep it.
             let _ = SPARE.try_with(|spare| spare.set(rest));
-        }
-        if let Some(panic) = panicked {
-            resume_unwind(panic);
         }
     }
 }

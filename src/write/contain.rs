@@ -1,0 +1,19 @@
+//! Keeping other people's panics where they belong.
+
+use std::{
+    mem,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
+/// Runs user code; `None` if it panicked. The panic has been reported by the hook and goes no further: whoever happens to run
+/// this code is not the one who is to blame.
+pub(crate) fn contain<R>(code: impl FnOnce() -> R) -> Option<R> {
+    match catch_unwind(AssertUnwindSafe(code)) {
+        Ok(result) => Some(result),
+        Err(payload) => {
+            // Its drop might panic again.
+            mem::forget(payload);
+            None
+        }
+    }
+}
