@@ -3,7 +3,7 @@
 use std::{
     io::{self, IoSlice},
     pin::{Pin, pin},
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     task::{Context, Poll, Waker},
 };
 
@@ -13,7 +13,7 @@ use futures_handoff::{
 };
 use futures_io::AsyncWrite;
 
-use crate::explore::{Mutex, block_on, thread};
+use crate::explore::{AtomicUsize, Mutex, block_on, thread};
 
 pub(crate) type Handle = WriteHandoff<Device>;
 pub(crate) type Task = WriteTask<Device>;
@@ -21,7 +21,11 @@ pub(crate) type Outcome = Result<Device, WriterFailure<Device>>;
 
 /// The writer; its clones are the peer.
 #[derive(Debug, Clone)]
-pub(crate) struct Device(Arc<Mutex<Wire>>);
+pub(crate) struct Device {
+    wire: Arc<Mutex<Wire>>,
+    /// Bytes taken, for whoever knows of them in another way than by a lock: nothing is ordered by this.
+    taken: Arc<AtomicUsize>,
+}
 
 #[derive(Debug)]
 struct Wire {
@@ -37,6 +41,8 @@ struct Wire {
     waker: Option<Waker>,
     taken: Vec<u8>,
     flushed: usize,
+    /// Calls, whatever came of them.
+    flush_calls: usize,
     closed: bool,
 }
 
@@ -51,9 +57,10 @@ impl Device {
             waker: None,
             taken: Vec::new(),
             flushed: 0,
+            flush_calls: 0,
             closed: false,
         };
-        Self(Arc::new(Mutex::new(wire)))
+        Self { wire: Arc::new(Mutex::new(wire)), taken: Arc::new(AtomicUsize::new(0)) }
     }
 
     /// Takes everything at once.
@@ -78,7 +85,7 @@ impl Device {
 
     /// The peer is ready from now on.
     pub(crate) fn open(&self) {
-        let mut wire = self.0.lock().unwrap();
+        let mut wire = self.wire.lock().unwrap();
         wire.writable = true;
         wire.flushable = true;
         let waker = wire.waker.take();
@@ -92,31 +99,40 @@ impl Device {
     #[cfg(handoff_shuttle)]
     pub(crate) fn moody() -> Self {
         let device = Self::short(3);
-        device.0.lock().unwrap().moody = true;
+        device.wire.lock().unwrap().moody = true;
         device
     }
 
     /// Takes everything that is still to come.
     #[cfg(handoff_shuttle)]
     pub(crate) fn calm_down(&self) {
-        self.0.lock().unwrap().moody = false;
+        self.wire.lock().unwrap().moody = false;
         self.open();
     }
 
     pub(crate) fn taken(&self) -> Vec<u8> {
-        self.0.lock().unwrap().taken.clone()
+        self.wire.lock().unwrap().taken.clone()
+    }
+
+    /// As much of it as this thread has to know of.
+    pub(crate) fn known_to_be_taken(&self) -> usize {
+        self.taken.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn flush_calls(&self) -> usize {
+        self.wire.lock().unwrap().flush_calls
     }
 
     pub(crate) fn flushed(&self) -> usize {
-        self.0.lock().unwrap().flushed
+        self.wire.lock().unwrap().flushed
     }
 
     pub(crate) fn is_closed(&self) -> bool {
-        self.0.lock().unwrap().closed
+        self.wire.lock().unwrap().closed
     }
 
     fn end(&self, cx: &Context<'_>, done: impl FnOnce(&mut Wire)) -> Poll<io::Result<()>> {
-        let mut wire = self.0.lock().unwrap();
+        let mut wire = self.wire.lock().unwrap();
         if !wire.flushable {
             let old = wire.waker.replace(cx.waker().clone());
             drop(wire);
@@ -138,7 +154,7 @@ impl AsyncWrite for Device {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let mut wire = self.0.lock().unwrap();
+        let mut wire = self.wire.lock().unwrap();
         assert!(!wire.closed, "written to after it was closed");
         #[cfg(handoff_shuttle)]
         if wire.moody && crate::random::below(3) == 0 {
@@ -153,10 +169,12 @@ impl AsyncWrite for Device {
         let most = wire.most;
         let taken: Vec<u8> = bufs.iter().flat_map(|buf| buf.iter()).copied().take(most).collect();
         wire.taken.extend(&taken);
+        self.taken.store(wire.taken.len(), Ordering::Relaxed);
         Poll::Ready(Ok(taken.len()))
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.wire.lock().unwrap().flush_calls += 1;
         self.end(cx, |wire| wire.flushed = wire.taken.len())
     }
 

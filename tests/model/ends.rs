@@ -29,7 +29,10 @@ fn a_weak_handle_and_the_last_one() {
         let task = run(task);
         let weak = handoff.downgrade();
         let other = thread::spawn(move || match weak.upgrade() {
-            Some(handle) => handle.try_write_fire_and_forget(chunk("a")).is_ok(),
+            Some(handle) => {
+                handle.try_write_fire_and_forget(chunk("a")).expect("a handle keeps the stream open");
+                true
+            }
             None => false,
         });
         drop(handoff);

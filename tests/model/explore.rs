@@ -1,27 +1,32 @@
 //! Running a scenario in many interleavings.
 
 #[cfg(handoff_loom)]
-pub(crate) use loom::{future::block_on, sync::Mutex, thread};
+pub(crate) use loom::{
+    future::block_on,
+    sync::{Mutex, atomic::AtomicUsize},
+    thread,
+};
 #[cfg(handoff_shuttle)]
-pub(crate) use shuttle::{future::block_on, sync::Mutex, thread};
+pub(crate) use shuttle::{
+    future::block_on,
+    sync::{Mutex, atomic::AtomicUsize},
+    thread,
+};
 
 /// Runs every interleaving of `scenario` with up to `preemptions` of them, under loom; a fixed number, under shuttle.
 #[track_caller]
 pub(crate) fn explore(preemptions: usize, scenario: impl Fn() + Send + Sync + 'static) {
-    use std::sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    };
+    use std::sync::{Arc, atomic};
 
-    let counter = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::new(atomic::AtomicUsize::new(0));
     let executions = Arc::clone(&counter);
     let counted = move || {
-        counter.fetch_add(1, Ordering::Relaxed);
+        counter.fetch_add(1, atomic::Ordering::Relaxed);
         scenario();
     };
     check(preemptions, counted);
     let name = std::thread::current().name().unwrap_or_default().to_owned();
-    println!("{name}: {} executions", executions.load(Ordering::Relaxed));
+    println!("{name}: {} executions", executions.load(atomic::Ordering::Relaxed));
 }
 
 #[cfg(handoff_loom)]

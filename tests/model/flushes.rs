@@ -38,6 +38,25 @@ fn two_flushes_at_once() {
 }
 
 #[test]
+fn a_flush_asked_for_while_one_is_made_is_another() {
+    explore(3, || {
+        let device = Device::ready();
+        let (handoff, task) = stream(&device, 8);
+        let task = run(task);
+        let (other, peer) = (handoff.clone(), device.clone());
+        let other = thread::spawn(move || {
+            let before = peer.flush_calls();
+            block_on(other.flush()).unwrap();
+            assert!(peer.flush_calls() > before, "a writer may have more to flush than bytes");
+        });
+        block_on(handoff.flush()).unwrap();
+        other.join().unwrap();
+        drop(handoff);
+        assert_done(task, &[""]);
+    });
+}
+
+#[test]
 fn a_flush_that_is_given_up_holds_up_no_write() {
     explore(4, || {
         let device = Device::unflushable();

@@ -50,6 +50,7 @@ fn positions(world: &World, handle: &futures_handoff::WriteHandoff<FaultyWriter>
     if let Some(reason) = handle.close_reason() {
         let failed = !reason.is_closed();
         world.expect(pending == 0 || !failed, || "an ended stream has something pending".into());
+        world.expect(world.line.borrow().first().is_none(), || "somebody waits for room in vain".into());
         world.expect(handle.available() == 0, || "a closed stream has room".into());
         let causes = &oracle.causes;
         let known = causes.closed || causes.detached || causes.aborted || causes.task_dropped;
