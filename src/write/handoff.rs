@@ -105,7 +105,8 @@ impl<W> WriteHandoff<W> {
 
     /// A handle to `writer`, whose task runs on `executor`.
     ///
-    /// How it ended is learned from [`closed`](Self::closed) and [`into_parts`](Self::into_parts).
+    /// How it ended is learned from [`closed`](Self::closed) and [`into_parts`](Self::into_parts). The writer of a stream that has
+    /// ended is kept for the latter until the last handle is dropped.
     ///
     /// # Panics
     ///
@@ -354,7 +355,7 @@ impl<W: AsyncWrite + Unpin> WriteHandoff<W> {
 
     /// Wraps the future of a producer, such as a connection's loop: what it writes through this handoff is sent whenever
     /// it is about to wait and when it is done, by the producer itself, without a hop through the task. Large chunks still
-    /// leave at once.
+    /// leave at once. A future that blocks its thread, instead of waiting, until they are written would block it for ever.
     pub fn batching<F: Future>(&self, future: F) -> Batching<'_, Self, F> {
         Batching::new(self, future)
     }
