@@ -47,6 +47,10 @@ fn positions(world: &World, handle: &futures_handoff::WriteHandoff<FaultyWriter>
         format!("positions {told:?} after {:?}", oracle.last)
     });
     oracle.last = (stats.written, stats.flushed);
+    let over = oracle.causes.aborted || oracle.causes.task_dropped;
+    world.expect(!over || (handle.is_closed() && pending == 0), || {
+        format!("the stream goes on after {:?}", oracle.causes)
+    });
     if let Some(reason) = handle.close_reason() {
         let failed = !reason.is_closed();
         world.expect(pending == 0 || !failed, || "an ended stream has something pending".into());
