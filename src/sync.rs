@@ -26,11 +26,13 @@ impl<T> Mutex<T> {
         Self(Inner::new(value))
     }
 
+    #[inline]
     pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
         MutexGuard(self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Locks what the caller knows to be free. A model fails if it is not.
+    #[inline]
     pub(crate) fn lock_free(&self) -> MutexGuard<'_, T> {
         match self.0.try_lock() {
             Ok(guard) => MutexGuard(guard),
@@ -46,12 +48,14 @@ impl<T> Mutex<T> {
 impl<T> ops::Deref for MutexGuard<'_, T> {
     type Target = T;
 
+    #[inline]
     fn deref(&self) -> &T {
         &self.0
     }
 }
 
 impl<T> ops::DerefMut for MutexGuard<'_, T> {
+    #[inline]
     fn deref_mut(&mut self) -> &mut T {
         &mut self.0
     }
@@ -87,6 +91,7 @@ pub(crate) mod thread {
             Self { token: Cell::new(0), batching: Cell::new(0) }
         }
 
+        #[inline]
         fn token(&self) -> usize {
             match self.token.get() {
                 0 => self.assign(),
@@ -115,6 +120,7 @@ pub(crate) mod thread {
     }
 
     /// The token of this thread and the stream it is batching for, in one access.
+    #[inline]
     pub(crate) fn token_and_batching() -> (usize, usize) {
         THIS.with(|this| (this.token(), this.batching.get()))
     }

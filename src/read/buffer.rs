@@ -138,11 +138,13 @@ impl HandoffBuffer {
     }
 
     /// How many unconsumed bytes it holds.
+    #[inline]
     pub fn len(&self) -> usize {
         self.storage.len()
     }
 
     /// Whether it holds no unconsumed byte.
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -165,6 +167,7 @@ impl HandoffBuffer {
     /// buffer.advance(2).unwrap();
     /// assert_eq!(buffer.peek(), b"llo");
     /// ```
+    #[inline]
     pub fn peek(&self) -> &[u8] {
         self.storage.unread()
     }
@@ -322,6 +325,7 @@ impl HandoffBuffer {
     /// assert!(buffer.advance(2).is_err());
     /// assert_eq!(buffer.peek(), b"x");
     /// ```
+    #[inline]
     pub fn advance(&mut self, n: usize) -> Result<(), SplitError> {
         self.check(n)?;
         self.consume(n);
@@ -329,6 +333,7 @@ impl HandoffBuffer {
     }
 
     /// Drops the first `n <= len()` bytes.
+    #[inline]
     pub(super) fn consume(&mut self, n: usize) {
         self.search.consume(n);
         self.storage.consume(n);
@@ -351,10 +356,12 @@ impl HandoffBuffer {
     /// assert_eq!(buffer.find(b": "), Some(3));
     /// assert_eq!(buffer.find(b"\n"), None);
     /// ```
+    #[inline]
     pub fn find(&mut self, needle: &[u8]) -> Option<usize> {
         self.search.find(self.storage.unread(), 0, 0, needle)
     }
 
+    #[inline]
     fn check(&self, n: usize) -> Result<(), SplitError> {
         let available = self.len();
         if n > available { Err(SplitError { requested: n, available }) } else { Ok(()) }

@@ -83,6 +83,7 @@ impl Pace {
     }
 
     /// The read to ask for.
+    #[inline]
     pub(super) fn size(&self) -> usize {
         self.size
     }
@@ -94,11 +95,13 @@ impl Pace {
     }
 
     /// Whether a read of `n` bytes, if it filled what it was offered, was as large as reads are meant to be.
+    #[inline]
     pub(super) fn is_worth(&self, n: usize) -> bool {
         n >= self.size - self.size / 4
     }
 
     /// Reads into one offer brought `n` bytes.
+    #[inline]
     pub(super) fn read(&mut self, n: usize) {
         self.last = n;
     }

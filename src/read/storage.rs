@@ -42,6 +42,7 @@ pub(super) struct Room<'a> {
 
 impl Room<'_> {
     /// How much is left of it.
+    #[inline]
     pub(super) fn len(&self) -> usize {
         self.rest.len()
     }
@@ -88,16 +89,19 @@ impl Storage {
         self.block.capacity()
     }
 
+    #[inline]
     pub(super) fn unread(&self) -> &[u8] {
         &self.block[self.start..self.filled]
     }
 
     /// Bytes of room behind the unread ones.
+    #[inline]
     pub(super) fn spare(&self) -> usize {
         self.block.capacity() - self.filled
     }
 
     /// How much of that room is initialised.
+    #[inline]
     pub(super) fn initialised(&self) -> usize {
         self.block.len() - self.filled
     }
@@ -112,6 +116,7 @@ impl Storage {
     }
 
     /// Drops the first `n <= len()` unread bytes.
+    #[inline]
     pub(super) fn consume(&mut self, n: usize) {
         self.start += n;
         if self.start == self.filled {
@@ -196,6 +201,7 @@ impl Storage {
 
     /// Whether a prefix of `n` bytes is copied rather than shared: a shared one is at least a quarter of the
     /// block it holds on to.
+    #[inline]
     pub(super) fn copies(&self, n: usize) -> bool {
         n <= self.small_copy_max || n < self.size.div_ceil(4)
     }

@@ -36,17 +36,20 @@ impl Core {
         &self.config
     }
 
+    #[inline]
     pub(crate) fn lock(&self) -> StateGuard<'_> {
         self.state.lock()
     }
 
     /// The producer that runs on this thread, with all the rights that the configuration gives it.
+    #[inline]
     pub(crate) fn producer(&self) -> Caller {
         let (thread, batching) = thread::token_and_batching();
         Caller { inline: self.config.inline(), thread, batching: batching == self.address() }
     }
 
     /// What tells this stream from all others.
+    #[inline]
     pub(crate) fn address(&self) -> usize {
         std::ptr::from_ref(self).addr()
     }

@@ -289,10 +289,14 @@ impl Turn {
     }
 
     /// Steps out of the line, or returns what was granted; those behind may fit now.
+    #[inline]
     pub(crate) fn leave(&mut self, core: &Core) {
-        if self.id == 0 {
-            return;
+        if self.id != 0 {
+            self.step_out(core);
         }
+    }
+
+    fn step_out(&mut self, core: &Core) {
         let mut wakes = Wakes::default();
         let mut state = core.lock();
         let waker = state.rooms.remove(self.id);

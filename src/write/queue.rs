@@ -48,10 +48,12 @@ impl Queue {
     }
 
     /// Bytes queued.
+    #[inline]
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
 
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.chunks.is_empty()
     }
@@ -64,11 +66,13 @@ impl Queue {
     }
 
     /// Whether `n` more bytes fit into the open gather block.
+    #[inline]
     pub(crate) fn has_open_room(&self, n: usize) -> bool {
         matches!(self.chunks.back(), Some(Chunk::Gathered(block)) if block.capacity() - block.len() >= n)
     }
 
     /// Copies a small chunk into the open gather block; returns how many entries that added (0 or 1).
+    #[inline]
     pub(crate) fn gather(&mut self, bytes: &[u8]) -> usize {
         self.bytes += bytes.len();
         if let Some(Chunk::Gathered(block)) = self.chunks.back_mut() {
@@ -182,6 +186,7 @@ impl Batch {
     }
 
     /// Takes all that is queued; returns how many entries fewer that makes (0 or 1).
+    #[inline]
     pub(crate) fn take(&mut self, queue: &mut Queue) -> usize {
         queue.bytes = 0;
         queue.adapt();
@@ -201,6 +206,7 @@ impl Batch {
     }
 
     /// Entries finished and the gather block to reuse, since the last call.
+    #[inline]
     pub(crate) fn take_finished(&mut self) -> (usize, Option<Vec<u8>>) {
         (mem::take(&mut self.finished), self.spare.take())
     }
@@ -233,6 +239,7 @@ impl Batch {
 
     /// Notes that `n` bytes were written, of what [`offer`](Self::offer) offered, and drops the chunks that are done;
     /// returns how many of the bytes were not of this batch but of the extra part.
+    #[inline]
     pub(crate) fn advance(&mut self, n: usize, offered: usize) -> usize {
         self.learn(n, offered);
         let mut left = n;
@@ -264,6 +271,7 @@ impl Batch {
         left
     }
 
+    #[inline]
     fn learn(&mut self, n: usize, offered: usize) {
         let Vectored::Doubted(doubts) = self.vectored else { return };
         let first = self.chunks.front().map_or(offered, |front| front.as_slice().len() - self.head);

@@ -160,6 +160,7 @@ impl State {
     }
 
     /// Whether writes are accepted.
+    #[inline]
     fn is_open(&self) -> bool {
         self.closing == Closing::No && self.phase != Phase::Ended
     }
@@ -167,6 +168,7 @@ impl State {
     // --- room ---------------------------------------------------------------------------------------------------
 
     /// Bytes accepted and not written; 0 once the stream has ended.
+    #[inline]
     pub(crate) fn pending(&self) -> usize {
         if self.phase == Phase::Ended { 0 } else { (self.accepted - self.written) as usize }
     }
@@ -190,6 +192,7 @@ impl State {
         self.limits.bytes.saturating_sub(self.pending() + self.reserved.bytes)
     }
 
+    #[inline]
     fn fits(&self, room: Room) -> bool {
         let bytes = self.pending().saturating_add(self.reserved.bytes).saturating_add(room.bytes);
         let items = self.items.saturating_add(self.reserved.items).saturating_add(room.items);
@@ -197,12 +200,14 @@ impl State {
     }
 
     /// The room that a chunk of `len` bytes takes now.
+    #[inline]
     pub(crate) fn room_of(&self, len: usize) -> Room {
         let free = len == 0 || (len <= self.limits.copy_max && self.queue.has_open_room(len));
         Room { bytes: len, items: usize::from(!free) }
     }
 
     /// Whether that much may be accepted at once. Nobody barges past a waiter.
+    #[inline]
     pub(crate) fn admit(&self, room: Room) -> Result<(), Refusal> {
         if self.is_open() && self.rooms.is_empty() && self.fits(room) { Ok(()) } else { self.refuse(room) }
     }
@@ -234,6 +239,7 @@ impl State {
     }
 
     /// Grants room to those who wait for it, first come first served.
+    #[inline]
     pub(crate) fn grant(&mut self, wakes: &mut Wakes) {
         while let Some((id, room)) = self.rooms.first() {
             if !self.fits(room) {
@@ -247,6 +253,7 @@ impl State {
     // --- accepting ----------------------------------------------------------------------------------------------
 
     /// Assigns the next `len` positions. This is final: what becomes of the bytes shows in their ticket.
+    #[inline]
     pub(crate) fn accept(&mut self, len: usize) -> Range<u64> {
         let start = self.accepted;
         self.accepted += len as u64;
@@ -255,6 +262,7 @@ impl State {
     }
 
     /// Queues a chunk. What it returns was copied and may not be dropped under the lock.
+    #[inline]
     pub(crate) fn push(&mut self, bytes: Bytes) -> Option<Bytes> {
         if self.copies(bytes.len()) {
             self.push_copy(&bytes);
@@ -267,11 +275,13 @@ impl State {
     }
 
     /// Whether a chunk of that length is copied into the gather block.
+    #[inline]
     pub(crate) fn copies(&self, len: usize) -> bool {
         len == 0 || len <= self.limits.copy_max
     }
 
     /// Queues a copy of a small chunk.
+    #[inline]
     pub(crate) fn push_copy(&mut self, bytes: &[u8]) {
         if !bytes.is_empty() {
             self.items += self.queue.gather(bytes);
@@ -279,6 +289,7 @@ impl State {
     }
 
     /// Whether the caller may poll the writer now: it is home, the task has run, and it is the right thread for it.
+    #[inline]
     pub(crate) fn may_drive(&self, caller: &Caller) -> bool {
         let home = matches!(self.phase, Phase::Idle | Phase::Held | Phase::Scheduled);
         home && !self.stalled
@@ -290,11 +301,13 @@ impl State {
     }
 
     /// Whether the caller should send a chunk of `len` bytes itself, with what is held before it.
+    #[inline]
     pub(crate) fn sends(&self, caller: &Caller, len: usize) -> bool {
         self.queue.bytes() + len >= self.limits.send_at && self.may_drive(caller)
     }
 
     /// What follows when work was added.
+    #[inline]
     pub(crate) fn after_push(&mut self, caller: &Caller) -> Next {
         if self.sends(caller, 0) && !self.queue.is_empty() {
             self.phase = Phase::Busy;
@@ -313,6 +326,7 @@ impl State {
     }
 
     /// What follows when the caller wants what there is to do done now.
+    #[inline]
     pub(crate) fn hurry(&mut self, caller: &Caller) -> Next {
         if self.phase == Phase::Idle && !self.flush_is_due() && self.closing == Closing::No {
             return Next::Nothing;
@@ -336,16 +350,19 @@ impl State {
 
     /// Whether `len` more bytes would only lie in memory because the task has not run yet. A producer that can wait lets it
     /// go first, once: it may just have been spawned.
+    #[inline]
     pub(crate) fn is_piling_up(&self, len: usize) -> bool {
         self.phase == Phase::Unborn && self.queue.bytes() + len > self.limits.send_at
     }
 
     /// Whether the task was never polled.
+    #[inline]
     pub(crate) fn is_unborn(&self) -> bool {
         self.task_thread == 0 && self.task.is_none()
     }
 
     /// Leaves the work to the task.
+    #[inline]
     pub(crate) fn schedule(&mut self) -> Next {
         self.phase = Phase::Scheduled;
         Next::Wake
@@ -354,6 +371,7 @@ impl State {
     // --- progress -----------------------------------------------------------------------------------------------
 
     /// Publishes that the writer took the next `n` bytes and finished `items` entries.
+    #[inline]
     pub(crate) fn wrote(&mut self, n: usize, items: usize, mirror: &AtomicU64, wakes: &mut Wakes) {
         self.written += n as u64;
         mirror.store(self.written, Ordering::Release);
@@ -377,6 +395,7 @@ impl State {
 
     /// Whether somebody waits for a flush that can be made now. It goes before newer writes, or a steady stream of them
     /// would starve it.
+    #[inline]
     pub(crate) fn flush_is_due(&self) -> bool {
         self.flushes.first().is_some_and(|((position, _), ())| position <= self.written)
     }

@@ -137,8 +137,17 @@ impl Future for WriteTicket {
 }
 
 impl Drop for WriteTicket {
+    #[inline]
     fn drop(&mut self) {
-        if self.id != 0 && !self.is_written() {
+        if self.id != 0 {
+            self.leave();
+        }
+    }
+}
+
+impl WriteTicket {
+    fn leave(&self) {
+        if !self.is_written() {
             let waker = self.core.lock().tickets.remove((self.range.end, self.id));
             drop(waker);
         }

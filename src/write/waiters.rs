@@ -27,6 +27,7 @@ impl<K: Ord + Copy, T: Copy> Waiters<K, T> {
         Self { queue: VecDeque::new() }
     }
 
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.queue.is_empty()
     }
@@ -77,6 +78,7 @@ impl<K: Ord + Copy, T: Copy> Waiters<K, T> {
     }
 
     /// What the first waiter wants.
+    #[inline]
     pub(crate) fn first(&self) -> Option<(K, T)> {
         self.queue.front().map(|waiter| (waiter.key, waiter.wants))
     }
