@@ -157,7 +157,7 @@ fn the_writer_taken_back_while_the_task_ends() {
 
 #[test]
 fn the_writer_wanted_by_two() {
-    explore(3, || {
+    explore(2, || {
         let device = Device::ready();
         let (handoff, task) = stream(&device, 8);
         let task = run(task);
