@@ -98,7 +98,7 @@ fn accept_prefix<'a, P: Port>(
         let range = state.accept(n);
         state.push_copy(&buffer.peek()[..n]);
         let next = state.after_push(&caller);
-        // Not under the lock, but before user code runs.
+        // Still under the lock, and so before user code runs: this only moves a cursor.
         let copied = buffer.advance(n);
         debug_assert!(copied.is_ok(), "within the buffer");
         go_on(port, state, next);
