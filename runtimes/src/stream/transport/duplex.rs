@@ -7,14 +7,14 @@ use super::{
 use crate::{
     Runtime,
     io::Duplex,
-    stream::{Payloads, Proxy, Settings},
+    stream::{Metered, Payloads, Proxy, Settings},
 };
 
 /// Sets up one connection for each payload.
 pub fn connections<R, P>(proxy: P, payloads: &Payloads, settings: &Settings) -> Vec<Connection>
 where
     R: Runtime,
-    P: Proxy<Duplex, Duplex>,
+    P: Proxy<Metered<Duplex>, Metered<Duplex>>,
 {
     let connect = |(stream, payload): (usize, &bytes::Bytes)| {
         let (client, inbound) = R::duplex(settings.duplex_capacity);

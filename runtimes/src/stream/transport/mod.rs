@@ -18,5 +18,14 @@ use super::Failure;
 #[cfg(feature = "peers")]
 pub use self::tokio::IntoTokio;
 
-/// Carries one stream and says how long it took.
-pub type Connection = BoxFuture<'static, Result<Duration, Failure>>;
+/// What one stream took.
+#[derive(Debug, Clone)]
+pub struct Carried {
+    /// From the first byte in to the last byte out.
+    pub latency: Duration,
+    /// The nanoseconds of each line that was timed.
+    pub lines: Vec<u64>,
+}
+
+/// Carries one stream.
+pub type Connection = BoxFuture<'static, Result<Carried, Failure>>;

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     Runtime,
-    stream::{Payloads, Proxy, Settings},
+    stream::{Metered, Payloads, Proxy, Settings},
 };
 
 /// Sets up one connection for each payload.
@@ -23,7 +23,7 @@ pub async fn connections<R, P>(
 ) -> io::Result<Vec<Connection>>
 where
     R: Runtime,
-    P: Proxy<R::Tcp, R::Tcp>,
+    P: Proxy<Metered<R::Tcp>, Metered<R::Tcp>>,
 {
     let mut listener = R::bind(([127, 0, 0, 1], 0).into()).await?;
     let mut connections = Vec::with_capacity(payloads.streams().len());
