@@ -18,7 +18,7 @@ mod interrupt;
 mod lines;
 mod names;
 mod output;
-mod record;
+pub mod record;
 mod report;
 mod run;
 mod settings;
