@@ -27,11 +27,9 @@ fn settings(transport: TransportName, arrival: usize) -> Settings {
     Settings { transport, arrival: Some(arrival), ..settings }
 }
 
-const TRANSPORTS: [TransportName; 3] = [TransportName::Cached, TransportName::Duplex, TransportName::Tcp];
-
 fn carries(runtime: RuntimeName, implementation: ImplementationName) {
     let runner = runner(runtime, implementation).unwrap();
-    for transport in TRANSPORTS {
+    for &transport in TransportName::value_variants() {
         for arrival in [1, 64, 1460, 16 * 1024] {
             for completion in [Completion::FireAndForget, Completion::Ticket] {
                 let settings = Settings { completion, ..settings(transport, arrival) };
@@ -71,7 +69,7 @@ fn the_crate_carries_every_stream_on_every_runtime() {
 #[test]
 fn every_runtime_carries_the_baselines() {
     runtimes::watched("every_runtime_carries_the_baselines", || {
-        for transport in TRANSPORTS {
+        for &transport in TransportName::value_variants() {
             let settings = settings(transport, 100);
             let payloads = Payloads::new(&settings);
             runtimes::for_each!(R => {
@@ -166,7 +164,7 @@ fn failure(fault: Fault, transport: TransportName) -> Failure {
 
 #[test]
 fn a_changed_byte_is_found_where_it_is() {
-    for transport in TRANSPORTS {
+    for &transport in TransportName::value_variants() {
         for fault in [Fault::Flip, Fault::Swap] {
             let failure = failure(fault, transport);
             assert!(matches!(failure, Failure::Mismatch { offset: 20_000, .. }), "{transport}: {failure}");
@@ -176,7 +174,7 @@ fn a_changed_byte_is_found_where_it_is() {
 
 #[test]
 fn missing_and_doubled_bytes_are_found() {
-    for transport in TRANSPORTS {
+    for &transport in TransportName::value_variants() {
         for fault in [Fault::Lose, Fault::Double] {
             let failure = failure(fault, transport);
             // Random bytes may go on equal for a few.
@@ -198,7 +196,7 @@ fn missing_and_doubled_bytes_are_found() {
 
 #[test]
 fn a_proxy_that_hangs_panics_or_fails_ends_the_run() {
-    for transport in TRANSPORTS {
+    for &transport in TransportName::value_variants() {
         assert!(matches!(failure(Fault::Hang, transport), Failure::Stalled { .. }));
         assert!(matches!(failure(Fault::Panic, transport), Failure::Panicked { .. }));
         let failed = failure(Fault::Error, transport);

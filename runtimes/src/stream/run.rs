@@ -3,29 +3,27 @@
 use std::{fmt, io, time::Duration};
 
 use futures_util::future::try_join_all;
-#[cfg(feature = "peers")]
-use {
-    super::implementations::{Peer1, Peer2},
-    futures_handoff::TokioIo,
-    tokio::net::TcpStream,
-};
 
+#[cfg(feature = "peers")]
+use super::implementations::{Peer1, Peer2};
+#[cfg(unix)]
+use super::transport::unix;
 use super::{
     Failure, ImplementationName, Payloads, Proxy, Report, RuntimeName, Settings, TransportName,
     implementations::{Handoff, HandoffOwned, ManualBuffered, ManualVec, RawCopy},
     measure::Start,
-    transport::{Connection, cached, duplex, tcp},
+    transport::{Connection, OverSockets, cached, duplex, tcp},
 };
 use crate::{Runtime, io::Duplex};
 
 /// A proxy that works over every transport of a runtime.
 pub trait Implementation<R: Runtime>:
-    Proxy<cached::Source, cached::Sink> + Proxy<Duplex, Duplex> + Proxy<R::Tcp, R::Tcp>
+    Proxy<cached::Source, cached::Sink> + Proxy<Duplex, Duplex> + OverSockets<R>
 {
 }
 
 impl<R: Runtime, P> Implementation<R> for P where
-    P: Proxy<cached::Source, cached::Sink> + Proxy<Duplex, Duplex> + Proxy<R::Tcp, R::Tcp>
+    P: Proxy<cached::Source, cached::Sink> + Proxy<Duplex, Duplex> + OverSockets<R>
 {
 }
 
@@ -80,8 +78,10 @@ where
 {
     match settings.transport {
         TransportName::Cached => Ok(cached::connections(proxy, payloads, settings)),
-        TransportName::Duplex => Ok(duplex::connections::<R, P>(proxy, payloads, settings)),
+        TransportName::Duplex => duplex::connections::<R, P>(proxy, payloads, settings).await,
         TransportName::Tcp => tcp::connections::<R, P>(proxy, payloads, settings).await,
+        #[cfg(unix)]
+        TransportName::Unix => unix::connections::<R, P>(proxy, payloads, settings).await,
     }
 }
 
@@ -151,7 +151,11 @@ fn on<R: Runtime>(implementation: ImplementationName) -> Option<Runner> {
 }
 
 #[cfg(feature = "peers")]
-fn on_tokio<R: Runtime<Tcp = TokioIo<TcpStream>>>(implementation: ImplementationName) -> Option<Runner> {
+fn on_tokio<R: Runtime>(implementation: ImplementationName) -> Option<Runner>
+where
+    Peer1: Implementation<R>,
+    Peer2: Implementation<R>,
+{
     match implementation {
         ImplementationName::Peer1 => Some(|s, p| measure::<R, _>(Peer1, s, p)),
         ImplementationName::Peer2 => Some(|s, p| measure::<R, _>(Peer2, s, p)),

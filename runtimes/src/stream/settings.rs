@@ -41,6 +41,9 @@ names! {
         Duplex,
         /// Through loopback sockets, from and to tasks of their own.
         Tcp,
+        /// Through Unix sockets, from and to tasks of their own.
+        #[cfg(unix)]
+        Unix,
     }
 }
 
