@@ -10,7 +10,9 @@ use super::implementations::{Peer1, Peer2};
 use super::transport::unix;
 use super::{
     Failure, ImplementationName, Payloads, Proxy, Report, RuntimeName, Settings, TransportName,
-    implementations::{Handoff, HandoffOwned, ManualBuffered, ManualVec, RawCopy},
+    implementations::{
+        ChannelFramed, Handoff, HandoffOwned, ManualBuffered, ManualVec, RawCopy, SplitBytesMut,
+    },
     measure::Start,
     transport::{Connection, OverSockets, cached, duplex, tcp},
 };
@@ -145,6 +147,8 @@ fn on<R: Runtime>(implementation: ImplementationName) -> Option<Runner> {
         ImplementationName::HandoffOwned => Some(|s, p| measure::<R, _>(HandoffOwned::<R>::new(), s, p)),
         ImplementationName::ManualVec => Some(|s, p| measure::<R, _>(ManualVec, s, p)),
         ImplementationName::ManualBuffered => Some(|s, p| measure::<R, _>(ManualBuffered, s, p)),
+        ImplementationName::BytesMut => Some(|s, p| measure::<R, _>(SplitBytesMut, s, p)),
+        ImplementationName::ChannelFramed => Some(|s, p| measure::<R, _>(ChannelFramed::<R>::new(), s, p)),
         ImplementationName::RawCopy => Some(|s, p| measure::<R, _>(RawCopy, s, p)),
         ImplementationName::Peer1 | ImplementationName::Peer2 => None,
     }
