@@ -162,6 +162,15 @@ fn split_bytes_mut(mut block: BytesMut, piece: usize) -> Moved {
     (bytes, frames)
 }
 
+fn split_mut_bytes_mut(mut block: BytesMut, piece: usize) -> Moved {
+    let (mut bytes, mut frames) = (0, 0);
+    while !block.is_empty() {
+        bytes += black_box(block.split_to(piece)).len();
+        frames += 1;
+    }
+    (bytes, frames)
+}
+
 /// A line, and then the rest of what was read moves to the next protocol.
 async fn switch(input: &[u8]) -> Moved {
     let mut moved = (0, 0);
@@ -283,13 +292,17 @@ fn read(criterion: &mut Criterion) {
     over_lines!(criterion, "owned_lines.handoff", owned_lines, LINES, [64, READ]);
     over_lines!(criterion, "owned_lines.manual_vec", owned_lines_by_vec, LINES, [64, READ]);
     over_lines!(criterion, "owned_lines.bytes_mut", owned_lines_by_bytes_mut, LINES, [64, READ]);
-    over_lines!(criterion, "fragments.handoff", owned_lines, LINES, [1, 8, 64, 1460, READ]);
+    let fragments = [1, 8, 64, 1460, READ];
+    over_lines!(criterion, "fragments.handoff", owned_lines, LINES, fragments);
+    over_lines!(criterion, "fragments.manual_vec", owned_lines_by_vec, LINES, fragments);
+    over_lines!(criterion, "fragments.bytes_mut", owned_lines_by_bytes_mut, LINES, fragments);
 }
 
 fn take(criterion: &mut Criterion) {
     over_block!(criterion, "split_prefix.handoff", split);
     over_block!(criterion, "split_prefix.bytes_mut", split_bytes_mut);
     over_block!(criterion, "split_prefix_mut.handoff", split_mut);
+    over_block!(criterion, "split_prefix_mut.bytes_mut", split_mut_bytes_mut);
     over_tails!(criterion, "mode_switch.handoff", switch);
     over_tails!(criterion, "mode_switch.manual_vec", switch_by_vec);
 }
