@@ -2,7 +2,8 @@
 //!
 //! Large chunks go through an in-memory pipe, whose other end is read by a task. Small frames go to a writer that counts
 //! and drops what it takes, so what shows there is the cost of a frame, and not what gathering saves in system calls.
-//! Every run checks how many bytes came out. `cargo test --benches` runs each of them once.
+//! All rounds of a benchmark use one writer; how many bytes came out of it is checked at their end. `cargo test --benches` runs
+//! each of them once.
 
 use std::{
     future::Future,
@@ -33,7 +34,7 @@ const ROOM: usize = 4 * KIB * KIB;
 /// How much the other end of a pipe reads at a time.
 const READ: usize = 64 * KIB;
 
-/// Where the bytes of a run go.
+/// Where the bytes of all rounds go. A new pipe for each round would show little but its memory being touched first.
 trait Output: AsyncWrite + Unpin + Send + Sized + 'static {
     /// The writer, and how many bytes came out of it, once it is closed.
     fn open<R: Runtime>(work: &Work) -> (Self, Task<usize>);
@@ -133,29 +134,26 @@ impl Work {
     }
 }
 
-async fn direct<R: Runtime, W: Output>(work: Work) -> usize {
-    let (mut writer, received) = W::open::<R>(&work);
-    let producer = R::task(async move {
+async fn direct<R: Runtime, W: Output>(mut writer: W, work: Work) -> W {
+    R::task(async move {
         for _ in 0..work.count {
             writer.write_all(&work.chunk).await.expect("the writer works");
         }
-        writer.close().await.expect("the writer works");
-    });
-    producer.await;
-    received.await
+        writer
+    })
+    .await
 }
 
 /// What is written for want of anything better: a channel, and a task that writes what comes out of it.
-async fn channel<R: Runtime, W: Output>(work: Work) -> usize {
-    let (mut writer, received) = W::open::<R>(&work);
+async fn channel<R: Runtime, W: Output>(mut writer: W, work: Work) -> W {
     // It holds one more for each sender.
     let chunks = (work.pending / work.chunk.len()).saturating_sub(work.tasks);
     let (sender, mut receiver) = mpsc::channel::<Bytes>(chunks);
-    R::spawn(async move {
+    let written = R::task(async move {
         while let Some(chunk) = receiver.next().await {
             writer.write_all(&chunk).await.expect("the writer works");
         }
-        writer.close().await.expect("the writer works");
+        writer
     });
     work.share::<R, _, _>(sender, async |mut sender, chunk, count| {
         for _ in 0..count {
@@ -163,33 +161,31 @@ async fn channel<R: Runtime, W: Output>(work: Work) -> usize {
         }
     })
     .await;
-    received.await
+    written.await
 }
 
-fn spawn<R: Runtime, W: Output>(work: &Work) -> (WriteHandoff<W>, Task<usize>) {
+fn spawn<R: Runtime, W: Output>(writer: W, work: &Work) -> WriteHandoff<W> {
     let config =
         WriteHandoffConfig::default().with_max_pending_bytes(work.pending).expect("the limit is valid");
-    let (writer, received) = W::open::<R>(work);
     let (handoff, task) = WriteHandoff::new(writer, config);
     R::spawn(task.detach());
-    (handoff, received)
+    handoff
 }
 
-async fn fire_and_forget<R: Runtime, W: Output>(work: Work) -> usize {
-    let (handoff, received) = spawn::<R, W>(&work);
+async fn fire_and_forget<R: Runtime, W: Output>(writer: W, work: Work) -> W {
+    let handoff = spawn::<R, W>(writer, &work);
     work.share::<R, _, _>(handoff.clone(), async |handoff, chunk, count| {
         for _ in 0..count {
             handoff.write_fire_and_forget(chunk.clone()).await.expect("the handoff is open");
         }
     })
     .await;
-    handoff.close().await.expect("the writer works");
-    received.await
+    handoff.into_parts().await.expect("the writer works")
 }
 
 /// Every ticket is awaited before the next write.
-async fn ticket<R: Runtime, W: Output>(work: Work) -> usize {
-    let (handoff, received) = spawn::<R, W>(&work);
+async fn ticket<R: Runtime, W: Output>(writer: W, work: Work) -> W {
+    let handoff = spawn::<R, W>(writer, &work);
     work.share::<R, _, _>(handoff.clone(), async |handoff, chunk, count| {
         for _ in 0..count {
             let ticket = handoff.write(chunk.clone()).await.expect("the handoff is open");
@@ -197,24 +193,26 @@ async fn ticket<R: Runtime, W: Output>(work: Work) -> usize {
         }
     })
     .await;
-    handoff.close().await.expect("the writer works");
-    received.await
+    handoff.into_parts().await.expect("the writer works")
 }
 
-fn bench<R: Runtime, F: Future<Output = usize>>(
+fn bench<R: Runtime, W: Output, F: Future<Output = W>>(
     group: &mut BenchmarkGroup<'_, WallTime>,
     size: usize,
     work: &Work,
-    run: impl Fn(Work) -> F,
+    run: impl Fn(W, Work) -> F,
 ) {
     group.throughput(Throughput::Bytes(work.total() as u64));
     group.bench_function(BenchmarkId::new(R::NAME, size), |bencher| {
         bencher.iter_custom(|rounds| {
             R::block_on(async {
+                let (mut writer, received) = W::open::<R>(work);
                 let start = Instant::now();
                 for _ in 0..rounds {
-                    assert_eq!(run(work.clone()).await, work.total());
+                    writer = run(writer, work.clone()).await;
                 }
+                writer.close().await.expect("the writer works");
+                assert_eq!(received.await as u64, rounds * work.total() as u64);
                 start.elapsed()
             })
         });
@@ -227,7 +225,7 @@ macro_rules! over {
         let mut group = $criterion.benchmark_group($name);
         runtimes::for_each!(R => {
             for size in $sizes {
-                bench::<R, _>(&mut group, size, &$work(size), $run::<R, $writer>);
+                bench::<R, _, _>(&mut group, size, &$work(size), $run::<R, $writer>);
             }
         });
         group.finish();
