@@ -22,7 +22,7 @@ struct Line {
 fn settings(transport: TransportName, arrival: usize) -> Settings {
     let line = "test --connections 3 --route-frames 9 --tunnel-bytes 40001 --seconds 0 --stall-seconds 20";
     let Line { settings } = Line::parse_from(line.split(' '));
-    Settings { transport, arrival: Some(arrival), ..settings }
+    Settings { transport, input_fragment: Some(arrival), ..settings }
 }
 
 fn carries(runtime: RuntimeName, implementation: ImplementationName, runner: Runner) {

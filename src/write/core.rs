@@ -48,6 +48,12 @@ impl Core {
         Caller { inline: self.config.inline(), thread, batching: batching == self.address() }
     }
 
+    /// Whether the producer on this thread has promised to send when it is about to wait.
+    #[inline]
+    pub(crate) fn is_batching(&self) -> bool {
+        thread::batching() == self.address()
+    }
+
     /// What tells this stream from all others.
     #[inline]
     pub(crate) fn address(&self) -> usize {

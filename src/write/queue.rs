@@ -71,15 +71,25 @@ impl Queue {
         matches!(self.chunks.back(), Some(Chunk::Gathered(block)) if block.capacity() - block.len() >= n)
     }
 
-    /// Copies a small chunk into the open gather block; returns how many entries that added (0 or 1).
+    /// Copies a small chunk into the open gather block, if there is one with room for it.
     #[inline]
+    pub(crate) fn join(&mut self, bytes: &[u8]) -> bool {
+        let Some(Chunk::Gathered(block)) = self.chunks.back_mut() else { return false };
+        let fits = block.capacity() - block.len() >= bytes.len();
+        if fits {
+            block.extend_from_slice(bytes);
+            self.bytes += bytes.len();
+        }
+        fits
+    }
+
+    /// Copies a small chunk into the open gather block or a new one; returns how many entries that added (0 or 1).
     pub(crate) fn gather(&mut self, bytes: &[u8]) -> usize {
+        if self.join(bytes) {
+            return 0;
+        }
         self.bytes += bytes.len();
-        if let Some(Chunk::Gathered(block)) = self.chunks.back_mut() {
-            if block.capacity() - block.len() >= bytes.len() {
-                block.extend_from_slice(bytes);
-                return 0;
-            }
+        if matches!(self.chunks.back(), Some(Chunk::Gathered(_))) {
             // The burst is larger than a block: the next ones are larger, too.
             self.block_size = (self.block_size * 4).min(BLOCK_MAX);
         }

@@ -261,6 +261,25 @@ impl State {
         start..self.accepted
     }
 
+    /// Accepts a small chunk where copying it is all there is to do: the open gather block has room for it, it does not
+    /// make what is queued enough to be sent, and somebody sees to that already. Otherwise nothing happens.
+    #[inline]
+    pub(crate) fn join(&mut self, bytes: &[u8], is_batching: impl FnOnce() -> bool) -> Option<Range<u64>> {
+        let len = bytes.len();
+        if len > self.limits.copy_max || self.queue.bytes() + len >= self.limits.send_at {
+            return None;
+        }
+        let seen_to = match self.phase {
+            Phase::Scheduled | Phase::Busy | Phase::Blocked => true,
+            Phase::Held => is_batching(),
+            Phase::Unborn | Phase::Idle | Phase::Ended => false,
+        };
+        // It takes no entry of its own.
+        let room = (self.accepted - self.written) as usize + self.reserved.bytes + len <= self.limits.bytes;
+        let admitted = seen_to && room && self.closing == Closing::No && self.rooms.is_empty();
+        (admitted && self.queue.join(bytes)).then(|| self.accept(len))
+    }
+
     /// Queues a chunk. What it returns was copied and may not be dropped under the lock.
     #[inline]
     pub(crate) fn push(&mut self, bytes: Bytes) -> Option<Bytes> {

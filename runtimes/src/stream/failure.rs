@@ -47,6 +47,10 @@ pub enum Failure {
     },
     /// The connections could not be set up.
     Setup(io::Error),
+    /// The user asked for an end.
+    Interrupted,
+    /// Something around the run, a file or a partner process, in a sentence.
+    Other(String),
 }
 
 impl fmt::Display for Failure {
@@ -68,6 +72,8 @@ impl fmt::Display for Failure {
             Self::Panicked { stream } => write!(f, "a task of stream {stream} panicked"),
             Self::Stalled { limit } => write!(f, "the streams are not done after {limit:?}"),
             Self::Setup(cause) => write!(f, "the connections could not be set up: {cause}"),
+            Self::Interrupted => write!(f, "interrupted; what was finished is kept"),
+            Self::Other(sentence) => f.write_str(sentence),
         }
     }
 }

@@ -5,27 +5,43 @@
 //! the transport and the implementation; a difference ends the run.
 //!
 //! The measured interval starts when all connections stand and their payloads are made, and ends when the last byte
-//! of the last one has been checked. Wall time and CPU time cover the same interval.
+//! of the last one has been checked. Wall time, CPU time and all counts cover the same interval.
+//!
+//! A [`Case`] is one thing to measure, a [`Report`] what it came to, and a [`Record`] both of them as the names and
+//! values that are printed, written to files and drawn.
 
-mod args;
-mod compare;
+mod case;
+mod commands;
 mod failure;
 pub mod implementations;
-mod measure;
-mod overview;
+mod interrupt;
+mod lines;
+mod names;
+mod output;
+pub mod record;
+mod report;
 mod run;
 mod settings;
-mod table;
+mod spread;
+mod tally;
 pub mod transport;
+mod usage;
 mod verify;
 mod workload;
 
-pub use args::{Job, main, parse};
-pub use compare::{Bound, Comparison, Metric, Spread};
+pub use case::{Bench, Case};
+pub use commands::{Job, main, parse};
 pub use failure::Failure;
 pub use implementations::Proxy;
-pub use measure::Report;
+pub use names::{Completion, ImplementationName, InputModel, Names, RuntimeName, Scenario, TransportName};
+pub use output::Output;
+pub use record::Record;
+pub use report::Report;
 pub use run::{Implementation, Runner, Unavailable, measure, runner};
-pub use settings::{Completion, ImplementationName, RuntimeName, Scenario, Settings, TransportName};
+pub use settings::Settings;
+pub use spread::{Bound, Spread};
+pub use tally::{Metered, Tally};
+pub use transport::Carried;
+pub use usage::Usage;
 pub use verify::Verifier;
 pub use workload::{Next, Payloads, TUNNEL, next};

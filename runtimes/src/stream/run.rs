@@ -1,31 +1,37 @@
 //! One measured run.
 
-use std::{fmt, io, time::Duration};
+use std::{fmt, io, pin::pin, time::Duration};
 
-use futures_util::future::try_join_all;
+use futures_util::future::{Either, select, try_join_all};
 
 #[cfg(feature = "peers")]
 use super::implementations::{Peer1, Peer2};
 #[cfg(unix)]
 use super::transport::unix;
 use super::{
-    Failure, ImplementationName, Payloads, Proxy, Report, RuntimeName, Settings, TransportName,
+    Carried, Failure, ImplementationName, Metered, Payloads, Proxy, Report, RuntimeName, Settings,
+    TransportName,
     implementations::{
         ChannelFramed, Handoff, HandoffOwned, ManualBuffered, ManualVec, RawCopy, SplitBytesMut,
     },
-    measure::Start,
+    interrupt,
+    report::Stopwatch,
     transport::{Connection, OverSockets, cached, duplex, tcp},
 };
 use crate::{Runtime, io::Duplex};
 
 /// A proxy that works over every transport of a runtime.
 pub trait Implementation<R: Runtime>:
-    Proxy<cached::Source, cached::Sink> + Proxy<Duplex, Duplex> + OverSockets<R>
+    Proxy<Metered<cached::Source>, Metered<cached::Sink>>
+    + Proxy<Metered<Duplex>, Metered<Duplex>>
+    + OverSockets<R>
 {
 }
 
 impl<R: Runtime, P> Implementation<R> for P where
-    P: Proxy<cached::Source, cached::Sink> + Proxy<Duplex, Duplex> + OverSockets<R>
+    P: Proxy<Metered<cached::Source>, Metered<cached::Sink>>
+        + Proxy<Metered<Duplex>, Metered<Duplex>>
+        + OverSockets<R>
 {
 }
 
@@ -46,7 +52,7 @@ where
     R::block_on(async {
         let mut report = Report::empty();
         round::<R, P>(proxy, settings, payloads, &mut Report::empty()).await?;
-        while report.iterations < settings.iterations as u64 || report.wall < settings.seconds {
+        while report.iterations < settings.iterations as u64 || report.wall < settings.duration() {
             round::<R, P>(proxy, settings, payloads, &mut report).await?;
         }
         Ok(report)
@@ -64,11 +70,12 @@ where
     P: Implementation<R>,
 {
     let connections = connect::<R, P>(proxy, settings, payloads).await.map_err(Failure::Setup)?;
-    let start = Start::now();
-    let latencies = carry::<R>(connections, settings.stall_seconds).await?;
-    report.add_round(&start);
-    for (payload, latency) in payloads.streams().iter().zip(latencies) {
-        report.add_stream(payload.len() as u64, latency);
+    let stopwatch = Stopwatch::start();
+    let carried = carry::<R>(connections, settings.stall_seconds).await?;
+    let (wall, usage) = stopwatch.stop();
+    report.add_round(wall, usage);
+    for (payload, carried) in payloads.streams().iter().zip(&carried) {
+        report.add_stream(payload.len() as u64, carried);
     }
     Ok(())
 }
@@ -87,12 +94,20 @@ where
     }
 }
 
-async fn carry<R: Runtime>(connections: Vec<Connection>, limit: Duration) -> Result<Vec<Duration>, Failure> {
+/// Carries all streams, unless that takes too long or the user wants an end.
+pub(super) async fn carry<R: Runtime>(
+    connections: Vec<Connection>,
+    limit: Duration,
+) -> Result<Vec<Carried>, Failure> {
     let tasks = connections.into_iter().enumerate().map(|(stream, connection)| {
         let task = R::task(connection);
         async move { task.outcome().await.unwrap_or(Err(Failure::Panicked { stream })) }
     });
-    R::timeout(limit, try_join_all(tasks)).await.unwrap_or(Err(Failure::Stalled { limit }))
+    let all = R::timeout(limit, try_join_all(tasks));
+    match select(pin!(all), pin!(interrupt::requested())).await {
+        Either::Left((done, _)) => done.unwrap_or(Err(Failure::Stalled { limit })),
+        Either::Right(_) => Err(Failure::Interrupted),
+    }
 }
 
 /// Why an implementation cannot be measured on a runtime.

@@ -35,11 +35,14 @@ impl Payloads {
 }
 
 fn payload(stream: usize, settings: &Settings) -> Bytes {
-    let routed = settings.route_frames * (settings.frame_len + 1);
-    let mut bytes = Vec::with_capacity(routed + TUNNEL.len() + settings.tunnel_bytes + 8);
+    let mut bytes = Vec::with_capacity(settings.bytes_per_connection() + 8);
     for frame in 0..settings.route_frames {
         let start = bytes.len();
-        bytes.extend_from_slice(format!("GET /tenant/{stream:04}/object/{frame:08}").as_bytes());
+        let line = format!("GET /tenant/{stream:04}/object/{frame:08}");
+        // A line that is too short for that still says which it is.
+        let line =
+            if line.len() <= settings.frame_len { line } else { format!("G {stream:04x}/{frame:08x}") };
+        bytes.extend_from_slice(line.as_bytes());
         bytes.resize(start + settings.frame_len, b'x');
         bytes.push(b'\n');
     }

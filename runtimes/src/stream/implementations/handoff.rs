@@ -10,7 +10,7 @@ use futures_util::{AsyncRead, AsyncWrite};
 use super::Proxy;
 use crate::{
     Runtime,
-    stream::{Completion, Settings, TUNNEL},
+    stream::{Completion, Settings, TUNNEL, Tally},
 };
 
 /// Reads while it pays and submits each line, and then the tunnel, right out of the read buffer.
@@ -37,7 +37,9 @@ where
         R::spawn(task.detach());
         let mut buffer = HandoffBuffer::with_config(read_config(&settings)?);
         handoff.batching(route(&handoff, &mut buffer, &mut reader, settings)).await?;
-        Ok(handoff.close().await?)
+        handoff.close().await?;
+        Tally::add(&handoff.stats());
+        Ok(())
     }
 }
 
@@ -75,7 +77,8 @@ where
 }
 
 pub(super) fn write_config(settings: &Settings) -> io::Result<WriteHandoffConfig> {
-    Ok(WriteHandoffConfig::default().with_max_pending_bytes(settings.write_pending_bytes())?)
+    let config = WriteHandoffConfig::default().with_max_pending_bytes(settings.write_pending_bytes())?;
+    Ok(config.with_send_at(settings.gather_bytes.min(settings.write_pending_bytes()))?)
 }
 
 pub(super) fn read_config(settings: &Settings) -> io::Result<HandoffBufferConfig> {

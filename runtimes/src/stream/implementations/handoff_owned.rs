@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     Runtime,
-    stream::{Settings, TUNNEL},
+    stream::{Settings, TUNNEL, Tally},
 };
 
 /// Takes each line out as `Bytes`, as code that hands frames to other tasks does, and so all that was read of the tunnel.
@@ -43,8 +43,7 @@ where
         let mut lines = Delimiter::new(b"\n");
         loop {
             let Some(line) = buffer.next_frame(&mut reader, &mut lines).await? else {
-                tickets.finish().await?;
-                return Ok(handoff.close().await?);
+                return finish(&handoff, tickets).await;
             };
             let tunnel = line == TUNNEL;
             submit(&handoff, &mut tickets, line).await?;
@@ -64,9 +63,18 @@ where
                 _ => {}
             }
         }
-        tickets.finish().await?;
-        Ok(handoff.close().await?)
+        finish(&handoff, tickets).await
     }
+}
+
+async fn finish<O>(handoff: &WriteHandoff<O>, tickets: Tickets) -> io::Result<()>
+where
+    O: AsyncWrite + Unpin,
+{
+    tickets.finish().await?;
+    handoff.close().await?;
+    Tally::add(&handoff.stats());
+    Ok(())
 }
 
 async fn submit<O>(handoff: &WriteHandoff<O>, tickets: &mut Tickets, bytes: Bytes) -> io::Result<()>

@@ -9,7 +9,7 @@ use std::{
 
 use futures_util::{AsyncRead, AsyncWrite, AsyncWriteExt};
 
-use super::{GATHER, Proxy};
+use super::Proxy;
 use crate::stream::{Next, Settings, next};
 
 /// Gathers routed lines in an output buffer and reads the tunnel straight into it; writes when the buffer is full or
@@ -23,7 +23,8 @@ where
     O: AsyncWrite + Unpin + Send + 'static,
 {
     async fn run(self, mut reader: I, mut writer: O, settings: Settings) -> io::Result<()> {
-        let mut output = Output { bytes: Vec::with_capacity(2 * GATHER) };
+        let gather = settings.gather_bytes.max(1);
+        let mut output = Output { bytes: Vec::with_capacity(2 * gather) };
         let mut pending = vec![0; settings.read_reserve];
         let mut filled = 0;
         'route: loop {
@@ -48,7 +49,7 @@ where
                         routed += len;
                     }
                 }
-                if output.bytes.len() >= GATHER {
+                if output.bytes.len() >= gather {
                     output.write(&mut writer).await?;
                 }
             }
@@ -57,18 +58,18 @@ where
         }
 
         output.bytes.extend_from_slice(&pending[..filled]);
-        tunnel(output, reader, writer).await
+        tunnel(output, reader, writer, gather).await
     }
 }
 
 /// Reads behind what is gathered already.
-async fn tunnel<I, O>(mut output: Output, mut reader: I, mut writer: O) -> io::Result<()>
+async fn tunnel<I, O>(mut output: Output, mut reader: I, mut writer: O, gather: usize) -> io::Result<()>
 where
     I: AsyncRead + Unpin,
     O: AsyncWrite + Unpin,
 {
     output.write(&mut writer).await?;
-    let mut buf = vec![0; GATHER];
+    let mut buf = vec![0; gather];
     let mut filled = 0;
     loop {
         let n = match read_now(&mut reader, &mut buf[filled..]).await {
@@ -80,7 +81,7 @@ where
             }
         };
         filled += n;
-        if n == 0 || filled == GATHER {
+        if n == 0 || filled == gather {
             writer.write_all(&buf[..filled]).await?;
             filled = 0;
         }

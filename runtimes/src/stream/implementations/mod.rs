@@ -29,9 +29,6 @@ pub use raw_copy::RawCopy;
 
 use super::Settings;
 
-/// Chunks that the writer side gathers are written once they come to so many bytes.
-const GATHER: usize = 16 * 1024;
-
 /// Moves one stream from a reader to a writer, and routes its lines on the way.
 pub trait Proxy<I, O>: Copy + Send + Sync + 'static {
     /// Runs until the reader has ended and everything is written, and the writer is closed.

@@ -9,7 +9,7 @@ use peer_2::{
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::{GATHER, Proxy};
+use super::Proxy;
 use crate::stream::{Completion, Next, Settings, next, transport::IntoTokio};
 
 /// Reads into a handoff buffer. Without tickets, lines go through the coalescer and the tunnel gathers in the buffer;
@@ -27,17 +27,17 @@ where
         let config = WriteHandoffConfig::default().with_max_pending_bytes(settings.write_pending_bytes());
         let handoff = WriteHandoff::spawn(writer.into_tokio(), config);
         let mut output = Output {
-            coalescer: WriteCoalescer::with_threshold(handoff.clone(), GATHER),
+            coalescer: WriteCoalescer::with_threshold(handoff.clone(), settings.gather_bytes),
             handoff,
             tickets: VecDeque::new(),
             settings,
         };
         let mut buffer = HandoffBuffer::with_config(
-            HandoffBufferConfig::new(settings.frame_len + GATHER + 2 * settings.read_reserve)
+            HandoffBufferConfig::new(settings.frame_len + settings.gather_bytes + 2 * settings.read_reserve)
                 .with_read_reserve(settings.read_reserve),
         );
         let enough = match settings.completion {
-            Completion::FireAndForget => GATHER,
+            Completion::FireAndForget => settings.gather_bytes.max(1),
             Completion::Ticket => 1,
         };
         let mut tunnel = false;

@@ -15,12 +15,12 @@ use std::{
 use bytes::{Buf, Bytes};
 use futures_util::{AsyncRead, AsyncWrite, FutureExt};
 
-use super::Connection;
-use crate::stream::{Failure, Payloads, Proxy, Settings, Verifier};
+use super::{Carried, Connection};
+use crate::stream::{Failure, Metered, Payloads, Proxy, Settings, Verifier, lines::Lines};
 
 /// Sets up one connection for each payload.
 pub fn connections(
-    proxy: impl Proxy<Source, Sink>,
+    proxy: impl Proxy<Metered<Source>, Metered<Sink>>,
     payloads: &Payloads,
     settings: &Settings,
 ) -> Vec<Connection> {
@@ -30,17 +30,25 @@ pub fn connections(
         Box::pin(async move {
             let start = Instant::now();
             let outcome = Arc::new(Outcome::default());
-            let source = Source::new(sent.clone(), &settings);
-            let sink = Sink { verifier: Verifier::new(stream, sent), outcome: Arc::clone(&outcome) };
-            let proxied = AssertUnwindSafe(proxy.run(source, sink, settings)).catch_unwind().await;
+            let lines = Lines::new(&settings);
+            let source = Source::new(sent.clone(), &settings, lines.clone());
+            let sink = Sink {
+                verifier: Verifier::new(stream, sent),
+                outcome: Arc::clone(&outcome),
+                lines,
+                latencies: Vec::new(),
+            };
+            let proxied = proxy.run(Metered::new(source), Metered::new(sink), settings);
+            let proxied = AssertUnwindSafe(proxied).catch_unwind().await;
             let latency = start.elapsed();
-            if let Some(failure) = outcome.failure().take() {
+            let Found { failure, lines } = std::mem::take(&mut *outcome.found());
+            if let Some(failure) = failure {
                 return Err(failure);
             }
             let offset = outcome.checked.load(Ordering::Acquire);
             match proxied {
                 Err(_) => Err(Failure::Panicked { stream }),
-                Ok(Ok(())) if offset == len => Ok(latency),
+                Ok(Ok(())) if offset == len => Ok(Carried { latency, lines }),
                 Ok(result) => Err(Failure::Loss { stream, offset, len, cause: result.err() }),
             }
         })
@@ -57,14 +65,24 @@ pub struct Source {
     left_of_arrival: usize,
     burst: usize,
     left_of_burst: usize,
+    given: usize,
+    lines: Option<Arc<Lines>>,
 }
 
 impl Source {
-    fn new(payload: Bytes, settings: &Settings) -> Self {
+    fn new(payload: Bytes, settings: &Settings, lines: Option<Arc<Lines>>) -> Self {
         let (arrival, burst) = (settings.arrival(), settings.burst);
         let never = usize::MAX;
         let burst = if burst == 0 { never } else { burst };
-        Self { left: payload, arrival, left_of_arrival: arrival, burst, left_of_burst: burst }
+        Self {
+            left: payload,
+            arrival,
+            left_of_arrival: arrival,
+            burst,
+            left_of_burst: burst,
+            given: 0,
+            lines,
+        }
     }
 
     /// How much of `room` the next read fills.
@@ -80,6 +98,10 @@ impl Source {
             self.left_of_arrival = self.arrival;
         }
         self.left_of_burst = self.left_of_burst.saturating_sub(n);
+        if let Some(lines) = &self.lines {
+            lines.sent(self.given, self.given + n);
+        }
+        self.given += n;
         Poll::Ready(n)
     }
 }
@@ -96,12 +118,18 @@ impl AsyncRead for Source {
 #[derive(Debug, Default)]
 struct Outcome {
     checked: AtomicUsize,
-    failure: Mutex<Option<Failure>>,
+    found: Mutex<Found>,
+}
+
+#[derive(Debug, Default)]
+struct Found {
+    failure: Option<Failure>,
+    lines: Vec<u64>,
 }
 
 impl Outcome {
-    fn failure(&self) -> MutexGuard<'_, Option<Failure>> {
-        self.failure.lock().unwrap_or_else(PoisonError::into_inner)
+    fn found(&self) -> MutexGuard<'_, Found> {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -110,17 +138,26 @@ impl Outcome {
 pub struct Sink {
     verifier: Verifier,
     outcome: Arc<Outcome>,
+    lines: Option<Arc<Lines>>,
+    latencies: Vec<u64>,
 }
 
 impl Sink {
     fn take(&mut self, received: &[u8]) -> io::Result<usize> {
+        let before = self.verifier.checked();
         let result = self.verifier.check(received);
         self.outcome.checked.store(self.verifier.checked(), Ordering::Release);
         result.map_err(|failure| {
             // The first failure is the one to report.
-            self.outcome.failure().get_or_insert(failure);
+            self.outcome.found().failure.get_or_insert(failure);
             io::ErrorKind::InvalidData
         })?;
+        if let Some(lines) = &self.lines {
+            lines.received(before, self.verifier.checked(), &mut self.latencies);
+            if self.verifier.is_complete() {
+                self.outcome.found().lines.append(&mut self.latencies);
+            }
+        }
         Ok(received.len())
     }
 

@@ -6,7 +6,7 @@ use super::{Connection, ends};
 use crate::{
     Runtime,
     io::Duplex,
-    stream::{Payloads, Proxy, Settings},
+    stream::{Metered, Payloads, Proxy, Settings},
 };
 
 /// Sets up one connection for each payload.
@@ -21,7 +21,7 @@ pub async fn connections<R, P>(
 ) -> io::Result<Vec<Connection>>
 where
     R: Runtime,
-    P: Proxy<Duplex, Duplex>,
+    P: Proxy<Metered<Duplex>, Metered<Duplex>>,
 {
     let pair = async || Ok(R::duplex(settings.duplex_capacity));
     ends::connections::<R, _, _>(proxy, payloads, settings, pair).await

@@ -5,7 +5,7 @@ use std::io;
 use super::{Connection, ends};
 use crate::{
     Runtime,
-    stream::{Payloads, Proxy, Settings},
+    stream::{Metered, Payloads, Proxy, Settings},
 };
 
 /// Sets up one connection for each payload.
@@ -20,7 +20,7 @@ pub async fn connections<R, P>(
 ) -> io::Result<Vec<Connection>>
 where
     R: Runtime,
-    P: Proxy<R::Tcp, R::Tcp>,
+    P: Proxy<Metered<R::Tcp>, Metered<R::Tcp>>,
 {
     let mut listener = R::bind(([127, 0, 0, 1], 0).into()).await?;
     ends::connections::<R, _, _>(proxy, payloads, settings, async || R::tcp_pair(&mut listener).await).await

@@ -10,7 +10,10 @@ use std::{
 
 use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::io::Duplex;
+use crate::{
+    io::Duplex,
+    stream::tally::{Calls, Metered},
+};
 
 /// A stream that is one of Tokio's in disguise, or can be made one.
 pub trait IntoTokio {
@@ -83,5 +86,66 @@ impl AsyncWrite for TokioDuplex {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         futures_util::AsyncWrite::poll_close(Pin::new(&mut self.inner), cx)
+    }
+}
+
+/// A stream of Tokio's that counts how often it is called.
+#[derive(Debug)]
+pub struct TokioMetered<S> {
+    stream: S,
+    calls: Calls,
+}
+
+impl<S: IntoTokio> IntoTokio for Metered<S> {
+    type Io = TokioMetered<S::Io>;
+
+    fn into_tokio(self) -> Self::Io {
+        let (stream, calls) = self.into_parts();
+        TokioMetered { stream: stream.into_tokio(), calls }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for TokioMetered<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.calls.reads += 1;
+        let before = buf.filled().len();
+        let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
+        if polled.is_ready() && buf.filled().len() == before {
+            self.calls.settle();
+        }
+        polled
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for TokioMetered<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.calls.writes += 1;
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.calls.writes += 1;
+        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.calls.settle();
+        Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }

@@ -5,7 +5,7 @@ use std::io;
 use super::{Connection, ends};
 use crate::{
     Runtime,
-    stream::{Payloads, Proxy, Settings},
+    stream::{Metered, Payloads, Proxy, Settings},
 };
 
 /// Sets up one connection for each payload.
@@ -20,7 +20,7 @@ pub async fn connections<R, P>(
 ) -> io::Result<Vec<Connection>>
 where
     R: Runtime,
-    P: Proxy<R::Unix, R::Unix>,
+    P: Proxy<Metered<R::Unix>, Metered<R::Unix>>,
 {
     ends::connections::<R, _, _>(proxy, payloads, settings, async || R::unix_pair()).await
 }

@@ -2,10 +2,8 @@
 
 use comfy_table::{Cell, CellAlignment, Table, presets::ASCII_MARKDOWN};
 
-use super::{
-    Spread,
-    overview::{BASELINE, Row, SCENARIOS},
-};
+use super::overview::{BASELINE, Row, SCENARIOS};
+use crate::stream::Spread;
 
 /// One line for each runtime, implementation and scenario; ratios are medians over the rounds, each against the
 /// baseline on the same runtime in the same round.

@@ -1,15 +1,11 @@
 //! All runtimes and implementations side by side, in about a minute.
 
-use std::time::Duration;
-
-use clap::ValueEnum;
+use clap::{Parser, ValueEnum};
 use indicatif::ProgressBar;
 
-use super::{
-    Completion, Failure, ImplementationName, Payloads, Report, RuntimeName, Scenario, Settings, Spread,
-    TransportName,
-    run::{Runner, runner},
-    table,
+use super::table;
+use crate::stream::{
+    Bench, Case, Failure, ImplementationName, Report, RuntimeName, Scenario, Settings, Spread,
 };
 
 const ROUNDS: usize = 3;
@@ -26,25 +22,15 @@ const IMPLEMENTATIONS: [ImplementationName; 4] = [
 
 pub(super) const SCENARIOS: [Scenario; 2] = [Scenario::Fragmented, Scenario::Coalesced];
 
-const SETTINGS: Settings = Settings {
-    transport: TransportName::Tcp,
-    scenario: Scenario::Fragmented,
-    arrival: None,
-    completion: Completion::FireAndForget,
-    window: 64,
-    workers: 2,
-    connections: 16,
-    route_frames: 64,
-    frame_len: 63,
-    tunnel_bytes: 256 * 1024,
-    read_reserve: 16 * 1024,
-    write_pending_bytes: None,
-    duplex_capacity: 256 * 1024,
-    burst: 64 * 1024,
-    iterations: 1,
-    seconds: Duration::from_millis(250),
-    stall_seconds: Duration::from_secs(60),
-};
+/// What is measured: enough streams to keep two cores busy, over sockets.
+const SETTINGS: &str = "harness --transport tcp --worker-threads 2 --connections 16 --tunnel-bytes 262144 \
+     --frame-latency true --duration-seconds 0.25 --stall-seconds 60";
+
+#[derive(Debug, Parser)]
+struct Line {
+    #[command(flatten)]
+    settings: Settings,
+}
 
 /// The values of one implementation on one runtime in one scenario, round by round.
 #[derive(Default)]
@@ -59,8 +45,8 @@ impl Values {
     fn add(&mut self, report: &Report) {
         self.throughput.add(report.mib_per_second());
         self.cpu.add(report.cpu_nanos_per_byte());
-        self.p50.add(report.latency(0.5).as_secs_f64());
-        self.p99.add(report.latency(0.99).as_secs_f64());
+        self.p50.add(report.stream_latency(0.5).as_secs_f64());
+        self.p99.add(report.stream_latency(0.99).as_secs_f64());
     }
 }
 
@@ -69,27 +55,27 @@ pub(super) struct Row {
     pub(super) runtime: RuntimeName,
     pub(super) implementation: ImplementationName,
     pub(super) scenarios: [Values; SCENARIOS.len()],
-    runner: Runner,
 }
 
 /// Measures every implementation on every runtime there is, and prints a table.
 pub(super) fn run() -> Result<(), Failure> {
+    let Line { settings } = Line::parse_from(SETTINGS.split_whitespace());
     let mut rows = Vec::new();
     for &runtime in RuntimeName::value_variants() {
         for implementation in IMPLEMENTATIONS {
-            if let Ok(runner) = runner(runtime, implementation) {
-                rows.push(Row { runtime, implementation, scenarios: Default::default(), runner });
+            if (Case { runtime, implementation, settings }).check().is_ok() {
+                rows.push(Row { runtime, implementation, scenarios: Default::default() });
             }
         }
     }
-    crate::set_workers(SETTINGS.workers);
-    let payloads = Payloads::new(&SETTINGS);
+    let mut bench = Bench::default();
     let progress = ProgressBar::new((ROUNDS * rows.len() * SCENARIOS.len()) as u64);
     for _ in 0..ROUNDS {
         for row in &mut rows {
             for (scenario, values) in SCENARIOS.into_iter().zip(&mut row.scenarios) {
-                let settings = Settings { scenario, ..SETTINGS };
-                values.add(&(row.runner)(&settings, &payloads)?);
+                let settings = Settings { scenario, ..settings };
+                let case = Case { runtime: row.runtime, implementation: row.implementation, settings };
+                values.add(&bench.measure(&case)?);
                 progress.inc(1);
             }
         }

@@ -1,0 +1,109 @@
+//! The command line.
+
+mod compare;
+mod overview;
+mod run;
+mod selection;
+mod table;
+
+use std::{error::Error, ffi::OsString, process::ExitCode};
+
+use clap::{Parser, Subcommand, error::ErrorKind};
+
+use super::{Failure, interrupt};
+
+/// Measures routed streams through proxies, on every runtime.
+///
+/// Without a command: a short comparison of all runtimes and implementations over loopback sockets.
+#[derive(Debug, Parser)]
+#[command(name = "harness", version, arg_required_else_help = false)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Measures configurations and prints each run as key=value
+    Run(run::Args),
+    /// Compares implementations in turns and holds the ratio to a bound
+    Compare(compare::Args),
+}
+
+/// What is to be done, ready to be done: nothing in it can be a wrong value any more.
+#[derive(Debug)]
+pub struct Job {
+    command: Option<Command>,
+}
+
+/// Reads the command line, the name of the program first.
+///
+/// # Errors
+///
+/// One sentence on what is wrong.
+pub fn parse(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Result<Job, String> {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
+            error.exit()
+        }
+        Err(error) => return Err(sentence(&error)),
+    };
+    match &cli.command {
+        None => Ok(()),
+        Some(Command::Run(args)) => args.check(),
+        Some(Command::Compare(args)) => args.check(),
+    }?;
+    Ok(Job { command: cli.command })
+}
+
+/// The first paragraph of what clap has to say, on one line.
+fn sentence(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let lines = text.lines().take_while(|line| !line.trim().is_empty()).map(str::trim);
+    let joined = lines.collect::<Vec<_>>().join(" ");
+    joined.strip_prefix("error: ").unwrap_or(&joined).to_owned()
+}
+
+/// The binary: 0 if all went well, 1 if a run failed or a bound was missed, 2 if the command line is wrong, 130 if it was
+/// interrupted.
+#[must_use]
+pub fn main() -> ExitCode {
+    let job = match parse(std::env::args_os()) {
+        Ok(job) => job,
+        Err(sentence) => {
+            eprintln!("harness: {sentence}");
+            return ExitCode::from(2);
+        }
+    };
+    interrupt::install();
+    match job.run() {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(failure) => {
+            eprintln!("harness: {failure}");
+            let mut source = failure.source();
+            while let Some(cause) = source {
+                source = cause.source();
+                if source.is_none() {
+                    eprintln!("harness: caused by: {cause}");
+                }
+            }
+            if matches!(failure, Failure::Interrupted) {
+                return ExitCode::from(interrupt::STATUS);
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+impl Job {
+    /// Does it; whether every bound was kept.
+    fn run(self) -> Result<bool, Failure> {
+        match self.command {
+            None => overview::run().map(|()| true),
+            Some(Command::Run(args)) => args.run().map(|()| true),
+            Some(Command::Compare(args)) => args.run(),
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! What runs leave behind: a directory with each run as a line of JSON, and tables made of them.
+
+use std::{
+    env, fmt,
+    fs::{self, File, OpenOptions},
+    io::{self, Write},
+    path::{Path, PathBuf},
+    process,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use serde_json::{Map, Value};
+use tempfile::NamedTempFile;
+
+use super::{
+    Failure, Record, Spread,
+    record::{fields, text},
+};
+
+const RUNS: &str = "runs.jsonl";
+
+/// A directory of results.
+///
+/// `runs.jsonl` grows by a line when a run is finished, so what ends early keeps what it has. `runs.csv`, a line for
+/// each run, and `summary.csv`, a line for each figure of runs with equal settings, are replaced as a whole.
+#[derive(Debug)]
+pub struct Output {
+    directory: PathBuf,
+    runs: File,
+    records: Vec<Record>,
+}
+
+impl Output {
+    /// Where results are put if nothing else is said: `target/harness`, as Cargo sees it.
+    #[must_use]
+    pub fn root() -> PathBuf {
+        let target = env::var_os("CARGO_TARGET_DIR").map(PathBuf::from).or_else(|| {
+            // Cargo says where the package is that it runs; its workspace is one up.
+            let package = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR")?);
+            Some(package.parent()?.join("target"))
+        });
+        target.unwrap_or_else(|| PathBuf::from("target")).join("harness")
+    }
+
+    /// A name that no other run has.
+    #[must_use]
+    pub fn fresh_name(what: &str) -> String {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        format!("{what}_{}_{}", now.as_secs(), process::id())
+    }
+
+    /// Begins the directory `name`, which must not have results already.
+    ///
+    /// # Errors
+    ///
+    /// If it has, or cannot be written.
+    pub fn create(name: &str) -> Result<Self, Failure> {
+        let output = Self::resume(name)?;
+        if output.records.is_empty() {
+            return Ok(output);
+        }
+        Err(Failure::Other(format!(
+            "{} has results of {} runs already: choose another --name, or remove it",
+            output.directory.display(),
+            output.records.len()
+        )))
+    }
+
+    /// Begins the directory `name` or goes on with it.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read or written, or is not one of these.
+    pub fn resume(name: &str) -> Result<Self, Failure> {
+        let directory = directory(name)?;
+        fs::create_dir_all(&directory).map_err(|error| failed("make", &directory, &error))?;
+        let path = directory.join(RUNS);
+        let records = if path.exists() { read(&path)? } else { Vec::new() };
+        // A line that was cut off by an abrupt end is no run.
+        let lines: String = records.iter().map(line).collect();
+        replace(&path, lines.as_bytes())?;
+        let runs =
+            OpenOptions::new().append(true).open(&path).map_err(|error| failed("write", &path, &error))?;
+        Ok(Self { directory, runs, records })
+    }
+
+    /// The finished runs.
+    #[must_use]
+    pub fn records(&self) -> &[Record] {
+        &self.records
+    }
+
+    /// Where they are.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Adds a finished run.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written.
+    pub fn add(&mut self, record: Record) -> Result<(), Failure> {
+        // One write, so that another process never sees half of it.
+        self.runs
+            .write_all(line(&record).as_bytes())
+            .map_err(|error| failed("write", &self.directory.join(RUNS), &error))?;
+        self.records.push(record);
+        Ok(())
+    }
+
+    /// Writes the tables of what is finished.
+    ///
+    /// # Errors
+    ///
+    /// If they cannot be written.
+    pub fn finish(&self) -> Result<(), Failure> {
+        let runs = self.records.iter().map(Record::fields).collect::<Vec<_>>();
+        self.table("runs.csv", &runs)?;
+        self.table("summary.csv", &summary(&self.records))
+    }
+
+    /// Writes a file as a whole.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written.
+    pub fn write(&self, name: &str, contents: &[u8]) -> Result<PathBuf, Failure> {
+        let path = self.directory.join(name);
+        replace(&path, contents)?;
+        Ok(path)
+    }
+
+    fn table(&self, name: &str, rows: &[Map<String, Value>]) -> Result<(), Failure> {
+        let mut table = csv::Writer::from_writer(Vec::new());
+        let written = (|| {
+            if let Some(first) = rows.first() {
+                table.write_record(first.keys())?;
+            }
+            rows.iter().try_for_each(|row| table.write_record(row.values().map(cell)))
+        })();
+        let contents = written
+            .map_err(io::Error::from)
+            .and_then(|()| table.into_inner().map_err(csv::IntoInnerError::into_error));
+        let contents = contents.map_err(|error| failed("write", &self.directory.join(name), &error))?;
+        self.write(name, &contents).map(drop)
+    }
+}
+
+/// The directory of a name. A path is taken as it is.
+fn directory(name: &str) -> Result<PathBuf, Failure> {
+    if name.is_empty() {
+        return Err(Failure::Other("the name of results must not be empty".to_owned()));
+    }
+    Ok(Output::root().join(name))
+}
+
+fn line(record: &Record) -> String {
+    format!("{}\n", Value::Object(record.fields()))
+}
+
+/// A value in a table: what could not be had is empty.
+fn cell(value: &Value) -> String {
+    if value.is_null() { String::new() } else { text(value) }
+}
+
+fn read(path: &Path) -> Result<Vec<Record>, Failure> {
+    let contents = fs::read_to_string(path).map_err(|error| failed("read", path, &error))?;
+    let mut records = Vec::new();
+    for (number, line) in contents.split_inclusive('\n').enumerate() {
+        match serde_json::from_str(line) {
+            Ok(record) => records.push(record),
+            // Cut off: what wrote it ended abruptly.
+            Err(_) if !line.ends_with('\n') => {}
+            Err(error) => {
+                return Err(Failure::Other(format!(
+                    "line {} of {} is not a run: {error}",
+                    number + 1,
+                    path.display()
+                )));
+            }
+        }
+    }
+    Ok(records)
+}
+
+/// Replaces a file, so that nobody ever sees half of it.
+fn replace(path: &Path, contents: &[u8]) -> Result<(), Failure> {
+    let directory = path.parent().unwrap_or(Path::new("."));
+    let written = NamedTempFile::new_in(directory).and_then(|mut file| {
+        file.write_all(contents)?;
+        file.persist(path)?;
+        Ok(())
+    });
+    written.map_err(|error| failed("write", path, &error))
+}
+
+fn failed(what: &str, path: &Path, error: &dyn fmt::Display) -> Failure {
+    Failure::Other(format!("cannot {what} {}: {error}", path.display()))
+}
+
+/// Median, extremes, mean and deviation of each figure, for each group of runs with equal settings.
+fn summary(records: &[Record]) -> Vec<Map<String, Value>> {
+    let mut rows = Vec::new();
+    for group in groups(records) {
+        let setup = fields(&group[0].setup);
+        for metric in fields(&group[0].figures).keys() {
+            let mut spread = Spread::default();
+            for record in &group {
+                if let Some(value) = record.fields().get(metric).and_then(Value::as_f64) {
+                    spread.add(value);
+                }
+            }
+            if spread.values().is_empty() {
+                continue;
+            }
+            let mut row = setup.clone();
+            row.insert("metric".to_owned(), metric.as_str().into());
+            row.insert("runs".to_owned(), spread.values().len().into());
+            let figures = [
+                ("median", spread.median()),
+                ("min", spread.min()),
+                ("max", spread.max()),
+                ("mean", spread.mean()),
+                ("stdev", spread.stdev()),
+            ];
+            row.extend(figures.map(|(name, value)| (name.to_owned(), value.into())));
+            rows.push(row);
+        }
+    }
+    rows
+}
+
+/// Runs with equal settings, in the order of the first of each.
+pub(super) fn groups(records: &[Record]) -> Vec<Vec<&Record>> {
+    let mut groups: Vec<Vec<&Record>> = Vec::new();
+    for record in records {
+        match groups.iter_mut().find(|group| group[0].setup == record.setup) {
+            Some(group) => group.push(record),
+            None => groups.push(vec![record]),
+        }
+    }
+    groups
+}

@@ -1,0 +1,236 @@
+//! A run as names and values: what is printed, written to files and drawn.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::{Case, Completion, ImplementationName, InputModel, Report, RuntimeName, Scenario, TransportName};
+
+/// One run: its settings and its figures. The names of the fields are those of the columns.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// What was measured.
+    #[serde(flatten)]
+    pub setup: Setup,
+    /// Which of several equal runs, from 1.
+    pub run: usize,
+    /// What it came to.
+    #[serde(flatten)]
+    pub figures: Figures,
+}
+
+/// What was measured. Lengths are in bytes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "the fields have the names and the meaning of the settings")]
+pub struct Setup {
+    /// `integrated`, or `split` if the proxies had a process of their own.
+    pub mode: String,
+    pub runtime: RuntimeName,
+    pub transport: TransportName,
+    pub implementation: ImplementationName,
+    pub scenario: Scenario,
+    pub completion: Completion,
+    pub window: usize,
+    pub worker_threads: usize,
+    pub connections: usize,
+    pub route_frames: usize,
+    pub frame_len: usize,
+    pub tunnel_bytes: usize,
+    pub input_fragment: usize,
+    pub input_model: InputModel,
+    pub tcp_mss_bytes: usize,
+    pub read_reserve: usize,
+    pub handoff_flush_bytes: usize,
+    pub write_pending_bytes: usize,
+    pub duplex_capacity: usize,
+    pub burst: usize,
+    pub configured_iterations: usize,
+    pub duration_seconds_target: f64,
+}
+
+impl Setup {
+    /// The setup of a case in this process.
+    #[must_use]
+    pub fn new(case: &Case) -> Self {
+        let Case { runtime, implementation, settings } = case;
+        Self {
+            mode: "integrated".to_owned(),
+            runtime: *runtime,
+            transport: settings.transport,
+            implementation: *implementation,
+            scenario: settings.scenario,
+            completion: settings.completion,
+            window: settings.window,
+            worker_threads: settings.worker_threads,
+            connections: settings.connections,
+            route_frames: settings.route_frames,
+            frame_len: settings.frame_len,
+            tunnel_bytes: settings.tunnel_bytes,
+            input_fragment: settings.arrival(),
+            input_model: settings.input_model,
+            tcp_mss_bytes: settings.tcp_mss_bytes,
+            read_reserve: settings.read_reserve,
+            handoff_flush_bytes: settings.gather_bytes,
+            write_pending_bytes: settings.write_pending_bytes(),
+            duplex_capacity: settings.duplex_capacity,
+            burst: settings.burst,
+            configured_iterations: settings.iterations,
+            duration_seconds_target: settings.duration().as_secs_f64(),
+        }
+    }
+}
+
+/// What a run came to. A figure that could not be had is none.
+///
+/// CPU time, switches, memory, allocations and calls are those of the process with the proxies; those of another one
+/// around it begin with `driver`.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+#[allow(missing_docs, reason = "the names say it; units are in them")]
+pub struct Figures {
+    pub actual_iterations: u64,
+    pub bytes_per_connection: u64,
+    pub total_streams: u64,
+    pub total_bytes: u64,
+    pub total_seconds: f64,
+    pub bytes_per_sec: f64,
+    pub mib_per_sec: f64,
+    pub gib_per_sec: f64,
+    pub streams_per_sec: f64,
+    pub cpu_usage_measured: bool,
+    pub cpu_user_seconds: Option<f64>,
+    pub cpu_system_seconds: Option<f64>,
+    pub cpu_total_seconds: Option<f64>,
+    pub cpu_avg_cores: Option<f64>,
+    /// Of all worker threads.
+    pub cpu_utilization_pct: Option<f64>,
+    pub cpu_ns_per_byte: Option<f64>,
+    pub voluntary_context_switches: Option<u64>,
+    pub involuntary_context_switches: Option<u64>,
+    pub max_rss_bytes: Option<u64>,
+    /// Of whole streams, from the first byte in to the last byte out.
+    pub latency_p50_micros: f64,
+    pub latency_p95_micros: f64,
+    pub latency_p99_micros: f64,
+    pub latency_p999_micros: f64,
+    pub latency_max_micros: f64,
+    /// Of routed lines, from their source to the comparison.
+    pub frame_latency_p50_micros: Option<f64>,
+    pub frame_latency_p95_micros: Option<f64>,
+    pub frame_latency_p99_micros: Option<f64>,
+    pub frame_latency_p999_micros: Option<f64>,
+    pub frame_latency_max_micros: Option<f64>,
+    pub allocations_per_mib: Option<f64>,
+    pub allocated_bytes_per_byte: Option<f64>,
+    pub read_calls_per_mib: f64,
+    pub write_calls_per_mib: f64,
+    /// Of the writer calls of a handoff, the share that producers made.
+    pub inline_share: Option<f64>,
+    pub syscalls_per_mib: Option<f64>,
+    pub driver_cpu_total_seconds: Option<f64>,
+    pub driver_cpu_ns_per_byte: Option<f64>,
+    pub driver_max_rss_bytes: Option<u64>,
+}
+
+impl Figures {
+    /// The figures of a report.
+    #[must_use]
+    pub fn new(case: &Case, report: &Report) -> Self {
+        let seconds = report.wall.as_secs_f64();
+        let usage = &report.usage;
+        let measured = usage.cpu() > 0.0;
+        let cpu = |value: f64| measured.then(|| rounded(value));
+        let stream = |quantile| micros(report.stream_latency(quantile));
+        let line = |quantile| report.line_latency(quantile).map(micros);
+        let counted = usage.allocations > 0;
+        let tally = &usage.tally;
+        Self {
+            actual_iterations: report.iterations,
+            bytes_per_connection: case.settings.bytes_per_connection() as u64,
+            total_streams: report.streams,
+            total_bytes: report.bytes,
+            total_seconds: rounded(seconds),
+            bytes_per_sec: rounded(report.bytes as f64 / seconds),
+            mib_per_sec: rounded(report.mib_per_second()),
+            gib_per_sec: rounded(report.mib_per_second() / 1024.0),
+            streams_per_sec: rounded(report.streams as f64 / seconds),
+            cpu_usage_measured: measured,
+            cpu_user_seconds: cpu(usage.user),
+            cpu_system_seconds: cpu(usage.system),
+            cpu_total_seconds: cpu(usage.cpu()),
+            cpu_avg_cores: cpu(usage.cpu() / seconds),
+            cpu_utilization_pct: cpu(100.0 * usage.cpu() / seconds / case.settings.worker_threads as f64),
+            cpu_ns_per_byte: cpu(report.cpu_nanos_per_byte()),
+            voluntary_context_switches: measured.then_some(usage.voluntary_switches),
+            involuntary_context_switches: measured.then_some(usage.involuntary_switches),
+            max_rss_bytes: (usage.max_rss > 0).then_some(usage.max_rss),
+            latency_p50_micros: stream(0.5),
+            latency_p95_micros: stream(0.95),
+            latency_p99_micros: stream(0.99),
+            latency_p999_micros: stream(0.999),
+            latency_max_micros: stream(1.0),
+            frame_latency_p50_micros: line(0.5),
+            frame_latency_p95_micros: line(0.95),
+            frame_latency_p99_micros: line(0.99),
+            frame_latency_p999_micros: line(0.999),
+            frame_latency_max_micros: line(1.0),
+            allocations_per_mib: counted.then(|| rounded(usage.allocations as f64 / report.mib())),
+            allocated_bytes_per_byte: counted.then(|| rounded(usage.allocated as f64 / report.bytes as f64)),
+            read_calls_per_mib: rounded(tally.read_calls as f64 / report.mib()),
+            write_calls_per_mib: rounded(tally.write_calls as f64 / report.mib()),
+            inline_share: (tally.handoff_calls > 0)
+                .then(|| rounded(tally.inline_calls as f64 / tally.handoff_calls as f64)),
+            syscalls_per_mib: None,
+            driver_cpu_total_seconds: report.driver.map(|driver| rounded(driver.cpu())),
+            driver_cpu_ns_per_byte: report
+                .driver
+                .map(|driver| rounded(driver.cpu() * 1e9 / report.bytes as f64)),
+            driver_max_rss_bytes: report.driver.map(|driver| driver.max_rss),
+        }
+    }
+}
+
+impl Record {
+    /// The record of one run.
+    #[must_use]
+    pub fn new(case: &Case, run: usize, report: &Report) -> Self {
+        Self { setup: Setup::new(case), run, figures: Figures::new(case, report) }
+    }
+
+    /// Names and values, in order.
+    ///
+    /// # Panics
+    ///
+    /// Never: a record is a map of plain values.
+    #[must_use]
+    pub fn fields(&self) -> Map<String, Value> {
+        fields(self)
+    }
+}
+
+/// The names and values of a flat structure.
+pub(super) fn fields(of: &impl Serialize) -> Map<String, Value> {
+    match serde_json::to_value(of) {
+        Ok(Value::Object(fields)) => fields,
+        other => panic!("records are maps, not {other:?}"),
+    }
+}
+
+/// A value as text: what could not be had is `n/a`.
+pub(super) fn text(value: &Value) -> String {
+    match value {
+        Value::Null => "n/a".to_owned(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+fn micros(duration: Duration) -> f64 {
+    rounded(duration.as_secs_f64() * 1e6)
+}
+
+/// To seven digits, which is more than can be measured.
+fn rounded(value: f64) -> f64 {
+    format!("{value:.6e}").parse().unwrap_or(value)
+}

@@ -1,0 +1,116 @@
+//! What a run came to.
+
+use std::time::{Duration, Instant};
+
+use hdrhistogram::Histogram;
+
+use super::{Carried, Usage, usage::Interval};
+
+/// A day in nanoseconds; what takes longer counts as that.
+const LONGEST: u64 = 86_400_000_000_000;
+
+/// What a run came to: bytes, times and counts of the same interval.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// Bytes that came out, all checked.
+    pub bytes: u64,
+    /// Streams that were carried.
+    pub streams: u64,
+    /// Rounds of streams.
+    pub iterations: u64,
+    /// The measured time.
+    pub wall: Duration,
+    /// What the process with the proxies used up in that time.
+    pub usage: Usage,
+    /// What the process with the two ends used up, if that is another one.
+    pub driver: Option<Usage>,
+    stream_latencies: Histogram<u64>,
+    line_latencies: Histogram<u64>,
+}
+
+impl Report {
+    /// A report of nothing.
+    #[must_use]
+    pub fn empty() -> Self {
+        let histogram = Histogram::new_with_bounds(1, LONGEST, 3).expect("the bounds are in order");
+        Self {
+            bytes: 0,
+            streams: 0,
+            iterations: 0,
+            wall: Duration::ZERO,
+            usage: Usage::default(),
+            driver: None,
+            stream_latencies: histogram.clone(),
+            line_latencies: histogram,
+        }
+    }
+
+    /// Adds what one round took and what it used up.
+    pub(super) fn add_round(&mut self, wall: Duration, usage: Usage) {
+        self.wall += wall;
+        self.usage += usage;
+        self.iterations += 1;
+    }
+
+    /// Adds a stream of `bytes`.
+    pub(super) fn add_stream(&mut self, bytes: u64, carried: &Carried) {
+        self.bytes += bytes;
+        self.streams += 1;
+        self.stream_latencies.saturating_record(nanos(carried.latency));
+        for &latency in &carried.lines {
+            self.line_latencies.saturating_record(latency);
+        }
+    }
+
+    /// Bytes through the proxies in a second, in MiB.
+    #[must_use]
+    pub fn mib_per_second(&self) -> f64 {
+        self.mib() / self.wall.as_secs_f64()
+    }
+
+    /// Bytes through the proxies, in MiB.
+    #[must_use]
+    pub fn mib(&self) -> f64 {
+        self.bytes as f64 / f64::from(1 << 20)
+    }
+
+    /// CPU time of the process with the proxies for a byte.
+    #[must_use]
+    pub fn cpu_nanos_per_byte(&self) -> f64 {
+        self.usage.cpu() * 1e9 / self.bytes as f64
+    }
+
+    /// How long a share `quantile` of the streams took at the most, from the first byte in to the last byte out.
+    #[must_use]
+    pub fn stream_latency(&self, quantile: f64) -> Duration {
+        Duration::from_nanos(self.stream_latencies.value_at_quantile(quantile))
+    }
+
+    /// How long a share `quantile` of the lines took at the most, from their source to the comparison. Lines are
+    /// sampled evenly where there are very many.
+    #[must_use]
+    pub fn line_latency(&self, quantile: f64) -> Option<Duration> {
+        let nanos = || self.line_latencies.value_at_quantile(quantile);
+        (!self.line_latencies.is_empty()).then(|| Duration::from_nanos(nanos()))
+    }
+}
+
+pub(super) fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// A clock for wall time and what this process uses up, which cover the same interval.
+pub(super) struct Stopwatch {
+    interval: Interval,
+    wall: Instant,
+}
+
+impl Stopwatch {
+    pub(super) fn start() -> Self {
+        Self { interval: Interval::start(), wall: Instant::now() }
+    }
+
+    pub(super) fn stop(self) -> (Duration, Usage) {
+        (self.wall.elapsed(), self.interval.end())
+    }
+}
