@@ -43,7 +43,8 @@ runtimes::tests! {
         for completion in COMPLETIONS {
             let settings = settings(completion);
             let payload = Payloads::new(&settings).streams()[0].clone();
-            for seed in 0..4 {
+            for (seed, gather_bytes) in [(0, 0), (1, 1), (2, 100), (3, 16 * 1024)] {
+                let settings = Settings { gather_bytes, ..settings };
                 for_each_proxy!(R, proxy => {
                     let writer = ScriptWriter::seeded(seed);
                     let log = writer.log();

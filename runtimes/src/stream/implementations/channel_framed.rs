@@ -24,7 +24,7 @@ const ITEMS: usize = 64;
 /// task with a `FramedWrite`. That one feeds it while there are items and flushes it before it waits, as
 /// `StreamExt::forward` does. A ticket is a oneshot, answered by that flush.
 ///
-/// The budget of the settings does not apply: the channel counts items, and the framed writer gathers 128 KiB.
+/// The byte budget of the settings does not apply: the channel counts items.
 pub struct ChannelFramed<R> {
     runtime: PhantomData<fn() -> R>,
 }
@@ -45,7 +45,7 @@ where
 {
     async fn run(self, reader: I, writer: O, settings: Settings) -> io::Result<()> {
         let (sender, receiver) = async_channel::bounded(ITEMS);
-        let writing = R::task(write(receiver, writer));
+        let writing = R::task(write(receiver, writer, settings));
         let routing = pin!(route(reader, sender, settings));
         // A writer that fails ends this also while nothing arrives.
         match select(routing, pin!(writing.outcome())).await {
@@ -66,8 +66,14 @@ struct Item {
     ticket: Option<oneshot::Sender<()>>,
 }
 
-async fn write(receiver: Receiver<Item>, writer: impl AsyncWrite + Unpin) -> io::Result<()> {
+async fn write(
+    receiver: Receiver<Item>,
+    writer: impl AsyncWrite + Unpin,
+    settings: Settings,
+) -> io::Result<()> {
     let mut framed = FramedWrite::new(writer, BytesCodec);
+    // With a mark of 0 it would write before there is anything to write.
+    framed.set_send_high_water_mark(settings.gather_bytes.max(1));
     let mut fed = Vec::new();
     while let Ok(first) = receiver.recv().await {
         let mut item = Some(first);
