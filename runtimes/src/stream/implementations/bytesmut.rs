@@ -1,4 +1,4 @@
-//! What is written with the bytes crate: a `BytesMut` whose front is split off, and a write of each piece.
+//! What is written with the bytes crate: a `BytesMut` whose front is split off, and a write of each line.
 
 use std::io;
 
@@ -7,7 +7,8 @@ use futures_util::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use super::{Proxy, incoming::Incoming};
 use crate::stream::{Next, Settings, next};
 
-/// Reads into a `BytesMut`; splits each line off, and each arrival of the tunnel, and writes it on its own.
+/// Reads into a `BytesMut`; splits each line off, as code that routes owned lines does, and writes it on its own. The tunnel
+/// is written where it lies, arrival by arrival.
 ///
 /// Nothing is copied, and memory whose pieces are written is used again. As it has no `unsafe`, it fills with zeros what it
 /// reserves, which Tokio's `read_buf` would leave as it is.
@@ -34,10 +35,11 @@ where
                 }
             }
             if tunnel {
-                writer.write_all(&incoming.split_all()).await?;
+                writer.write_all(incoming.as_slice()).await?;
+                incoming.clear();
             }
         }
-        writer.write_all(&incoming.split_all()).await?;
+        writer.write_all(incoming.as_slice()).await?;
         writer.close().await
     }
 }

@@ -49,6 +49,11 @@ impl Incoming {
         self.bytes.split_to(n).freeze()
     }
 
+    /// Drops all of them. What they lay in is initialised, and so room to read into.
+    pub(super) fn clear(&mut self) {
+        self.filled = 0;
+    }
+
     /// Takes all of them out.
     pub(super) fn split_all(&mut self) -> Bytes {
         self.split_to(self.filled)
