@@ -18,7 +18,7 @@ pub(super) fn chart(panel: &Panel<'_>, title: &str, metrics: &[Metric]) -> Optio
     let scale = metrics[0].unit.scale(greatest);
     // A round number of the unit that is shown.
     let end = scale.ceiling(greatest);
-    let ticks = [0.0, end / 2.0, end].map(|tick| scale.number(tick));
+    let ticks = [0.0, end / 2.0, end].map(|tick| scale.tick(tick));
     Some(html! {
         figure.bars {
             table {

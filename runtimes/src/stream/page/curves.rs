@@ -69,22 +69,42 @@ impl Axis {
         }
     }
 
-    /// The workloads along this axis through the one that is shown: one for each value, as like it as there is.
-    fn workloads(self, panel: &Panel<'_>) -> Vec<Workload> {
-        let shown = panel.shown();
-        let other = match self {
+    fn other(self) -> Self {
+        match self {
             Self::FrameLen => Self::Connections,
             Self::Connections => Self::FrameLen,
+        }
+    }
+
+    /// The workloads along this axis, one for each value: the longest row of those that are alike, the one through the
+    /// workload that is shown if there are several.
+    fn workloads(self, panel: &Panel<'_>) -> Vec<Workload> {
+        let all = panel.workloads();
+        let shown = panel.shown();
+        let row = |seed: &Workload| {
+            let mut row: Vec<Workload> = Vec::new();
+            // Those like the seed in all respects come first, so that they are taken where a value has several.
+            let mut alike: Vec<_> =
+                all.iter().copied().filter(|workload| self.alike(seed, workload)).collect();
+            alike.sort_by_key(|workload| workload != seed && workload.load() != seed.load());
+            for workload in alike {
+                if row.iter().all(|taken| self.of(taken) != self.of(&workload)) {
+                    row.push(workload);
+                }
+            }
+            row.sort_by_key(|workload| self.of(workload));
+            row
         };
-        let workloads = panel.workloads();
-        let along = workloads.iter().filter(|workload| other.of(workload) == other.of(&shown));
-        let values = distinct(along.clone().map(|workload| self.of(workload)));
-        let likeness = |workload: &&Workload| {
-            let tunnel = workload.tunnel_bytes == shown.tunnel_bytes;
-            (tunnel, workload.route_frames == shown.route_frames, panel.with(**workload).count())
-        };
-        let best = |value| along.clone().filter(|workload| self.of(workload) == value).max_by_key(likeness);
-        values.into_iter().filter_map(best).copied().collect()
+        let rows = all.iter().map(row);
+        rows.max_by_key(|row| (row.len(), row.contains(&shown))).unwrap_or_default()
+    }
+
+    /// Whether two workloads can be points of one line: they differ along this axis only, or in what keeps the bytes of
+    /// all streams together about the same.
+    fn alike(self, a: &Workload, b: &Workload) -> bool {
+        let other = self.other();
+        let (greater, lesser) = (a.bytes().max(b.bytes()), a.bytes().min(b.bytes()));
+        other.of(a) == other.of(b) && (a.load() == b.load() || 4 * greater <= 5 * lesser)
     }
 }
 
@@ -101,9 +121,10 @@ pub(super) fn charts(panel: &Panel<'_>, title: &str, axis: Axis, metrics: &[Metr
     if workloads.len() < 2 {
         return None;
     }
-    let mut charts = Vec::new();
+    let mut rows = Vec::new();
     let mut drawn: Vec<ImplementationName> = Vec::new();
     for &metric in metrics {
+        let mut charts = Vec::new();
         for runtime in panel.runtimes() {
             let series = series(panel, runtime, axis, &workloads, metric);
             if !series.is_empty() {
@@ -111,16 +132,19 @@ pub(super) fn charts(panel: &Panel<'_>, title: &str, axis: Axis, metrics: &[Metr
                 charts.push(chart(runtime, axis, metric, &series));
             }
         }
+        if !charts.is_empty() {
+            rows.push(html! { div.grid { @for chart in charts { (chart) } } });
+        }
     }
     drawn.sort_by_key(|&implementation| implementation as usize);
     drawn.dedup();
     let along = along(axis, &workloads);
-    (!charts.is_empty()).then(|| {
+    (!rows.is_empty()).then(|| {
         html! {
             h3 { (title) ": over " (axis.name()) }
             p { (along) }
             ul.legend { @for implementation in drawn { li { (key(implementation)) (implementation) } } }
-            div.grid { @for chart in charts { (chart) } }
+            @for row in rows { (row) }
         }
     })
 }
@@ -196,6 +220,7 @@ fn draw<'a>(area: &Area<'a>, axis: Axis, series: &[Series], scale: Scale, end: f
     let across = ((first / room)..(last * room)).log_scale().with_key_points(spaced(&values));
     let mut chart = ChartBuilder::on(area)
         .margin(8)
+        .margin_top(18)
         .margin_right(28)
         .set_label_area_size(LabelAreaPosition::Left, 84)
         .set_label_area_size(LabelAreaPosition::Bottom, 44)
@@ -206,9 +231,9 @@ fn draw<'a>(area: &Area<'a>, axis: Axis, series: &[Series], scale: Scale, end: f
         .bold_line_style(GRID)
         .axis_style(INK)
         .label_style(("sans-serif", FONT).into_font().color(&INK))
-        .y_labels(4)
+        .y_labels(5)
         .x_label_formatter(&|&value| axis.label(value.round() as usize))
-        .y_label_formatter(&|&value| scale.number(value))
+        .y_label_formatter(&|&value| scale.tick(value))
         .draw()?;
     for Series { implementation, points } in series {
         let color = color(*implementation);

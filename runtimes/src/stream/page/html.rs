@@ -3,7 +3,7 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::{
-    Page, bars,
+    ABOUT_FIGURES, ABOUT_HEADLINE, ABOUT_RATIOS, ABOUT_WORK, Page, bars,
     curves::{self, Axis},
     metric::{CPU, LINE_P50, LINE_P99, Metric, P50, P99, THROUGHPUT},
     table::{Cell, Table},
@@ -81,7 +81,7 @@ fn measured(page: &Page<'_>) -> Markup {
             h2 { "What was measured" }
             div.settings {
                 @for (name, of) in [("What varies", page.varied()), ("Equal in all runs", page.equal())] {
-                    @if !of.rows.is_empty() { (table(name, &of, 0)) }
+                    @if !of.rows.is_empty() { (table(name, &of, 0, Layout::Plain)) }
                 }
             }
         }
@@ -92,12 +92,12 @@ fn ratios(page: &Page<'_>) -> Markup {
     html! {
         section {
             h2 { "Ratios" }
-            @if page.comparisons.is_empty() {
-                p { (page.about_ratios()) }
-            } @else {
-                ul.headline { @for line in page.headline() { li { (line) } } }
-                p { (page.about_ratios()) }
-                (table("Ratios by what they are measured over, runtime and baseline", &page.ratios(), 2))
+            p { (page.about_ratios()) }
+            @if !page.comparisons.is_empty() {
+                p { (ABOUT_HEADLINE) }
+                (table("Ratios by baseline", &page.headline(), 0, Layout::Cards))
+                p { (ABOUT_RATIOS) }
+                (table("Ratios by settings, runtime and baseline", &page.ratios(), 2, Layout::Lines))
             }
         }
     }
@@ -131,8 +131,8 @@ fn costs(page: &Page<'_>) -> Markup {
             section {
                 h2 { "Cost over connections and line length" }
                 p {
-                    "Medians, with a thin upright line from the least run to the greatest. Each step to the right by the same \
-                     distance multiplies by the same factor. Of CPU time less is better, of throughput more."
+                    "Medians, with a thin upright line from the least run to the greatest. The axis across is logarithmic: \
+                     equal distances multiply by equal factors. Of CPU time less is better, of throughput more."
                 }
                 @for chart in charts { (chart) }
             }
@@ -144,8 +144,8 @@ fn work(page: &Page<'_>) -> Markup {
     html! {
         section {
             h2 { "Work per MiB" }
-            p { (super::ABOUT_WORK) }
-            @for place in 0..page.panels.len() { (table(&page.shown_title(place), &page.work(place), 1)) }
+            p { (ABOUT_WORK) }
+            @for place in 0..page.panels.len() { (table(&page.shown_title(place), &page.work(place), 1, Layout::Plain)) }
         }
     }
 }
@@ -154,37 +154,62 @@ fn all(page: &Page<'_>) -> Markup {
     html! {
         section {
             h2 { "All figures" }
-            p { (super::ABOUT_FIGURES) }
-            @for (place, title) in page.titles.iter().enumerate() { (table(title, &page.full(place), 1)) }
+            p { (ABOUT_FIGURES) }
+            @for (place, title) in page.titles.iter().enumerate() { (table(title, &page.full(place), 1, Layout::Plain)) }
         }
     }
 }
 
+/// How a table is laid out.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Layout {
+    /// As it is, to be scrolled where it is too wide.
+    Plain,
+    /// Each row as a card where the page is narrow.
+    Cards,
+    /// The same, and each row in one line where the page is wide.
+    Lines,
+}
+
 /// A table whose first `grouped` labels become headings of the rows that share them.
-fn table(name: &str, table: &Table, grouped: usize) -> Markup {
+///
+/// Roles are said although they are those of the elements, because a row that is laid out as a card loses them.
+fn table(name: &str, table: &Table, grouped: usize, layout: Layout) -> Markup {
     let key = |row: &Vec<Cell>| {
         row[..grouped].iter().map(|cell| cell.text.as_str()).collect::<Vec<_>>().join(" · ")
     };
     let columns = table.head.len() - grouped;
+    let named = |column: usize| (layout != Layout::Plain).then_some(&table.head[column].text);
     html! {
-        div.scroll role="region" aria-label=(name) tabindex="0" {
-            table {
+        div.scroll.cards[layout != Layout::Plain].lines[layout == Layout::Lines]
+            role="region" aria-label=(name) tabindex="0" {
+            table role="table" {
                 caption { (name) }
-                thead {
-                    tr { @for head in &table.head[grouped..] { th scope="col" { (content(head)) } } }
+                thead role="rowgroup" {
+                    tr role="row" {
+                        @for (column, head) in table.head.iter().enumerate().skip(grouped) {
+                            th.label[column < table.labels] scope="col" role="columnheader" { (content(head)) }
+                        }
+                    }
                 }
                 @for rows in table.rows.chunk_by(|a, b| key(a) == key(b)) {
-                    tbody {
+                    tbody role="rowgroup" {
                         @if grouped > 0 {
-                            tr { th.group colspan=(columns) scope="rowgroup" { span { (key(&rows[0])) } } }
+                            tr role="row" {
+                                th.group colspan=(columns) scope="rowgroup" role="rowheader" {
+                                    span { (key(&rows[0])) }
+                                }
+                            }
                         }
                         @for row in rows {
-                            tr {
+                            tr role="row" {
                                 @for (column, cell) in row.iter().enumerate().skip(grouped) {
                                     @if column == grouped {
-                                        th scope="row" { (content(cell)) }
+                                        th scope="row" role="rowheader" { (content(cell)) }
                                     } @else {
-                                        td.label[column < table.labels] { (content(cell)) }
+                                        td.label[column < table.labels] role="cell" data-name=[named(column)] {
+                                            (content(cell))
+                                        }
                                     }
                                 }
                             }

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::{
-    Page,
+    ABOUT_FIGURES, ABOUT_HEADLINE, ABOUT_RATIOS, ABOUT_WORK, Page,
     table::{Cell, Table},
 };
 
@@ -21,20 +21,19 @@ pub(super) fn page(page: &Page<'_>) -> String {
     heading(&mut text, 2, "Ratios");
     paragraph(&mut text, &page.about_ratios());
     if !page.comparisons.is_empty() {
-        for line in page.headline() {
-            let _ = writeln!(text, "- {}", escaped(&line));
+        for (about, table) in [(ABOUT_HEADLINE, page.headline()), (ABOUT_RATIOS, page.ratios())] {
+            paragraph(&mut text, about);
+            put(&mut text, &table);
         }
-        text.push('\n');
-        put(&mut text, &page.ratios());
     }
     heading(&mut text, 2, "Work per MiB");
-    paragraph(&mut text, super::ABOUT_WORK);
+    paragraph(&mut text, ABOUT_WORK);
     for place in 0..page.panels.len() {
         heading(&mut text, 3, &page.shown_title(place));
         put(&mut text, &page.work(place));
     }
     heading(&mut text, 2, "All figures");
-    paragraph(&mut text, super::ABOUT_FIGURES);
+    paragraph(&mut text, ABOUT_FIGURES);
     for (place, title) in page.titles.iter().enumerate() {
         heading(&mut text, 3, title);
         put(&mut text, &page.full(place));

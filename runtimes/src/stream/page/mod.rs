@@ -47,6 +47,11 @@ impl Pool {
     }
 }
 
+const ABOUT_HEADLINE: &str = "For each baseline, the median ratios from the least to the greatest of all runtimes and settings \
+     below, and how many of them are better.";
+
+const ABOUT_RATIOS: &str = "One by one: the median of the runs, with the least and the greatest.";
+
 const ABOUT_WORK: &str = "Medians, with the least and the greatest: how often memory was allocated for each MiB carried, \
      how much of it for each byte, how often readers and writers were called, and which share of a handoff's writer calls \
      producers made themselves. Less is better but for that share, which is neither.";
@@ -112,23 +117,15 @@ impl<'a> Page<'a> {
             }
             _ => format!(
                 "Figures of {OF} divided by those of another implementation with otherwise equal settings, run by run in the \
-                 order they were measured: the median, with the least and the greatest. More throughput is better, so \
-                 above 1 {OF} is ahead; less CPU time and less latency is better, so below 1 it is. \"Even\" is what went \
-                 both ways, or neither."
+                 order they were measured. More throughput is better, so {OF} is ahead above 1; less CPU time and less \
+                 latency is better, so there it is ahead below 1. A ratio is unclear if some runs say better and some say \
+                 worse, or if it is 1.00."
             ),
         }
     }
 
-    /// One sentence for each baseline.
-    fn headline(&self) -> Vec<String> {
-        let summaries = ratio::summaries(&self.comparisons);
-        let lines = summaries.into_iter().map(|summary| {
-            let part =
-                |part: &ratio::Part| format!("{} {} ({})", part.metric.name, part.range(), part.verdict());
-            let parts: Vec<_> = summary.parts.iter().map(part).collect();
-            format!("{OF} against {}: {}.", summary.with, parts.join("; "))
-        });
-        lines.collect()
+    fn headline(&self) -> Table {
+        table::headline(&self.comparisons)
     }
 
     fn ratios(&self) -> Table {

@@ -55,6 +55,17 @@ impl Scale {
         digits(value / self.per)
     }
 
+    /// A round value without its unit, as it stands at an axis.
+    pub(super) fn tick(self, value: f64) -> String {
+        let text = self.number(value);
+        match text.split_once('.') {
+            Some((_, rest)) if !rest.contains('e') => {
+                text.trim_end_matches('0').trim_end_matches('.').to_owned()
+            }
+            _ => text,
+        }
+    }
+
     /// Where an axis ends that has to show `value`: not before it, and round, its half too.
     pub(super) fn ceiling(self, value: f64) -> f64 {
         ceiling(value / self.per) * self.per

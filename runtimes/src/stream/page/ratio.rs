@@ -18,7 +18,7 @@ pub(super) enum Verdict {
     /// Worse every time.
     Worse,
     /// Neither.
-    Even,
+    Unclear,
 }
 
 impl Verdict {
@@ -26,7 +26,7 @@ impl Verdict {
         match self {
             Self::Better => "better",
             Self::Worse => "worse",
-            Self::Even => "even",
+            Self::Unclear => "unclear",
         }
     }
 }
@@ -48,7 +48,7 @@ impl Ratios {
             (true, _) => Verdict::Worse,
             (_, true) if self.metric.more => Verdict::Worse,
             (_, true) => Verdict::Better,
-            _ => Verdict::Even,
+            _ => Verdict::Unclear,
         }
     }
 
@@ -126,13 +126,13 @@ fn divided(of: &Group<'_>, with: &Group<'_>, metric: Metric) -> Vec<f64> {
 #[derive(Debug)]
 pub(super) struct Summary {
     pub(super) with: ImplementationName,
-    pub(super) parts: Vec<Part>,
+    /// As many as there are in [`COMPARED`].
+    pub(super) parts: Vec<Option<Part>>,
 }
 
 /// The same of one kind of figure.
 #[derive(Debug)]
 pub(super) struct Part {
-    pub(super) metric: Metric,
     /// The median of each comparison.
     medians: Spread,
     verdicts: Vec<Verdict>,
@@ -142,13 +142,14 @@ impl Part {
     /// The median ratios: one, or the least and the greatest.
     pub(super) fn range(&self) -> String {
         let (min, max) = (ratio(self.medians.min()), ratio(self.medians.max()));
-        if min == max { format!("{min} times") } else { format!("{min} to {max} times") }
+        if min == max { min } else { format!("{min} to {max}") }
     }
 
     /// How often it is better.
     pub(super) fn verdict(&self) -> String {
         let count = |verdict| self.verdicts.iter().filter(|&&each| each == verdict).count();
-        let all = [Verdict::Better, Verdict::Even, Verdict::Worse].map(|verdict| (verdict, count(verdict)));
+        let all =
+            [Verdict::Better, Verdict::Unclear, Verdict::Worse].map(|verdict| (verdict, count(verdict)));
         let total = self.verdicts.len();
         match all.iter().find(|(_, count)| *count == total) {
             Some((verdict, 1)) => verdict.word().to_owned(),
@@ -167,8 +168,8 @@ pub(super) fn summaries(comparisons: &[Comparison]) -> Vec<Summary> {
     let mut baselines: Vec<_> = comparisons.iter().map(|comparison| comparison.with).collect();
     baselines.sort_by_key(|&with| with as usize);
     baselines.dedup();
-    let part = |with, place: usize, metric| {
-        let mut part = Part { metric, medians: Spread::default(), verdicts: Vec::new() };
+    let part = |with, place: usize| {
+        let mut part = Part { medians: Spread::default(), verdicts: Vec::new() };
         for comparison in comparisons.iter().filter(|comparison| comparison.with == with) {
             if let Some(ratios) = &comparison.ratios[place] {
                 part.medians.add(ratios.spread.median());
@@ -177,7 +178,6 @@ pub(super) fn summaries(comparisons: &[Comparison]) -> Vec<Summary> {
         }
         (!part.verdicts.is_empty()).then_some(part)
     };
-    let parts =
-        |with| COMPARED.into_iter().enumerate().filter_map(move |(place, metric)| part(with, place, metric));
-    baselines.into_iter().map(|with| Summary { with, parts: parts(with).collect() }).collect()
+    let parts = |with| (0..COMPARED.len()).map(|place| part(with, place)).collect();
+    baselines.into_iter().map(|with| Summary { with, parts: parts(with) }).collect()
 }

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::{
-    number::{bytes, count},
+    number::{bytes, count, digits},
     study::{Panel, Workload},
 };
 use crate::stream::{
@@ -12,7 +12,7 @@ use crate::stream::{
 };
 
 /// What a setting is called, and whether it is a length in bytes. One that is not listed goes by its own name.
-const NAMES: [(&str, &str, bool); 21] = [
+const NAMES: [(&str, &str, bool); 22] = [
     ("mode", "processes", false),
     ("runtime", "runtime", false),
     ("transport", "transport", false),
@@ -32,6 +32,7 @@ const NAMES: [(&str, &str, bool); 21] = [
     ("handoff_flush_bytes", "gathered before a write", true),
     ("write_pending_bytes", "write budget", true),
     ("duplex_capacity", "pipe capacity", true),
+    ("burst", "source's burst", true),
     ("configured_iterations", "rounds at least", false),
     ("duration_seconds_target", "seconds at least", false),
 ];
@@ -45,10 +46,11 @@ pub(super) fn name(setting: &str) -> String {
 /// Its value.
 pub(super) fn value(setting: &str, value: &Value) -> String {
     let length = NAMES.iter().any(|&(key, _, length)| length && key == setting);
-    match value.as_u64() {
-        Some(number) if length || setting == "burst" => bytes(number),
-        Some(number) => count(number),
-        None => text(value),
+    match (value.as_u64(), value.as_f64()) {
+        (Some(number), _) if length => bytes(number),
+        (Some(number), _) => count(number),
+        (None, Some(number)) => digits(number),
+        (None, None) => text(value),
     }
 }
 

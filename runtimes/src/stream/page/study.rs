@@ -46,6 +46,18 @@ pub(super) struct Workload {
     pub(super) tunnel_bytes: usize,
 }
 
+impl Workload {
+    /// What one stream carries, apart from the length of its lines.
+    pub(super) fn load(&self) -> (usize, usize) {
+        (self.route_frames, self.tunnel_bytes)
+    }
+
+    /// What all streams carry together, about.
+    pub(super) fn bytes(&self) -> usize {
+        self.connections * (self.route_frames * (self.frame_len + 1) + self.tunnel_bytes)
+    }
+}
+
 /// The settings of a workload, and what differs between bars of one chart.
 const WITHIN_PANEL: [&str; 6] =
     ["runtime", "implementation", "connections", "frame_len", "route_frames", "tunnel_bytes"];

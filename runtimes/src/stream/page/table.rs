@@ -3,7 +3,7 @@
 use super::{
     metric::{COMPARED, Metric},
     number::{MISSING, count, ratio},
-    ratio::{Comparison, Verdict},
+    ratio::{Comparison, OF, Summary, Verdict, summaries},
     setting::name,
     study::{Group, Workload},
 };
@@ -31,17 +31,38 @@ impl<T: ToString> From<T> for Cell {
     }
 }
 
+/// What the ratios come to, a line for each baseline.
+pub(super) fn headline(comparisons: &[Comparison]) -> Table {
+    let places = compared(comparisons);
+    let mut head = vec![Cell::from(format!("{OF} against"))];
+    head.extend(places.iter().map(|&place| direction(COMPARED[place])));
+    let row = |summary: Summary| {
+        let mut row = vec![Cell::from(summary.with)];
+        row.extend(places.iter().map(|&place| match &summary.parts[place] {
+            None => MISSING.into(),
+            Some(part) => Cell { text: part.range(), note: Some(part.verdict()), verdict: None },
+        }));
+        row
+    };
+    Table { labels: 1, head, rows: summaries(comparisons).into_iter().map(row).collect() }
+}
+
+/// The places of the metrics that could be compared.
+fn compared(comparisons: &[Comparison]) -> Vec<usize> {
+    let known = |&place: &usize| comparisons.iter().any(|comparison| comparison.ratios[place].is_some());
+    (0..COMPARED.len()).filter(known).collect()
+}
+
+fn direction(Metric { name, more, .. }: Metric) -> Cell {
+    let better = if more { "above 1 is better" } else { "below 1 is better" };
+    Cell { text: name.to_owned(), note: Some(better.to_owned()), verdict: None }
+}
+
 /// The ratios, a line for each comparison.
 pub(super) fn ratios(comparisons: &[Comparison], titles: &[String]) -> Table {
-    let places: Vec<_> = (0..COMPARED.len())
-        .filter(|&place| comparisons.iter().any(|comparison| comparison.ratios[place].is_some()))
-        .collect();
+    let places = compared(comparisons);
     let mut head: Vec<Cell> = ["measured over", "runtime", "against"].map(Cell::from).into();
-    head.extend(places.iter().map(|&place| {
-        let Metric { name, more, .. } = COMPARED[place];
-        let better = if more { "above 1 is better" } else { "below 1 is better" };
-        Cell { text: name.to_owned(), note: Some(better.to_owned()), verdict: None }
-    }));
+    head.extend(places.iter().map(|&place| direction(COMPARED[place])));
     let several = comparisons.iter().any(|comparison| comparison.workloads > 1);
     if several {
         head.push("workloads".into());
