@@ -288,6 +288,8 @@ fn split_and_integrated_runs_are_kept_apart() {
     assert_eq!(split[2][column("driver peak memory, MiB")], "3.00");
     assert!(!integrated[0].iter().any(|head| head.starts_with("driver")));
     assert!(pages.has_row(&["processes", "integrated, split"]));
+    assert!(pages.has_row(&["connections", "2"]));
+    assert!(pages.has_row(&["fragmented", "In pieces of 64 B"]));
 }
 
 #[test]
@@ -478,6 +480,24 @@ fn extreme_figures_stay_on_the_page() {
 }
 
 #[test]
+fn a_stray_run_does_not_squeeze_the_others() {
+    let pages = Target::of(
+        &[runs("handoff", &[100.0, 110.0, 9000.0]), runs("raw_copy", &[70.0, 80.0, 90.0])].concat(),
+    );
+    pages.with(|page| {
+        let chart = page.descendants().find(|node| node.attribute("class") == Some("bars")).unwrap();
+        let ticks = chart.descendants().find(|node| node.attribute("class") == Some("ticks")).unwrap();
+        let ticks: Vec<_> = ticks.children().map(text).collect();
+        assert_eq!(ticks, ["0", "100", "200"]);
+        let classes = chart.descendants().filter_map(|node| node.attribute("class"));
+        let ranges: Vec<_> = classes.filter(|class| class.starts_with("range")).collect();
+        assert_eq!(ranges, ["range cut", "range"]);
+        let styles: Vec<_> = chart.descendants().filter_map(|node| node.attribute("style")).collect();
+        assert_eq!(styles[1..3], ["width:55.0%", "left:50.0%;width:50.0%"]);
+    });
+}
+
+#[test]
 fn tables_in_markdown_are_whole() {
     let markdown = Target::of(&large()).markdown;
     let cells = |line: &str| line.replace("\\|", "").matches('|').count();
@@ -495,8 +515,8 @@ fn tables_in_markdown_are_whole() {
             assert_eq!(cells(row), cells(line), "{row}");
         }
     }
-    // Settings, ratios, and for each scenario the work and all figures.
-    assert_eq!(tables, 2 + 2 + 2 * 2);
+    // Settings and names, ratios, and for each scenario the work and all figures.
+    assert_eq!(tables, 3 + 2 + 2 * 2);
 }
 
 #[test]

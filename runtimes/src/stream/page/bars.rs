@@ -6,18 +6,17 @@ use super::{
     metric::Metric,
     number::{MISSING, Scale, digits},
     ratio::OF,
-    study::{Group, Panel},
+    study::{Group, Panel, greatest},
 };
 
 /// Bars of one figure, or of a lesser one in front of a greater one, for each runtime and implementation; nothing if no
 /// group has it.
 pub(super) fn chart(panel: &Panel<'_>, title: &str, metrics: &[Metric]) -> Option<Markup> {
     let groups: Vec<_> = panel.with(panel.shown()).collect();
-    let maxima = groups.iter().flat_map(|group| metrics.iter().filter_map(|&metric| group.spread(metric)));
-    let greatest = maxima.map(|spread| spread.max()).reduce(f64::max)?;
-    let scale = metrics[0].unit.scale(greatest);
-    // A round number of the unit that is shown.
-    let end = scale.ceiling(greatest);
+    let spreads = groups.iter().flat_map(|group| metrics.iter().filter_map(|&metric| group.spread(metric)));
+    let (median, max) = greatest(spreads)?;
+    let scale = metrics[0].unit.scale(median);
+    let end = scale.end(median, max);
     let ticks = [0.0, end / 2.0, end].map(|tick| scale.tick(tick));
     Some(html! {
         figure.bars {
@@ -67,8 +66,9 @@ fn row(group: &Group<'_>, metrics: &[Metric], scale: Scale, end: f64) -> Markup 
                             div class=(if index == 0 { "fill" } else { "fill back" })
                                 style={ "width:" (percent(spread.median())) "%" } {}
                             @if index + 1 == spreads.len() && spread.values().len() > 1 {
-                                div.range style={
-                                    "left:" (percent(spread.min())) "%;width:" (percent(spread.max() - spread.min())) "%"
+                                div.range.cut[spread.max() > end] style={
+                                    "left:" (percent(spread.min())) "%;width:"
+                                    (percent(spread.max().min(end) - spread.min())) "%"
                                 } {}
                             }
                         }

@@ -20,7 +20,7 @@ use super::{
     metric::Metric,
     number::{Scale, bytes, count},
     setting::name,
-    study::{Panel, Workload, distinct},
+    study::{Panel, Workload, distinct, greatest},
 };
 use crate::stream::{ImplementationName, RuntimeName, Spread};
 
@@ -189,9 +189,10 @@ fn series(
 }
 
 fn chart(runtime: RuntimeName, axis: Axis, metric: Metric, series: &[Series]) -> Markup {
-    let points = series.iter().flat_map(|series| &series.points);
-    let greatest = points.map(|(_, spread)| spread.max()).fold(0.0, f64::max);
-    let scale = metric.unit.scale(greatest);
+    let spreads = series.iter().flat_map(|series| &series.points).map(|(_, spread)| spread.clone());
+    let (median, max) = greatest(spreads).unwrap_or_default();
+    let scale = metric.unit.scale(median);
+    let end = scale.end(median, max);
     let title = format!("{runtime}: {} ({})", metric.name, scale.suffix);
     let said = series.iter().map(|series| {
         let points = series
@@ -204,7 +205,7 @@ fn chart(runtime: RuntimeName, axis: Axis, metric: Metric, series: &[Series]) ->
     html! {
         figure.curves {
             figcaption { (title) }
-            (svg(SIZE, Some(&said), |area| draw(area, axis, series, scale, scale.ceiling(greatest))))
+            (svg(SIZE, Some(&said), |area| draw(area, axis, series, scale, end)))
         }
     }
 }
@@ -239,7 +240,10 @@ fn draw<'a>(area: &Area<'a>, axis: Axis, series: &[Series], scale: Scale, end: f
         let color = color(*implementation);
         let at = |at: &usize, value: f64| (*at as f64, value);
         chart.draw_series(points.iter().map(|(x, spread)| {
-            PathElement::new([at(x, spread.min()), at(x, spread.max())], color.mix(0.5).stroke_width(3))
+            PathElement::new(
+                [at(x, spread.min()), at(x, spread.max().min(end))],
+                color.mix(0.5).stroke_width(3),
+            )
         }))?;
         let line: Vec<_> = points.iter().map(|(x, spread)| at(x, spread.median())).collect();
         chart.draw_series([PathElement::new(line.clone(), color.stroke_width(4))])?;

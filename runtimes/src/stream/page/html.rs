@@ -80,9 +80,7 @@ fn measured(page: &Page<'_>) -> Markup {
         section {
             h2 { "What was measured" }
             div.settings {
-                @for (name, of) in [("What varies", page.varied()), ("Equal in all runs", page.equal())] {
-                    @if !of.rows.is_empty() { (table(name, &of, 0, Layout::Plain)) }
-                }
+                @for (name, of, grouped) in page.measured() { (table(name, &of, grouped, Layout::Plain)) }
             }
         }
     }
@@ -111,7 +109,9 @@ fn charts(page: &Page<'_>, Bars { name, about, metrics }: &Bars) -> Markup {
         @if !charts.is_empty() {
             section {
                 h2 { (name) }
-                p { (about) " The thin line goes from the least run to the greatest; each chart has its own scale." }
+                p { (about)
+                    " The thin line goes from the least run to the greatest, beyond the chart if it has a head. Each chart has \
+                     its own scale." }
                 div.grid { @for chart in charts { (chart) } }
             }
         }
@@ -131,7 +131,8 @@ fn costs(page: &Page<'_>) -> Markup {
             section {
                 h2 { "Cost over connections and line length" }
                 p {
-                    "Medians, with a thin upright line from the least run to the greatest. The axis across is logarithmic: \
+                    "Medians, with a thin upright line from the least run to the greatest, \
+                     beyond the chart if it reaches the top. The axis across is logarithmic: \
                      equal distances multiply by equal factors. Of CPU time less is better, of throughput more."
                 }
                 @for chart in charts { (chart) }

@@ -12,11 +12,9 @@ pub(super) fn page(page: &Page<'_>) -> String {
     let mut text = String::new();
     heading(&mut text, 1, &page.title());
     paragraph(&mut text, &page.lead());
-    for (name, table) in [("Equal in all runs", page.equal()), ("What varies", page.varied())] {
-        if !table.rows.is_empty() {
-            heading(&mut text, 2, name);
-            put(&mut text, &table);
-        }
+    for (name, table, _) in page.measured() {
+        heading(&mut text, 2, name);
+        put(&mut text, &table);
     }
     heading(&mut text, 2, "Ratios");
     paragraph(&mut text, &page.about_ratios());

@@ -50,7 +50,9 @@ impl Pool {
 const ABOUT_HEADLINE: &str = "For each baseline, the median ratios from the least to the greatest of all runtimes and settings \
      below, and how many of them are better.";
 
-const ABOUT_RATIOS: &str = "One by one: the median of the runs, with the least and the greatest.";
+const ABOUT_RATIOS: &str = "One by one: the median over the runs, with the least and the greatest. Where numbers of \
+     connections or lengths of lines differ, the runs of all such workloads are taken together, after each was divided by \
+     its own baseline.";
 
 const ABOUT_WORK: &str = "Medians, with the least and the greatest: how often memory was allocated for each MiB carried, \
      how much of it for each byte, how often readers and writers were called, and which share of a handoff's writer calls \
@@ -97,12 +99,18 @@ impl<'a> Page<'a> {
         )
     }
 
-    fn equal(&self) -> Table {
-        settings(Settings::of(&self.pool.records).equal)
-    }
-
-    fn varied(&self) -> Table {
-        settings(Settings::of(&self.pool.records).varied)
+    /// What was measured: captions, tables, and by how many labels their rows belong together.
+    fn measured(&self) -> Vec<(&'static str, Table, usize)> {
+        let Settings { equal, varied } = Settings::of(&self.pool.records);
+        let pair = |(name, value): (String, String)| vec![Cell::from(name), value.into()];
+        let settings = |of: Vec<_>| Table::labels(["setting", "value"], of.into_iter().map(pair));
+        let names = setting::glossary(&self.pool.records).into_iter().map(|row| row.map(Cell::from).into());
+        let tables = [
+            ("What varies", settings(varied), 0),
+            ("Equal in all runs", settings(equal), 0),
+            ("What the names mean", Table::labels(["of", "name", "meaning"], names), 1),
+        ];
+        tables.into_iter().filter(|(_, table, _)| !table.rows.is_empty()).collect()
     }
 
     fn about_ratios(&self) -> String {
@@ -152,11 +160,6 @@ impl<'a> Page<'a> {
         let all: Vec<_> = panel.groups.iter().collect();
         table::figures(&all, &panel.workloads(), &metric::all())
     }
-}
-
-fn settings(of: Vec<(String, String)>) -> Table {
-    let row = |(name, value): (String, String)| vec![Cell::from(name), value.into()];
-    Table { labels: 2, head: vec!["setting".into(), "value".into()], rows: of.into_iter().map(row).collect() }
 }
 
 fn counted(number: usize, of: &str) -> String {

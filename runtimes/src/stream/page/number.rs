@@ -57,18 +57,13 @@ impl Scale {
 
     /// A round value without its unit, as it stands at an axis.
     pub(super) fn tick(self, value: f64) -> String {
-        let text = self.number(value);
-        match text.split_once('.') {
-            Some((_, rest)) if !rest.contains('e') => {
-                text.trim_end_matches('0').trim_end_matches('.').to_owned()
-            }
-            _ => text,
-        }
+        short(value / self.per)
     }
 
-    /// Where an axis ends that has to show `value`: not before it, and round, its half too.
-    pub(super) fn ceiling(self, value: f64) -> f64 {
-        ceiling(value / self.per) * self.per
+    /// Where an axis ends that has to show medians and, unless a stray one would squeeze all others, what they are medians
+    /// of: at a round number, whose half is round too.
+    pub(super) fn end(self, greatest_median: f64, greatest: f64) -> f64 {
+        ceiling(greatest.min(1.5 * greatest_median) / self.per) * self.per
     }
 
     /// A value with its unit.
@@ -93,6 +88,17 @@ pub(super) fn digits(value: f64) -> String {
         if size < 1000.0 { text } else { grouped(&text) }
     } else {
         format!("{rounded:.2e}")
+    }
+}
+
+/// The same without zeros that say nothing, for values that were chosen.
+pub(super) fn short(value: f64) -> String {
+    let text = digits(value);
+    match text.split_once('.') {
+        Some((_, decimals)) if !decimals.contains('e') => {
+            text.trim_end_matches('0').trim_end_matches('.').to_owned()
+        }
+        _ => text,
     }
 }
 

@@ -1,13 +1,14 @@
 //! Settings in words.
 
+use clap::ValueEnum;
 use serde_json::{Map, Value};
 
 use super::{
-    number::{bytes, count, digits},
-    study::{Panel, Workload},
+    number::{bytes, count, short},
+    study::{Panel, Workload, distinct},
 };
 use crate::stream::{
-    Record,
+    Record, Scenario,
     record::{fields, text},
 };
 
@@ -18,7 +19,7 @@ const NAMES: [(&str, &str, bool); 22] = [
     ("transport", "transport", false),
     ("implementation", "implementation", false),
     ("scenario", "arrivals", false),
-    ("completion", "completion", false),
+    ("completion", "after a write", false),
     ("window", "tickets outstanding", false),
     ("worker_threads", "worker threads", false),
     ("connections", "connections", false),
@@ -49,7 +50,7 @@ pub(super) fn value(setting: &str, value: &Value) -> String {
     match (value.as_u64(), value.as_f64()) {
         (Some(number), _) if length => bytes(number),
         (Some(number), _) => count(number),
-        (None, Some(number)) => digits(number),
+        (None, Some(number)) => short(number),
         (None, None) => text(value),
     }
 }
@@ -85,6 +86,39 @@ impl Settings {
         }
         Self { equal, varied }
     }
+}
+
+/// What the names stand for that occur in runs, as the command line explains them: what is named, the name, the meaning.
+pub(super) fn glossary(records: &[Record]) -> Vec<[String; 3]> {
+    fn explain<T: ValueEnum + PartialEq>(
+        setting: &str,
+        records: &[Record],
+        of: fn(&Record) -> T,
+        rows: &mut Vec<[String; 3]>,
+    ) {
+        let occurs = |known: &&T| records.iter().any(|record| of(record) == **known);
+        for value in T::value_variants().iter().filter(occurs).filter_map(T::to_possible_value) {
+            let meaning = value.get_help().map(ToString::to_string).unwrap_or_default().replace('`', "");
+            rows.push([name(setting), value.get_name().to_owned(), meaning]);
+        }
+    }
+    let mut rows = Vec::new();
+    explain("implementation", records, |record| record.setup.implementation, &mut rows);
+    explain("transport", records, |record| record.setup.transport, &mut rows);
+    explain("completion", records, |record| record.setup.completion, &mut rows);
+    for scenario in Scenario::value_variants() {
+        let setups = records.iter().map(|record| &record.setup).filter(|setup| setup.scenario == *scenario);
+        let lengths = distinct(setups.map(|setup| setup.input_fragment as u64));
+        if !lengths.is_empty() {
+            let lengths: Vec<_> = lengths.into_iter().map(bytes).collect();
+            rows.push([
+                name("scenario"),
+                scenario.to_string(),
+                format!("In pieces of {}", lengths.join(", ")),
+            ]);
+        }
+    }
+    rows
 }
 
 /// What tells each panel from the others: transport and scenario, and what else it takes.

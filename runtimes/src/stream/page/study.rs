@@ -137,6 +137,12 @@ impl<'a> Panel<'a> {
     }
 }
 
+/// The greatest median and the greatest value of all, if there is any.
+pub(super) fn greatest(spreads: impl IntoIterator<Item = Spread>) -> Option<(f64, f64)> {
+    let both = spreads.into_iter().map(|spread| (spread.median(), spread.max()));
+    both.reduce(|(median, max), (other_median, other_max)| (median.max(other_median), max.max(other_max)))
+}
+
 /// Each once, in order.
 pub(super) fn distinct<T: Ord>(of: impl IntoIterator<Item = T>) -> Vec<T> {
     let mut values: Vec<_> = of.into_iter().collect();

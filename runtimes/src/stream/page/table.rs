@@ -16,6 +16,13 @@ pub(super) struct Table {
     pub(super) rows: Vec<Vec<Cell>>,
 }
 
+impl Table {
+    /// A table without numbers.
+    pub(super) fn labels<const N: usize>(head: [&str; N], rows: impl Iterator<Item = Vec<Cell>>) -> Self {
+        Self { labels: N, head: head.map(Cell::from).into(), rows: rows.collect() }
+    }
+}
+
 /// What stands in one place of a table.
 #[derive(Debug, Default)]
 pub(super) struct Cell {
