@@ -125,6 +125,12 @@ pub(crate) mod thread {
         THIS.with(|this| (this.token(), this.batching.get()))
     }
 
+    /// The stream that this thread is batching for, 0 if none.
+    #[inline]
+    pub(crate) fn batching() -> usize {
+        THIS.with(|this| this.batching.get())
+    }
+
     /// Names the stream that this thread is batching for (0: none) and returns the one before.
     pub(crate) fn set_batching(stream: usize) -> usize {
         THIS.with(|this| this.batching.replace(stream))

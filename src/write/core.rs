@@ -2,7 +2,8 @@
 
 use super::{
     config::{Limits, WriteHandoffConfig},
-    state::{Caller, Closing, Phase, State},
+    phase::{Caller, Closing, Phase},
+    state::State,
     wakes::Wakes,
 };
 use crate::sync::{Arc, AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering, thread};
@@ -46,6 +47,12 @@ impl Core {
     pub(crate) fn producer(&self) -> Caller {
         let (thread, batching) = thread::token_and_batching();
         Caller { inline: self.config.inline(), thread, batching: batching == self.address() }
+    }
+
+    /// Whether the producer on this thread has promised to send when it is about to wait.
+    #[inline]
+    pub(crate) fn is_batching(&self) -> bool {
+        thread::batching() == self.address()
     }
 
     /// What tells this stream from all others.

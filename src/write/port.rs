@@ -1,13 +1,14 @@
 //! How a producer gets at a stream, with the writer's type or without it.
 
 use super::{
+    borrowed::Borrowed,
     config::Inline,
     contain::contain,
     core::{Core, SharedCore, StateGuard},
-    drive::Borrowed,
     error::{Never, Refusal, TryWriteError},
     permit::grant_rest,
-    state::{Caller, Next, Room, State},
+    phase::{Caller, Next},
+    state::{Room, State},
     ticket::WriteTicket,
     waiters::Waiters,
     wakes::Wakes,
@@ -93,8 +94,18 @@ pub(crate) fn room_of_parts(parts: &[Bytes]) -> Room {
     Room { bytes, items: parts.iter().filter(|part| !part.is_empty()).count() }
 }
 
+/// Accepts a small chunk where copying it is all there is to do, as nearly always in a burst. Otherwise nothing happens.
+#[inline]
+pub(crate) fn join(core: &Core, state: &mut State, bytes: &[u8]) -> Option<Range<u64>> {
+    state.join(bytes, || core.is_batching())
+}
+
 pub(crate) fn try_submit<P: Port + ?Sized>(port: &P, bytes: Bytes) -> Result<Range<u64>, TryWriteError> {
-    let state = port.core().lock();
+    let mut state = port.core().lock();
+    if let Some(range) = join(port.core(), &mut state, &bytes) {
+        drop(state);
+        return Ok(range);
+    }
     match state.admit(state.room_of(bytes.len())) {
         Ok(()) => Ok(accept(port, state, bytes)),
         Err(refusal) => {
@@ -200,6 +211,12 @@ impl Port for SharedCore {
 }
 
 impl Turn {
+    /// Whether it is in line.
+    #[inline]
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.id != 0
+    }
+
     /// Waits for room for `len` bytes, or for `parts` where they are given. The section returned has admitted them; what
     /// they take has to be accepted or reserved in it.
     pub(crate) fn poll<'a, P: Port + ?Sized>(
@@ -208,14 +225,26 @@ impl Turn {
         cx: &mut Context<'_>,
         room_of: impl Fn(&StateGuard<'_>) -> Room,
     ) -> Poll<Result<StateGuard<'a>, Never>> {
-        let core = port.core();
-        if self.id != 0 {
-            return self.poll_in_line(core, cx);
+        if self.is_waiting() {
+            return self.poll_in_line(port.core(), cx);
         }
+        self.enter(port, cx, port.core().lock(), room_of)
+    }
+
+    /// As [`poll`](Self::poll), from a section in which it is not in line.
+    pub(crate) fn enter<'a, P: Port + ?Sized>(
+        &mut self,
+        port: &'a P,
+        cx: &mut Context<'_>,
+        state: StateGuard<'a>,
+        room_of: impl Fn(&StateGuard<'_>) -> Room,
+    ) -> Poll<Result<StateGuard<'a>, Never>> {
+        let core = port.core();
+        let mut begun = Some(state);
         let mut hurried = false;
         let mut waker = None;
         loop {
-            let mut state = core.lock();
+            let mut state = begun.take().unwrap_or_else(|| core.lock());
             let room = room_of(&state);
             match state.admit(room) {
                 Ok(()) if !self.yielded && state.is_piling_up(room.bytes) => {
@@ -259,7 +288,7 @@ impl Turn {
         }
     }
 
-    fn poll_in_line<'a>(
+    pub(crate) fn poll_in_line<'a>(
         &mut self,
         core: &'a Core,
         cx: &mut Context<'_>,

@@ -1,11 +1,11 @@
 //! Writing straight out of a read buffer.
 
 use super::{
+    borrowed::Borrowed,
     core::StateGuard,
-    drive::Borrowed,
-    error::{PermitError, WritePrefixError},
-    port::{Port, Turn, go_on, ticket},
-    state::Phase,
+    error::{Never, PermitError, WritePrefixError},
+    phase::Phase,
+    port::{Port, Turn, go_on, join, ticket},
     ticket::WriteTicket,
 };
 use crate::HandoffBuffer;
@@ -36,16 +36,45 @@ impl<P: Port> Future for WritePrefix<'_, P> {
     type Output = Result<WriteTicket, WritePrefixError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { port, buffer, n, turn } = self.get_mut();
-        check(buffer, *n)?;
-        Poll::Ready(match ready!(turn.poll(*port, cx, |state| state.room_of(*n))) {
-            Ok(state) => {
-                let range = accept_prefix(*port, state, buffer, *n);
-                turn.pass_on(port.core());
-                Ok(ticket(*port, range?))
+        let this = self.get_mut();
+        check(this.buffer, this.n)?;
+        if this.turn.is_waiting() {
+            return this.poll_in_line(cx);
+        }
+        let mut state = this.port.core().lock();
+        match join_prefix(this.port, &mut state, this.buffer, this.n) {
+            Some(range) => {
+                drop(state);
+                Poll::Ready(Ok(ticket(this.port, range)))
             }
-            Err(never) => Err(WritePrefixError::Refused(PermitError::new(never.into()))),
-        })
+            None => this.enter(cx, state),
+        }
+    }
+}
+
+impl<'a, P: Port> WritePrefix<'a, P> {
+    #[inline(never)]
+    fn enter(
+        &mut self,
+        cx: &mut Context<'_>,
+        state: StateGuard<'a>,
+    ) -> Poll<Result<WriteTicket, WritePrefixError>> {
+        let n = self.n;
+        let admitted = ready!(self.turn.enter(self.port, cx, state, |state| state.room_of(n)));
+        Poll::Ready(self.conclude(admitted))
+    }
+
+    #[inline(never)]
+    fn poll_in_line(&mut self, cx: &mut Context<'_>) -> Poll<Result<WriteTicket, WritePrefixError>> {
+        let admitted = ready!(self.turn.poll_in_line(self.port.core(), cx));
+        Poll::Ready(self.conclude(admitted))
+    }
+
+    fn conclude(&mut self, admitted: Result<StateGuard<'a>, Never>) -> Result<WriteTicket, WritePrefixError> {
+        let state = admitted.map_err(|never| WritePrefixError::Refused(PermitError::new(never.into())))?;
+        let range = accept_prefix(self.port, state, self.buffer, self.n);
+        self.turn.pass_on(self.port.core());
+        Ok(ticket(self.port, range?))
     }
 }
 
@@ -67,7 +96,11 @@ pub(crate) fn try_write_prefix<P: Port>(
     n: usize,
 ) -> Result<WriteTicket, WritePrefixError> {
     check(buffer, n)?;
-    let state = port.core().lock();
+    let mut state = port.core().lock();
+    if let Some(range) = join_prefix(port, &mut state, buffer, n) {
+        drop(state);
+        return Ok(ticket(port, range));
+    }
     match state.admit(state.room_of(n)) {
         Ok(()) => Ok(ticket(port, accept_prefix(port, state, buffer, n)?)),
         Err(refusal) => {
@@ -83,6 +116,20 @@ fn check(buffer: &HandoffBuffer, requested: usize) -> Result<(), WritePrefixErro
 
 fn out_of_bounds(requested: usize, available: usize) -> WritePrefixError {
     WritePrefixError::OutOfBounds { requested, available }
+}
+
+/// [`join`] for the first `n` bytes of `buffer`; it holds at least as many.
+#[inline]
+fn join_prefix<P: Port>(
+    port: &P,
+    state: &mut StateGuard<'_>,
+    buffer: &mut HandoffBuffer,
+    n: usize,
+) -> Option<Range<u64>> {
+    let range = join(port.core(), state, &buffer.peek()[..n])?;
+    let copied = buffer.advance(n);
+    debug_assert!(copied.is_ok(), "within the buffer");
+    Some(range)
 }
 
 /// Accepts the first `n` bytes of `buffer` in a section that has admitted them: copied where they are few, offered to the

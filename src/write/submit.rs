@@ -1,9 +1,10 @@
 //! The futures that wait for room.
 
 use super::{
-    error::{PermitError, WriteError},
+    core::StateGuard,
+    error::{Never, PermitError, WriteError},
     permit::Permit,
-    port::{Port, Turn, accept, accept_all, room_of_parts, ticket},
+    port::{Port, Turn, accept, accept_all, join, room_of_parts, ticket},
     state::Room,
     ticket::WriteTicket,
 };
@@ -30,9 +31,37 @@ impl<'a, P: Port> Submission<'a, P> {
         Self { port, bytes: Some(bytes), turn: Turn::default() }
     }
 
+    #[inline]
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Range<u64>, WriteError>> {
-        let len = self.bytes.as_ref().expect(POLLED_AFTER_COMPLETION).len();
-        let admitted = ready!(self.turn.poll(self.port, cx, |state| state.room_of(len)));
+        if self.turn.is_waiting() {
+            return self.poll_in_line(cx);
+        }
+        let bytes = self.bytes.as_ref().expect(POLLED_AFTER_COMPLETION);
+        let mut state = self.port.core().lock();
+        match join(self.port.core(), &mut state, bytes) {
+            Some(range) => {
+                drop(state);
+                self.bytes = None;
+                Poll::Ready(Ok(range))
+            }
+            None => self.enter(cx, state),
+        }
+    }
+
+    #[inline(never)]
+    fn enter(&mut self, cx: &mut Context<'_>, state: StateGuard<'a>) -> Poll<Result<Range<u64>, WriteError>> {
+        let len = self.bytes.as_ref().map_or(0, Bytes::len);
+        let admitted = ready!(self.turn.enter(self.port, cx, state, |state| state.room_of(len)));
+        self.conclude(admitted)
+    }
+
+    #[inline(never)]
+    fn poll_in_line(&mut self, cx: &mut Context<'_>) -> Poll<Result<Range<u64>, WriteError>> {
+        let admitted = ready!(self.turn.poll_in_line(self.port.core(), cx));
+        self.conclude(admitted)
+    }
+
+    fn conclude(&mut self, admitted: Result<StateGuard<'a>, Never>) -> Poll<Result<Range<u64>, WriteError>> {
         let bytes = self.bytes.take().expect(POLLED_AFTER_COMPLETION);
         Poll::Ready(match admitted {
             Ok(state) => {

@@ -118,17 +118,27 @@ impl Future for WriteTicket {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
         if this.is_written() {
+            // Whoever wrote it takes the ticket off the list in the same section.
+            this.id = 0;
             return Poll::Ready(Ok(()));
         }
-        let mut waker = None;
-        if this.id == 0 {
-            waker = Some(cx.waker().clone());
-            this.id = this.core.lock().new_id();
-        }
-        let (end, id) = (this.range.end, this.id);
+        let end = this.range.end;
         let answer = |state: &State| (state.end.is_some() || state.written >= end).then_some(());
-        let waiting = wait_until(&this.core, cx, waker, ((end, id), ()), |state| &mut state.tickets, answer);
-        drop(ready!(waiting));
+        if this.id == 0 {
+            let waker = cx.waker().clone();
+            let mut state = this.core.lock();
+            if answer(&state).is_none() {
+                this.id = state.new_id();
+                let replaced = state.tickets.put((end, this.id), (), Some(waker));
+                debug_assert!(replaced.is_none(), "the number is new");
+                return Poll::Pending;
+            }
+            drop(state);
+        } else {
+            let key = (end, this.id);
+            let waiting = wait_until(&this.core, cx, None, (key, ()), |state| &mut state.tickets, answer);
+            drop(ready!(waiting));
+        }
         match this.try_result() {
             Some(result) => Poll::Ready(result),
             None => Poll::Pending,

@@ -19,7 +19,7 @@ mod lines;
 mod names;
 mod output;
 mod page;
-mod record;
+pub mod record;
 mod report;
 mod run;
 mod settings;

@@ -129,11 +129,13 @@ impl Args {
             }
         }
         progress.finish_and_clear();
-        let kept = comparisons.iter().flat_map(|comparison| {
-            comparison.with.iter().map(|(with, spread)| self.conclude(&comparison.of, with, spread))
-        });
-        // Each one is printed, whatever became of those before it.
-        Ok(kept.fold(true, |all, kept| all && kept))
+        let mut kept = true;
+        for Comparison { of, with } in &comparisons {
+            for (with, spread) in with {
+                kept &= self.conclude(of, with, spread);
+            }
+        }
+        Ok(kept)
     }
 
     /// Measures each once. What goes first changes with the round, so that what drifts favours nobody.

@@ -146,14 +146,17 @@ pub(super) fn titles(panels: &[Panel<'_>]) -> Vec<String> {
 impl Workload {
     /// The settings of it in which `all` differ.
     pub(super) fn parts(&self, all: &[Self]) -> Vec<(&'static str, String)> {
-        let settings: [(&str, fn(&Self) -> usize); 4] = [
-            ("connections", |workload| workload.connections),
-            ("frame_len", |workload| workload.frame_len),
-            ("route_frames", |workload| workload.route_frames),
-            ("tunnel_bytes", |workload| workload.tunnel_bytes),
-        ];
-        let differ = settings.into_iter().filter(|(_, of)| all.iter().any(|other| of(other) != of(self)));
-        differ.map(|(key, of)| (key, value(key, &of(self).into()))).collect()
+        let settings = |of: &Self| {
+            [
+                ("connections", of.connections),
+                ("frame_len", of.frame_len),
+                ("route_frames", of.route_frames),
+                ("tunnel_bytes", of.tunnel_bytes),
+            ]
+        };
+        let differs = |setting: &(&str, usize)| all.iter().any(|other| !settings(other).contains(setting));
+        let differing = settings(self).into_iter().filter(differs);
+        differing.map(|(key, of)| (key, value(key, &of.into()))).collect()
     }
 
     /// The same as a phrase; nothing if there is one workload only.
