@@ -18,6 +18,7 @@ mod interrupt;
 mod lines;
 mod names;
 mod output;
+mod page;
 pub mod record;
 mod report;
 mod run;

@@ -2,6 +2,7 @@
 
 mod compare;
 mod overview;
+mod report;
 mod run;
 mod selection;
 mod table;
@@ -28,6 +29,8 @@ enum Command {
     Run(run::Args),
     /// Compares implementations in turns and holds the ratio to a bound
     Compare(compare::Args),
+    /// Makes a page of results, as HTML and as Markdown
+    Report(report::Args),
 }
 
 /// What is to be done, ready to be done: nothing in it can be a wrong value any more.
@@ -53,6 +56,7 @@ pub fn parse(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Res
         None => Ok(()),
         Some(Command::Run(args)) => args.check(),
         Some(Command::Compare(args)) => args.check(),
+        Some(Command::Report(_)) => Ok(()),
     }?;
     Ok(Job { command: cli.command })
 }
@@ -104,6 +108,7 @@ impl Job {
             None => overview::run().map(|()| true),
             Some(Command::Run(args)) => args.run().map(|()| true),
             Some(Command::Compare(args)) => args.run(),
+            Some(Command::Report(args)) => args.run().map(|()| true),
         }
     }
 }
