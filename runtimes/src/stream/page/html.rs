@@ -32,13 +32,13 @@ const BARS: [Bars; 4] = [
     Bars {
         name: "Latency of streams",
         about: "From the first byte in to the last byte out, as p50 / p99: half of the streams take no longer than the solid \
-            bar, 99 of 100 no longer than the striped one. Shorter bars are better.",
+            bar, 99 of 100 no longer than the outlined one. Shorter bars are better.",
         metrics: &[P50, P99],
     },
     Bars {
         name: "Latency of lines",
         about: "From a routed line's source to the comparison, as p50 / p99: half of the lines take no longer than the solid \
-            bar, 99 of 100 no longer than the striped one. Shorter bars are better.",
+            bar, 99 of 100 no longer than the outlined one. Shorter bars are better.",
         metrics: &[LINE_P50, LINE_P99],
     },
 ];
