@@ -1,9 +1,14 @@
 //! One thing to measure.
 
-use super::{Failure, ImplementationName, Payloads, Report, RuntimeName, Settings, Unavailable, run::runner};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Failure, ImplementationName, Payloads, Processes, Report, RuntimeName, Settings, Unavailable,
+    run::runner, split,
+};
 
 /// An implementation on a runtime under some settings.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Case {
     /// The runtime.
     pub runtime: RuntimeName,
@@ -11,6 +16,8 @@ pub struct Case {
     pub implementation: ImplementationName,
     /// All the rest.
     pub settings: Settings,
+    /// Whether the proxies have a process of their own.
+    pub processes: Processes,
 }
 
 impl Case {
@@ -23,7 +30,7 @@ impl Case {
         runner(self.runtime, self.implementation).map(drop)
     }
 
-    /// The cases of all runtimes with all implementations in all scenarios, scenario by scenario and runtime by
+    /// The cases, all in this process, of all runtimes with all implementations in all scenarios, scenario by scenario and runtime by
     /// runtime, so that what is to be compared is measured close together.
     #[must_use]
     pub fn product(
@@ -36,7 +43,8 @@ impl Case {
         for &scenario in scenarios {
             for &runtime in runtimes {
                 for &implementation in implementations {
-                    cases.push(Self { runtime, implementation, settings: Settings { scenario, ..settings } });
+                    let settings = Settings { scenario, ..settings };
+                    cases.push(Self { runtime, implementation, settings, processes: Processes::One });
                 }
             }
         }
@@ -60,6 +68,9 @@ impl Bench {
     ///
     /// If it cannot be measured, or anything but what was sent comes out.
     pub fn measure(&mut self, case: &Case) -> Result<Report, Failure> {
+        if let Processes::Two(split) = &case.processes {
+            return split::measure(case, split);
+        }
         let runner =
             runner(case.runtime, case.implementation).map_err(|error| Failure::Other(error.to_string()))?;
         crate::set_workers(case.settings.worker_threads);

@@ -1,26 +1,25 @@
 //! The names that the command line and the records know things by.
 
-use std::fmt;
-
 use clap::ValueEnum;
-use serde::{Deserialize, Serialize};
 
 macro_rules! names {
     ($(#[$attribute:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident),* $(,)? }) => {
         $(#[$attribute])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, ValueEnum, Serialize, Deserialize)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, clap::ValueEnum, serde::Serialize, serde::Deserialize)]
         #[value(rename_all = "snake_case")]
         #[serde(rename_all = "snake_case")]
         pub enum $name { $($(#[$doc])* $variant),* }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                let name = self.to_possible_value().expect("no value is hidden");
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                let name = clap::ValueEnum::to_possible_value(self).expect("no value is hidden");
                 f.pad(name.get_name())
             }
         }
     };
 }
+
+pub(super) use names;
 
 names! {
     /// A runtime, compiled in or not.

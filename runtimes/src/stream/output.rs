@@ -217,7 +217,7 @@ fn read(path: &Path) -> Result<Vec<Record>, Failure> {
 }
 
 /// Replaces a file, so that nobody ever sees half of it.
-fn replace(path: &Path, contents: &[u8]) -> Result<(), Failure> {
+pub(super) fn replace(path: &Path, contents: &[u8]) -> Result<(), Failure> {
     let directory = path.parent().unwrap_or(Path::new("."));
     let written = NamedTempFile::new_in(directory).and_then(|mut file| {
         file.write_all(contents)?;

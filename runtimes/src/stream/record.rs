@@ -5,7 +5,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Case, Completion, ImplementationName, InputModel, Report, RuntimeName, Scenario, TransportName};
+use super::{
+    Case, Completion, Cores, ImplementationName, InputModel, Processes, Profiler, Report, RuntimeName,
+    Scenario, TransportName,
+};
 
 /// One run: its settings and its figures. The names of the fields are those of the columns.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -26,6 +29,18 @@ pub struct Record {
 pub struct Setup {
     /// `integrated`, or `split` if the proxies had a process of their own.
     pub mode: String,
+    /// What the process with the proxies was pinned to.
+    #[serde(default)]
+    pub service_cores: Option<Cores>,
+    /// What the process around it was pinned to.
+    #[serde(default)]
+    pub driver_cores: Option<Cores>,
+    /// What the process around it ran on.
+    #[serde(default)]
+    pub driver_runtime: Option<RuntimeName>,
+    /// What watched the process with the proxies, and slowed it down.
+    #[serde(default)]
+    pub profiler: Option<Profiler>,
     pub runtime: RuntimeName,
     pub transport: TransportName,
     pub implementation: ImplementationName,
@@ -50,12 +65,20 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// The setup of a case in this process.
+    /// The setup of a case.
     #[must_use]
     pub fn new(case: &Case) -> Self {
-        let Case { runtime, implementation, settings } = case;
+        let Case { runtime, implementation, settings, processes } = case;
+        let (mode, split) = match processes {
+            Processes::One => ("integrated", None),
+            Processes::Two(split) => ("split", Some(split)),
+        };
         Self {
-            mode: "integrated".to_owned(),
+            mode: mode.to_owned(),
+            service_cores: split.and_then(|split| split.service_cores.clone()),
+            driver_cores: split.and_then(|split| split.driver_cores.clone()),
+            driver_runtime: split.map(|split| split.driver_runtime),
+            profiler: split.and_then(|split| split.profile.as_ref()).map(|profile| profile.profiler),
             runtime: *runtime,
             transport: settings.transport,
             implementation: *implementation,
@@ -127,7 +150,10 @@ pub struct Figures {
     pub write_calls_per_mib: f64,
     /// Of the writer calls of a handoff, the share that producers made.
     pub inline_share: Option<f64>,
+    /// Of the process with the proxies, from its start to its end, for each MiB that it carried in that time.
     pub syscalls_per_mib: Option<f64>,
+    pub send_calls_per_mib: Option<f64>,
+    pub recv_calls_per_mib: Option<f64>,
     pub driver_cpu_total_seconds: Option<f64>,
     pub driver_cpu_ns_per_byte: Option<f64>,
     pub driver_max_rss_bytes: Option<u64>,
@@ -181,7 +207,9 @@ impl Figures {
             write_calls_per_mib: rounded(tally.write_calls as f64 / report.mib()),
             inline_share: (tally.handoff_calls > 0)
                 .then(|| rounded(tally.inline_calls as f64 / tally.handoff_calls as f64)),
-            syscalls_per_mib: None,
+            syscalls_per_mib: report.syscalls.map(|calls| rounded(calls.all)),
+            send_calls_per_mib: report.syscalls.map(|calls| rounded(calls.send)),
+            recv_calls_per_mib: report.syscalls.map(|calls| rounded(calls.recv)),
             driver_cpu_total_seconds: report.driver.map(|driver| rounded(driver.cpu())),
             driver_cpu_ns_per_byte: report
                 .driver

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
+use serde::{Deserialize, Serialize};
 
 use super::{Carried, Usage, usage::Interval};
 
@@ -10,7 +11,7 @@ use super::{Carried, Usage, usage::Interval};
 const LONGEST: u64 = 86_400_000_000_000;
 
 /// What a run came to: bytes, times and counts of the same interval.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Report {
     /// Bytes that came out, all checked.
     pub bytes: u64,
@@ -24,15 +25,53 @@ pub struct Report {
     pub usage: Usage,
     /// What the process with the two ends used up, if that is another one.
     pub driver: Option<Usage>,
+    /// What the process with the proxies asked of the kernel, if that was traced.
+    pub syscalls: Option<Syscalls>,
+    #[serde(with = "counts")]
     stream_latencies: Histogram<u64>,
+    #[serde(with = "counts")]
     line_latencies: Histogram<u64>,
+}
+
+/// System calls for each MiB carried.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Syscalls {
+    /// All of them.
+    pub all: f64,
+    /// Those that send or write.
+    pub send: f64,
+    /// Those that receive or read.
+    pub recv: f64,
+}
+
+fn histogram() -> Histogram<u64> {
+    Histogram::new_with_bounds(1, LONGEST, 3).expect("the bounds are in order")
+}
+
+/// A histogram as pairs of a value and how often it was recorded. What is read back has the same quantiles.
+mod counts {
+    use hdrhistogram::Histogram;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(of: &Histogram<u64>, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer
+            .collect_seq(of.iter_recorded().map(|value| (value.value_iterated_to(), value.count_at_value())))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Histogram<u64>, D::Error> {
+        let mut histogram = super::histogram();
+        for (value, count) in Vec::<(u64, u64)>::deserialize(from)? {
+            histogram.saturating_record_n(value, count);
+        }
+        Ok(histogram)
+    }
 }
 
 impl Report {
     /// A report of nothing.
     #[must_use]
     pub fn empty() -> Self {
-        let histogram = Histogram::new_with_bounds(1, LONGEST, 3).expect("the bounds are in order");
+        let histogram = histogram();
         Self {
             bytes: 0,
             streams: 0,
@@ -40,6 +79,7 @@ impl Report {
             wall: Duration::ZERO,
             usage: Usage::default(),
             driver: None,
+            syscalls: None,
             stream_latencies: histogram.clone(),
             line_latencies: histogram,
         }
@@ -50,6 +90,12 @@ impl Report {
         self.wall += wall;
         self.usage += usage;
         self.iterations += 1;
+    }
+
+    /// Adds what one round took, and what it used up in the process with the proxies and in the one around it.
+    pub(super) fn add_split_round(&mut self, wall: Duration, service: Usage, driver: Usage) {
+        self.add_round(wall, service);
+        *self.driver.get_or_insert_default() += driver;
     }
 
     /// Adds a stream of `bytes`.

@@ -140,45 +140,77 @@ impl fmt::Display for Unavailable {
 ///
 /// If one of them is not compiled in, or they do not go together.
 pub fn runner(runtime: RuntimeName, implementation: ImplementationName) -> Result<Runner, Unavailable> {
-    let runner = match runtime {
-        RuntimeName::Local => on::<crate::Local>(implementation),
+    struct Measure;
+
+    impl Visitor for Measure {
+        type Output = Runner;
+
+        fn visit<R: Runtime, P: Implementation<R> + Default>(self) -> Runner {
+            |settings, payloads| measure::<R, P>(P::default(), settings, payloads)
+        }
+    }
+
+    visit(runtime, implementation, Measure)
+}
+
+/// What is done with a runtime and an implementation once their names have become types.
+pub(super) trait Visitor {
+    /// What comes of it.
+    type Output;
+
+    /// Does it.
+    fn visit<R: Runtime, P: Implementation<R> + Default>(self) -> Self::Output;
+}
+
+/// Makes types of the names.
+///
+/// # Errors
+///
+/// If one of them is not compiled in, or they do not go together.
+pub(super) fn visit<V: Visitor>(
+    runtime: RuntimeName,
+    implementation: ImplementationName,
+    visitor: V,
+) -> Result<V::Output, Unavailable> {
+    let visited = match runtime {
+        RuntimeName::Local => on::<crate::Local, V>(implementation, visitor),
         #[cfg(feature = "tokio")]
-        RuntimeName::Tokio => on_tokio::<crate::Tokio>(implementation),
+        RuntimeName::Tokio => on_tokio::<crate::Tokio, V>(implementation, visitor),
         #[cfg(feature = "tokio")]
-        RuntimeName::TokioCurrent => on_tokio::<crate::TokioCurrent>(implementation),
+        RuntimeName::TokioCurrent => on_tokio::<crate::TokioCurrent, V>(implementation, visitor),
         #[cfg(feature = "smol")]
-        RuntimeName::Smol => on::<crate::Smol>(implementation),
+        RuntimeName::Smol => on::<crate::Smol, V>(implementation, visitor),
         #[cfg(feature = "async-std")]
-        RuntimeName::AsyncStd => on::<crate::AsyncStd>(implementation),
+        RuntimeName::AsyncStd => on::<crate::AsyncStd, V>(implementation, visitor),
         #[allow(unreachable_patterns, reason = "with every feature on there is no other")]
         other => return Err(Unavailable::Runtime(other)),
     };
-    runner.ok_or(Unavailable::Implementation(implementation, runtime))
+    visited.ok_or(Unavailable::Implementation(implementation, runtime))
 }
 
-fn on<R: Runtime>(implementation: ImplementationName) -> Option<Runner> {
-    match implementation {
-        ImplementationName::Handoff => Some(|s, p| measure::<R, _>(Handoff::<R>::new(), s, p)),
-        ImplementationName::HandoffOwned => Some(|s, p| measure::<R, _>(HandoffOwned::<R>::new(), s, p)),
-        ImplementationName::ManualVec => Some(|s, p| measure::<R, _>(ManualVec, s, p)),
-        ImplementationName::ManualBuffered => Some(|s, p| measure::<R, _>(ManualBuffered, s, p)),
-        ImplementationName::BytesMut => Some(|s, p| measure::<R, _>(SplitBytesMut, s, p)),
-        ImplementationName::ChannelFramed => Some(|s, p| measure::<R, _>(ChannelFramed::<R>::new(), s, p)),
-        ImplementationName::RawCopy => Some(|s, p| measure::<R, _>(RawCopy, s, p)),
-        ImplementationName::Peer1 | ImplementationName::Peer2 => None,
-    }
+fn on<R: Runtime, V: Visitor>(implementation: ImplementationName, visitor: V) -> Option<V::Output> {
+    Some(match implementation {
+        ImplementationName::Handoff => visitor.visit::<R, Handoff<R>>(),
+        ImplementationName::HandoffOwned => visitor.visit::<R, HandoffOwned<R>>(),
+        ImplementationName::ManualVec => visitor.visit::<R, ManualVec>(),
+        ImplementationName::ManualBuffered => visitor.visit::<R, ManualBuffered>(),
+        ImplementationName::BytesMut => visitor.visit::<R, SplitBytesMut>(),
+        ImplementationName::ChannelFramed => visitor.visit::<R, ChannelFramed<R>>(),
+        ImplementationName::RawCopy => visitor.visit::<R, RawCopy>(),
+        ImplementationName::Peer1 | ImplementationName::Peer2 => return None,
+    })
 }
 
 #[cfg(feature = "peers")]
-fn on_tokio<R: Runtime>(implementation: ImplementationName) -> Option<Runner>
+fn on_tokio<R: Runtime, V: Visitor>(implementation: ImplementationName, visitor: V) -> Option<V::Output>
 where
     Peer1: Implementation<R>,
     Peer2: Implementation<R>,
 {
     match implementation {
-        ImplementationName::Peer1 => Some(|s, p| measure::<R, _>(Peer1, s, p)),
-        ImplementationName::Peer2 => Some(|s, p| measure::<R, _>(Peer2, s, p)),
-        other => on::<R>(other),
+        ImplementationName::Peer1 => Some(visitor.visit::<R, Peer1>()),
+        ImplementationName::Peer2 => Some(visitor.visit::<R, Peer2>()),
+        other => on::<R, V>(other, visitor),
     }
 }
 

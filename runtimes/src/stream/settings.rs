@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use clap::{Args, builder::RangedU64ValueParser};
+use serde::{Deserialize, Serialize};
 
 use super::{Completion, InputModel, Scenario, TransportName};
 
@@ -28,7 +29,7 @@ fn cpus() -> usize {
 }
 
 /// What a run can be told, apart from the runtime, the implementation and the scenario.
-#[derive(Debug, Clone, Copy, PartialEq, Args)]
+#[derive(Debug, Clone, Copy, PartialEq, Args, Serialize, Deserialize)]
 pub struct Settings {
     /// How the bytes come to the proxy and leave it
     #[arg(long, value_enum, default_value_t = TransportName::Cached)]

@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use clap::ValueEnum;
+use clap::{ArgMatches, ValueEnum};
 use indicatif::ProgressBar;
 
 use super::selection::Selection;
@@ -95,6 +95,10 @@ struct Comparison {
 }
 
 impl Args {
+    pub(super) fn settle(&mut self, matches: &ArgMatches) {
+        self.selection.settle(matches, None);
+    }
+
     pub(super) fn check(&self) -> Result<(), String> {
         self.comparisons().map(drop)
     }

@@ -1,17 +1,19 @@
 //! The command line.
 
 mod compare;
+mod division;
 mod overview;
 mod report;
+mod roles;
 mod run;
 mod selection;
 mod table;
 
 use std::{error::Error, ffi::OsString, process::ExitCode};
 
-use clap::{Parser, Subcommand, error::ErrorKind};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand, error::ErrorKind};
 
-use super::{Failure, interrupt};
+use super::{Failure, interrupt, split};
 
 /// Measures routed streams through proxies, on every runtime.
 ///
@@ -31,6 +33,9 @@ enum Command {
     Compare(compare::Args),
     /// Makes a page of results, as HTML and as Markdown
     Report(report::Args),
+    /// One of two processes of a measurement
+    #[command(hide = true)]
+    Child,
 }
 
 /// What is to be done, ready to be done: nothing in it can be a wrong value any more.
@@ -45,20 +50,34 @@ pub struct Job {
 ///
 /// One sentence on what is wrong.
 pub fn parse(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Result<Job, String> {
-    let cli = match Cli::try_parse_from(args) {
-        Ok(cli) => cli,
+    let mut command = match command(args) {
+        Ok(command) => command,
         Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
             error.exit()
         }
         Err(error) => return Err(sentence(&error)),
     };
-    match &cli.command {
-        None => Ok(()),
-        Some(Command::Run(args)) => args.check(),
-        Some(Command::Compare(args)) => args.check(),
-        Some(Command::Report(_)) => Ok(()),
+    match &mut command {
+        None | Some((Command::Report(_) | Command::Child, _)) => Ok(()),
+        Some((Command::Run(args), matches)) => {
+            args.settle(matches);
+            args.check()
+        }
+        Some((Command::Compare(args), matches)) => {
+            args.settle(matches);
+            args.check()
+        }
     }?;
-    Ok(Job { command: cli.command })
+    Ok(Job { command: command.map(|(command, _)| command) })
+}
+
+/// The command, and what was said and what left out to get it.
+fn command(
+    args: impl IntoIterator<Item = impl Into<OsString> + Clone>,
+) -> clap::error::Result<Option<(Command, ArgMatches)>> {
+    let mut matches = Cli::command().try_get_matches_from(args)?;
+    let cli = Cli::from_arg_matches(&matches)?;
+    Ok(cli.command.zip(matches.remove_subcommand().map(|(_, matches)| matches)))
 }
 
 /// The first paragraph of what clap has to say, on one line.
@@ -80,8 +99,11 @@ pub fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    interrupt::install();
-    match job.run() {
+    status(job.prepare().and_then(|()| job.run()))
+}
+
+fn status(done: Result<bool, Failure>) -> ExitCode {
+    match done {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(failure) => {
@@ -102,6 +124,18 @@ pub fn main() -> ExitCode {
 }
 
 impl Job {
+    /// What comes before there are threads.
+    fn prepare(&self) -> Result<(), Failure> {
+        match &self.command {
+            // Signals are for the parent.
+            Some(Command::Child) => return Ok(()),
+            Some(Command::Run(args)) => args.pin()?,
+            _ => {}
+        }
+        interrupt::install();
+        Ok(())
+    }
+
     /// Does it; whether every bound was kept.
     fn run(self) -> Result<bool, Failure> {
         match self.command {
@@ -109,6 +143,7 @@ impl Job {
             Some(Command::Run(args)) => args.run().map(|()| true),
             Some(Command::Compare(args)) => args.run(),
             Some(Command::Report(args)) => args.run().map(|()| true),
+            Some(Command::Child) => split::child().map(|()| true),
         }
     }
 }

@@ -5,7 +5,8 @@ use indicatif::ProgressBar;
 
 use super::table;
 use crate::stream::{
-    Bench, Case, Failure, ImplementationName, Report, RuntimeName, Scenario, Settings, Spread,
+    Bench, Case, Failure, ImplementationName, Processes, Report, RuntimeName, Scenario, Settings, Spread,
+    runner,
 };
 
 const ROUNDS: usize = 3;
@@ -63,7 +64,7 @@ pub(super) fn run() -> Result<(), Failure> {
     let mut rows = Vec::new();
     for &runtime in RuntimeName::value_variants() {
         for implementation in IMPLEMENTATIONS {
-            if (Case { runtime, implementation, settings }).check().is_ok() {
+            if runner(runtime, implementation).is_ok() {
                 rows.push(Row { runtime, implementation, scenarios: Default::default() });
             }
         }
@@ -74,7 +75,8 @@ pub(super) fn run() -> Result<(), Failure> {
         for row in &mut rows {
             for (scenario, values) in SCENARIOS.into_iter().zip(&mut row.scenarios) {
                 let settings = Settings { scenario, ..settings };
-                let case = Case { runtime: row.runtime, implementation: row.implementation, settings };
+                let Row { runtime, implementation, .. } = *row;
+                let case = Case { runtime, implementation, settings, processes: Processes::One };
                 values.add(&bench.measure(&case)?);
                 progress.inc(1);
             }

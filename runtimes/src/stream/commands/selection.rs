@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use clap::Args;
+use clap::{ArgMatches, Args, parser::ValueSource};
 
-use crate::stream::{Case, ImplementationName, Names, RuntimeName, Scenario, Settings};
+use super::division::Division;
+use crate::stream::{Case, Cores, ImplementationName, Names, RuntimeName, Scenario, Settings};
 
 /// Runtimes and scenarios, and the settings that they share.
 #[derive(Debug, Args)]
@@ -19,9 +20,28 @@ pub(super) struct Selection {
 
     #[command(flatten)]
     pub(super) settings: Settings,
+
+    #[command(flatten)]
+    pub(super) division: Division,
 }
 
 impl Selection {
+    /// Gives proxies that are pinned a thread for each of their cores, if nothing else was said.
+    pub(super) fn settle(&mut self, matches: &ArgMatches, pinned: Option<&Cores>) {
+        if let Some(cores) = pinned.or(self.division.service_cores())
+            && matches.value_source("worker_threads") == Some(ValueSource::DefaultValue)
+        {
+            self.settings.worker_threads = cores.len();
+        }
+    }
+
+    /// The settings of each scenario, which take `duration` if nothing else was said.
+    pub(super) fn workloads(&self, duration: Duration) -> Vec<Settings> {
+        let duration_seconds = self.settings.duration_seconds.or(Some(duration));
+        let settings = Settings { duration_seconds, ..self.settings };
+        self.scenario.names.iter().map(|&scenario| Settings { scenario, ..settings }).collect()
+    }
+
     /// The cases with some implementations, each of which takes `duration` if nothing else was said. Those that cannot be measured are left out, if `all`
     /// asked for them.
     ///
@@ -38,7 +58,10 @@ impl Selection {
         let runtimes = self.runtime.as_ref().unwrap_or(&default);
         let duration_seconds = self.settings.duration_seconds.or(Some(duration));
         let settings = Settings { duration_seconds, ..self.settings };
-        let cases = Case::product(&runtimes.names, &implementations.names, &self.scenario.names, settings);
+        let processes = self.division.processes(settings.transport)?;
+        let mut cases =
+            Case::product(&runtimes.names, &implementations.names, &self.scenario.names, settings);
+        cases.iter_mut().for_each(|case| case.processes = processes.clone());
         let (possible, not): (Vec<_>, Vec<_>) = cases.into_iter().partition(|case| case.check().is_ok());
         match not.first().map(Case::check) {
             Some(Err(unavailable)) if possible.is_empty() || !(runtimes.all || implementations.all) => {

@@ -12,7 +12,7 @@ use crate::stream::{Next, Settings, next};
 ///
 /// Nothing is copied, and memory whose pieces are written is used again. As it has no `unsafe`, it fills with zeros what it
 /// reserves, which Tokio's `read_buf` would leave as it is.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct SplitBytesMut;
 
 impl<I, O> Proxy<I, O> for SplitBytesMut

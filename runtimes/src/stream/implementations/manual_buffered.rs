@@ -14,7 +14,7 @@ use crate::stream::{Next, Settings, next};
 
 /// Gathers routed lines in an output buffer and reads the tunnel straight into it; writes when the buffer is full or
 /// nothing more can be read at once.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct ManualBuffered;
 
 impl<I, O> Proxy<I, O> for ManualBuffered

@@ -8,7 +8,7 @@ use super::Proxy;
 use crate::stream::{Next, Settings, next};
 
 /// Collects arrivals in a `Vec`; writes each line on its own, and each arrival of the tunnel.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct ManualVec;
 
 impl<I, O> Proxy<I, O> for ManualVec

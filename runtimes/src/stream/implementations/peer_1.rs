@@ -10,7 +10,7 @@ use super::Proxy;
 use crate::stream::{Completion, Next, Settings, next, transport::IntoTokio};
 
 /// Reads into a handoff buffer and submits each line, and each arrival of the tunnel.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Peer1;
 
 impl<I, O> Proxy<I, O> for Peer1

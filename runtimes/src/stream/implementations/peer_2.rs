@@ -14,7 +14,7 @@ use crate::stream::{Completion, Next, Settings, next, transport::IntoTokio};
 
 /// Reads into a handoff buffer. Without tickets, lines go through the coalescer and the tunnel gathers in the buffer;
 /// with tickets, each line and each arrival is submitted on its own, as the coalescer has none.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Peer2;
 
 impl<I, O> Proxy<I, O> for Peer2

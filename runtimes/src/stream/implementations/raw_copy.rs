@@ -8,7 +8,7 @@ use super::Proxy;
 use crate::stream::Settings;
 
 /// Reads into one buffer and writes what is in it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct RawCopy;
 
 impl<I, O> Proxy<I, O> for RawCopy

@@ -64,7 +64,7 @@ where
 }
 
 /// Sends `payload` to `client` and compares what comes from `sink`, while `proxied` moves it from one to the other.
-pub(super) fn carry<R, I>(
+pub(in crate::stream) fn carry<R, I>(
     proxied: impl Future<Output = io::Result<()>> + Send + 'static,
     client: I,
     sink: I,

@@ -4,7 +4,7 @@
 
 pub mod cached;
 pub mod duplex;
-mod ends;
+pub(super) mod ends;
 pub mod tcp;
 #[cfg(feature = "peers")]
 mod tokio;
