@@ -69,12 +69,12 @@ impl Setup {
     #[must_use]
     pub fn new(case: &Case) -> Self {
         let Case { runtime, implementation, settings, processes } = case;
-        let (mode, split) = match processes {
-            Processes::One => ("integrated", None),
-            Processes::Two(split) => ("split", Some(split)),
+        let split = match processes {
+            Processes::One => None,
+            Processes::Two(split) => Some(split),
         };
         Self {
-            mode: mode.to_owned(),
+            mode: processes.to_string(),
             service_cores: split.and_then(|split| split.service_cores.clone()),
             driver_cores: split.and_then(|split| split.driver_cores.clone()),
             driver_runtime: split.map(|split| split.driver_runtime),

@@ -170,7 +170,7 @@ impl Args {
         let ratios = spread.values().iter().map(|ratio| format!("{ratio:.3}")).collect::<Vec<_>>();
         let settings = &of.settings;
         println!(
-            "of={} with={} runtime={} transport={} scenario={} input_fragment={} completion={} metric={} pairs={} median={:.3} \
+            "of={} with={} runtime={} transport={} scenario={} input_fragment={} completion={} mode={} metric={} pairs={} median={:.3} \
              min={:.3} max={:.3} ratios={}",
             of.implementation,
             with.implementation,
@@ -179,6 +179,7 @@ impl Args {
             settings.scenario,
             settings.arrival(),
             settings.completion,
+            of.processes,
             self.metric,
             self.pairs,
             spread.median(),

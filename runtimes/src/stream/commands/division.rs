@@ -42,15 +42,13 @@ impl Division {
                 Some(_) => Err("--driver-runtime is for two processes: add --split".to_owned()),
             };
         }
-        if transport != TransportName::Tcp {
-            return Err(format!("two processes need --transport tcp, not {transport}"));
-        }
-        Ok(Processes::Two(Split {
+        let processes = Processes::Two(Split {
             service_cores: self.service_cores.clone(),
             driver_cores: self.driver_cores.clone(),
             driver_runtime: self.driver_runtime()?,
             profile: None,
-        }))
+        });
+        processes.check(transport).map(|()| processes)
     }
 
     /// Whether any of it was asked for that is for one command with two processes.

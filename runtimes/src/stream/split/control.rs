@@ -39,7 +39,7 @@ pub(super) enum Message {
     Stop,
     /// What the service counted, and what went wrong in its proxies.
     Stopped { usage: Usage, faults: Vec<Fault> },
-    /// There are no more rounds.
+    /// There are no more rounds; said by the driver, and then by the service.
     End,
     /// Why there is nothing more to be had.
     Failed { reason: String },

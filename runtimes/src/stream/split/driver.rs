@@ -56,15 +56,15 @@ impl Driver<'_> {
     async fn session<R: Runtime>(&self, payloads: &Payloads) -> Result<(Identity, Report), Failure> {
         let mut session = Session::<R>::open(self).await?;
         let measured = session.measure(self, payloads).await;
-        let last = match &measured {
-            Ok(_) => Message::End,
-            Err(failure) => Message::Failed { reason: failure.to_string() },
-        };
-        // If the service is what failed, it does not listen.
-        let told = session.control.send::<R>(&last).await;
-        let measured = measured?;
-        told?;
-        Ok(measured)
+        match measured {
+            Ok(measured) => session.end().await.map(|()| measured),
+            Err(failure) => {
+                // If the service is what failed, it does not listen.
+                let reason = failure.to_string();
+                let _ = session.control.send::<R>(&Message::Failed { reason }).await;
+                Err(failure)
+            }
+        }
     }
 }
 
@@ -145,6 +145,15 @@ impl<R: Runtime> Session<R> {
             report.add_stream(payload.len() as u64, carried);
         }
         Ok(())
+    }
+
+    /// Lets the service go, which is then free for another driver.
+    async fn end(&mut self) -> Result<(), Failure> {
+        self.control.send::<R>(&Message::End).await?;
+        match self.control.receive_within::<R>(LIMIT).await? {
+            Message::End => Ok(()),
+            other => Err(self.control.unexpected(&format!("it answered {other:?} to the end"))),
+        }
     }
 
     /// The two ends of a stream through the service: where it begins and where it comes out.

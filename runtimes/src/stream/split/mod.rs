@@ -19,7 +19,7 @@ mod profile;
 mod service;
 mod session;
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -34,7 +34,7 @@ pub use self::{
     cores::Cores,
     profile::{Profile, Profiler},
 };
-use super::RuntimeName;
+use super::{RuntimeName, TransportName};
 
 /// How long anything may take that is not carrying streams: to connect, to greet, to start, to stop.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -47,6 +47,31 @@ pub enum Processes {
     One,
     /// The proxies in one, the two ends around them in another.
     Two(Split),
+}
+
+impl Processes {
+    /// Whether there can be so many with that transport.
+    ///
+    /// # Errors
+    ///
+    /// If not.
+    pub fn check(&self, transport: TransportName) -> Result<(), String> {
+        match self {
+            Self::Two(_) if transport != TransportName::Tcp => {
+                Err(format!("two processes need --transport tcp, not {transport}"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Processes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::One => "integrated",
+            Self::Two(_) => "split",
+        })
+    }
 }
 
 /// How the two processes are run.

@@ -17,6 +17,7 @@ const END: Duration = Duration::from_secs(60);
 
 /// Measures a case once, with fresh processes.
 pub(in crate::stream) fn measure(case: &Case, split: &Split) -> Result<Report, Failure> {
+    case.processes.check(case.settings.transport).map_err(Failure::Other)?;
     let profile = split.profile.as_ref();
     let mut service = Process::start("service", &Order::Serve(case.clone()), profile)?;
     let address = match service.next(START)? {

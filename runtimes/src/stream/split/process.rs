@@ -143,6 +143,8 @@ impl Process {
 
     /// What an ended process had to say.
     fn failure(&mut self, status: ExitStatus) -> Failure {
+        // What is left of a profiler's group would keep the pipe open.
+        group::kill(&self.child);
         let said = self.stderr.take().and_then(|stderr| stderr.join().ok()).unwrap_or_default();
         let own = said.lines().find_map(|line| line.strip_prefix("harness: "));
         let any = || said.lines().rfind(|line| !line.trim().is_empty());

@@ -84,7 +84,11 @@ impl<'a, R: Runtime> Session<'a, R> {
                 Next::Said(Message::Start { streams }) if streams == proxies.len() => {
                     return Ok(Some(proxies));
                 }
-                Next::Said(Message::End) => return Ok(None),
+                Next::Said(Message::End) => {
+                    // From here on another driver is welcome. This one need not be there to hear it.
+                    let _ = self.control.send::<R>(&Message::End).await;
+                    return Ok(None);
+                }
                 Next::Said(other) => {
                     let what = format!("it said {other:?} after {} streams", proxies.len());
                     return Err(self.control.unexpected(&what));
