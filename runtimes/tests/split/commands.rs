@@ -6,7 +6,7 @@ use std::{
 };
 
 use clap::ValueEnum;
-use futures_handoff_runtimes::stream::{ImplementationName, Output, RuntimeName, runner};
+use futures_handoff_runtimes::stream::{ImplementationName, RuntimeName, runner};
 use nix::{
     sched::{CpuSet, sched_getaffinity},
     sys::signal::Signal,
@@ -14,7 +14,7 @@ use nix::{
 };
 
 use super::processes::{
-    Harness, SMALL, children, is_gone, printed, results, said, service, signal, stderr, until,
+    Harness, SMALL, children, fresh_name, is_gone, printed, results, said, service, signal, stderr, until,
 };
 
 /// A port that nobody listens at.
@@ -59,18 +59,38 @@ fn two_processes_carry_on_every_runtime() {
     }
 }
 
+/// What the threads of a process are pinned to.
+fn pinned(process: u32) -> Vec<String> {
+    let threads = fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
+    let status = threads.filter_map(|thread| fs::read_to_string(thread.path().join("status")).ok());
+    let cores =
+        |status: String| Some(status.split_once("Cpus_allowed_list:\t")?.1.lines().next()?.to_owned());
+    status.filter_map(cores).collect()
+}
+
 #[test]
 fn cores_are_pinned_and_recorded() {
     let usable = sched_getaffinity(Pid::from_raw(0)).unwrap();
-    let core = (0..CpuSet::count()).find(|&core| usable.is_set(core).unwrap()).unwrap();
+    let usable: Vec<_> = (0..CpuSet::count()).filter(|&core| usable.is_set(core).unwrap()).collect();
+    let cores = [usable[0], *usable.last().unwrap()];
     let workload = SMALL.replace(" --worker-threads 2", "");
+    let [service, driver] = cores;
     let line =
-        format!("run --service-cores {core} --driver-cores {core} --implementation raw_copy {workload}");
+        format!("run --service-cores {service} --driver-cores {driver} --implementation raw_copy {workload}");
     let text = Harness::start(&line).succeed();
-    for line in
-        [format!("service_cores={core}"), format!("driver_cores={core}"), "worker_threads=1".to_owned()]
-    {
+    let lines =
+        [format!("service_cores={service}"), format!("driver_cores={driver}"), "worker_threads=1".into()];
+    for line in lines {
         printed(&text, &line);
+    }
+
+    let parent = Harness::start(&format!("{line} --seconds 600"));
+    for (child, core) in children(parent.id()).into_iter().zip(cores) {
+        until("every thread is pinned", || {
+            let pinned = pinned(child);
+            // One watches the parent.
+            pinned.len() > 1 && pinned.iter().all(|cores| *cores == core.to_string())
+        });
     }
 }
 
@@ -114,6 +134,15 @@ fn who_waits_in_vain_says_so() {
         &Harness::start(&line).fail(),
         &format!("harness: the driver cannot reach the service at {address}: "),
     );
+}
+
+#[test]
+fn a_service_can_be_interrupted() {
+    for stop in [Signal::SIGINT, Signal::SIGTERM] {
+        let (service, _) = service("--runtime local --implementation raw_copy --wait-seconds 600");
+        signal(service.id(), stop);
+        assert_eq!(service.end().status.code(), Some(130));
+    }
 }
 
 #[test]
@@ -191,7 +220,7 @@ fn a_killed_command_leaves_no_process() {
 
 #[test]
 fn an_interrupted_command_keeps_what_is_finished_and_leaves_no_process() {
-    let name = Output::fresh_name("interrupted");
+    let name = fresh_name("interrupted");
     let line = format!("run --split --implementation raw_copy --runs 10000 --name {name} {SMALL}");
     let parent = Harness::start(&line);
     let runs = results(&name).join("runs.jsonl");

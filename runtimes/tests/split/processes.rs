@@ -5,11 +5,13 @@ use std::{
     fs,
     net::SocketAddr,
     path::{Path, PathBuf},
-    process::{Child, Command, Output, Stdio},
+    process::{self, Child, Command, Stdio},
+    sync::atomic::{AtomicUsize, Ordering},
     thread,
     time::{Duration, Instant},
 };
 
+use futures_handoff_runtimes::stream::Output;
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
@@ -51,7 +53,7 @@ impl Harness {
     }
 
     /// Waits for its end.
-    pub fn end(mut self) -> Output {
+    pub fn end(mut self) -> process::Output {
         let ended = |child: &mut Child| child.try_wait().unwrap().is_some();
         until("a process ends", || self.child.as_mut().is_some_and(ended));
         self.child.take().unwrap().wait_with_output().unwrap()
@@ -81,7 +83,7 @@ impl Drop for Harness {
     }
 }
 
-pub fn stderr(output: &Output) -> String {
+pub fn stderr(output: &process::Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
@@ -103,6 +105,12 @@ pub fn service(line: &str) -> (Harness, SocketAddr) {
     // It is there as a whole or not at all.
     let address = file.strip_suffix('\n').and_then(|address| address.parse().ok());
     (service, address.unwrap_or_else(|| panic!("{file:?} is no address")))
+}
+
+/// A name of results that no other test has.
+pub fn fresh_name(what: &str) -> String {
+    static NAMES: AtomicUsize = AtomicUsize::new(0);
+    Output::fresh_name(&format!("{what}_{}", NAMES.fetch_add(1, Ordering::Relaxed)))
 }
 
 /// Where the results of a name are.

@@ -2,10 +2,11 @@
 
 use std::{ffi::OsString, fs, os::unix::fs::PermissionsExt, path::PathBuf};
 
-use futures_handoff_runtimes::stream::Output;
 use nix::sys::signal::Signal;
 
-use super::processes::{Harness, SMALL, children, is_gone, printed, results, said, signal, state, until};
+use super::processes::{
+    Harness, SMALL, children, fresh_name, is_gone, printed, results, said, signal, state, until,
+};
 
 /// A directory with a program of this name, and a path that finds it first.
 fn tool(name: &str, script: &str) -> (tempfile::TempDir, OsString) {
@@ -19,7 +20,7 @@ fn tool(name: &str, script: &str) -> (tempfile::TempDir, OsString) {
 }
 
 fn profiled(option: &str, path: OsString) -> (Harness, PathBuf) {
-    let name = Output::fresh_name(option);
+    let name = fresh_name(option);
     let line = format!("run --{option} --implementation raw_copy --name {name} {SMALL}");
     (Harness::start_with(&line, &[("PATH", &path)]), results(&name))
 }
@@ -102,7 +103,7 @@ fn an_interrupted_command_ends_the_service_under_its_tool() {
     // As a tool would that does not pass signals on.
     let (tool, path) =
         tool("strace", r#"shift 4; exec 3<&0; trap '' INT TERM; "$@" <&3 & echo $! > "$0.pid"; wait"#);
-    let name = Output::fresh_name("tool");
+    let name = fresh_name("tool");
     let line = format!("run --strace --implementation raw_copy --seconds 600 --name {name} {SMALL}");
     let run = Harness::start_with(&line, &[("PATH", &path)]);
     let file = tool.path().join("strace.pid");

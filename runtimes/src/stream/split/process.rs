@@ -40,6 +40,7 @@ impl Process {
         profile: Option<&Profile>,
     ) -> Result<Self, Failure> {
         let failed = |error| Failure::Other(format!("the {name} process cannot be started: {error}"));
+        let order = serde_json::to_string(order).map_err(|error| failed(error.into()))?;
         let program = env::current_exe().map_err(failed)?;
         let mut words = profile.map_or_else(Vec::new, Profile::prefix);
         words.extend([program.into_os_string(), OsString::from("child")]);
@@ -59,13 +60,11 @@ impl Process {
             let _ = stderr.read_to_end(&mut said);
             String::from_utf8_lossy(&said).into_owned()
         });
-        let written = stdin.as_mut().map(|stdin| {
-            let order = serde_json::to_string(order)?;
-            writeln!(stdin, "{order}")
-        });
-        let process = Self { name, child, stdin, events, stderr: Some(stderr) };
-        written.transpose().map_err(failed)?;
-        Ok(process)
+        if let Some(stdin) = &mut stdin {
+            // A process that does not read it has ended, which is what it is going to be asked.
+            let _ = writeln!(stdin, "{order}");
+        }
+        Ok(Self { name, child, stdin, events, stderr: Some(stderr) })
     }
 
     /// Waits for what it says next.
