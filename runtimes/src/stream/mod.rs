@@ -18,6 +18,7 @@ mod interrupt;
 mod lines;
 mod names;
 mod output;
+mod plan;
 pub mod record;
 mod report;
 mod run;

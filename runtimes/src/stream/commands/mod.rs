@@ -1,7 +1,10 @@
 //! The command line.
 
+mod axes;
 mod compare;
+mod matrix;
 mod overview;
+mod progress;
 mod run;
 mod selection;
 mod table;
@@ -28,6 +31,8 @@ enum Command {
     Run(run::Args),
     /// Compares implementations in turns and holds the ratio to a bound
     Compare(compare::Args),
+    /// Measures every combination, in passes that can be gone on with
+    Matrix(matrix::Args),
 }
 
 /// What is to be done, ready to be done: nothing in it can be a wrong value any more.
@@ -53,6 +58,7 @@ pub fn parse(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Res
         None => Ok(()),
         Some(Command::Run(args)) => args.check(),
         Some(Command::Compare(args)) => args.check(),
+        Some(Command::Matrix(args)) => args.check(),
     }?;
     Ok(Job { command: cli.command })
 }
@@ -104,6 +110,7 @@ impl Job {
             None => overview::run().map(|()| true),
             Some(Command::Run(args)) => args.run().map(|()| true),
             Some(Command::Compare(args)) => args.run(),
+            Some(Command::Matrix(args)) => args.run().map(|()| true),
         }
     }
 }
