@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::{ArgMatches, Command, FromArgMatches};
 
 use super::{
-    axes::{list, not_given, values},
+    axes::{list, not_given, values, with_room},
     progress::{Progress, estimate},
     selection::Selection,
     table,
@@ -95,7 +95,7 @@ impl Args {
     /// All combinations. Those that differ in the implementation follow each other, then those that differ in the
     /// runtime; what a new payload is needed for comes last.
     fn cases(&self) -> Result<Vec<Case>, String> {
-        let bases = self.selection.cases(&self.implementation, Duration::from_millis(150))?;
+        let bases = self.selection.cases(&self.implementation, Duration::from_millis(200))?;
         let mut cases = Vec::new();
         for &connections in &self.axes.connections {
             for &frame_len in &self.axes.frame_sizes {
@@ -192,6 +192,6 @@ impl Share {
 
     fn of(&self, settings: Settings) -> Settings {
         let &Self { connections, frame_len, route_frames, tunnel_bytes } = self;
-        Settings { connections, frame_len, route_frames, tunnel_bytes, ..settings }
+        with_room(Settings { connections, frame_len, route_frames, tunnel_bytes, ..settings })
     }
 }

@@ -2,11 +2,13 @@
 
 mod axes;
 mod compare;
+mod criterion;
 mod matrix;
 mod overview;
 mod progress;
 mod run;
 mod selection;
+mod sweep;
 mod table;
 
 use std::{error::Error, ffi::OsString, process::ExitCode};
@@ -33,6 +35,10 @@ enum Command {
     Compare(compare::Args),
     /// Measures every combination, in passes that can be gone on with
     Matrix(matrix::Args),
+    /// Finds the gather threshold and the read size that a workload wants
+    Sweep(sweep::Args),
+    /// Runs the Criterion benchmarks and keeps what they print
+    Criterion(criterion::Args),
 }
 
 /// What is to be done, ready to be done: nothing in it can be a wrong value any more.
@@ -59,6 +65,8 @@ pub fn parse(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Res
         Some(Command::Run(args)) => args.check(),
         Some(Command::Compare(args)) => args.check(),
         Some(Command::Matrix(args)) => args.check(),
+        Some(Command::Sweep(args)) => args.check(),
+        Some(Command::Criterion(_)) => Ok(()),
     }?;
     Ok(Job { command: cli.command })
 }
@@ -72,7 +80,7 @@ fn sentence(error: &clap::Error) -> String {
 }
 
 /// The binary: 0 if all went well, 1 if a run failed or a bound was missed, 2 if the command line is wrong, 130 if it was
-/// interrupted.
+/// interrupted; the status of a program that it ran and that failed.
 #[must_use]
 pub fn main() -> ExitCode {
     let job = match parse(std::env::args_os()) {
@@ -95,10 +103,11 @@ pub fn main() -> ExitCode {
                     eprintln!("harness: caused by: {cause}");
                 }
             }
-            if matches!(failure, Failure::Interrupted) {
-                return ExitCode::from(interrupt::STATUS);
+            match failure {
+                Failure::Interrupted => ExitCode::from(interrupt::STATUS),
+                Failure::Ended { status, .. } => ExitCode::from(status),
+                _ => ExitCode::FAILURE,
             }
-            ExitCode::FAILURE
         }
     }
 }
@@ -111,6 +120,8 @@ impl Job {
             Some(Command::Run(args)) => args.run().map(|()| true),
             Some(Command::Compare(args)) => args.run(),
             Some(Command::Matrix(args)) => args.run().map(|()| true),
+            Some(Command::Sweep(args)) => args.run(),
+            Some(Command::Criterion(args)) => args.run().map(|()| true),
         }
     }
 }

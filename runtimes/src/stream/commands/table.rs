@@ -3,7 +3,12 @@
 use comfy_table::{Cell, CellAlignment, Table, presets::ASCII_MARKDOWN};
 
 use super::overview::{BASELINE, Row, SCENARIOS};
-use crate::stream::{ImplementationName, Record, Spread, output::groups, record::Setup};
+use crate::stream::{
+    ImplementationName, Record, Spread,
+    output::groups,
+    record::Setup,
+    tuning::{Choice, Point},
+};
 
 /// One line for each runtime, implementation and scenario; ratios are medians over the rounds, each against the
 /// baseline on the same runtime in the same round.
@@ -89,6 +94,32 @@ pub(super) fn matrix(records: &[Record]) -> Table {
             setup.runtime.to_string(),
         ];
         table.add_row(axes.into_iter().map(Cell::new).chain(implementations.iter().copied().map(number)));
+    }
+    table
+}
+
+/// One line for each point, with what became of it.
+pub(super) fn sweep(points: &[Point], choice: &Choice) -> Table {
+    let mut table = Table::new();
+    let header = ["gather", "read", "MiB/s", "stream p99 us", "frame p99 us", ""];
+    table.load_preset(ASCII_MARKDOWN).set_header(header);
+    for (index, point) in points.iter().enumerate() {
+        let role = if index == choice.point {
+            if choice.keeps { "chosen" } else { "nearest" }
+        } else if choice.plateau.contains(&index) {
+            "as fast"
+        } else {
+            ""
+        };
+        let numbers = [
+            point.gather_bytes.to_string(),
+            point.read_reserve.to_string(),
+            format!("{:.0}", point.mib_per_second),
+            format!("{:.0}", point.p99_micros),
+            point.frame_p99_micros.map_or_else(String::new, |micros| format!("{micros:.0}")),
+        ];
+        let numbers = numbers.into_iter().map(|number| Cell::new(number).set_alignment(CellAlignment::Right));
+        table.add_row(numbers.chain([Cell::new(role)]));
     }
     table
 }
