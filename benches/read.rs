@@ -17,7 +17,7 @@ use criterion::{
 };
 use futures_handoff::{
     Delimiter, HandoffBuffer, HandoffBufferConfig,
-    bytes::{BufMut, Bytes, BytesMut},
+    bytes::{Bytes, BytesMut},
 };
 use futures_handoff_runtimes::{self as runtimes, Runtime};
 use futures_util::{AsyncRead, AsyncReadExt};
@@ -105,21 +105,26 @@ async fn owned_lines_by_vec(mut reader: Arrivals<'_>) -> Moved {
     }
 }
 
-/// A `BytesMut` that is read into, and a line split off without a copy.
+/// A `BytesMut` that is read into, and a line split off without a copy. Room is cleared when it is reserved, and used up
+/// before more is.
 async fn owned_lines_by_bytes_mut(mut reader: Arrivals<'_>) -> Moved {
-    let mut pending = BytesMut::new();
+    let mut pending = BytesMut::with_capacity(2 * READ);
+    let mut filled = 0;
     let (mut bytes, mut frames) = (0, 0);
     loop {
-        let filled = pending.len();
-        pending.reserve(READ);
-        pending.put_bytes(0, READ);
+        if pending.len() - filled < READ / 2 {
+            pending.truncate(filled);
+            pending.reserve(READ);
+            pending.resize(filled + READ, 0);
+        }
         let n = reader.read(&mut pending[filled..]).await.expect("memory can be read");
-        pending.truncate(filled + n);
         if n == 0 {
             return (bytes, frames);
         }
-        while let Some(end) = memchr(&pending) {
+        filled += n;
+        while let Some(end) = memchr(&pending[..filled]) {
             let line = pending.split_to(end + 1).freeze();
+            filled -= line.len();
             bytes += black_box(line).len();
             frames += 1;
         }
@@ -157,6 +162,15 @@ fn split_bytes_mut(mut block: BytesMut, piece: usize) -> Moved {
     let (mut bytes, mut frames) = (0, 0);
     while !block.is_empty() {
         bytes += black_box(block.split_to(piece).freeze()).len();
+        frames += 1;
+    }
+    (bytes, frames)
+}
+
+fn split_mut_bytes_mut(mut block: BytesMut, piece: usize) -> Moved {
+    let (mut bytes, mut frames) = (0, 0);
+    while !block.is_empty() {
+        bytes += black_box(block.split_to(piece)).len();
         frames += 1;
     }
     (bytes, frames)
@@ -283,13 +297,17 @@ fn read(criterion: &mut Criterion) {
     over_lines!(criterion, "owned_lines.handoff", owned_lines, LINES, [64, READ]);
     over_lines!(criterion, "owned_lines.manual_vec", owned_lines_by_vec, LINES, [64, READ]);
     over_lines!(criterion, "owned_lines.bytes_mut", owned_lines_by_bytes_mut, LINES, [64, READ]);
-    over_lines!(criterion, "fragments.handoff", owned_lines, LINES, [1, 8, 64, 1460, READ]);
+    let fragments = [1, 8, 64, 1460, READ];
+    over_lines!(criterion, "fragments.handoff", owned_lines, LINES, fragments);
+    over_lines!(criterion, "fragments.manual_vec", owned_lines_by_vec, LINES, fragments);
+    over_lines!(criterion, "fragments.bytes_mut", owned_lines_by_bytes_mut, LINES, fragments);
 }
 
 fn take(criterion: &mut Criterion) {
     over_block!(criterion, "split_prefix.handoff", split);
     over_block!(criterion, "split_prefix.bytes_mut", split_bytes_mut);
     over_block!(criterion, "split_prefix_mut.handoff", split_mut);
+    over_block!(criterion, "split_prefix_mut.bytes_mut", split_mut_bytes_mut);
     over_tails!(criterion, "mode_switch.handoff", switch);
     over_tails!(criterion, "mode_switch.manual_vec", switch_by_vec);
 }

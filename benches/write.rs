@@ -1,7 +1,9 @@
 //! The write half beside what is written by hand, named `operation.implementation/runtime/size`.
 //!
-//! The writer counts and drops what it takes, so a call of it costs next to nothing: what gathering saves in system
-//! calls does not show here. Every run checks how many bytes were written. `cargo test --benches` runs each of them once.
+//! Large chunks go through an in-memory pipe, whose other end is read by a task. Small frames go to a writer that counts
+//! and drops what it takes, so what shows there is the cost of a frame, and not what gathering saves in system calls.
+//! All rounds of a benchmark use one writer; how many bytes came out of it is checked at their end. `cargo test --benches` runs
+//! each of them once.
 
 use std::{
     future::Future,
@@ -15,10 +17,10 @@ use criterion::{
     BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main,
     measurement::WallTime,
 };
-use futures_channel::mpsc;
+use futures_channel::{mpsc, oneshot};
 use futures_handoff::{WriteHandoff, WriteHandoffConfig, bytes::Bytes};
-use futures_handoff_runtimes::{self as runtimes, Runtime};
-use futures_util::{AsyncWrite, AsyncWriteExt, SinkExt, StreamExt, future::join_all};
+use futures_handoff_runtimes::{self as runtimes, Runtime, Task, io::Duplex};
+use futures_util::{AsyncReadExt, AsyncWrite, AsyncWriteExt, SinkExt, StreamExt, future::join_all};
 
 const KIB: usize = 1024;
 /// Chunks of a run over large chunks, and of one over many tasks.
@@ -27,13 +29,47 @@ const TASK_CHUNKS: usize = 256;
 const TASK_CHUNK: usize = 32 * KIB;
 /// Frames of a run over small ones.
 const FRAMES: usize = 8 * KIB;
-/// Chunks that a bounded channel holds.
-const CHANNEL: usize = 1024;
+/// What a pipe holds, and the byte budget, unless they are what is measured.
+const ROOM: usize = 4 * KIB * KIB;
+/// How much the other end of a pipe reads at a time.
+const READ: usize = 64 * KIB;
+
+/// Where the bytes of all rounds go. A new pipe for each round would show little but its memory being touched first.
+trait Output: AsyncWrite + Unpin + Send + Sized + 'static {
+    /// The writer, and how many bytes came out of it, once it is closed.
+    fn open<R: Runtime>(work: &Work) -> (Self, Task<usize>);
+}
+
+impl Output for Duplex {
+    fn open<R: Runtime>(work: &Work) -> (Self, Task<usize>) {
+        let (writer, mut reader) = R::duplex(work.room);
+        let received = R::task(async move {
+            let mut buf = vec![0; READ];
+            let mut bytes = 0;
+            loop {
+                match reader.read(&mut buf).await.expect("a pipe can be read") {
+                    0 => return bytes,
+                    n => bytes += n,
+                }
+            }
+        });
+        (writer, received)
+    }
+}
 
 /// Counts and forgets what it takes.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Count {
     bytes: usize,
+    closed: Option<oneshot::Sender<usize>>,
+}
+
+impl Output for Count {
+    fn open<R: Runtime>(_: &Work) -> (Self, Task<usize>) {
+        let (sender, receiver) = oneshot::channel();
+        let received = R::task(async { receiver.await.expect("the writer is closed") });
+        (Self { bytes: 0, closed: Some(sender) }, received)
+    }
 }
 
 impl AsyncWrite for Count {
@@ -56,7 +92,10 @@ impl AsyncWrite for Count {
         Poll::Ready(Ok(()))
     }
 
-    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_close(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if let Some(closed) = self.closed.take() {
+            closed.send(self.bytes).expect("somebody waits for the count");
+        }
         Poll::Ready(Ok(()))
     }
 }
@@ -67,14 +106,16 @@ struct Work {
     chunk: Bytes,
     count: usize,
     tasks: usize,
-    /// The byte budget.
+    /// What a pipe holds.
+    room: usize,
+    /// The byte budget, and that of a bounded channel, in chunks of this length.
     pending: usize,
 }
 
 impl Work {
     fn new(chunk: usize, count: usize) -> Self {
         let chunk = Bytes::from(vec![b'x'; chunk]);
-        Self { chunk, count, tasks: 1, pending: 4 * KIB * KIB }
+        Self { chunk, count, tasks: 1, room: ROOM, pending: ROOM }
     }
 
     fn total(&self) -> usize {
@@ -93,26 +134,26 @@ impl Work {
     }
 }
 
-async fn direct<R: Runtime>(work: Work) -> usize {
+async fn direct<R: Runtime, W: Output>(mut writer: W, work: Work) -> W {
     R::task(async move {
-        let mut writer = Count::default();
         for _ in 0..work.count {
-            writer.write_all(&work.chunk).await.expect("counting works");
+            writer.write_all(&work.chunk).await.expect("the writer works");
         }
-        writer.bytes
+        writer
     })
     .await
 }
 
 /// What is written for want of anything better: a channel, and a task that writes what comes out of it.
-async fn channel<R: Runtime>(work: Work) -> usize {
-    let (sender, mut receiver) = mpsc::channel::<Bytes>(CHANNEL);
+async fn channel<R: Runtime, W: Output>(mut writer: W, work: Work) -> W {
+    // It holds one more for each sender.
+    let chunks = (work.pending / work.chunk.len()).saturating_sub(work.tasks);
+    let (sender, mut receiver) = mpsc::channel::<Bytes>(chunks);
     let written = R::task(async move {
-        let mut writer = Count::default();
         while let Some(chunk) = receiver.next().await {
-            writer.write_all(&chunk).await.expect("counting works");
+            writer.write_all(&chunk).await.expect("the writer works");
         }
-        writer.bytes
+        writer
     });
     work.share::<R, _, _>(sender, async |mut sender, chunk, count| {
         for _ in 0..count {
@@ -123,52 +164,55 @@ async fn channel<R: Runtime>(work: Work) -> usize {
     written.await
 }
 
-fn spawn<R: Runtime>(work: &Work) -> WriteHandoff<Count> {
+fn spawn<R: Runtime, W: Output>(writer: W, work: &Work) -> WriteHandoff<W> {
     let config =
         WriteHandoffConfig::default().with_max_pending_bytes(work.pending).expect("the limit is valid");
-    let (handoff, task) = WriteHandoff::new(Count::default(), config);
+    let (handoff, task) = WriteHandoff::new(writer, config);
     R::spawn(task.detach());
     handoff
 }
 
-async fn fire_and_forget<R: Runtime>(work: Work) -> usize {
-    let handoff = spawn::<R>(&work);
+async fn fire_and_forget<R: Runtime, W: Output>(writer: W, work: Work) -> W {
+    let handoff = spawn::<R, W>(writer, &work);
     work.share::<R, _, _>(handoff.clone(), async |handoff, chunk, count| {
         for _ in 0..count {
             handoff.write_fire_and_forget(chunk.clone()).await.expect("the handoff is open");
         }
     })
     .await;
-    handoff.into_parts().await.expect("counting works").bytes
+    handoff.into_parts().await.expect("the writer works")
 }
 
 /// Every ticket is awaited before the next write.
-async fn ticket<R: Runtime>(work: Work) -> usize {
-    let handoff = spawn::<R>(&work);
+async fn ticket<R: Runtime, W: Output>(writer: W, work: Work) -> W {
+    let handoff = spawn::<R, W>(writer, &work);
     work.share::<R, _, _>(handoff.clone(), async |handoff, chunk, count| {
         for _ in 0..count {
             let ticket = handoff.write(chunk.clone()).await.expect("the handoff is open");
-            ticket.await.expect("counting works");
+            ticket.await.expect("the writer works");
         }
     })
     .await;
-    handoff.into_parts().await.expect("counting works").bytes
+    handoff.into_parts().await.expect("the writer works")
 }
 
-fn bench<R: Runtime, F: Future<Output = usize>>(
+fn bench<R: Runtime, W: Output, F: Future<Output = W>>(
     group: &mut BenchmarkGroup<'_, WallTime>,
     size: usize,
     work: &Work,
-    run: impl Fn(Work) -> F,
+    run: impl Fn(W, Work) -> F,
 ) {
     group.throughput(Throughput::Bytes(work.total() as u64));
     group.bench_function(BenchmarkId::new(R::NAME, size), |bencher| {
         bencher.iter_custom(|rounds| {
             R::block_on(async {
+                let (mut writer, received) = W::open::<R>(work);
                 let start = Instant::now();
                 for _ in 0..rounds {
-                    assert_eq!(run(work.clone()).await, work.total());
+                    writer = run(writer, work.clone()).await;
                 }
+                writer.close().await.expect("the writer works");
+                assert_eq!(received.await as u64, rounds * work.total() as u64);
                 start.elapsed()
             })
         });
@@ -177,11 +221,11 @@ fn bench<R: Runtime, F: Future<Output = usize>>(
 
 /// Measures an implementation over the work that `$work` makes of each size.
 macro_rules! over {
-    ($criterion:ident, $name:literal, $run:ident, $sizes:expr, $work:expr) => {
+    ($criterion:ident, $name:literal, $run:ident to $writer:ty, $sizes:expr, $work:expr) => {
         let mut group = $criterion.benchmark_group($name);
         runtimes::for_each!(R => {
             for size in $sizes {
-                bench::<R, _>(&mut group, size, &$work(size), $run::<R>);
+                bench::<R, _, _>(&mut group, size, &$work(size), $run::<R, $writer>);
             }
         });
         group.finish();
@@ -191,35 +235,41 @@ macro_rules! over {
 fn large_chunks(criterion: &mut Criterion) {
     let sizes = [64 * KIB, KIB * KIB];
     let work = |size| Work::new(size, LARGE_CHUNKS);
-    over!(criterion, "large_chunks.direct", direct, sizes, work);
-    over!(criterion, "large_chunks.channel", channel, sizes, work);
-    over!(criterion, "large_chunks.fire_and_forget", fire_and_forget, sizes, work);
-    over!(criterion, "large_chunks.ticket", ticket, sizes, work);
+    over!(criterion, "large_chunks.direct", direct to Duplex, sizes, work);
+    over!(criterion, "large_chunks.channel", channel to Duplex, sizes, work);
+    over!(criterion, "large_chunks.fire_and_forget", fire_and_forget to Duplex, sizes, work);
+    over!(criterion, "large_chunks.ticket", ticket to Duplex, sizes, work);
 }
 
 fn small_frames(criterion: &mut Criterion) {
     let sizes = [64, 512];
-    let work = |size| Work::new(size, FRAMES);
-    over!(criterion, "small_frames.direct", direct, sizes, work);
-    over!(criterion, "small_frames.channel", channel, sizes, work);
-    over!(criterion, "small_frames.fire_and_forget", fire_and_forget, sizes, work);
-    over!(criterion, "small_frames.ticket", ticket, sizes, work);
+    let work = |size| Work { pending: 1024 * size, ..Work::new(size, FRAMES) };
+    over!(criterion, "small_frames.direct", direct to Count, sizes, work);
+    over!(criterion, "small_frames.channel", channel to Count, sizes, work);
+    over!(criterion, "small_frames.fire_and_forget", fire_and_forget to Count, sizes, work);
+    over!(criterion, "small_frames.ticket", ticket to Count, sizes, work);
 }
 
 /// The size is the number of producers.
 fn many_tasks(criterion: &mut Criterion) {
     let sizes = [1, 4, 16, 64];
     let work = |tasks| Work { tasks, ..Work::new(TASK_CHUNK, TASK_CHUNKS) };
-    over!(criterion, "many_tasks.channel", channel, sizes, work);
-    over!(criterion, "many_tasks.fire_and_forget", fire_and_forget, sizes, work);
-    over!(criterion, "many_tasks.ticket", ticket, sizes, work);
+    over!(criterion, "many_tasks.channel", channel to Duplex, sizes, work);
+    over!(criterion, "many_tasks.fire_and_forget", fire_and_forget to Duplex, sizes, work);
+    over!(criterion, "many_tasks.ticket", ticket to Duplex, sizes, work);
 }
 
-/// Four producers that want far more than there is room for. The size is the budget, in chunks.
+/// Four producers that want far more than there is room for, in the budget and behind the writer. The size is the
+/// budget, in chunks.
 fn backpressure(criterion: &mut Criterion) {
-    let sizes = [1, 16];
-    let work = |chunks| Work { tasks: 4, pending: chunks * 2 * KIB, ..Work::new(2 * KIB, FRAMES) };
-    over!(criterion, "backpressure.fire_and_forget", fire_and_forget, sizes, work);
+    let sizes = [4, 16];
+    let work = |chunks| {
+        let chunk = 2 * KIB;
+        Work { tasks: 4, room: 4 * chunk, pending: chunks * chunk, ..Work::new(chunk, FRAMES) }
+    };
+    over!(criterion, "backpressure.channel", channel to Duplex, sizes, work);
+    over!(criterion, "backpressure.fire_and_forget", fire_and_forget to Duplex, sizes, work);
+    over!(criterion, "backpressure.ticket", ticket to Duplex, sizes, work);
 }
 
 criterion_group! {

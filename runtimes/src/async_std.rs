@@ -9,12 +9,14 @@ use std::{
 };
 
 use async_global_executor::GlobalExecutorConfig;
+#[cfg(unix)]
+use async_std::os::unix::net::UnixStream;
 use async_std::{
     net::{TcpListener, TcpStream},
     task,
 };
 
-use crate::{CloseWrite, Runtime, Tcp, workers};
+use crate::{CloseWrite, Runtime, Socket, socket::sockets, workers};
 
 /// async-std's global executor.
 #[derive(Debug)]
@@ -34,8 +36,11 @@ fn start() {
 impl Runtime for AsyncStd {
     const NAME: &'static str = "async_std";
 
-    type Tcp = Tcp<TcpStream>;
-    type Listener = TcpListener;
+    type Tcp = Socket<TcpStream>;
+    #[cfg(unix)]
+    type Unix = Socket<UnixStream>;
+
+    sockets!(Socket::new);
 
     fn block_on<F: Future>(future: F) -> F::Output {
         start();
@@ -47,32 +52,19 @@ impl Runtime for AsyncStd {
         task::spawn(future);
     }
 
-    async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-        TcpListener::bind(address).await
-    }
-
-    fn local_addr(listener: &TcpListener) -> io::Result<SocketAddr> {
-        listener.local_addr()
-    }
-
-    async fn accept(listener: &mut TcpListener) -> io::Result<Self::Tcp> {
-        let (stream, _) = listener.accept().await?;
-        stream.set_nodelay(true)?;
-        Ok(Tcp::new(stream))
-    }
-
-    async fn connect(address: SocketAddr) -> io::Result<Self::Tcp> {
-        let stream = TcpStream::connect(address).await?;
-        stream.set_nodelay(true)?;
-        Ok(Tcp::new(stream))
-    }
-
     async fn sleep(duration: Duration) {
         task::sleep(duration).await;
     }
 }
 
 impl CloseWrite for TcpStream {
+    fn close_write(&self) -> io::Result<()> {
+        self.shutdown(Shutdown::Write)
+    }
+}
+
+#[cfg(unix)]
+impl CloseWrite for UnixStream {
     fn close_write(&self) -> io::Result<()> {
         self.shutdown(Shutdown::Write)
     }

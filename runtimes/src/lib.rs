@@ -9,9 +9,9 @@ pub mod io;
 mod local;
 mod macros;
 mod runtime;
+mod socket;
 #[cfg(feature = "harness")]
 pub mod stream;
-mod tcp;
 mod watchdog;
 mod workers;
 
@@ -28,7 +28,7 @@ pub use local::Local;
 pub use runtime::{Runtime, Task};
 #[cfg(feature = "smol")]
 pub use smol::Smol;
-pub use tcp::{CloseWrite, Tcp};
+pub use socket::{CloseWrite, Socket};
 #[cfg(feature = "tokio")]
 pub use tokio::{Tokio, TokioCurrent};
 pub use watchdog::{watched, watched_for};

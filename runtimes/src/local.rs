@@ -1,5 +1,7 @@
 //! No runtime at all.
 
+#[cfg(unix)]
+use std::os::unix::net::UnixStream;
 use std::{
     future::Future,
     io,
@@ -13,7 +15,7 @@ use async_io::{Async, Timer};
 use futures_executor::ThreadPool;
 use futures_util::FutureExt;
 
-use crate::{CloseWrite, Runtime, Tcp, workers};
+use crate::{CloseWrite, Runtime, Socket, workers};
 
 /// Plain threads that poll futures, and sockets that belong to no runtime.
 #[derive(Debug)]
@@ -33,7 +35,9 @@ fn pool() -> &'static ThreadPool {
 impl Runtime for Local {
     const NAME: &'static str = "local";
 
-    type Tcp = Tcp<Async<TcpStream>>;
+    type Tcp = Socket<Async<TcpStream>>;
+    #[cfg(unix)]
+    type Unix = Socket<Async<UnixStream>>;
     type Listener = Async<TcpListener>;
 
     fn block_on<F: Future>(future: F) -> F::Output {
@@ -56,13 +60,19 @@ impl Runtime for Local {
     async fn accept(listener: &mut Self::Listener) -> io::Result<Self::Tcp> {
         let (stream, _) = Async::<TcpListener>::accept(listener).await?;
         stream.get_ref().set_nodelay(true)?;
-        Ok(Tcp::new(stream))
+        Ok(Socket::new(stream))
     }
 
     async fn connect(address: SocketAddr) -> io::Result<Self::Tcp> {
         let stream = Async::<TcpStream>::connect(address).await?;
         stream.get_ref().set_nodelay(true)?;
-        Ok(Tcp::new(stream))
+        Ok(Socket::new(stream))
+    }
+
+    #[cfg(unix)]
+    fn unix_pair() -> io::Result<(Self::Unix, Self::Unix)> {
+        let (near, far) = Async::<UnixStream>::pair()?;
+        Ok((Socket::new(near), Socket::new(far)))
     }
 
     async fn sleep(duration: Duration) {
@@ -71,6 +81,13 @@ impl Runtime for Local {
 }
 
 impl CloseWrite for Async<TcpStream> {
+    fn close_write(&self) -> io::Result<()> {
+        self.get_ref().shutdown(Shutdown::Write)
+    }
+}
+
+#[cfg(unix)]
+impl CloseWrite for Async<UnixStream> {
     fn close_write(&self) -> io::Result<()> {
         self.get_ref().shutdown(Shutdown::Write)
     }

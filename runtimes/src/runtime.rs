@@ -25,6 +25,11 @@ pub trait Runtime: Send + Sync + 'static {
     /// A TCP connection. Closing it shuts down its write direction.
     type Tcp: AsyncRead + AsyncWrite + Unpin + Send + 'static;
 
+    /// A Unix stream socket. Closing it shuts down its write direction. Those of smol and async-std take one slice of a
+    /// vectored write at a time.
+    #[cfg(unix)]
+    type Unix: AsyncRead + AsyncWrite + Unpin + Send + 'static;
+
     /// A listening TCP socket.
     type Listener: Send + 'static;
 
@@ -45,6 +50,14 @@ pub trait Runtime: Send + Sync + 'static {
 
     /// Opens a connection. `TCP_NODELAY` is on.
     fn connect(address: SocketAddr) -> impl Future<Output = io::Result<Self::Tcp>> + Send;
+
+    /// Two Unix sockets that are connected to each other.
+    ///
+    /// # Errors
+    ///
+    /// If they cannot be opened.
+    #[cfg(unix)]
+    fn unix_pair() -> io::Result<(Self::Unix, Self::Unix)>;
 
     /// Waits for at least `duration`.
     fn sleep(duration: Duration) -> impl Future<Output = ()> + Send;

@@ -1,6 +1,7 @@
 //! smol.
 
 use std::{
+    convert::identity,
     future::{self, Future},
     io,
     net::SocketAddr,
@@ -10,12 +11,14 @@ use std::{
     time::Duration,
 };
 
+#[cfg(unix)]
+use smol::net::unix::UnixStream;
 use smol::{
     Executor, Timer,
     net::{TcpListener, TcpStream},
 };
 
-use crate::{Runtime, workers};
+use crate::{Runtime, socket::sockets, workers};
 
 /// smol, with a global executor built as [`smol::spawn`] builds its own.
 ///
@@ -46,7 +49,10 @@ impl Runtime for Smol {
     const NAME: &'static str = "smol";
 
     type Tcp = TcpStream;
-    type Listener = TcpListener;
+    #[cfg(unix)]
+    type Unix = UnixStream;
+
+    sockets!(identity);
 
     fn block_on<F: Future>(future: F) -> F::Output {
         smol::block_on(future)
@@ -54,26 +60,6 @@ impl Runtime for Smol {
 
     fn spawn(future: impl Future<Output = ()> + Send + 'static) {
         executor().spawn(future).detach();
-    }
-
-    async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-        TcpListener::bind(address).await
-    }
-
-    fn local_addr(listener: &TcpListener) -> io::Result<SocketAddr> {
-        listener.local_addr()
-    }
-
-    async fn accept(listener: &mut TcpListener) -> io::Result<TcpStream> {
-        let (stream, _) = listener.accept().await?;
-        stream.set_nodelay(true)?;
-        Ok(stream)
-    }
-
-    async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
-        let stream = TcpStream::connect(address).await?;
-        stream.set_nodelay(true)?;
-        Ok(stream)
     }
 
     async fn sleep(duration: Duration) {

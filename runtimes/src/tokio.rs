@@ -3,12 +3,14 @@
 use std::{future::Future, io, net::SocketAddr, time::Duration};
 
 use futures_handoff::TokioIo;
+#[cfg(unix)]
+use tokio::net::UnixStream;
 use tokio::{
     net::{TcpListener, TcpStream},
     runtime::Builder,
 };
 
-use crate::{Runtime, workers};
+use crate::{Runtime, socket::sockets, workers};
 
 /// Tokio's multi-threaded runtime. Every [`block_on`](Runtime::block_on) has one of its own.
 #[derive(Debug)]
@@ -24,7 +26,10 @@ macro_rules! runtime {
             const NAME: &'static str = $label;
 
             type Tcp = TokioIo<TcpStream>;
-            type Listener = TcpListener;
+            #[cfg(unix)]
+            type Unix = TokioIo<UnixStream>;
+
+            sockets!(TokioIo::new);
 
             fn block_on<F: Future>(future: F) -> F::Output {
                 $builder.enable_all().build().expect("the runtime can be started").block_on(future)
@@ -32,26 +37,6 @@ macro_rules! runtime {
 
             fn spawn(future: impl Future<Output = ()> + Send + 'static) {
                 tokio::spawn(future);
-            }
-
-            async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-                TcpListener::bind(address).await
-            }
-
-            fn local_addr(listener: &TcpListener) -> io::Result<SocketAddr> {
-                listener.local_addr()
-            }
-
-            async fn accept(listener: &mut TcpListener) -> io::Result<Self::Tcp> {
-                let (stream, _) = listener.accept().await?;
-                stream.set_nodelay(true)?;
-                Ok(TokioIo::new(stream))
-            }
-
-            async fn connect(address: SocketAddr) -> io::Result<Self::Tcp> {
-                let stream = TcpStream::connect(address).await?;
-                stream.set_nodelay(true)?;
-                Ok(TokioIo::new(stream))
             }
 
             async fn sleep(duration: Duration) {

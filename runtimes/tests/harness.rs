@@ -77,9 +77,12 @@ fn wrong_values_are_refused_in_a_sentence() {
         "run --implementation raw_copy --seconds=nan",
         "invalid value 'nan' for '--duration-seconds <SECONDS>': not between 0 and 86400 seconds",
     );
+    let transports = if cfg!(unix) { "cached, duplex, tcp, unix" } else { "cached, duplex, tcp" };
     refused(
         "run --implementation raw_copy --transport carrier_pigeon",
-        "invalid value 'carrier_pigeon' for '--transport <TRANSPORT>' [possible values: cached, duplex, tcp]",
+        &format!(
+            "invalid value 'carrier_pigeon' for '--transport <TRANSPORT>' [possible values: {transports}]"
+        ),
     );
     refused(
         "run --runtime local --implementation peer_1",

@@ -3,10 +3,39 @@
 use std::{net::SocketAddr, time::Duration};
 
 use futures_handoff_runtimes::{self as runtimes, Runtime};
-use futures_util::{AsyncReadExt, AsyncWriteExt, FutureExt, future::join_all};
+use futures_util::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, FutureExt, future::join_all};
 
 fn anywhere() -> SocketAddr {
     ([127, 0, 0, 1], 0).into()
+}
+
+async fn echoes_until_it_is_closed<R, S>(mut client: S, mut server: S)
+where
+    R: Runtime,
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let echo = R::task(async move {
+        let mut request = Vec::new();
+        server.read_to_end(&mut request).await.unwrap();
+        server.write_all(&request).await.unwrap();
+        server.close().await.unwrap();
+        server
+    });
+    client.write_all(b"hello").await.unwrap();
+    // Only a close that shuts the write direction down lets the other side read to the end.
+    client.close().await.unwrap();
+    let mut reply = Vec::new();
+    client.read_to_end(&mut reply).await.unwrap();
+    assert_eq!(reply, b"hello");
+    drop(echo.await);
+}
+
+#[cfg(unix)]
+runtimes::tests! {
+    async fn unix_carries_bytes_both_ways_and_closes_one<R: Runtime>() {
+        let (client, server) = R::unix_pair().unwrap();
+        echoes_until_it_is_closed::<R, _>(client, server).await;
+    }
 }
 
 runtimes::tests! {
@@ -24,22 +53,8 @@ runtimes::tests! {
 
     async fn tcp_carries_bytes_both_ways_and_closes_one<R: Runtime>() {
         let mut listener = R::bind(anywhere()).await.unwrap();
-        let (mut client, mut server) = R::tcp_pair(&mut listener).await.unwrap();
-
-        let echo = R::task(async move {
-            let mut request = Vec::new();
-            server.read_to_end(&mut request).await.unwrap();
-            server.write_all(&request).await.unwrap();
-            server.close().await.unwrap();
-            server
-        });
-        client.write_all(b"hello").await.unwrap();
-        // Only a close that shuts the write direction down lets the other side read to the end.
-        client.close().await.unwrap();
-        let mut reply = Vec::new();
-        client.read_to_end(&mut reply).await.unwrap();
-        assert_eq!(reply, b"hello");
-        drop(echo.await);
+        let (client, server) = R::tcp_pair(&mut listener).await.unwrap();
+        echoes_until_it_is_closed::<R, _>(client, server).await;
     }
 
     async fn tcp_takes_more_than_one_slice_at_a_time<R: Runtime>() {

@@ -2,7 +2,8 @@
 
 use super::{
     config::{Limits, WriteHandoffConfig},
-    state::{Caller, Closing, Phase, State},
+    phase::{Caller, Closing, Phase},
+    state::State,
     wakes::Wakes,
 };
 use crate::sync::{Arc, AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering, thread};

@@ -1,17 +1,16 @@
 //! The one loop that polls the writer, for the task and for producers.
 
 use super::{
+    borrowed::Borrowed,
     contain::contain,
     core::{Core, StateGuard},
     error::CloseReason,
-    queue::Batch,
-    state::{Closing, Phase},
+    phase::{Closing, Phase},
+    queue::{Batch, Chunk},
+    state::State,
     wakes::Wakes,
 };
-use crate::{
-    HandoffBuffer,
-    sync::{Mutex, MutexGuard, thread},
-};
+use crate::sync::{Mutex, MutexGuard, thread};
 use futures_io::AsyncWrite;
 use std::{
     io, mem,
@@ -51,45 +50,6 @@ const TASK_CALLS: usize = 32;
 /// Calls of the writer by one producer: a short write is followed up once, or there is a flush to make and to close.
 const PRODUCER_CALLS: usize = 3;
 
-/// Bytes at the front of a read buffer that are part of the stream but not owned by it yet. They are one entry, also
-/// when the rest of them becomes an owned chunk.
-#[derive(Debug, Default)]
-pub struct Borrowed<'b> {
-    from: Option<&'b mut HandoffBuffer>,
-    left: usize,
-}
-
-impl<'b> Borrowed<'b> {
-    /// The first `n` bytes of `buffer`; it holds at least as many.
-    pub(crate) fn prefix(buffer: &'b mut HandoffBuffer, n: usize) -> Self {
-        Self { from: Some(buffer), left: n }
-    }
-
-    fn as_slice(&self) -> &[u8] {
-        self.from.as_ref().map_or(&[], |buffer| &buffer.peek()[..self.left])
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.left == 0
-    }
-
-    fn advance(&mut self, n: usize) {
-        if let Some(buffer) = &mut self.from {
-            // Within `left`, and so within the buffer.
-            let _ = buffer.advance(n);
-            self.left -= n;
-        }
-    }
-
-    /// Turns the rest into an owned chunk at the end of `batch`.
-    fn own(&mut self, batch: &mut Batch) {
-        let left = mem::take(&mut self.left);
-        if let Some(Ok(rest)) = self.from.as_mut().map(|buffer| buffer.split_prefix(left)) {
-            batch.push(rest);
-        }
-    }
-}
-
 enum Step {
     Write,
     Flush { asked_before: u64 },
@@ -121,6 +81,73 @@ impl<W> Drop for Hold<'_, W> {
     }
 }
 
+/// What came of one call of the writer.
+struct Call {
+    outcome: Outcome,
+    /// Entries that it finished.
+    items: usize,
+    /// A gather block among them.
+    spare: Option<Vec<u8>>,
+}
+
+/// How far a holder has come.
+struct Progress<'a> {
+    core: &'a Core,
+    inline: bool,
+    calls_left: usize,
+    /// The kind of the last step, if the writer said `Pending` to it: then it is not asked again for one of that kind. Any
+    /// other answer voids an earlier `Pending`, with whose waker the writer may have done something since.
+    pending_at: Option<mem::Discriminant<Step>>,
+    end: Option<CloseReason>,
+    wakes: Wakes,
+}
+
+impl<'a> Progress<'a> {
+    fn new(core: &'a Core, role: &Role<'_>) -> Self {
+        let (inline, calls_left) = match role {
+            Role::Task(..) => (false, TASK_CALLS),
+            Role::Producer => (true, PRODUCER_CALLS),
+        };
+        Self { core, inline, calls_left, pending_at: None, end: None, wakes: Wakes::default() }
+    }
+
+    /// Publishes what came of a call.
+    #[inline]
+    fn note<W>(&mut self, state: &mut State, seat: &mut Seat<W>, step: &Step, call: Call) {
+        let Call { outcome, items, spare } = call;
+        self.calls_left -= 1;
+        self.pending_at = None;
+        let stats = &mut state.stats;
+        match step {
+            Step::Write => {
+                stats.write_calls += 1;
+                stats.inline_write_calls += u64::from(self.inline);
+            }
+            Step::Flush { .. } => stats.flush_calls += 1,
+            Step::Close | Step::Rest => {}
+        }
+        if let Some(block) = spare {
+            state.queue.recycle(block);
+        }
+        match (outcome, step) {
+            (Outcome::Wrote(n), _) => state.wrote(n, items, &self.core.written, &mut self.wakes),
+            (Outcome::Done, &Step::Flush { asked_before }) => {
+                state.was_flushed(asked_before, &mut self.wakes);
+                seat.flushed = state.closing > Closing::No && state.written == state.accepted;
+            }
+            (Outcome::Done, _) => self.end = Some(CloseReason::Closed),
+            (Outcome::Pending, step) => {
+                self.pending_at = Some(mem::discriminant(step));
+                state.wrote(0, items, &self.core.written, &mut self.wakes);
+            }
+            (Outcome::Failed { reason, in_doubt }, _) => {
+                state.in_doubt = in_doubt as u64;
+                self.end = Some(reason);
+            }
+        }
+    }
+}
+
 /// Polls the writer for as long as there is work and the role allows.
 ///
 /// The caller has set the phase to `Busy` in the critical section that it hands over. Returns whether the stream has
@@ -134,26 +161,44 @@ pub(crate) fn drive<'a, W: AsyncWrite + Unpin>(
 ) -> bool {
     let mut hold = Hold { core, seat: Some(side.lock_free()) };
     let Some(seat) = hold.seat.as_deref_mut() else { return false };
-    let mut wakes = Wakes::default();
-    let mut calls = match role {
-        Role::Task(..) => TASK_CALLS,
-        Role::Producer => PRODUCER_CALLS,
-    };
-    // The kind of the last step, if the writer said `Pending` to it: then it is not asked again for one of that kind. Any other
-    // answer voids an earlier `Pending`, with whose waker the writer may have done something since.
-    let mut pending_at = None;
-    let mut end = None;
+    let mut progress = Progress::new(core, &role);
     // What was borrowed comes after what is queued now and before what is queued later.
     let mut may_take = true;
+
+    // What nearly all sends by producers are: one entry, which the writer takes, and nothing else to see to.
+    if progress.inline && seat.batch.is_empty() && state.is_quiet() {
+        let only = if borrowed.is_empty() { state.queue.take_only() } else { None };
+        if only.is_some() || state.queue.is_empty() && !borrowed.is_empty() {
+            drop(state);
+            let call = seat.send(only, &mut borrowed);
+            state = core.lock();
+            progress.note(&mut state, seat, &Step::Write, call);
+            let left = !seat.batch.is_empty() || !borrowed.is_empty() || !state.queue.is_empty();
+            if !left && progress.end.is_none() && state.is_quiet() {
+                // The writer is released before the state says so.
+                hold.seat = None;
+                state.phase = Phase::Idle;
+                drop(state);
+                progress.wakes.wake();
+                return false;
+            }
+            may_take = false;
+        }
+    }
+
     let (pending, on_flush) = loop {
         if may_take {
             state.items -= seat.batch.take(&mut state.queue);
-            may_take = matches!(role, Role::Task(..));
+            may_take = !progress.inline;
         }
         let step = plan(&state, seat, &borrowed);
         // What is to be done may have changed since: a flush can be asked for, or not be wanted any more.
-        let pending = pending_at == Some(mem::discriminant(&step));
-        let stopping = calls == 0 || pending || end.is_some() || state.aborting || state.task_gone;
+        let pending = progress.pending_at == Some(mem::discriminant(&step));
+        let stopping = progress.calls_left == 0
+            || pending
+            || progress.end.is_some()
+            || state.aborting
+            || state.task_gone;
         if stopping || matches!(step, Step::Rest) {
             if !borrowed.is_empty() {
                 drop(state);
@@ -163,50 +208,18 @@ pub(crate) fn drive<'a, W: AsyncWrite + Unpin>(
             break (pending, pending && matches!(step, Step::Flush { .. }));
         }
         drop(state);
-        wakes.wake();
+        progress.wakes.wake();
 
-        calls -= 1;
         let waker = match role {
             Role::Task(waker, _) => waker,
             Role::Producer => Waker::noop(),
         };
-        pending_at = None;
-        let lent = !borrowed.is_empty();
-        let outcome = seat.call(&step, &mut Context::from_waker(waker), &mut borrowed);
-        let (mut items, spare) = seat.batch.take_finished();
-        items += usize::from(lent && borrowed.is_empty());
-
+        let call = seat.call(&step, &mut Context::from_waker(waker), &mut borrowed);
         state = core.lock();
-        let stats = &mut state.stats;
-        match step {
-            Step::Write => {
-                stats.write_calls += 1;
-                stats.inline_write_calls += u64::from(matches!(role, Role::Producer));
-            }
-            Step::Flush { .. } => stats.flush_calls += 1,
-            Step::Close | Step::Rest => {}
-        }
-        if let Some(block) = spare {
-            state.queue.recycle(block);
-        }
-        match (outcome, step) {
-            (Outcome::Wrote(n), _) => state.wrote(n, items, &core.written, &mut wakes),
-            (Outcome::Done, Step::Flush { asked_before }) => {
-                state.was_flushed(asked_before, &mut wakes);
-                seat.flushed = state.closing > Closing::No && state.written == state.accepted;
-            }
-            (Outcome::Done, _) => end = Some(CloseReason::Closed),
-            (Outcome::Pending, step) => {
-                pending_at = Some(mem::discriminant(&step));
-                state.wrote(0, items, &core.written, &mut wakes);
-            }
-            (Outcome::Failed { reason, in_doubt }, _) => {
-                state.in_doubt = in_doubt as u64;
-                end = Some(reason);
-            }
-        }
+        progress.note(&mut state, seat, &step, call);
     };
 
+    let Progress { end, mut wakes, .. } = progress;
     release(hold, state, role, &mut wakes, Rest { end, pending, on_flush })
 }
 
@@ -323,12 +336,41 @@ fn plan<W>(state: &StateGuard<'_>, seat: &Seat<W>, borrowed: &Borrowed<'_>) -> S
 }
 
 impl<W: AsyncWrite + Unpin> Seat<W> {
-    /// Calls the writer once. A panic looks like any other failure, whoever called.
-    fn call(&mut self, step: &Step, cx: &mut Context<'_>, borrowed: &mut Borrowed<'_>) -> Outcome {
+    /// Offers the writer the one entry there is: a chunk, or else what is borrowed. The batch is empty.
+    #[inline]
+    fn send(&mut self, chunk: Option<Chunk>, borrowed: &mut Borrowed<'_>) -> Call {
+        let slice = chunk.as_ref().map_or_else(|| borrowed.as_slice(), Chunk::as_slice);
+        let offered = slice.len();
+        let cx = &mut Context::from_waker(Waker::noop());
+        let polled = match &mut self.writer {
+            Some(writer) => contain(|| Pin::new(writer).poll_write(cx, slice)),
+            None => Some(Poll::Pending),
+        };
+        let outcome = judge(polled, offered);
+        let written = if let Outcome::Wrote(n) = outcome { n } else { 0 };
+        let whole = written == offered;
+        let mut spare = None;
+        match chunk {
+            Some(chunk) if whole => spare = chunk.finish(),
+            Some(chunk) => self.batch.begin(chunk, written),
+            None => borrowed.advance(written),
+        }
+        Call { outcome, items: usize::from(whole), spare }
+    }
+
+    /// Calls the writer once.
+    fn call(&mut self, step: &Step, cx: &mut Context<'_>, borrowed: &mut Borrowed<'_>) -> Call {
+        let lent = !borrowed.is_empty();
+        let outcome = self.poll(step, cx, borrowed);
+        let (items, spare) = self.batch.take_finished();
+        Call { outcome, items: items + usize::from(lent && borrowed.is_empty()), spare }
+    }
+
+    fn poll(&mut self, step: &Step, cx: &mut Context<'_>, borrowed: &mut Borrowed<'_>) -> Outcome {
         let Self { writer: Some(writer), batch, .. } = self else { return Outcome::Pending };
         let mut writer = Pin::new(writer);
         let mut offered = 0;
-        let result = contain(|| match step {
+        let polled = contain(|| match step {
             Step::Write => {
                 let write = |slices: &[io::IoSlice<'_>]| {
                     offered = slices.iter().map(|slice| slice.len()).sum();
@@ -343,22 +385,32 @@ impl<W: AsyncWrite + Unpin> Seat<W> {
             Step::Close => writer.as_mut().poll_close(cx).map_ok(|()| 0),
             Step::Rest => Poll::Pending,
         });
-        let failed = |reason, in_doubt| Outcome::Failed { reason, in_doubt };
-        match result {
-            Some(Poll::Pending) => Outcome::Pending,
-            Some(Poll::Ready(Err(error))) => failed(CloseReason::Io(std::sync::Arc::new(error)), 0),
-            Some(Poll::Ready(Ok(_))) if !matches!(step, Step::Write) => Outcome::Done,
-            Some(Poll::Ready(Ok(0))) => failed(CloseReason::WriteZero, 0),
-            Some(Poll::Ready(Ok(n))) if n > offered => {
-                failed(CloseReason::InvalidWriter { reported: n, given: offered }, offered)
-            }
-            Some(Poll::Ready(Ok(n))) => {
-                let beyond = batch.advance(n, offered);
-                borrowed.advance(beyond);
-                Outcome::Wrote(n)
-            }
-            None => failed(CloseReason::Panicked, offered),
+        if let (Some(Poll::Ready(Ok(_))), Step::Flush { .. } | Step::Close) = (&polled, step) {
+            return Outcome::Done;
         }
+        let outcome = judge(polled, offered);
+        if let Outcome::Wrote(n) = outcome {
+            let beyond = batch.advance(n, offered);
+            borrowed.advance(beyond);
+        }
+        outcome
+    }
+}
+
+/// What a poll of the writer means, `offered` being the bytes that it was given. A panic looks like any other failure,
+/// whoever called.
+#[inline]
+fn judge(polled: Option<Poll<io::Result<usize>>>, offered: usize) -> Outcome {
+    let failed = |reason, in_doubt| Outcome::Failed { reason, in_doubt };
+    match polled {
+        Some(Poll::Pending) => Outcome::Pending,
+        Some(Poll::Ready(Err(error))) => failed(error.into(), 0),
+        Some(Poll::Ready(Ok(0))) => failed(CloseReason::WriteZero, 0),
+        Some(Poll::Ready(Ok(n))) if n > offered => {
+            failed(CloseReason::InvalidWriter { reported: n, given: offered }, offered)
+        }
+        Some(Poll::Ready(Ok(n))) => Outcome::Wrote(n),
+        None => failed(CloseReason::Panicked, offered),
     }
 }
 

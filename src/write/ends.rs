@@ -6,8 +6,8 @@ use super::{
     error::CloseReason,
     handoff::WriteHandoff,
     outcome::WriterFailure,
+    phase::{Closing, Phase},
     port::{Port, go_on, wait_until},
-    state::{Closing, Phase},
     task::outcome,
     wakes::Wakes,
 };

@@ -3,8 +3,9 @@
 use super::{
     core::Core,
     error::CloseReason,
+    phase::Phase,
     port::{Port, go_on, wait_until},
-    state::{Phase, State},
+    state::State,
 };
 use std::{
     fmt,

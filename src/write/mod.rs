@@ -15,6 +15,7 @@
 //! | `config`, `error`, `outcome`, `stats` | plain data |
 
 mod batching;
+mod borrowed;
 mod config;
 mod contain;
 mod core;
@@ -25,6 +26,7 @@ mod flush;
 mod handoff;
 mod outcome;
 mod permit;
+mod phase;
 mod poll;
 mod port;
 mod prefix;

@@ -7,8 +7,9 @@ use super::{
     flush::FlushTurn,
     handoff::WriteHandoff,
     permit::{give_back, send_reserved},
+    phase::Closing,
     port::{Turn, ticket},
-    state::{Closing, Room},
+    state::Room,
     ticket::WriteTicket,
 };
 use bytes::Bytes;

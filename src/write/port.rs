@@ -1,13 +1,14 @@
 //! How a producer gets at a stream, with the writer's type or without it.
 
 use super::{
+    borrowed::Borrowed,
     config::Inline,
     contain::contain,
     core::{Core, SharedCore, StateGuard},
-    drive::Borrowed,
     error::{Never, Refusal, TryWriteError},
     permit::grant_rest,
-    state::{Caller, Next, Room, State},
+    phase::{Caller, Next},
+    state::{Room, State},
     ticket::WriteTicket,
     waiters::Waiters,
     wakes::Wakes,

@@ -1,11 +1,11 @@
 //! Writing straight out of a read buffer.
 
 use super::{
+    borrowed::Borrowed,
     core::StateGuard,
-    drive::Borrowed,
     error::{Never, PermitError, WritePrefixError},
+    phase::Phase,
     port::{Port, Turn, go_on, join, ticket},
-    state::Phase,
     ticket::WriteTicket,
 };
 use crate::HandoffBuffer;

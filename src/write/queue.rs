@@ -17,10 +17,26 @@ pub(crate) enum Chunk {
 }
 
 impl Chunk {
-    fn as_slice(&self) -> &[u8] {
+    pub(crate) fn as_slice(&self) -> &[u8] {
         match self {
             Self::Owned(bytes) => bytes,
             Self::Gathered(block) => block,
+        }
+    }
+
+    /// Done with: what is left is a gather block to be used again. The owner of other memory may panic; the bytes are written
+    /// all the same.
+    #[inline]
+    pub(crate) fn finish(self) -> Option<Vec<u8>> {
+        match self {
+            Self::Owned(bytes) => {
+                contain(|| drop(bytes));
+                None
+            }
+            Self::Gathered(mut block) => {
+                block.clear();
+                Some(block)
+            }
         }
     }
 
@@ -111,6 +127,17 @@ impl Queue {
                 self.block_size = block.len().next_power_of_two().clamp(BLOCK_MIN, BLOCK_MAX);
             }
         }
+    }
+
+    /// Takes the only entry, if there is one and no more.
+    #[inline]
+    pub(crate) fn take_only(&mut self) -> Option<Chunk> {
+        if self.chunks.len() != 1 {
+            return None;
+        }
+        self.bytes = 0;
+        self.adapt();
+        self.chunks.pop_front()
     }
 
     /// Takes the block at the front if it fits into the last one of `batch`.
@@ -215,6 +242,13 @@ impl Batch {
         self.chunks.push_back(Chunk::Owned(bytes));
     }
 
+    /// Puts a chunk, of which `head` bytes are written, into the empty batch.
+    pub(crate) fn begin(&mut self, chunk: Chunk, head: usize) {
+        debug_assert!(self.chunks.is_empty(), "it would come after newer bytes");
+        self.chunks.push_back(chunk);
+        self.head = head;
+    }
+
     /// Entries finished and the gather block to reuse, since the last call.
     #[inline]
     pub(crate) fn take_finished(&mut self) -> (usize, Option<Vec<u8>>) {
@@ -262,16 +296,8 @@ impl Batch {
             left -= rest;
             self.head = 0;
             self.finished += 1;
-            match self.chunks.pop_front() {
-                Some(Chunk::Gathered(mut block)) => {
-                    block.clear();
-                    self.spare = Some(block);
-                }
-                // The owner of its memory may panic. The bytes are written all the same.
-                Some(Chunk::Owned(bytes)) => {
-                    contain(|| drop(bytes));
-                }
-                None => {}
+            if let Some(block) = self.chunks.pop_front().and_then(Chunk::finish) {
+                self.spare = Some(block);
             }
             if left == 0 {
                 break;

@@ -1,15 +1,15 @@
 //! A handle without the writer's type.
 
 use super::{
+    borrowed::Borrowed,
     core::{SharedCore, StateGuard},
-    drive::Borrowed,
     ends::{Close, Closed},
     error::{CloseReason, PermitError, TryWriteError, WritePrefixError},
     flush::Flush,
     permit::Permit,
+    phase::Caller,
     port::{Port, ticket, try_submit, try_submit_all},
     prefix::{WritePrefix, try_write_prefix},
-    state::Caller,
     stats::WriteStats,
     submit::{Reserve, Write, WriteAll, WriteFireAndForget},
     ticket::WriteTicket,

@@ -3,6 +3,7 @@
 use super::{
     config::{Inline, Limits},
     error::{CloseReason, Never, Refusal},
+    phase::{Caller, Closing, Next, Phase},
     queue::Queue,
     stats::WriteStats,
     waiters::Waiters,
@@ -11,61 +12,6 @@ use super::{
 use crate::sync::{AtomicU64, Ordering};
 use bytes::Bytes;
 use std::{ops::Range, task::Waker};
-
-/// Where the writer is and who sees to it.
-///
-/// | phase | meaning | what wakes the task |
-/// |---|---|---|
-/// | `Unborn` | the task was never polled: chunks are only queued | its executor |
-/// | `Idle` | the writer is home and there is nothing to do | whoever brings work |
-/// | `Held` | the writer is home; a producer that is batching has promised to send | - |
-/// | `Scheduled` | the writer is home, there is work, and the task was woken | (woken) |
-/// | `Busy` | one party holds the writer | the holder, if it leaves work |
-/// | `Blocked` | the writer is home; the task's own last poll of it returned `Pending` | the writer |
-/// | `Ended` | the writer is gone or waits to be taken | - |
-///
-/// Invariants: the task never sleeps on a registration with the writer that it did not make in its own last poll;
-/// whoever leaves work wakes the task; the writer's lock is free unless the phase is `Busy`; `Idle` means no work.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Phase {
-    Unborn,
-    Idle,
-    Held,
-    Scheduled,
-    Busy,
-    Blocked,
-    Ended,
-}
-
-/// How far a handoff has been closed. Ordered: it only ever rises.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Closing {
-    /// Open.
-    No,
-    /// Nothing more is accepted; the writer is to be flushed and given back open.
-    Detach,
-    /// Nothing more is accepted; the writer is to be flushed and closed.
-    Close,
-}
-
-/// The producer in whose name something is done.
-#[derive(Debug, Clone, Copy)]
-pub struct Caller {
-    pub(crate) inline: Inline,
-    pub(crate) thread: usize,
-    /// It has promised to send when it is about to wait.
-    pub(crate) batching: bool,
-}
-
-/// What a producer has to do when it has changed the state.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Next {
-    Nothing,
-    /// Wake the task.
-    Wake,
-    /// Poll the writer: the phase is `Busy` and the caller is the holder.
-    Drive,
-}
 
 /// Room asked for or reserved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -388,6 +334,12 @@ impl State {
     }
 
     // --- progress -----------------------------------------------------------------------------------------------
+
+    /// Whether there is nothing to see to but what is queued.
+    #[inline]
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.closing == Closing::No && !self.aborting && !self.task_gone && !self.flush_is_due()
+    }
 
     /// Publishes that the writer took the next `n` bytes and finished `items` entries.
     #[inline]

@@ -5,12 +5,13 @@ use super::{
     drive::{Role, Side, drive, take_parts},
     error::CloseReason,
     outcome::{Rest, WriterFailure},
-    state::{Phase, State},
+    phase::Phase,
+    state::State,
     wakes::Wakes,
 };
 use crate::{
     sync::Arc,
-    write::{core::Core, drive::Borrowed},
+    write::{borrowed::Borrowed, core::Core},
 };
 use futures_io::AsyncWrite;
 use std::{

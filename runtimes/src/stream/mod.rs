@@ -18,6 +18,7 @@ mod interrupt;
 mod lines;
 mod names;
 mod output;
+mod page;
 mod plan;
 mod process;
 pub mod record;

@@ -44,6 +44,9 @@ names! {
         Duplex,
         /// Through loopback sockets, from and to tasks of their own.
         Tcp,
+        /// Through Unix sockets, from and to tasks of their own.
+        #[cfg(unix)]
+        Unix,
     }
 }
 
@@ -58,6 +61,12 @@ names! {
         ManualVec,
         /// A parser that gathers frames and writes them together.
         ManualBuffered,
+        /// A `BytesMut` that is split, and a write for every routed frame.
+        #[value(name = "bytesmut")]
+        #[serde(rename = "bytesmut")]
+        BytesMut,
+        /// A `BytesMut` that is split, a channel and a framed writer in a task.
+        ChannelFramed,
         /// A copy loop that parses nothing.
         RawCopy,
         /// bytes-handoff 1.0.0; on Tokio only.

@@ -127,9 +127,7 @@ impl Output {
     ///
     /// If it cannot be written.
     pub fn write(&self, name: &str, contents: &[u8]) -> Result<PathBuf, Failure> {
-        let path = self.directory.join(name);
-        replace(&path, contents)?;
-        Ok(path)
+        write(&self.directory, name, contents)
     }
 
     fn table(&self, name: &str, rows: &[Map<String, Value>]) -> Result<(), Failure> {
@@ -146,6 +144,39 @@ impl Output {
         let contents = contents.map_err(|error| failed("write", &self.directory.join(name), &error))?;
         self.write(name, &contents).map(drop)
     }
+}
+
+/// The directory `name` and its finished runs, of which there must be one.
+///
+/// # Errors
+///
+/// If there is none, or it cannot be read.
+pub(super) fn load(name: &str) -> Result<(PathBuf, Vec<Record>), Failure> {
+    let directory = directory(name)?;
+    let path = directory.join(RUNS);
+    if !path.exists() {
+        return Err(Failure::Other(format!(
+            "there are no results of the name '{name}': {} is missing",
+            path.display()
+        )));
+    }
+    let records = read(&path)?;
+    if records.is_empty() {
+        return Err(Failure::Other(format!("there is no finished run in {}", path.display())));
+    }
+    Ok((directory, records))
+}
+
+/// Writes a file as a whole into a directory, which is made if it is missing.
+///
+/// # Errors
+///
+/// If it cannot be written.
+pub(super) fn write(directory: &Path, name: &str, contents: &[u8]) -> Result<PathBuf, Failure> {
+    fs::create_dir_all(directory).map_err(|error| failed("make", directory, &error))?;
+    let path = directory.join(name);
+    replace(&path, contents)?;
+    Ok(path)
 }
 
 /// The directory of a name. A path is taken as it is.

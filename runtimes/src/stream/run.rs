@@ -3,20 +3,20 @@
 use std::{fmt, io, pin::pin, time::Duration};
 
 use futures_util::future::{Either, select, try_join_all};
-#[cfg(feature = "peers")]
-use {
-    super::implementations::{Peer1, Peer2},
-    futures_handoff::TokioIo,
-    tokio::net::TcpStream,
-};
 
+#[cfg(feature = "peers")]
+use super::implementations::{Peer1, Peer2};
+#[cfg(unix)]
+use super::transport::unix;
 use super::{
     Carried, Failure, ImplementationName, Metered, Payloads, Proxy, Report, RuntimeName, Settings,
     TransportName,
-    implementations::{Handoff, HandoffOwned, ManualBuffered, ManualVec, RawCopy},
+    implementations::{
+        ChannelFramed, Handoff, HandoffOwned, ManualBuffered, ManualVec, RawCopy, SplitBytesMut,
+    },
     interrupt,
     report::Stopwatch,
-    transport::{Connection, cached, duplex, tcp},
+    transport::{Connection, OverSockets, cached, duplex, tcp},
 };
 use crate::{Runtime, io::Duplex};
 
@@ -24,14 +24,14 @@ use crate::{Runtime, io::Duplex};
 pub trait Implementation<R: Runtime>:
     Proxy<Metered<cached::Source>, Metered<cached::Sink>>
     + Proxy<Metered<Duplex>, Metered<Duplex>>
-    + Proxy<Metered<R::Tcp>, Metered<R::Tcp>>
+    + OverSockets<R>
 {
 }
 
 impl<R: Runtime, P> Implementation<R> for P where
     P: Proxy<Metered<cached::Source>, Metered<cached::Sink>>
         + Proxy<Metered<Duplex>, Metered<Duplex>>
-        + Proxy<Metered<R::Tcp>, Metered<R::Tcp>>
+        + OverSockets<R>
 {
 }
 
@@ -87,8 +87,10 @@ where
 {
     match settings.transport {
         TransportName::Cached => Ok(cached::connections(proxy, payloads, settings)),
-        TransportName::Duplex => Ok(duplex::connections::<R, P>(proxy, payloads, settings)),
+        TransportName::Duplex => duplex::connections::<R, P>(proxy, payloads, settings).await,
         TransportName::Tcp => tcp::connections::<R, P>(proxy, payloads, settings).await,
+        #[cfg(unix)]
+        TransportName::Unix => unix::connections::<R, P>(proxy, payloads, settings).await,
     }
 }
 
@@ -160,13 +162,19 @@ fn on<R: Runtime>(implementation: ImplementationName) -> Option<Runner> {
         ImplementationName::HandoffOwned => Some(|s, p| measure::<R, _>(HandoffOwned::<R>::new(), s, p)),
         ImplementationName::ManualVec => Some(|s, p| measure::<R, _>(ManualVec, s, p)),
         ImplementationName::ManualBuffered => Some(|s, p| measure::<R, _>(ManualBuffered, s, p)),
+        ImplementationName::BytesMut => Some(|s, p| measure::<R, _>(SplitBytesMut, s, p)),
+        ImplementationName::ChannelFramed => Some(|s, p| measure::<R, _>(ChannelFramed::<R>::new(), s, p)),
         ImplementationName::RawCopy => Some(|s, p| measure::<R, _>(RawCopy, s, p)),
         ImplementationName::Peer1 | ImplementationName::Peer2 => None,
     }
 }
 
 #[cfg(feature = "peers")]
-fn on_tokio<R: Runtime<Tcp = TokioIo<TcpStream>>>(implementation: ImplementationName) -> Option<Runner> {
+fn on_tokio<R: Runtime>(implementation: ImplementationName) -> Option<Runner>
+where
+    Peer1: Implementation<R>,
+    Peer2: Implementation<R>,
+{
     match implementation {
         ImplementationName::Peer1 => Some(|s, p| measure::<R, _>(Peer1, s, p)),
         ImplementationName::Peer2 => Some(|s, p| measure::<R, _>(Peer2, s, p)),

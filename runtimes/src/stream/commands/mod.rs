@@ -6,6 +6,7 @@ mod criterion;
 mod matrix;
 mod overview;
 mod progress;
+mod report;
 mod run;
 mod selection;
 mod sweep;
@@ -39,6 +40,8 @@ enum Command {
     Sweep(sweep::Args),
     /// Runs the Criterion benchmarks and keeps what they print
     Criterion(criterion::Args),
+    /// Makes a page of results, as HTML and as Markdown
+    Report(report::Args),
 }
 
 /// What is to be done, ready to be done: nothing in it can be a wrong value any more.
@@ -67,6 +70,7 @@ pub fn parse(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Res
         Some(Command::Matrix(args)) => args.check(),
         Some(Command::Sweep(args)) => args.check(),
         Some(Command::Criterion(_)) => Ok(()),
+        Some(Command::Report(_)) => Ok(()),
     }?;
     Ok(Job { command: cli.command })
 }
@@ -122,6 +126,7 @@ impl Job {
             Some(Command::Matrix(args)) => args.run().map(|()| true),
             Some(Command::Sweep(args)) => args.run(),
             Some(Command::Criterion(args)) => args.run().map(|()| true),
+            Some(Command::Report(args)) => args.run().map(|()| true),
         }
     }
 }

@@ -1,7 +1,10 @@
 //! What the proxy in the middle is made of.
 
+mod bytesmut;
+mod channel_framed;
 mod handoff;
 mod handoff_owned;
+mod incoming;
 mod manual_buffered;
 mod manual_vec;
 #[cfg(feature = "peers")]
@@ -12,6 +15,8 @@ mod raw_copy;
 
 use std::{future::Future, io};
 
+pub use bytesmut::SplitBytesMut;
+pub use channel_framed::ChannelFramed;
 pub use handoff::Handoff;
 pub use handoff_owned::HandoffOwned;
 pub use manual_buffered::ManualBuffered;

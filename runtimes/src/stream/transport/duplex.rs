@@ -1,9 +1,8 @@
 //! In-memory pipes: a client, the proxy in the middle, and a receiving end.
 
-use super::{
-    Connection,
-    ends::{Streams, connection},
-};
+use std::io;
+
+use super::{Connection, ends};
 use crate::{
     Runtime,
     io::Duplex,
@@ -11,16 +10,19 @@ use crate::{
 };
 
 /// Sets up one connection for each payload.
-pub fn connections<R, P>(proxy: P, payloads: &Payloads, settings: &Settings) -> Vec<Connection>
+///
+/// # Errors
+///
+/// None; the signature is that of the transports that open sockets.
+pub async fn connections<R, P>(
+    proxy: P,
+    payloads: &Payloads,
+    settings: &Settings,
+) -> io::Result<Vec<Connection>>
 where
     R: Runtime,
     P: Proxy<Metered<Duplex>, Metered<Duplex>>,
 {
-    let connect = |(stream, payload): (usize, &bytes::Bytes)| {
-        let (client, inbound) = R::duplex(settings.duplex_capacity);
-        let (outbound, sink) = R::duplex(settings.duplex_capacity);
-        let streams = Streams { client, inbound, outbound, sink };
-        connection::<R, _, _>(proxy, streams, stream, payload.clone(), *settings)
-    };
-    payloads.streams().iter().enumerate().map(connect).collect()
+    let pair = async || Ok(R::duplex(settings.duplex_capacity));
+    ends::connections::<R, _, _>(proxy, payloads, settings, pair).await
 }

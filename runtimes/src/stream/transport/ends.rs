@@ -8,22 +8,45 @@ use futures_util::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use super::{Carried, Connection};
 use crate::{
     Runtime,
-    stream::{Failure, Metered, Proxy, Settings, Verifier, lines::Lines},
+    stream::{Failure, Metered, Payloads, Proxy, Settings, Verifier, lines::Lines},
 };
 
 /// How much the receiving end reads at a time.
 const READ: usize = 64 * 1024;
 
 /// The streams of one connection.
-pub(super) struct Streams<I> {
-    pub(super) client: I,
-    pub(super) inbound: I,
-    pub(super) outbound: I,
-    pub(super) sink: I,
+struct Streams<I> {
+    client: I,
+    inbound: I,
+    outbound: I,
+    sink: I,
+}
+
+/// Sets up one connection for each payload, over streams that `pair` connects: one from the client to the proxy, one from
+/// there to the receiving end.
+pub(super) async fn connections<R, P, I>(
+    proxy: P,
+    payloads: &Payloads,
+    settings: &Settings,
+    mut pair: impl AsyncFnMut() -> io::Result<(I, I)>,
+) -> io::Result<Vec<Connection>>
+where
+    R: Runtime,
+    P: Proxy<Metered<I>, Metered<I>>,
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let mut connections = Vec::with_capacity(payloads.streams().len());
+    for (stream, payload) in payloads.streams().iter().enumerate() {
+        let (client, inbound) = pair().await?;
+        let (outbound, sink) = pair().await?;
+        let streams = Streams { client, inbound, outbound, sink };
+        connections.push(connection::<R, _, _>(proxy, streams, stream, payload.clone(), *settings));
+    }
+    Ok(connections)
 }
 
 /// Carries `payload` through a proxy in this process, with a task for each party.
-pub(super) fn connection<R, P, I>(
+fn connection<R, P, I>(
     proxy: P,
     streams: Streams<I>,
     stream: usize,

@@ -8,12 +8,15 @@ mod ends;
 pub mod tcp;
 #[cfg(feature = "peers")]
 mod tokio;
+#[cfg(unix)]
+pub mod unix;
 
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
-use super::Failure;
+use super::{Failure, Metered, Proxy};
+use crate::Runtime;
 
 #[cfg(feature = "peers")]
 pub use self::tokio::IntoTokio;
@@ -29,3 +32,23 @@ pub struct Carried {
 
 /// Carries one stream.
 pub type Connection = BoxFuture<'static, Result<Carried, Failure>>;
+
+/// A proxy that works over all sockets of a runtime.
+#[cfg(unix)]
+pub trait OverSockets<R: Runtime>:
+    Proxy<Metered<R::Tcp>, Metered<R::Tcp>> + Proxy<Metered<R::Unix>, Metered<R::Unix>>
+{
+}
+
+#[cfg(unix)]
+impl<R: Runtime, P> OverSockets<R> for P where
+    P: Proxy<Metered<R::Tcp>, Metered<R::Tcp>> + Proxy<Metered<R::Unix>, Metered<R::Unix>>
+{
+}
+
+/// A proxy that works over all sockets of a runtime.
+#[cfg(not(unix))]
+pub trait OverSockets<R: Runtime>: Proxy<Metered<R::Tcp>, Metered<R::Tcp>> {}
+
+#[cfg(not(unix))]
+impl<R: Runtime, P> OverSockets<R> for P where P: Proxy<Metered<R::Tcp>, Metered<R::Tcp>> {}

@@ -1,11 +1,8 @@
-//! Loopback sockets: a client, the proxy in the middle, and a receiving end.
+//! Loopback TCP sockets: a client, the proxy in the middle, and a receiving end.
 
 use std::io;
 
-use super::{
-    Connection,
-    ends::{Streams, connection},
-};
+use super::{Connection, ends};
 use crate::{
     Runtime,
     stream::{Metered, Payloads, Proxy, Settings},
@@ -26,14 +23,7 @@ where
     P: Proxy<Metered<R::Tcp>, Metered<R::Tcp>>,
 {
     let mut listener = R::bind(([127, 0, 0, 1], 0).into()).await?;
-    let mut connections = Vec::with_capacity(payloads.streams().len());
-    for (stream, payload) in payloads.streams().iter().enumerate() {
-        let (client, inbound) = R::tcp_pair(&mut listener).await?;
-        let (outbound, sink) = R::tcp_pair(&mut listener).await?;
-        let streams = Streams { client, inbound, outbound, sink };
-        connections.push(connection::<R, _, _>(proxy, streams, stream, payload.clone(), *settings));
-    }
-    Ok(connections)
+    ends::connections::<R, _, _>(proxy, payloads, settings, async || R::tcp_pair(&mut listener).await).await
 }
 
 #[cfg(feature = "peers")]

@@ -1,0 +1,39 @@
+//! `report`: results as a page.
+
+use std::{collections::BTreeSet, path::PathBuf};
+
+use crate::stream::{Failure, output, page::Pool};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Which results, by their names under target/harness; figures of equal settings are taken together
+    #[arg(value_name = "NAME", required = true)]
+    names: Vec<String>,
+
+    /// Where report.html and report.md are written [default: to the first of the results]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+impl Args {
+    pub(super) fn run(self) -> Result<(), Failure> {
+        let mut pool = Pool::default();
+        let mut known = BTreeSet::new();
+        let mut out = self.out;
+        for name in self.names {
+            let (directory, records) = output::load(&name)?;
+            // Runs that are named twice were made once.
+            if known.insert(directory.clone()) {
+                let title = directory.file_name().map_or(name, |name| name.to_string_lossy().into_owned());
+                pool.add(title, records);
+            }
+            out.get_or_insert(directory);
+        }
+        let (html, markdown) = pool.render();
+        let out = out.unwrap_or_default();
+        for (file, contents) in [("report.html", html), ("report.md", markdown)] {
+            println!("{}", output::write(&out, file, contents.as_bytes())?.display());
+        }
+        Ok(())
+    }
+}

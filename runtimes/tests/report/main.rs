@@ -1,0 +1,5 @@
+//! The page of results: what is on it, and that it is one.
+
+mod figures;
+mod form;
+mod pages;
