@@ -49,6 +49,13 @@ pub enum Failure {
     Setup(io::Error),
     /// The user asked for an end.
     Interrupted,
+    /// A program that was run failed.
+    Ended {
+        /// The program.
+        what: String,
+        /// What it said of its end.
+        status: u8,
+    },
     /// Something around the run, a file or a partner process, in a sentence.
     Other(String),
 }
@@ -73,6 +80,7 @@ impl fmt::Display for Failure {
             Self::Stalled { limit } => write!(f, "the streams are not done after {limit:?}"),
             Self::Setup(cause) => write!(f, "the connections could not be set up: {cause}"),
             Self::Interrupted => write!(f, "interrupted; what was finished is kept"),
+            Self::Ended { what, status } => write!(f, "{what} failed with status {status}"),
             Self::Other(sentence) => f.write_str(sentence),
         }
     }

@@ -180,7 +180,7 @@ pub(super) fn write(directory: &Path, name: &str, contents: &[u8]) -> Result<Pat
 }
 
 /// The directory of a name. A path is taken as it is.
-fn directory(name: &str) -> Result<PathBuf, Failure> {
+pub(super) fn directory(name: &str) -> Result<PathBuf, Failure> {
     if name.is_empty() {
         return Err(Failure::Other("the name of results must not be empty".to_owned()));
     }

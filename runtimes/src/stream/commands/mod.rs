@@ -1,12 +1,17 @@
 //! The command line.
 
+mod axes;
 mod compare;
+mod criterion;
 mod division;
+mod matrix;
 mod overview;
+mod progress;
 mod report;
 mod roles;
 mod run;
 mod selection;
+mod sweep;
 mod table;
 
 use std::{error::Error, ffi::OsString, process::ExitCode};
@@ -31,6 +36,12 @@ enum Command {
     Run(run::Args),
     /// Compares implementations in turns and holds the ratio to a bound
     Compare(compare::Args),
+    /// Measures every combination, in passes that can be gone on with
+    Matrix(matrix::Args),
+    /// Finds the gather threshold and the read size that a workload wants
+    Sweep(sweep::Args),
+    /// Runs the Criterion benchmarks and keeps what they print
+    Criterion(criterion::Args),
     /// Makes a page of results, as HTML and as Markdown
     Report(report::Args),
     /// One of two processes of a measurement
@@ -58,12 +69,20 @@ pub fn parse(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Res
         Err(error) => return Err(sentence(&error)),
     };
     match &mut command {
-        None | Some((Command::Report(_) | Command::Child, _)) => Ok(()),
+        None | Some((Command::Criterion(_) | Command::Report(_) | Command::Child, _)) => Ok(()),
         Some((Command::Run(args), matches)) => {
             args.settle(matches);
             args.check()
         }
         Some((Command::Compare(args), matches)) => {
+            args.settle(matches);
+            args.check()
+        }
+        Some((Command::Matrix(args), matches)) => {
+            args.settle(matches);
+            args.check()
+        }
+        Some((Command::Sweep(args), matches)) => {
             args.settle(matches);
             args.check()
         }
@@ -89,7 +108,7 @@ fn sentence(error: &clap::Error) -> String {
 }
 
 /// The binary: 0 if all went well, 1 if a run failed or a bound was missed, 2 if the command line is wrong, 130 if it was
-/// interrupted.
+/// interrupted; the status of a program that it ran and that failed.
 #[must_use]
 pub fn main() -> ExitCode {
     let job = match parse(std::env::args_os()) {
@@ -115,10 +134,11 @@ fn status(done: Result<bool, Failure>) -> ExitCode {
                     eprintln!("harness: caused by: {cause}");
                 }
             }
-            if matches!(failure, Failure::Interrupted) {
-                return ExitCode::from(interrupt::STATUS);
+            match failure {
+                Failure::Interrupted => ExitCode::from(interrupt::STATUS),
+                Failure::Ended { status, .. } => ExitCode::from(status),
+                _ => ExitCode::FAILURE,
             }
-            ExitCode::FAILURE
         }
     }
 }
@@ -142,6 +162,9 @@ impl Job {
             None => overview::run().map(|()| true),
             Some(Command::Run(args)) => args.run().map(|()| true),
             Some(Command::Compare(args)) => args.run(),
+            Some(Command::Matrix(args)) => args.run().map(|()| true),
+            Some(Command::Sweep(args)) => args.run(),
+            Some(Command::Criterion(args)) => args.run().map(|()| true),
             Some(Command::Report(args)) => args.run().map(|()| true),
             Some(Command::Child) => split::child().map(|()| true),
         }
