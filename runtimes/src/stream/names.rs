@@ -54,6 +54,8 @@ names! {
     ImplementationName {
         /// This crate, with bytes borrowed until they have to wait.
         Handoff,
+        /// This crate, which decides for itself how much to read.
+        HandoffAdaptive,
         /// This crate, with every frame owned.
         HandoffOwned,
         /// A `Vec` as parser, and a write for every routed frame.

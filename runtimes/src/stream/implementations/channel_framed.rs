@@ -1,6 +1,6 @@
 //! What is written most: a channel, and a task that forwards what comes out of it into a framed writer.
 
-use std::{collections::VecDeque, fmt, io, marker::PhantomData, pin::pin};
+use std::{collections::VecDeque, io, pin::pin};
 
 use async_channel::{Receiver, Sender};
 use asynchronous_codec::{BytesCodec, FramedWrite};
@@ -20,21 +20,13 @@ use crate::{
 /// Items that the channel holds.
 const ITEMS: usize = 64;
 
-/// Reads into a `BytesMut`; splits each line off, and each arrival of the tunnel, and sends it through a bounded channel to a
-/// task with a `FramedWrite`. That one feeds it while there are items and flushes it before it waits, as
-/// `StreamExt::forward` does. A ticket is a oneshot, answered by that flush.
-///
-/// The byte budget of the settings does not apply: the channel counts items.
-pub struct ChannelFramed<R> {
-    runtime: PhantomData<fn() -> R>,
-}
-
-impl<R> ChannelFramed<R> {
-    /// With the writer task on `R`.
-    #[must_use]
-    pub fn new() -> Self {
-        Self { runtime: PhantomData }
-    }
+on_a_runtime! {
+    /// Reads into a `BytesMut`; splits each line off, and each arrival of the tunnel, and sends it through a bounded channel to a
+    /// task with a `FramedWrite`. That one feeds it while there are items and flushes it before it waits, as
+    /// `StreamExt::forward` does. A ticket is a oneshot, answered by that flush.
+    ///
+    /// The byte budget of the settings does not apply: the channel counts items.
+    ChannelFramed
 }
 
 impl<R, I, O> Proxy<I, O> for ChannelFramed<R>
@@ -151,24 +143,4 @@ impl Output {
 /// The writer task is gone.
 fn closed() -> io::Error {
     io::ErrorKind::BrokenPipe.into()
-}
-
-impl<R> Clone for ChannelFramed<R> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<R> Copy for ChannelFramed<R> {}
-
-impl<R> Default for ChannelFramed<R> {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl<R> fmt::Debug for ChannelFramed<R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ChannelFramed").finish()
-    }
 }

@@ -1,6 +1,6 @@
 //! The crate: bytes are borrowed until they have to wait.
 
-use std::{collections::VecDeque, fmt, io, marker::PhantomData};
+use std::{collections::VecDeque, io};
 
 use futures_handoff::{
     HandoffBuffer, HandoffBufferConfig, Then, WriteHandoff, WriteHandoffConfig, WriteTicket,
@@ -13,17 +13,9 @@ use crate::{
     stream::{Completion, Settings, TUNNEL, Tally},
 };
 
-/// Reads while it pays and submits each line, and then the tunnel, right out of the read buffer.
-pub struct Handoff<R> {
-    runtime: PhantomData<fn() -> R>,
-}
-
-impl<R> Handoff<R> {
-    /// With the writer task on `R`.
-    #[must_use]
-    pub fn new() -> Self {
-        Self { runtime: PhantomData }
-    }
+on_a_runtime! {
+    /// Reads while it pays and submits each line, and then the tunnel, right out of the read buffer.
+    Handoff
 }
 
 impl<R, I, O> Proxy<I, O> for Handoff<R>
@@ -32,15 +24,30 @@ where
     I: AsyncRead + Unpin + Send + 'static,
     O: AsyncWrite + Unpin + Send + 'static,
 {
-    async fn run(self, mut reader: I, writer: O, settings: Settings) -> io::Result<()> {
-        let (handoff, task) = WriteHandoff::new(writer, write_config(&settings)?);
-        R::spawn(task.detach());
-        let mut buffer = HandoffBuffer::with_config(read_config(&settings)?);
-        handoff.batching(route(&handoff, &mut buffer, &mut reader, settings)).await?;
-        handoff.close().await?;
-        Tally::add(&handoff.stats());
-        Ok(())
+    async fn run(self, reader: I, writer: O, settings: Settings) -> io::Result<()> {
+        proxy::<R, _, _>(reader, writer, settings, read_config(&settings)?).await
     }
+}
+
+/// Moves a stream with a read buffer of some configuration.
+pub(super) async fn proxy<R, I, O>(
+    mut reader: I,
+    writer: O,
+    settings: Settings,
+    config: HandoffBufferConfig,
+) -> io::Result<()>
+where
+    R: Runtime,
+    I: AsyncRead + Unpin,
+    O: AsyncWrite + Unpin + Send + 'static,
+{
+    let (handoff, task) = WriteHandoff::new(writer, write_config(&settings)?);
+    R::spawn(task.detach());
+    let mut buffer = HandoffBuffer::with_config(config);
+    handoff.batching(route(&handoff, &mut buffer, &mut reader, settings)).await?;
+    handoff.close().await?;
+    Tally::add(&handoff.stats());
+    Ok(())
 }
 
 async fn route<I, O>(
@@ -114,25 +121,5 @@ impl Tickets {
             ticket.await?;
         }
         Ok(())
-    }
-}
-
-impl<R> Clone for Handoff<R> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<R> Copy for Handoff<R> {}
-
-impl<R> Default for Handoff<R> {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl<R> fmt::Debug for Handoff<R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Handoff").finish()
     }
 }

@@ -1,6 +1,6 @@
 //! The crate: every frame is owned, and the writer task writes it.
 
-use std::{fmt, io, marker::PhantomData};
+use std::io;
 
 use bytes::Bytes;
 use futures_handoff::{Delimiter, HandoffBuffer, Then, WriteHandoff};
@@ -15,17 +15,9 @@ use crate::{
     stream::{Settings, TUNNEL, Tally},
 };
 
-/// Takes each line out as `Bytes`, as code that hands frames to other tasks does, and so all that was read of the tunnel.
-pub struct HandoffOwned<R> {
-    runtime: PhantomData<fn() -> R>,
-}
-
-impl<R> HandoffOwned<R> {
-    /// With the writer task on `R`.
-    #[must_use]
-    pub fn new() -> Self {
-        Self { runtime: PhantomData }
-    }
+on_a_runtime! {
+    /// Takes each line out as `Bytes`, as code that hands frames to other tasks does, and so all that was read of the tunnel.
+    HandoffOwned
 }
 
 impl<R, I, O> Proxy<I, O> for HandoffOwned<R>
@@ -82,24 +74,4 @@ where
     O: AsyncWrite + Unpin,
 {
     tickets.add(handoff.write(bytes).await?).await
-}
-
-impl<R> Clone for HandoffOwned<R> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<R> Copy for HandoffOwned<R> {}
-
-impl<R> Default for HandoffOwned<R> {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl<R> fmt::Debug for HandoffOwned<R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HandoffOwned").finish()
-    }
 }
