@@ -1,4 +1,4 @@
-//! The write side under generated schedules of submissions, cancellations and writer faults.
+//! Both halves under generated schedules: submissions, cancellations and writer faults; input in any pieces and any calls.
 //!
 //! `FAULT_SEEDS=n` sets how many schedules are run, `FAULT_SEED=n` runs a single one.
 
@@ -11,7 +11,7 @@ use std::{
 };
 
 use futures_handoff_runtimes::{
-    faults::{End, Sabotage, run, run_sabotaged},
+    faults::{End, Sabotage, Side, Source, Tally, run, run_sabotaged},
     watched_for,
 };
 
@@ -32,7 +32,10 @@ fn watched_seeds(schedules: impl FnOnce(&dyn Fn(u64)) + Send + 'static) {
         });
     }));
     let seed = CURRENT.load(Ordering::Relaxed);
-    assert!(watched.is_ok(), "replay with: FAULT_SEED={seed} cargo test --test faults every_schedule");
+    assert!(
+        watched.is_ok(),
+        "replay with: FAULT_SEED={seed} cargo test --test faults every_schedule, or cargo harness faults --seed {seed}"
+    );
 }
 
 #[test]
@@ -47,14 +50,11 @@ fn every_schedule_keeps_every_promise() {
         let (mut steps, mut bytes) = (0, 0);
         for seed in seeds {
             running(seed);
-            match run(seed) {
-                Ok(summary) => {
-                    steps += summary.steps;
-                    bytes += summary.accepted;
-                    *ends.entry(summary.end).or_default() += 1;
-                }
-                Err(failure) => panic!("{failure}"),
-            }
+            let run = run(Side::Write, &Source::Seed(seed));
+            let summary = run.result.unwrap_or_else(|failure| panic!("seed {seed}, {failure}"));
+            steps += run.steps;
+            bytes += summary.bytes;
+            *ends.entry(summary.end).or_default() += 1;
         }
         println!("{steps} steps, {bytes} bytes accepted, ends: {ends:?}");
         use End::*;
@@ -64,12 +64,35 @@ fn every_schedule_keeps_every_promise() {
     });
 }
 
+#[test]
+fn every_read_schedule_keeps_every_promise() {
+    watched_seeds(|running| {
+        let seeds = match number("FAULT_SEED") {
+            Some(seed) => seed..seed + 1,
+            None => 0..number("FAULT_SEEDS").unwrap_or(SEEDS),
+        };
+        let all = seeds.end - seeds.start >= SEEDS;
+        let mut events = Tally::default();
+        for seed in seeds {
+            running(seed);
+            let run = run(Side::Read, &Source::Seed(seed));
+            if let Err(failure) = run.result {
+                panic!("seed {seed}, {failure}");
+            }
+            events += &run.events;
+        }
+        for event in Side::Read.events() {
+            assert!(!all || events.of(*event) > 0, "never: {}", event.name());
+        }
+    });
+}
+
 /// Runs schedules on a broken device until it has done its work in so many of them; how many of those were noticed.
 fn noticed(sabotage: Sabotage, enough: usize) -> (usize, usize) {
     let (mut happened, mut noticed) = (0, 0);
     for seed in 0.. {
         // As it is, the same schedule has no finding: what is found is the sabotage.
-        match run_sabotaged(seed, sabotage) {
+        match run_sabotaged(seed, sabotage).result {
             Ok(summary) => happened += usize::from(summary.sabotaged),
             Err(_) => {
                 happened += 1;
@@ -102,8 +125,28 @@ fn a_wake_up_that_never_comes_is_noticed() {
 }
 
 #[test]
-fn a_seed_is_one_schedule() {
-    for seed in 0..50 {
-        assert_eq!(run(seed).expect("no finding"), run(seed).expect("no finding"), "seed {seed}");
+fn a_seed_is_one_schedule_and_so_are_its_choices() {
+    for side in [Side::Write, Side::Read] {
+        for seed in 0..50 {
+            let first = run(side, &Source::Seed(seed));
+            first.result.as_ref().expect("no finding");
+            assert_eq!(first, run(side, &Source::Seed(seed)), "seed {seed}");
+            assert_eq!(first, run(side, &Source::Choices(first.choices.clone())), "seed {seed}");
+        }
     }
+}
+
+#[test]
+fn schedules_of_any_choices_come_to_an_end() {
+    watched_for(Duration::from_secs(120), "a schedule of other choices", || {
+        for side in [Side::Write, Side::Read] {
+            for seed in 0..300 {
+                let mut choices = run(side, &Source::Seed(seed)).choices;
+                choices.truncate(choices.len() / 2);
+                choices.drain(..choices.len() / 3);
+                let result = run(side, &Source::Choices(choices.clone())).result;
+                assert!(result.is_ok(), "{result:?} with {choices:?}");
+            }
+        }
+    });
 }

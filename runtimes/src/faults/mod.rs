@@ -1,24 +1,30 @@
-//! Schedules of the write side, generated from a seed and checked against a plain vector.
+//! Schedules of both halves of the library, generated from a seed and checked against a plain vector.
 //!
-//! One seed is one schedule. It decides on the limits, on what the producers do and when they give up, on which task is
-//! polled next and which is dropped, and on how the writer behaves: short writes, waiting, one failure at a byte of its
-//! choosing. Everything runs on one thread and no clock is read, so that a seed always does the same.
+//! One seed is one schedule: it stands for a list of [choices](Run::choices), from which all else follows. Everything runs
+//! on one thread and no clock is read, so that a seed always does the same. Any other list of choices is a schedule, too,
+//! which is what makes it possible to [shorten](minimise) one that fails.
 //!
-//! After each step the positions, the room, the line of those who wait for room and the bytes written so far are
-//! compared with a model; at the end so is the fate of every byte. Should nothing be left to run while somebody still
+//! On the side of writing the choices decide on the limits, on what the producers do and when they give up, on which task
+//! is polled next and which is dropped, and on how the writer behaves: short writes, waiting, one failure at a byte of its
+//! choosing. After each step the positions, the room, the line of those who wait for room and the bytes written so far
+//! are compared with a model; at the end so is the fate of every byte. Should nothing be left to run while somebody still
 //! waits, that is a failure, too.
+//!
+//! On the side of reading they decide on the limits, on how the input arrives, and on which calls are made and where they
+//! are dropped. After each call the buffer must hold what the model does, and every frame handed out what it held then.
 
-mod check;
-mod device;
-mod line;
-mod oracle;
-mod producer;
+mod choices;
+mod event;
+mod minimise;
+mod panics;
+mod read;
 mod run;
-mod submit;
-mod tasks;
-mod waiting;
-mod world;
 
-pub use device::Sabotage;
-pub use oracle::End;
-pub use run::{Failure, Summary, run, run_sabotaged};
+mod write;
+
+pub use event::{Event, Tally};
+pub use minimise::minimise;
+pub use panics::keep_panics_quiet;
+pub use run::{Failure, Run, Side, Source, Summary, replay, run};
+
+pub use write::{End, Sabotage, run_sabotaged};

@@ -16,6 +16,7 @@ use super::{
     waiting::{Patience, for_room, for_ticket},
     world::World,
 };
+use crate::faults::event::Event;
 
 pub(super) type Handle = WriteHandoff<FaultyWriter>;
 
@@ -90,18 +91,23 @@ impl Submitter {
         let (budget, items) = (world.config.max_pending_bytes(), world.config.max_items());
         match refusal {
             Refusal::Full => {
+                world.event(Event::Full, || format!("{need:?}"));
                 let full = before.is_some_and(|before| {
                     before.passing || !before.has_bytes(world, need) || !before.has_items(world, need)
                 });
                 world.expect(full && need != Room::default(), || format!("no room for {need:?}"));
             }
             Refusal::TooLarge { len, limit } => {
+                world.event(Event::TooLarge, || format!("{len} for {limit}"));
                 let above = if need.bytes > budget { (need.bytes, budget) } else { (need.items, items) };
                 world.expect((len, limit) == above && len > limit, || {
                     format!("{need:?} is too large: {len} for {limit}")
                 });
             }
-            Refusal::Closed(reason) => world.refused(&reason),
+            Refusal::Closed(reason) => {
+                world.event(Event::Refused, || reason.to_string());
+                world.refused(&reason);
+            }
         }
     }
 
@@ -144,6 +150,7 @@ impl Submitter {
     pub(super) async fn try_write(&self) {
         let bytes = self.world.bytes(self.world.len());
         let (before, need) = (Before::new(&self.world, &self.handle), room_of(bytes.len()));
+        self.world.event(Event::Write, || format!("{} bytes, or nothing", bytes.len()));
         let chunk = self.world.chunk(&bytes);
         let result = match self.world.below(3) {
             0 => self.handle.try_write_fire_and_forget(chunk).map(|()| None),
@@ -168,6 +175,7 @@ impl Submitter {
     pub(super) async fn write(&self) {
         let bytes = self.world.bytes(self.world.len());
         let (world, need) = (&self.world, room_of(bytes.len()));
+        world.event(Event::Write, || format!("{} bytes", bytes.len()));
         let chunk = world.chunk(&bytes);
         let result = match world.below(3) {
             0 => {
@@ -197,6 +205,7 @@ impl Submitter {
         let bytes = parts.concat();
         let items = parts.iter().filter(|part| !part.is_empty()).count();
         let need = Room { bytes: bytes.len(), items };
+        world.event(Event::WriteAll, || format!("{} bytes in {} parts", need.bytes, parts.len()));
         let mut chunks: Vec<Bytes> = parts.iter().map(|part| world.chunk(part)).collect();
         let result = if world.once_in(2) {
             let before = Before::new(world, &self.handle);
@@ -227,6 +236,7 @@ impl Submitter {
         let mut buffer = HandoffBuffer::from_tail(BytesMut::from(&bytes[..]), config).expect("a short tail");
         // What is not in the buffer never gets as far as asking for room.
         let need = if n > bytes.len() { Room::default() } else { room_of(n) };
+        world.event(Event::WritePrefix, || format!("{n} of {} bytes", bytes.len()));
         let (result, before) = if world.once_in(2) {
             let before = Before::new(world, &self.handle);
             (Some(self.handle.try_write_prefix(&mut buffer, n)), Some(before))
@@ -246,6 +256,7 @@ impl Submitter {
     pub(super) async fn send_by_sink(&self) {
         let world = &self.world;
         let need = Room { bytes: 1, items: 1 };
+        world.event(Event::SinkItem, || "asks to be ready".into());
         let mut sink = self.handle.clone();
         let ready = poll_fn(|cx| Pin::new(&mut sink).poll_ready(cx));
         match for_room(world, need, ready).await {
@@ -281,6 +292,7 @@ impl Submitter {
     pub(super) async fn write_by_copy(&self) {
         let world = &self.world;
         let bytes = world.bytes(world.len());
+        world.event(Event::CopiedWrite, || format!("{} bytes", bytes.len()));
         let mut writer = self.handle.clone();
         let most = bytes.len().min(world.config.send_at().max(1));
         let need = Room { bytes: most, items: usize::from(most > 0) };
@@ -310,6 +322,7 @@ impl Submitter {
         let world = &self.world;
         let bytes = world.len();
         let need = Room { bytes, items: 1 };
+        world.event(Event::Permit, || format!("for {bytes} bytes"));
         let permit = if world.once_in(2) {
             let before = Before::new(world, &self.handle);
             let available = self.handle.available();
@@ -329,6 +342,7 @@ impl Submitter {
         let held = world.hold(need);
         pause(world).await;
         if world.once_in(3) {
+            world.event(Event::PermitDrop, || format!("for {bytes} bytes"));
             return;
         }
         let len = if world.once_in(2) { bytes } else { world.below(bytes + 2) };

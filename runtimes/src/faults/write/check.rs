@@ -2,6 +2,8 @@
 
 use futures_handoff::WriterFailure;
 
+use crate::faults::event::Event;
+
 use super::{
     device::{Fault, FaultyWriter},
     line::Room,
@@ -13,11 +15,26 @@ pub(super) fn step(world: &World) {
     world.settle(None);
     world.follow_wakes();
     written_so_far(world);
+    expected(world);
     match world.handle() {
         Some(handle) => positions(world, &handle),
         // The last handle is gone, which closes the stream.
         None => world.oracle.borrow_mut().causes.closed = true,
     }
+}
+
+/// What should be true now, for those who read along.
+fn expected(world: &World) {
+    world.line(|| {
+        let (oracle, device, line) = (world.oracle.borrow(), world.device.borrow(), world.line.borrow());
+        format!(
+            "  expected: accepted {}, written {}, flushed {}, reserved {:?}, line {line}",
+            oracle.accepted(),
+            device.written,
+            device.flushed,
+            oracle.held
+        )
+    });
 }
 
 /// What the writer took is what was accepted, in order.
@@ -96,6 +113,8 @@ pub(super) fn settled(world: &World) {
     let Some(handle) = world.handle() else { return };
     world.expect(handle.pending_bytes() == 0, || format!("{} bytes do not move", handle.pending_bytes()));
     world.expect(world.line.borrow().first().is_none(), || "somebody still waits for room".into());
+    let kept = world.owned();
+    world.expect(kept == 0 || handle.is_closed(), || format!("{kept} written chunks are kept in memory"));
 }
 
 /// Somebody learned how the stream ended: whether as one who gets the writer and what it has not written.
@@ -130,6 +149,7 @@ pub(super) fn outcome(
             };
             let are = (device.written, device.flushed, device.written..device.written + offered);
             let unwritten = failure.unwritten().concat();
+            world.event(Event::HandBack, || format!("{} bytes after {}", unwritten.len(), device.written));
             let written = usize::try_from(device.written).unwrap_or(usize::MAX);
             let left = if first { oracle.bytes.get(written..).unwrap_or_default() } else { &[] };
             let writer = failure.writer().is_some();

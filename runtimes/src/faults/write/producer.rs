@@ -10,12 +10,14 @@ use super::{
     waiting::{Patience, for_flush, for_ticket},
     world::World,
 };
+use crate::faults::event::Event;
 
 /// One of those who want the writer back.
 struct Wanting(Rc<World>);
 
 impl Wanting {
     fn new(world: &Rc<World>) -> Self {
+        world.event(Event::Shutdown, || "into_parts".into());
         let mut oracle = world.oracle.borrow_mut();
         oracle.causes.detached = true;
         oracle.wanting_parts += 1;
@@ -35,6 +37,7 @@ pub(super) async fn produce(world: Rc<World>, handle: Handle, steps: usize) {
     for _ in 0..steps {
         producer.step().await;
     }
+    producer.world.event(Event::HandleDrop, || "by a producer that is done".into());
 }
 
 impl Submitter {
@@ -51,12 +54,16 @@ impl Submitter {
             43..=47 => self.flush().await,
             48 => self.follow_written().await,
             56 => world.flush_loosely(handle.written().flushed()),
-            49 => handle.dispatch(),
+            49 => {
+                world.event(Event::Dispatch, String::new);
+                handle.dispatch();
+            }
             50 => {
                 let seen = handle.with_writer(|_| handle.with_writer(|_| ()).is_none());
                 world.expect(seen != Some(false), || "the writer was lent twice".into());
             }
             51..=53 => {
+                world.event(Event::Batching, || "begins".into());
                 let burst = async {
                     for _ in 0..1 + world.below(3) {
                         self.try_write().await;
@@ -102,13 +109,14 @@ impl Submitter {
 
     async fn close(&self) {
         let world = &self.world;
+        world.event(Event::Close, String::new);
         world.oracle.borrow_mut().causes.closed = true;
         let closed = if world.once_in(2) {
             let mut close = self.handle.close();
-            Patience::random(world).wait(|cx| pin!(&mut close).poll(cx)).await
+            Patience::random(world).wait_once(world, |cx| pin!(&mut close).poll(cx)).await
         } else {
             let mut handle = self.handle.clone();
-            Patience::random(world).wait(|cx| handle.poll_close(cx)).await
+            Patience::random(world).wait_once(world, |cx| handle.poll_close(cx)).await
         };
         world.expect(self.handle.is_closed(), || "closed, but still open".into());
         match closed {
@@ -125,7 +133,7 @@ async fn await_parts(
     wanting: Wanting,
     patience: Patience,
 ) {
-    if let Some(outcome) = patience.wait(|cx| pin!(&mut parts).poll(cx)).await {
+    if let Some(outcome) = patience.wait_once(world, |cx| pin!(&mut parts).poll(cx)).await {
         check::outcome(world, outcome, true);
     }
     drop((parts, wanting));
@@ -135,11 +143,12 @@ async fn await_parts(
 pub(super) async fn keep(world: Rc<World>, handle: Handle) {
     if world.once_in(3) {
         let mut closed = handle.closed();
-        Patience::After(1).wait(|cx| pin!(&mut closed).poll(cx)).await;
+        Patience::After(1).wait(&world, |cx| pin!(&mut closed).poll(cx)).await;
     }
     match world.below(3) {
-        0 => {}
+        0 => world.event(Event::HandleDrop, || "the last one".into()),
         1 => {
+            world.event(Event::Close, String::new);
             world.oracle.borrow_mut().causes.closed = true;
             let end = handle.close().await;
             world.ended(&end.err().unwrap_or(CloseReason::Closed));

@@ -1,6 +1,6 @@
 //! The line of those who wait for room, as it has to be.
 
-use std::ops::AddAssign;
+use std::{fmt, ops::AddAssign};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Room {
@@ -27,6 +27,17 @@ struct Place {
 #[derive(Debug, Default)]
 pub(super) struct Line {
     places: Vec<Place>,
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut list = f.debug_list();
+        for Place { task, need, granted } in &self.places {
+            let granted = if *granted { ", granted" } else { "" };
+            list.entry(&format_args!("task {task} for {} bytes{granted}", need.bytes));
+        }
+        list.finish()
+    }
 }
 
 impl Line {

@@ -9,8 +9,12 @@ use std::{
 };
 
 use bytes::Bytes;
-use fastrand::Rng;
 use futures_handoff::{AbortHandle, CloseReason, Flushed, WeakWriteHandoff, WriteHandoffConfig};
+
+use crate::faults::{
+    choices::Choices,
+    event::{Event, Record},
+};
 
 use super::{
     device::{Device, FaultyWriter},
@@ -23,6 +27,8 @@ pub(super) type Weak = WeakWriteHandoff<FaultyWriter>;
 
 thread_local! {
     static VISITED: RefCell<Option<Weak>> = const { RefCell::new(None) };
+    /// Chunks of an owner that is not dropped yet.
+    static OWNED: Cell<usize> = const { Cell::new(0) };
 }
 
 /// Calls the stream from wherever user code may run: a waker, a drop of the owner of a chunk. Were the stream's lock held
@@ -37,6 +43,13 @@ pub(super) fn visit() {
 /// The owner of a chunk's bytes, which calls the stream when it is dropped.
 struct Owner(Vec<u8>);
 
+impl Owner {
+    fn new(bytes: &[u8]) -> Self {
+        OWNED.set(OWNED.get() + 1);
+        Self(bytes.to_vec())
+    }
+}
+
 impl AsRef<[u8]> for Owner {
     fn as_ref(&self) -> &[u8] {
         &self.0
@@ -45,12 +58,16 @@ impl AsRef<[u8]> for Owner {
 
 impl Drop for Owner {
     fn drop(&mut self) {
+        OWNED.set(OWNED.get() - 1);
         visit();
     }
 }
 
 pub(super) struct World {
-    rng: RefCell<Rng>,
+    choices: Choices,
+    record: RefCell<Record>,
+    /// The next byte of all that is submitted: no two neighbours are alike.
+    next_byte: Cell<u8>,
     pub(super) config: WriteHandoffConfig,
     pub(super) device: Rc<RefCell<Device>>,
     pub(super) oracle: RefCell<Oracle>,
@@ -72,9 +89,18 @@ pub(super) struct World {
 }
 
 impl World {
-    pub(super) fn new(rng: Rng, config: WriteHandoffConfig, device: Device, woken: Woken) -> Rc<Self> {
+    pub(super) fn new(
+        choices: Choices,
+        record: Record,
+        config: WriteHandoffConfig,
+        device: Device,
+        woken: Woken,
+    ) -> Rc<Self> {
+        OWNED.set(0);
         Rc::new(Self {
-            rng: RefCell::new(rng),
+            choices,
+            record: RefCell::new(record),
+            next_byte: Cell::new(0),
             config,
             device: Rc::new(RefCell::new(device)),
             oracle: RefCell::default(),
@@ -109,32 +135,52 @@ impl World {
     // --- choices ------------------------------------------------------------------------------------------------
 
     pub(super) fn below(&self, n: usize) -> usize {
-        self.rng.borrow_mut().usize(..n)
+        self.choices.below(n)
     }
 
     /// Once in `n` times.
     pub(super) fn once_in(&self, n: usize) -> bool {
-        self.below(n) == 0
+        self.choices.once_in(n)
     }
 
     /// The length of a chunk: mostly what fits, sometimes nothing or too much.
     pub(super) fn len(&self) -> usize {
         let budget = self.config.max_pending_bytes();
         match self.below(12) {
-            0 => 0,
-            1 => budget,
-            2 => budget + 1,
-            3..=5 => 1 + self.below(budget),
+            9 => 0,
+            10 => budget,
+            11 => budget + 1,
+            6..=8 => 1 + self.below(budget),
             _ => 1 + self.below(budget.min(8)),
         }
     }
 
     pub(super) fn bytes(&self, len: usize) -> Vec<u8> {
-        (0..len).map(|_| self.rng.borrow_mut().u8(..)).collect()
+        let next = || self.next_byte.replace((self.next_byte.get() + 1) % 251);
+        (0..len).map(|_| next()).collect()
     }
 
     pub(super) fn chunk(&self, bytes: &[u8]) -> Bytes {
-        if self.once_in(3) { Bytes::from_owner(Owner(bytes.to_vec())) } else { Bytes::copy_from_slice(bytes) }
+        if self.once_in(3) { Bytes::from_owner(Owner::new(bytes)) } else { Bytes::copy_from_slice(bytes) }
+    }
+
+    /// Chunks that somebody still keeps in memory that is not the stream's own.
+    pub(super) fn owned(&self) -> usize {
+        OWNED.get()
+    }
+
+    // --- what happens ---------------------------------------------------------------------------------------------
+
+    pub(super) fn event(&self, event: Event, detail: impl FnOnce() -> String) {
+        self.record.borrow_mut().event(event, detail);
+    }
+
+    pub(super) fn line(&self, line: impl FnOnce() -> String) {
+        self.record.borrow_mut().line(line);
+    }
+
+    pub(super) fn take_record(&self) -> Record {
+        self.record.take()
     }
 
     // --- tasks --------------------------------------------------------------------------------------------------
@@ -234,6 +280,7 @@ impl World {
     /// Asks for a flush that nobody is going to wait for until it is made.
     pub(super) fn flush_loosely(&self, mut flushed: Flushed) {
         if pin!(&mut flushed).poll(&mut Context::from_waker(Waker::noop())).is_pending() {
+            self.event(Event::Flush, || "that nobody waits for".into());
             self.oracle.borrow_mut().flushing += 1;
             self.loose.borrow_mut().push(flushed);
         }
@@ -244,6 +291,7 @@ impl World {
         let loose = self.loose.borrow_mut().pop();
         let any = loose.is_some();
         if any {
+            self.event(Event::FlushGivenUp, || "one that nobody waited for".into());
             self.oracle.borrow_mut().flushing -= 1;
         }
         drop(loose);
@@ -257,6 +305,7 @@ impl World {
         }
         if self.abort.borrow().is_some() && self.once_in(10) {
             self.oracle.borrow_mut().causes.aborted = true;
+            self.event(Event::Abort, || "by the writer".into());
             if let Some(abort) = self.abort.take() {
                 abort.abort();
             }
@@ -268,6 +317,7 @@ impl World {
         let Some(handle) = self.handle() else { return };
         self.from_within.set(left - 1);
         let bytes = self.bytes(self.len());
+        self.event(Event::FromWithin, || format!("{} bytes", bytes.len()));
         if let Ok(ticket) = handle.try_write(self.chunk(&bytes)) {
             let parked = self.oracle.borrow_mut().park(ticket.positions(), bytes);
             self.check(parked);

@@ -9,10 +9,10 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use fastrand::Rng;
 use futures_util::AsyncWrite;
 
 use super::world::World;
+use crate::faults::{choices::Choices, event::Event};
 
 /// How the one failure of a writer looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +24,15 @@ pub(super) enum Fault {
 }
 
 impl Fault {
+    fn event(self) -> Event {
+        match self {
+            Self::Error => Event::Error,
+            Self::Zero => Event::WriteZero,
+            Self::OverReport => Event::OverReport,
+            Self::Panic => Event::Panic,
+        }
+    }
+
     /// Whether it leaves open what became of the bytes on offer.
     pub(super) fn is_in_doubt(self) -> bool {
         matches!(self, Self::OverReport | Self::Panic)
@@ -56,12 +65,12 @@ pub enum Sabotage {
 
 #[derive(Debug)]
 pub(super) struct Device {
-    rng: Rng,
+    choices: Choices,
     /// Of 100 calls, how many are pending, and how many of those wake at once.
-    pending: u32,
-    at_once: u32,
+    pending: usize,
+    at_once: usize,
     /// Of 100 writes, how many are short.
-    short: u32,
+    short: usize,
     vectored: bool,
     fault: Option<(At, Fault)>,
     sabotage: Option<(u64, Sabotage)>,
@@ -84,22 +93,23 @@ pub(super) struct Device {
 }
 
 impl Device {
-    pub(super) fn new(mut rng: Rng, sabotage: Option<Sabotage>) -> Self {
-        let fault = (rng.u8(..10) < 3).then(|| {
-            let fault = [Fault::Error, Fault::Zero, Fault::OverReport, Fault::Panic][rng.usize(..4)];
-            match (rng.u8(..6), fault) {
-                (0, Fault::Error | Fault::Panic) => (At::Flush, fault),
-                (1, Fault::Error | Fault::Panic) => (At::Close, fault),
-                _ => (At::Byte(rng.u64(..150)), fault),
+    /// A sabotage happens to the byte at its position.
+    pub(super) fn new(choices: Choices, sabotage: Option<(u64, Sabotage)>) -> Self {
+        let fault = choices.percent(30).then(|| {
+            let fault = choices.of([Fault::Error, Fault::Zero, Fault::OverReport, Fault::Panic]);
+            match (choices.below(6), fault) {
+                (4, Fault::Error | Fault::Panic) => (At::Flush, fault),
+                (5, Fault::Error | Fault::Panic) => (At::Close, fault),
+                _ => (At::Byte(choices.below(150) as u64), fault),
             }
         });
         Self {
-            pending: [0, 10, 40, 80][rng.usize(..4)],
-            at_once: [0, 50, 100][rng.usize(..3)],
-            short: [0, 30, 90][rng.usize(..3)],
-            vectored: rng.u8(..3) > 0,
+            pending: choices.of([0, 10, 40, 80]),
+            at_once: choices.of([100, 50, 0]),
+            short: choices.of([0, 30, 90]),
+            vectored: choices.below(3) < 2,
             fault,
-            sabotage: sabotage.map(|sabotage| (rng.u64(..30), sabotage)),
+            sabotage,
             swapped: None,
             taken: Vec::new(),
             written: 0,
@@ -112,7 +122,7 @@ impl Device {
             end_blocked: false,
             waker: None,
             drops: 0,
-            rng,
+            choices,
         }
     }
 
@@ -138,10 +148,10 @@ impl Device {
     /// Whether this call is pending: then the flag is set that keeps it so, or the waker was woken.
     fn waits(&mut self, cx: &Context<'_>, blocked: fn(&mut Self) -> &mut bool) -> Option<Option<Waker>> {
         if !*blocked(self) {
-            if self.rng.u32(..100) >= self.pending {
+            if !self.choices.percent(self.pending) {
                 return None;
             }
-            if self.rng.u32(..100) < self.at_once {
+            if self.choices.below(100) < self.at_once {
                 return Some(Some(cx.waker().clone()));
             }
             *blocked(self) = true;
@@ -221,6 +231,18 @@ impl FaultyWriter {
         self.world.use_from_within();
     }
 
+    /// `waker` is of one who is woken at once.
+    fn pending<T>(&self, call: &str, waker: Option<Waker>) -> Poll<T> {
+        match waker {
+            Some(waker) => {
+                self.world.event(Event::Pending, || format!("{call}, woken at once"));
+                waker.wake();
+            }
+            None => self.world.event(Event::Stall, || call.to_owned()),
+        }
+        Poll::Pending
+    }
+
     fn write(&self, cx: &Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
         self.called("a write");
         let mut device = self.device.borrow_mut();
@@ -229,7 +251,7 @@ impl FaultyWriter {
         }
         if let Some(waker) = device.waits(cx, |device| &mut device.write_blocked) {
             drop(device);
-            return pending(waker);
+            return self.pending("a write", waker);
         }
         let offered = bufs.iter().map(|buf| buf.len()).sum::<usize>();
         let bufs = if device.vectored { bufs } else { &bufs[..1] };
@@ -238,7 +260,8 @@ impl FaultyWriter {
         let end = match device.fails_at(At::Byte(written)) {
             Some(fault) => {
                 device.broken = Some((fault, offered));
-                let some = device.rng.usize(..=taken);
+                self.world.event(fault.event(), || format!("{offered} bytes on offer at {written}"));
+                let some = device.choices.below(taken + 1);
                 match fault {
                     Fault::Error => End::Fail,
                     Fault::Zero => End::Done(0),
@@ -254,14 +277,21 @@ impl FaultyWriter {
             }
             None => {
                 let mut n = taken;
-                if device.rng.u32(..100) < device.short {
-                    n = device.rng.usize(1..=n);
+                if device.choices.percent(device.short) {
+                    n = 1 + device.choices.below(n);
                 }
                 if let Some((At::Byte(at), _)) = device.fault {
                     n = n.min(usize::try_from(at - written).unwrap_or(n));
                 }
                 device.take(bufs, n);
                 device.written += n as u64;
+                self.world.event(Event::DeviceWrite, || format!("{n} of {offered} bytes at {written}"));
+                if n < taken {
+                    self.world.event(Event::PartialWrite, || format!("{n} of {taken}"));
+                }
+                if bufs.len() > 1 {
+                    self.world.event(Event::VectoredWrite, || format!("of {} slices", bufs.len()));
+                }
                 End::Done(n)
             }
         };
@@ -274,33 +304,29 @@ impl FaultyWriter {
         let mut device = self.device.borrow_mut();
         if let Some(waker) = device.waits(cx, |device| &mut device.end_blocked) {
             drop(device);
-            return pending(waker);
+            return self.pending(if at == At::Flush { "a flush" } else { "a close" }, waker);
         }
         let end = match device.fails_at(at) {
             Some(fault) => {
                 device.broken = Some((fault, 0));
+                self.world.event(fault.event(), || "not in a write".into());
                 if fault == Fault::Panic { End::Panic } else { End::Fail }
             }
             None if at == At::Flush => {
                 device.flushed = device.written;
                 device.flushes += 1;
+                self.world.event(Event::DeviceFlush, || format!("to {}", device.flushed));
                 End::Done(0)
             }
             None => {
                 device.closed = true;
+                self.world.event(Event::DeviceClose, || format!("at {}", device.written));
                 End::Done(0)
             }
         };
         drop(device);
         Poll::Ready(finish(end).map(drop))
     }
-}
-
-fn pending<T>(waker: Option<Waker>) -> Poll<T> {
-    if let Some(waker) = waker {
-        waker.wake();
-    }
-    Poll::Pending
 }
 
 /// Panics without a message on the way: it is caught by what is tested.

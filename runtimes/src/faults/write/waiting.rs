@@ -10,6 +10,7 @@ use std::{
 use futures_handoff::{CloseReason, WriteTicket};
 
 use super::{line::Room, world::World};
+use crate::faults::event::Event;
 
 /// When a future is dropped that has not completed.
 #[derive(Debug, Clone, Copy)]
@@ -24,28 +25,58 @@ pub(super) enum Patience {
 impl Patience {
     pub(super) fn random(world: &World) -> Self {
         match world.below(6) {
-            0 => Self::Before(1 + world.below(3)),
-            1 => Self::After(1 + world.below(3)),
+            4 => Self::Before(1 + world.below(3)),
+            5 => Self::After(1 + world.below(3)),
             _ => Self::Endless,
         }
     }
 
     /// Polls until `poll` has an answer, or there is no more patience: then `None`.
-    pub(super) async fn wait<T>(self, mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> Option<T> {
+    pub(super) async fn wait<T>(
+        self,
+        world: &World,
+        mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>,
+    ) -> Option<T> {
         let mut polls = 0;
         poll_fn(|cx| {
             if matches!(self, Self::Before(most) if polls >= most) {
+                world.event(Event::Cancel, || format!("before poll {}", polls + 1));
                 return Poll::Ready(None);
             }
             polls += 1;
             match poll(cx) {
                 Poll::Ready(answer) => Poll::Ready(Some(answer)),
-                Poll::Pending if matches!(self, Self::After(most) if polls >= most) => Poll::Ready(None),
+                Poll::Pending if matches!(self, Self::After(most) if polls >= most) => {
+                    world.event(Event::Cancel, || format!("after poll {polls}"));
+                    Poll::Ready(None)
+                }
                 Poll::Pending => Poll::Pending,
             }
         })
         .await
     }
+
+    /// As [`wait`](Self::wait), for an answer that the task is woken for once, and for nothing else.
+    pub(super) async fn wait_once<T>(
+        self,
+        world: &World,
+        mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>,
+    ) -> Option<T> {
+        let mut asleep_since = None;
+        self.wait(world, |cx| {
+            let woken = asleep_since.map_or(0, |since| world.wakes() - since);
+            let polled = poll(cx);
+            let right = woken == 0 || woken == 1 && polled.is_ready();
+            world.expect(right, || format!("woken {woken} times for {polled}", polled = name(&polled)));
+            asleep_since = Some(world.wakes());
+            polled
+        })
+        .await
+    }
+}
+
+fn name<T>(polled: &Poll<T>) -> &'static str {
+    if polled.is_ready() { "an answer" } else { "nothing" }
 }
 
 /// The place in line of the task that is polled, for as long as its future lives.
@@ -67,7 +98,7 @@ pub(super) async fn for_room<F: Future>(world: &World, need: Room, future: F) ->
     let mut future = pin!(future);
     let patience = Patience::random(world);
     patience
-        .wait(|cx| {
+        .wait(world, |cx| {
             let wakes = world.wakes();
             let granted = world.line.borrow().is_granted(task);
             let polled = future.as_mut().poll(cx);
@@ -75,7 +106,10 @@ pub(super) async fn for_room<F: Future>(world: &World, need: Room, future: F) ->
             match (&polled, granted) {
                 // It only lets the writer's task go first.
                 (Poll::Pending, None) if woken => {}
-                (Poll::Pending, None) => world.line.borrow_mut().enter(task, need),
+                (Poll::Pending, None) => {
+                    world.event(Event::Waited, || format!("task {task} needs {need:?}"));
+                    world.line.borrow_mut().enter(task, need);
+                }
                 (Poll::Pending, Some(true)) => world.fail(format!("task {task} was granted room in vain")),
                 (Poll::Pending, Some(false)) => {}
                 (Poll::Ready(_), Some(false)) => {
@@ -111,12 +145,13 @@ pub(super) async fn for_flush(
         }
     }
 
+    world.event(Event::Flush, || format!("of at least {position} bytes"));
     world.oracle.borrow_mut().flushing += 1;
     let _flushing = Flushing(world);
     let mut future = pin!(future);
     let mut before = None;
     let patience = Patience::random(world);
-    let polled = patience.wait(|cx| {
+    let polled = patience.wait_once(world, |cx| {
         before.get_or_insert_with(|| world.device.borrow().flushes);
         future.as_mut().poll(cx)
     });
@@ -137,8 +172,11 @@ pub(super) async fn for_flush(
 
 /// Waits for a ticket and checks the fate that it tells of.
 pub(super) async fn for_ticket(world: &World, mut ticket: WriteTicket, patience: Patience) {
-    let Some(result) = patience.wait(|cx| pin!(&mut ticket).poll(cx)).await else { return };
+    let waited = patience.wait_once(world, |cx| pin!(&mut ticket).poll(cx)).await;
+    let Some(result) = waited else { return };
     let range = ticket.positions();
+    let event = if result.is_ok() { Event::Ticket } else { Event::TicketFailed };
+    world.event(event, || format!("of {range:?}: {result:?}"));
     let again = ticket.try_result();
     let same = again.map(|again| again.map_err(|error| error.to_string()));
     world.expect(same == Some(result.clone().map_err(|error| error.to_string())), || {

@@ -1,0 +1,270 @@
+//! What happens in schedules: counted, and written down where somebody wants to read it.
+
+use std::ops::AddAssign;
+
+/// Something that a schedule is made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Event {
+    Write,
+    WriteAll,
+    WritePrefix,
+    SinkItem,
+    CopiedWrite,
+    Permit,
+    PermitDrop,
+    Full,
+    Waited,
+    TooLarge,
+    Refused,
+    Ticket,
+    TicketFailed,
+    Batching,
+    Dispatch,
+    Cancel,
+    Flush,
+    FlushGivenUp,
+    DeviceWrite,
+    PartialWrite,
+    VectoredWrite,
+    DeviceFlush,
+    DeviceClose,
+    Pending,
+    Stall,
+    Error,
+    WriteZero,
+    OverReport,
+    Panic,
+    FromWithin,
+    Close,
+    Shutdown,
+    Abort,
+    HandBack,
+    HandleDrop,
+    TaskDrop,
+    ProducerDrop,
+    WakerChange,
+
+    Read,
+    ReadReady,
+    ReadPending,
+    ReadStall,
+    ReadCancel,
+    ReadError,
+    ReadEnd,
+    ReadLie,
+    BufferFull,
+    Reserve,
+    Split,
+    SplitMut,
+    Freeze,
+    Advance,
+    OutOfBounds,
+    TakeTail,
+    FromTail,
+    TailRefused,
+    Find,
+    Parse,
+    ParseUndone,
+    ParsePanic,
+    Frame,
+    FrameTruncated,
+    FrameTooLong,
+}
+
+use Event::*;
+
+impl Event {
+    /// Those of the write half.
+    pub const WRITE: [Self; 38] = [
+        Write,
+        WriteAll,
+        WritePrefix,
+        SinkItem,
+        CopiedWrite,
+        Permit,
+        PermitDrop,
+        Full,
+        Waited,
+        TooLarge,
+        Refused,
+        Ticket,
+        TicketFailed,
+        Batching,
+        Dispatch,
+        Cancel,
+        Flush,
+        FlushGivenUp,
+        DeviceWrite,
+        PartialWrite,
+        VectoredWrite,
+        DeviceFlush,
+        DeviceClose,
+        Pending,
+        Stall,
+        Error,
+        WriteZero,
+        OverReport,
+        Panic,
+        FromWithin,
+        Close,
+        Shutdown,
+        Abort,
+        HandBack,
+        HandleDrop,
+        TaskDrop,
+        ProducerDrop,
+        WakerChange,
+    ];
+
+    /// Those of the read half.
+    pub const READ: [Self; 25] = [
+        Read,
+        ReadReady,
+        ReadPending,
+        ReadStall,
+        ReadCancel,
+        ReadError,
+        ReadEnd,
+        ReadLie,
+        BufferFull,
+        Reserve,
+        Split,
+        SplitMut,
+        Freeze,
+        Advance,
+        OutOfBounds,
+        TakeTail,
+        FromTail,
+        TailRefused,
+        Find,
+        Parse,
+        ParseUndone,
+        ParsePanic,
+        Frame,
+        FrameTruncated,
+        FrameTooLong,
+    ];
+
+    const COUNT: usize = Self::WRITE.len() + Self::READ.len();
+
+    /// What it is called.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Write => "writes",
+            WriteAll => "write_all",
+            WritePrefix => "write_prefix",
+            SinkItem => "sink items",
+            CopiedWrite => "copied writes",
+            Permit => "permits",
+            PermitDrop => "permits dropped",
+            Full => "full",
+            Waited => "waits for room",
+            TooLarge => "too large",
+            Refused => "refused as closed",
+            Ticket => "tickets",
+            TicketFailed => "tickets failed",
+            Batching => "batching",
+            Dispatch => "dispatch",
+            Cancel => "cancels",
+            Flush => "flushes",
+            FlushGivenUp => "flushes given up",
+            DeviceWrite => "writer: writes",
+            PartialWrite => "writer: partial writes",
+            VectoredWrite => "writer: vectored writes",
+            DeviceFlush => "writer: flushes",
+            DeviceClose => "writer: closes",
+            Pending => "writer: Pending",
+            Stall => "writer: stalls",
+            Error => "writer: errors",
+            WriteZero => "writer: 0 bytes taken",
+            OverReport => "writer: impossible counts",
+            Panic => "writer: panics",
+            FromWithin => "writes by the writer",
+            Close => "closes",
+            Shutdown => "shutdowns (into_parts)",
+            Abort => "aborts",
+            HandBack => "unwritten bytes handed back",
+            HandleDrop => "handles dropped",
+            TaskDrop => "writer tasks dropped",
+            ProducerDrop => "producers dropped",
+            WakerChange => "changes of waker",
+            Read => "read_available",
+            ReadReady => "read_ready",
+            ReadPending => "reader: Pending",
+            ReadStall => "reader: stalls",
+            ReadCancel => "cancels",
+            ReadError => "reader: errors",
+            ReadEnd => "reader: ends",
+            ReadLie => "reader: impossible counts",
+            BufferFull => "full",
+            Reserve => "reserve_read_capacity",
+            Split => "split_prefix",
+            SplitMut => "split_prefix_mut",
+            Freeze => "freeze_all",
+            Advance => "advance",
+            OutOfBounds => "out of bounds",
+            TakeTail => "take_tail",
+            FromTail => "from_tail",
+            TailRefused => "from_tail refused",
+            Find => "find",
+            Parse => "parse",
+            ParseUndone => "parse undone",
+            ParsePanic => "parse panicked",
+            Frame => "next_frame",
+            FrameTruncated => "frames truncated",
+            FrameTooLong => "frames too long",
+        }
+    }
+}
+
+/// How often each kind of event happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tally([u64; Event::COUNT]);
+
+impl Default for Tally {
+    fn default() -> Self {
+        Self([0; Event::COUNT])
+    }
+}
+
+impl Tally {
+    /// How often `event` happened.
+    #[must_use]
+    pub fn of(&self, event: Event) -> u64 {
+        self.0[event as usize]
+    }
+}
+
+impl AddAssign<&Self> for Tally {
+    fn add_assign(&mut self, other: &Self) {
+        for (sum, more) in self.0.iter_mut().zip(&other.0) {
+            *sum += more;
+        }
+    }
+}
+
+/// What happened in one schedule.
+#[derive(Debug, Default)]
+pub(super) struct Record {
+    pub(super) tally: Tally,
+    /// A line for each event, where they are wanted.
+    pub(super) lines: Option<Vec<String>>,
+}
+
+impl Record {
+    pub(super) fn new(traced: bool) -> Self {
+        Self { tally: Tally::default(), lines: traced.then(Vec::new) }
+    }
+
+    pub(super) fn event(&mut self, event: Event, detail: impl FnOnce() -> String) {
+        self.tally.0[event as usize] += 1;
+        self.line(|| format!("    {}: {}", event.name(), detail()));
+    }
+
+    pub(super) fn line(&mut self, line: impl FnOnce() -> String) {
+        if let Some(lines) = &mut self.lines {
+            lines.push(line());
+        }
+    }
+}

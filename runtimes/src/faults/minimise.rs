@@ -1,0 +1,86 @@
+//! Shortens a schedule that fails.
+
+use super::run::{Run, Side, Source, run};
+
+/// Schedules that are tried at the most.
+const TRIES: usize = 20_000;
+
+struct Search<'a> {
+    side: Side,
+    best: Vec<u32>,
+    tries: usize,
+    found: &'a mut dyn FnMut(&Run),
+}
+
+/// Looks for a shorter list of choices, and for smaller ones, with which a schedule still fails, and calls `found` with each
+/// that is better than the last one: the first of them is the run of `choices` itself.
+///
+/// Nothing is found where `choices` do not fail.
+pub fn minimise(side: Side, choices: Vec<u32>, mut found: impl FnMut(&Run)) {
+    let mut search = Search { side, best: Vec::new(), tries: 0, found: &mut found };
+    if !search.keeps(choices) {
+        return;
+    }
+    loop {
+        let before = search.best.clone();
+        search.delete();
+        search.lower();
+        if search.best == before || search.tries >= TRIES {
+            return;
+        }
+    }
+}
+
+impl Search<'_> {
+    /// Tries these choices and keeps them if they fail.
+    fn keeps(&mut self, choices: Vec<u32>) -> bool {
+        if self.tries >= TRIES {
+            return false;
+        }
+        self.tries += 1;
+        let mut tried = run(self.side, &Source::Choices(choices));
+        let fails = tried.result.is_err();
+        if fails {
+            // What comes after the last choice that is not 0 is not needed.
+            let needed = tried.choices.iter().rposition(|choice| *choice != 0).map_or(0, |at| at + 1);
+            tried.choices.truncate(needed);
+            self.best.clone_from(&tried.choices);
+            (self.found)(&tried);
+        }
+        fails
+    }
+
+    /// Takes ranges out, long ones first, from the back.
+    fn delete(&mut self) {
+        let mut len = self.best.len().div_ceil(2);
+        while len > 0 {
+            let mut end = self.best.len();
+            while end > 0 {
+                let start = end.saturating_sub(len);
+                let mut shorter = self.best.clone();
+                shorter.drain(start..end);
+                self.keeps(shorter);
+                end = start.min(self.best.len());
+            }
+            len /= 2;
+        }
+    }
+
+    /// Makes each choice as small as it can be: 0, or else by halves.
+    fn lower(&mut self) {
+        let mut at = 0;
+        while at < self.best.len() {
+            let mut low = 0;
+            while at < self.best.len() && low < self.best[at] {
+                let mut lower = self.best.clone();
+                lower[at] = low;
+                if self.keeps(lower) {
+                    break;
+                }
+                // From 0 to half of it, to three quarters, and so on.
+                low += (self.best[at] - low).div_ceil(2);
+            }
+            at += 1;
+        }
+    }
+}

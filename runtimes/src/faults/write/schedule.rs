@@ -1,0 +1,236 @@
+//! One schedule from its first step to the check of its last byte.
+
+use std::{
+    mem,
+    panic::{AssertUnwindSafe, catch_unwind},
+    rc::Rc,
+};
+
+use futures_handoff::{AbortHandle, Inline, WriteHandoff, WriteHandoffConfig, WriteTask};
+
+use super::{
+    check,
+    device::{Device, FaultyWriter, Sabotage},
+    producer::{keep, produce},
+    submit::Handle,
+    tasks::{Kind, Tasks},
+    world::World,
+};
+use crate::faults::{
+    choices::Choices,
+    event::{Event, Record},
+    panics,
+    run::{Failure, Run, Source, Summary},
+};
+
+/// Steps after which a schedule counts as one that never comes to rest.
+const STEPS_MAX: usize = 50_000;
+
+/// Runs a schedule; what happens is written down if `traced`.
+pub(in crate::faults) fn run(source: &Source, traced: bool) -> Run {
+    Schedule::new(source, None, traced).run()
+}
+
+/// Runs the schedule of a seed on a device that does something wrong to one of the bytes, which must be noticed.
+#[must_use]
+pub fn run_sabotaged(seed: u64, sabotage: Sabotage) -> Run {
+    Schedule::new(&Source::Seed(seed), Some((seed % 30, sabotage)), false).run()
+}
+
+struct Schedule {
+    choices: Choices,
+    world: Rc<World>,
+    tasks: Tasks,
+    abort: AbortHandle,
+    keeper: Option<Handle>,
+    /// The step at which the stream is aborted, and the one at which its task is dropped.
+    abort_at: Option<usize>,
+    drop_at: Option<usize>,
+}
+
+fn config(choices: &Choices) -> WriteHandoffConfig {
+    let items = choices.of([1, 2, 3, 8]);
+    let budget = choices.of([1, 4, 16, 40, 200]);
+    let send_at = choices.of([0, 1, budget / 2, budget]);
+    let copy_max = choices.of([0, 3, budget / 2, budget]).min(budget);
+    let inline = choices.of([Inline::SameThread, Inline::Always, Inline::Never]);
+    let config = WriteHandoffConfig::new(items, budget)
+        .and_then(|config| config.with_send_at(send_at))
+        .and_then(|config| config.with_copy_max(copy_max));
+    config.expect("limits in range").with_inline(inline)
+}
+
+async fn write_out(world: Rc<World>, task: WriteTask<FaultyWriter>) {
+    let outcome = task.await;
+    let takes = world.oracle.borrow().wanting_parts == 0;
+    check::outcome(&world, outcome, takes);
+}
+
+impl Schedule {
+    fn new(source: &Source, sabotage: Option<(u64, Sabotage)>, traced: bool) -> Self {
+        let choices = Choices::new(source);
+        let config = config(&choices);
+        let mut tasks = Tasks::new();
+        let device = Device::new(choices.clone(), sabotage);
+        let record = Record::new(traced);
+        let world = World::new(choices.clone(), record, config, device, tasks.woken());
+        world.line(|| format!("{config:?}"));
+        world.line(|| format!("{:?}", world.device.borrow()));
+        let (handle, task) = WriteHandoff::new(FaultyWriter::new(&world), config);
+        world.watch(handle.downgrade());
+        let detached = choices.once_in(2);
+        if detached {
+            tasks.add(Kind::Writer, Box::pin(task.detach()));
+        } else {
+            tasks.add(Kind::Writer, Box::pin(write_out(Rc::clone(&world), task)));
+        }
+        for _ in 0..1 + choices.below(4) {
+            let produced = produce(Rc::clone(&world), handle.clone(), 1 + choices.below(14));
+            tasks.add(Kind::Producer, Box::pin(produced));
+        }
+        let abort = handle.abort_handle();
+        let keeper = (detached || choices.once_in(2)).then_some(handle);
+        if choices.once_in(20) {
+            world.abort_within(abort.clone());
+        }
+        let abort_at = choices.once_in(10).then(|| choices.below(120));
+        let drop_at = choices.once_in(10).then(|| choices.below(120));
+        Self { choices, world, tasks, abort, keeper, abort_at, drop_at }
+    }
+
+    fn run(mut self) -> Run {
+        let mut step = 0;
+        let finding = loop {
+            step += 1;
+            let going = catch_unwind(AssertUnwindSafe(|| {
+                let going = self.step(step);
+                check::step(&self.world);
+                going
+            }));
+            for (kind, body) in self.world.take_spawned() {
+                self.tasks.add(kind, body);
+            }
+            match (going, self.world.violation()) {
+                (Err(panic), _) => break panics::describe(&*panic),
+                (_, Some(finding)) => break finding,
+                (Ok(true), None) if step == STEPS_MAX => break "it does not come to rest".to_owned(),
+                (Ok(true), None) => {}
+                (Ok(false), None) => return self.finish(step),
+            }
+        };
+        let run = self.come_to(step, Err(Failure { step, finding }));
+        // What is broken may not be fit to be dropped.
+        mem::forget(self);
+        run
+    }
+
+    /// What is left of the schedule to tell.
+    fn come_to(&self, steps: usize, result: Result<Summary, Failure>) -> Run {
+        let Record { tally, lines } = self.world.take_record();
+        Run { result, steps, events: tally, choices: self.choices.made(), lines: lines.unwrap_or_default() }
+    }
+
+    /// Makes a step; whether there may be more.
+    fn step(&mut self, step: usize) -> bool {
+        if self.abort_at == Some(step) {
+            self.world.line(|| format!("step {step}: abort"));
+            self.world.event(Event::Abort, || "from outside".into());
+            self.world.oracle.borrow_mut().causes.aborted = true;
+            self.abort.abort();
+            return true;
+        }
+        if self.drop_at == Some(step) {
+            self.world.line(|| format!("step {step}: drop the task of the writer"));
+            self.world.event(Event::TaskDrop, String::new);
+            self.world.oracle.borrow_mut().causes.task_dropped = true;
+            self.tasks.kill(0);
+            return true;
+        }
+        let alive = self.tasks.alive(|_| true);
+        match self.choices.below(100) {
+            97..=99 if !alive.is_empty() => {
+                let id = alive[self.choices.below(alive.len())];
+                self.poll(step, id);
+            }
+            96 => {
+                let victims = self.tasks.alive(|kind| matches!(kind, Kind::Producer | Kind::Watcher));
+                if !victims.is_empty() {
+                    let id = victims[self.choices.below(victims.len())];
+                    self.world.line(|| format!("step {step}: drop task {id} ({:?})", self.tasks.kind(id)));
+                    self.world.event(Event::ProducerDrop, || format!("task {id}"));
+                    self.tasks.kill(id);
+                }
+            }
+            90..=95 if self.world.device.borrow().is_blocked() => self.unblock(step),
+            _ => {
+                let ready = self.tasks.ready();
+                if ready.is_empty() {
+                    return self.at_rest(step);
+                }
+                let id = ready[self.choices.below(ready.len())];
+                if self.choices.once_in(12) {
+                    self.world.event(Event::WakerChange, || format!("of task {id}"));
+                    self.tasks.migrate(id);
+                }
+                self.poll(step, id);
+            }
+        }
+        true
+    }
+
+    fn poll(&mut self, step: usize, id: usize) {
+        self.world.line(|| format!("step {step}: poll task {id} ({:?})", self.tasks.kind(id)));
+        self.world.current.set(id);
+        self.tasks.poll(id);
+    }
+
+    fn unblock(&self, step: usize) {
+        self.world.line(|| format!("step {step}: the writer is ready again"));
+        let waker = self.world.device.borrow_mut().unblock();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// Nothing is ready. Either the writer's peer has to move, or all have to be done.
+    fn at_rest(&mut self, step: usize) -> bool {
+        self.world.line(|| format!("step {step}: nothing is ready"));
+        if self.world.give_up_flush() {
+            return true;
+        }
+        if self.world.device.borrow().is_blocked() {
+            check::blocked(&self.world);
+            self.unblock(step);
+            return true;
+        }
+        check::settled(&self.world);
+        let waiting = self.tasks.alive(|kind| kind != Kind::Writer);
+        if let Some(id) = waiting.first() {
+            self.world.fail(format!("task {id} ({:?}) waits for ever", self.tasks.kind(*id)));
+        }
+        if let Some(keeper) = self.keeper.take() {
+            self.tasks.add(Kind::Keeper, Box::pin(keep(Rc::clone(&self.world), keeper)));
+            return true;
+        }
+        self.world.expect(self.tasks.alive(|_| true).is_empty(), || "the stream does not end".into());
+        false
+    }
+
+    fn finish(self, steps: usize) -> Run {
+        let run = self.come_to(steps, Ok(Summary { bytes: 0, end: None, sabotaged: false }));
+        let Self { world, tasks, abort, .. } = self;
+        drop((tasks, abort));
+        let (device, oracle) = (world.device.borrow(), world.oracle.borrow());
+        let causes = &oracle.causes;
+        let broken = causes.aborted || causes.task_dropped || device.broken.is_some();
+        let finding = match () {
+            () if device.drops != 1 => Some("the writer was not dropped once"),
+            () if !broken && device.flushed != oracle.accepted() => Some("an orderly end left bytes behind"),
+            () if world.owned() > 0 => Some("chunks are kept in memory after the end"),
+            () => None,
+        };
+        let summary = Summary { bytes: oracle.accepted(), end: oracle.end(), sabotaged: device.sabotaged };
+        let failed = |finding: &str| Err(Failure { step: steps, finding: finding.to_owned() });
+        Run { result: finding.map_or(Ok(summary), failed), ..run }
+    }
+}
