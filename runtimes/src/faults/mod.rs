@@ -19,6 +19,7 @@ mod minimise;
 mod panics;
 mod read;
 mod run;
+mod soak;
 
 mod write;
 
@@ -27,4 +28,5 @@ pub use minimise::minimise;
 pub use panics::keep_panics_quiet;
 pub use run::{Failure, Run, Side, Source, Summary, replay, run};
 
+pub use soak::{Found, Soak, Soaked};
 pub use write::{End, Sabotage, run_sabotaged};

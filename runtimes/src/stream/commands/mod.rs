@@ -4,6 +4,7 @@ mod axes;
 mod compare;
 mod criterion;
 mod division;
+mod faults;
 mod matrix;
 mod overview;
 mod progress;
@@ -44,6 +45,8 @@ enum Command {
     Criterion(criterion::Args),
     /// Makes a page of results, as HTML and as Markdown
     Report(report::Args),
+    /// Runs schedules of calls and faults, each checked against a model
+    Faults(faults::Args),
     /// One of two processes of a measurement
     #[command(hide = true)]
     Child,
@@ -69,7 +72,10 @@ pub fn parse(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Res
         Err(error) => return Err(sentence(&error)),
     };
     match &mut command {
-        None | Some((Command::Criterion(_) | Command::Report(_) | Command::Child, _)) => Ok(()),
+        None
+        | Some((Command::Criterion(_) | Command::Report(_) | Command::Faults(_) | Command::Child, _)) => {
+            Ok(())
+        }
         Some((Command::Run(args), matches)) => {
             args.settle(matches);
             args.check()
@@ -166,6 +172,7 @@ impl Job {
             Some(Command::Sweep(args)) => args.run(),
             Some(Command::Criterion(args)) => args.run().map(|()| true),
             Some(Command::Report(args)) => args.run().map(|()| true),
+            Some(Command::Faults(args)) => args.run().map(|()| true),
             Some(Command::Child) => split::child().map(|()| true),
         }
     }
