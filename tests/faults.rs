@@ -11,7 +11,7 @@ use std::{
 };
 
 use futures_handoff_runtimes::{
-    faults::{End, Sabotage, Side, Source, Tally, run, run_sabotaged},
+    faults::{End, Sabotage, Side, Source, Tally, minimise, run, run_sabotaged},
     watched_for,
 };
 
@@ -92,7 +92,7 @@ fn noticed(sabotage: Sabotage, enough: usize) -> (usize, usize) {
     let (mut happened, mut noticed) = (0, 0);
     for seed in 0.. {
         // As it is, the same schedule has no finding: what is found is the sabotage.
-        match run_sabotaged(seed, sabotage).result {
+        match run_sabotaged(&Source::Seed(seed), seed % 30, sabotage).result {
             Ok(summary) => happened += usize::from(summary.sabotaged),
             Err(_) => {
                 happened += 1;
@@ -134,6 +134,30 @@ fn a_seed_is_one_schedule_and_so_are_its_choices() {
             assert_eq!(first, run(side, &Source::Choices(first.choices.clone())), "seed {seed}");
         }
     }
+}
+
+#[test]
+fn a_schedule_that_fails_is_shortened_and_fails_still() {
+    watched_for(Duration::from_secs(120), "the search for a shorter schedule", || {
+        for sabotage in [Sabotage::Drop, Sabotage::Sleep] {
+            let sabotaged = |source: &Source| run_sabotaged(source, 2, sabotage);
+            let failed = (0..).map(|seed| sabotaged(&Source::Seed(seed))).find(|run| run.result.is_err());
+            let failed = failed.expect("one in a few is enough");
+            let mut shortest = failed.choices.clone();
+            minimise(failed.choices.clone(), sabotaged, |run| shortest.clone_from(&run.choices));
+            let (before, after) = (failed.choices.len(), shortest.len());
+            assert!(after < before && after < 60, "{before} choices became {shortest:?}");
+            sabotaged(&Source::Choices(shortest)).result.expect_err("it is not the same failure, but one");
+            let right = run(Side::Write, &Source::Choices(failed.choices)).result;
+            assert!(right.is_ok(), "without the sabotage nothing is wrong: {right:?}");
+        }
+    });
+}
+
+#[test]
+fn what_does_not_fail_is_not_shortened() {
+    let right = run(Side::Write, &Source::Seed(0)).choices;
+    minimise(right, |source| run(Side::Write, source), |run| panic!("found {run:?}"));
 }
 
 #[test]

@@ -259,7 +259,10 @@ impl Record {
 
     pub(super) fn event(&mut self, event: Event, detail: impl FnOnce() -> String) {
         self.tally.0[event as usize] += 1;
-        self.line(|| format!("    {}: {}", event.name(), detail()));
+        self.line(|| match detail() {
+            detail if detail.is_empty() => format!("    {}", event.name()),
+            detail => format!("    {}: {detail}", event.name()),
+        });
     }
 
     pub(super) fn line(&mut self, line: impl FnOnce() -> String) {

@@ -1,23 +1,23 @@
 //! Shortens a schedule that fails.
 
-use super::run::{Run, Side, Source, run};
+use super::run::{Run, Source};
 
 /// Schedules that are tried at the most.
 const TRIES: usize = 20_000;
 
 struct Search<'a> {
-    side: Side,
+    run: &'a mut dyn FnMut(&Source) -> Run,
     best: Vec<u32>,
     tries: usize,
     found: &'a mut dyn FnMut(&Run),
 }
 
-/// Looks for a shorter list of choices, and for smaller ones, with which a schedule still fails, and calls `found` with each
-/// that is better than the last one: the first of them is the run of `choices` itself.
+/// Looks for a shorter list of choices, and for smaller ones, with which `run` still fails, and calls `found` with each run
+/// that is better than the last one: the first of them is that of `choices` itself.
 ///
 /// Nothing is found where `choices` do not fail.
-pub fn minimise(side: Side, choices: Vec<u32>, mut found: impl FnMut(&Run)) {
-    let mut search = Search { side, best: Vec::new(), tries: 0, found: &mut found };
+pub fn minimise(choices: Vec<u32>, mut run: impl FnMut(&Source) -> Run, mut found: impl FnMut(&Run)) {
+    let mut search = Search { run: &mut run, best: Vec::new(), tries: 0, found: &mut found };
     if !search.keeps(choices) {
         return;
     }
@@ -38,7 +38,7 @@ impl Search<'_> {
             return false;
         }
         self.tries += 1;
-        let mut tried = run(self.side, &Source::Choices(choices));
+        let mut tried = (self.run)(&Source::Choices(choices));
         let fails = tried.result.is_err();
         if fails {
             // What comes after the last choice that is not 0 is not needed.

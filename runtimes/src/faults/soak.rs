@@ -64,7 +64,7 @@ struct Shared {
     stop: AtomicBool,
     sum: Mutex<Soaked>,
     found: Mutex<Option<(u64, String, Vec<u32>)>>,
-    /// The seed that each thread is at, and since when as far as anybody has looked.
+    /// The seed that each thread is at.
     at: Vec<AtomicU64>,
 }
 
@@ -177,14 +177,12 @@ impl Shared {
 }
 
 /// The shortest schedule that fails which can be found. One that hangs on the way ends the search.
-#[must_use]
 fn shortest(side: Side, choices: Vec<u32>) -> Option<Run> {
     let (sender, better) = mpsc::channel();
     thread::spawn(move || {
-        minimise(side, choices, |run| {
-            // Nobody listens any more where it took too long.
-            let _ = sender.send(run.clone());
-        });
+        // Nobody listens any more where it took too long.
+        let better = |run: &Run| drop(sender.send(run.clone()));
+        minimise(choices, |source| run(side, source), better);
     });
     let mut best = None;
     loop {

@@ -126,6 +126,16 @@ impl Device {
         }
     }
 
+    /// How it is going to behave.
+    pub(super) fn plan(&self) -> String {
+        let Self { pending, at_once, short, vectored, fault, .. } = self;
+        let fault = fault.map_or_else(|| "no fault".to_owned(), |(at, fault)| format!("{fault:?} at {at:?}"));
+        format!(
+            "writer: {pending} % of calls pending, {at_once} % of those woken at once, {short} % of writes short, \
+             vectored: {vectored}, {fault}"
+        )
+    }
+
     pub(super) fn is_blocked(&self) -> bool {
         self.write_blocked || self.end_blocked
     }

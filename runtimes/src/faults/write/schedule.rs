@@ -31,10 +31,10 @@ pub(in crate::faults) fn run(source: &Source, traced: bool) -> Run {
     Schedule::new(source, None, traced).run()
 }
 
-/// Runs the schedule of a seed on a device that does something wrong to one of the bytes, which must be noticed.
+/// Runs a schedule on a device that does something wrong to the byte at a position, which must be noticed.
 #[must_use]
-pub fn run_sabotaged(seed: u64, sabotage: Sabotage) -> Run {
-    Schedule::new(&Source::Seed(seed), Some((seed % 30, sabotage)), false).run()
+pub fn run_sabotaged(source: &Source, position: u64, sabotage: Sabotage) -> Run {
+    Schedule::new(source, Some((position, sabotage)), false).run()
 }
 
 struct Schedule {
@@ -75,7 +75,7 @@ impl Schedule {
         let record = Record::new(traced);
         let world = World::new(choices.clone(), record, config, device, tasks.woken());
         world.line(|| format!("{config:?}"));
-        world.line(|| format!("{:?}", world.device.borrow()));
+        world.line(|| world.device.borrow().plan());
         let (handle, task) = WriteHandoff::new(FaultyWriter::new(&world), config);
         world.watch(handle.downgrade());
         let detached = choices.once_in(2);

@@ -1,7 +1,6 @@
 //! `faults`: schedules of both halves, checked against a model.
 
 use std::{
-    io::IsTerminal,
     sync::mpsc,
     thread,
     time::{Duration, Instant},
@@ -177,14 +176,18 @@ impl Progress {
         let len = if by_count { soak.count } else { soak.time.map(|time| time.as_secs()) };
         let bar = ProgressBar::new(len.unwrap_or_default());
         let style = ProgressStyle::with_template("{wide_bar} {msg}").expect("the template is valid");
-        Self { bar: bar.with_style(style), by_count, side: soak.side, spoken: Instant::now() }
+        let bar = bar.with_style(style);
+        if bar.is_hidden() {
+            eprintln!("harness: {}: seeds from {} on", soak.side, soak.start);
+        }
+        Self { bar, by_count, side: soak.side, spoken: Instant::now() }
     }
 
     fn show(&mut self, so_far: &Soaked) {
         let Soaked { schedules, took, .. } = so_far;
         self.bar.set_position(if self.by_count { *schedules } else { took.as_secs() });
         let message = format!("{}: {schedules} schedules in {} s", self.side, took.as_secs());
-        if !std::io::stderr().is_terminal() && self.spoken.elapsed() >= PAUSE {
+        if self.bar.is_hidden() && self.spoken.elapsed() >= PAUSE {
             self.spoken = Instant::now();
             eprintln!("harness: {message}");
         }
