@@ -3,7 +3,10 @@
 use super::run::{Run, Source};
 
 /// Schedules that are tried at the most.
-const TRIES: usize = 20_000;
+const TRIES: usize = 100_000;
+
+/// About as many choices as one step takes. Ranges of up to that length are tried wherever they begin.
+const STEP: usize = 24;
 
 struct Search<'a> {
     run: &'a mut dyn FnMut(&Source) -> Run,
@@ -54,15 +57,16 @@ impl Search<'_> {
     fn delete(&mut self) {
         let mut len = self.best.len().div_ceil(2);
         while len > 0 {
+            let stride = if len > STEP { len } else { 1 };
             let mut end = self.best.len();
             while end > 0 {
                 let start = end.saturating_sub(len);
                 let mut shorter = self.best.clone();
                 shorter.drain(start..end);
-                self.keeps(shorter);
-                end = start.min(self.best.len());
+                end = if self.keeps(shorter) { start } else { end.saturating_sub(stride) };
+                end = end.min(self.best.len());
             }
-            len /= 2;
+            len = if len > 2 * STEP { len / 2 } else { len.min(STEP + 1) - 1 };
         }
     }
 

@@ -46,7 +46,7 @@ impl Wake for Woken {
 }
 
 fn config(choices: &Choices) -> HandoffBufferConfig {
-    let max_len = 1 + choices.below(choices.of([16, 64, 400]));
+    let max_len = 1 + choices.below(choices.of([16, 64, 64, 400, 400, 9000]));
     let min = 1 + choices.below(max_len);
     let max = min + choices.below(max_len - min + 1);
     let small = choices.below(max_len.min(40) + 1);

@@ -49,8 +49,9 @@ struct Schedule {
 }
 
 fn config(choices: &Choices) -> WriteHandoffConfig {
-    let items = choices.of([1, 2, 3, 8]);
-    let budget = choices.of([1, 4, 16, 40, 200]);
+    // More entries than slices are offered in one write, and more bytes than a gather block has, are rare: they take longer.
+    let items = choices.of([1, 2, 3, 8, 8, 100]);
+    let budget = choices.of([1, 4, 16, 40, 40, 200, 200, 3000]);
     let send_at = choices.of([0, 1, budget / 2, budget]);
     let copy_max = choices.of([0, 3, budget / 2, budget]).min(budget);
     let inline = choices.of([Inline::SameThread, Inline::Always, Inline::Never]);
