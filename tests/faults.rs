@@ -47,12 +47,14 @@ fn every_schedule_keeps_every_promise() {
         };
         let all = seeds.end - seeds.start >= SEEDS;
         let mut ends = BTreeMap::<_, u64>::new();
+        let mut events = Tally::default();
         let (mut steps, mut bytes) = (0, 0);
         for seed in seeds {
             running(seed);
             let run = run(Side::Write, &Source::Seed(seed));
             let summary = run.result.unwrap_or_else(|failure| panic!("seed {seed}, {failure}"));
             steps += run.steps;
+            events += &run.events;
             bytes += summary.bytes;
             *ends.entry(summary.end).or_default() += 1;
         }
@@ -60,6 +62,9 @@ fn every_schedule_keeps_every_promise() {
         use End::*;
         for end in [Closed, Aborted, TaskDropped, Io, WriteZero, InvalidWriter, Panicked] {
             assert!(!all || ends.contains_key(&Some(end)), "no stream ended with {end:?}");
+        }
+        for event in Side::Write.events() {
+            assert!(!all || events.of(*event) > 0, "never: {}", event.name());
         }
     });
 }
