@@ -6,7 +6,12 @@ use std::{
     collections::BTreeMap,
     env,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+        mpsc,
+    },
+    thread,
     time::Duration,
 };
 
@@ -23,18 +28,33 @@ fn number(variable: &str) -> Option<u64> {
     Some(value.parse().unwrap_or_else(|_| panic!("{variable} must be a number, but is {value}")))
 }
 
-/// Runs schedules where a hang fails, and names the seed that it fails or hangs on.
+/// A schedule that takes longer than this hangs.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// Runs schedules, each of which fails if it hangs, and names the seed that it fails or hangs on.
 fn watched_seeds(schedules: impl FnOnce(&dyn Fn(u64)) + Send + 'static) {
-    static CURRENT: AtomicU64 = AtomicU64::new(0);
-    let watched = catch_unwind(AssertUnwindSafe(|| {
-        watched_for(Duration::from_secs(600), "a schedule", move || {
-            schedules(&|seed| CURRENT.store(seed, Ordering::Relaxed));
-        });
-    }));
-    let seed = CURRENT.load(Ordering::Relaxed);
+    let current = Arc::new(AtomicU64::new(0));
+    let (sender, done) = mpsc::channel();
+    let running = Arc::clone(&current);
+    thread::spawn(move || {
+        let running = |seed| running.store(seed, Ordering::Relaxed);
+        // Nobody listens any more where it took too long.
+        let _ = sender.send(catch_unwind(AssertUnwindSafe(|| schedules(&running))));
+    });
+    let mut before = u64::MAX;
+    let result = loop {
+        let result = done.recv_timeout(LIMIT);
+        let seed = current.load(Ordering::Relaxed);
+        match result {
+            Ok(result) => break result,
+            Err(_) if seed != before => before = seed,
+            Err(_) => panic!("seed {seed}, it hangs: it is not done after {LIMIT:?}"),
+        }
+    };
+    let seed = current.load(Ordering::Relaxed);
     assert!(
-        watched.is_ok(),
-        "replay with: FAULT_SEED={seed} cargo test --test faults every_schedule, or cargo harness faults --seed {seed}"
+        result.is_ok(),
+        "replay with: FAULT_SEED={seed} cargo test --test faults every_, or cargo harness faults --seed {seed}"
     );
 }
 

@@ -102,7 +102,12 @@ fn positions(world: &World, handle: &futures_handoff::WriteHandoff<FaultyWriter>
 pub(super) fn blocked(world: &World) {
     let device = world.device.borrow();
     let Some(handle) = world.handle() else { return };
-    let held_up = device.end_blocked && !device.write_blocked && world.oracle.borrow().flushing == 0;
+    let oracle = world.oracle.borrow();
+    let due = oracle.awaited_flushes.iter().find(|position| **position <= device.written);
+    world.expect(device.end_blocked || due.is_none(), || {
+        format!("a flush of {due:?} waits for a write that stalls")
+    });
+    let held_up = device.end_blocked && !device.write_blocked && oracle.flushing == 0;
     world.expect(!held_up || handle.is_closed() || handle.pending_bytes() == 0, || {
         "bytes are held up by a flush that nobody waits for".into()
     });

@@ -71,6 +71,8 @@ pub(super) struct Device {
     at_once: usize,
     /// Of 100 writes, how many are short.
     short: usize,
+    /// A short write takes one byte.
+    tiny: bool,
     vectored: bool,
     fault: Option<(At, Fault)>,
     sabotage: Option<(u64, Sabotage)>,
@@ -107,6 +109,7 @@ impl Device {
             pending: choices.of([0, 10, 40, 80]),
             at_once: choices.of([100, 50, 0]),
             short: choices.of([0, 30, 90]),
+            tiny: choices.once_in(3),
             vectored: choices.below(3) < 2,
             fault,
             sabotage,
@@ -128,10 +131,10 @@ impl Device {
 
     /// How it is going to behave.
     pub(super) fn plan(&self) -> String {
-        let Self { pending, at_once, short, vectored, fault, .. } = self;
+        let Self { pending, at_once, short, tiny, vectored, fault, .. } = self;
         let fault = fault.map_or_else(|| "no fault".to_owned(), |(at, fault)| format!("{fault:?} at {at:?}"));
         format!(
-            "writer: {pending} % of calls pending, {at_once} % of those woken at once, {short} % of writes short, \
+            "writer: {pending} % of calls pending, {at_once} % of those woken at once, {short} % of writes short, to one byte: {tiny}, \
              vectored: {vectored}, {fault}"
         )
     }
@@ -288,7 +291,7 @@ impl FaultyWriter {
             None => {
                 let mut n = taken;
                 if device.choices.percent(device.short) {
-                    n = 1 + device.choices.below(n);
+                    n = if device.tiny { 1 } else { 1 + device.choices.below(n) };
                 }
                 if let Some((At::Byte(at), _)) = device.fault {
                     n = n.min(usize::try_from(at - written).unwrap_or(n));

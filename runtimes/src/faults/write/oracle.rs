@@ -42,6 +42,8 @@ pub(super) struct Oracle {
     pub(super) held: Room,
     /// Futures that wait for a flush.
     pub(super) flushing: usize,
+    /// What those of them wait for that are polled until it is made.
+    pub(super) awaited_flushes: Vec<u64>,
     /// Futures that wait for the writer itself.
     pub(super) wanting_parts: usize,
     pub(super) causes: Causes,

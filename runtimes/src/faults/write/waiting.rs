@@ -137,17 +137,21 @@ pub(super) async fn for_flush(
     future: impl Future<Output = Result<(), CloseReason>>,
 ) {
     /// One of those for whom the writer has to be flushed.
-    struct Flushing<'a>(&'a World);
+    struct Flushing<'a>(&'a World, u64);
 
     impl Drop for Flushing<'_> {
         fn drop(&mut self) {
-            self.0.oracle.borrow_mut().flushing -= 1;
+            let mut oracle = self.0.oracle.borrow_mut();
+            oracle.flushing -= 1;
+            let at = oracle.awaited_flushes.iter().position(|position| *position == self.1);
+            at.map(|at| oracle.awaited_flushes.swap_remove(at));
         }
     }
 
     world.event(Event::Flush, || format!("of at least {position} bytes"));
     world.oracle.borrow_mut().flushing += 1;
-    let _flushing = Flushing(world);
+    world.oracle.borrow_mut().awaited_flushes.push(position);
+    let _flushing = Flushing(world, position);
     let mut future = pin!(future);
     let mut before = None;
     let patience = Patience::random(world);
