@@ -84,7 +84,8 @@ impl Submitter {
 
     async fn flush(&self) {
         let world = &self.world;
-        // Before the first poll, which comes at once.
+        // Before the first poll, which comes at once. What the writer has written to its own stream counts, too.
+        world.settle(None);
         let position = world.oracle.borrow().accepted();
         match world.below(3) {
             0 => for_flush(world, position, true, self.handle.sender().flush()).await,

@@ -132,6 +132,8 @@ impl Submitter {
         match world.below(6) {
             0 | 1 => {}
             2 => {
+                // By then they may be written, and others stall.
+                pause(world).await;
                 let position = ticket.positions().end;
                 super::waiting::for_flush(world, position, false, ticket.flushed()).await;
             }
