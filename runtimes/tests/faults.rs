@@ -50,9 +50,7 @@ fn a_schedule_is_printed_step_by_step() {
     assert!(output.status.success());
     let printed = stdout(&output);
     assert!(printed.starts_with("WriteHandoffConfig {"), "{printed}");
-    for part in
-        ["\nstep 1: ", "\n    writes: ", "\n  expected: accepted 0, written 0, flushed 0", "\nwrite: "]
-    {
+    for part in ["\nstep 1: ", "\n    writes: ", "\n  expected: accepted ", "\nwrite: "] {
         assert!(printed.contains(part), "{part} is missing in\n{printed}");
     }
     assert_eq!(stdout(&harness("faults --side write --seed 7")), printed);
