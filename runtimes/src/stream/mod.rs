@@ -17,6 +17,7 @@ pub mod implementations;
 mod interrupt;
 mod lines;
 mod names;
+mod operations;
 mod output;
 mod page;
 mod plan;

@@ -4,6 +4,7 @@ mod axes;
 mod compare;
 mod criterion;
 mod division;
+mod instructions;
 mod matrix;
 mod overview;
 mod progress;
@@ -42,8 +43,13 @@ enum Command {
     Sweep(sweep::Args),
     /// Runs the Criterion benchmarks and keeps what they print
     Criterion(criterion::Args),
+    /// Counts the instructions of single operations
+    Instructions(instructions::Args),
     /// Makes a page of results, as HTML and as Markdown
     Report(report::Args),
+    /// What is counted by another
+    #[command(hide = true)]
+    Counted(instructions::Counted),
     /// One of two processes of a measurement
     #[command(hide = true)]
     Child,
@@ -69,7 +75,15 @@ pub fn parse(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Res
         Err(error) => return Err(sentence(&error)),
     };
     match &mut command {
-        None | Some((Command::Criterion(_) | Command::Report(_) | Command::Child, _)) => Ok(()),
+        None
+        | Some((
+            Command::Criterion(_)
+            | Command::Instructions(_)
+            | Command::Counted(_)
+            | Command::Report(_)
+            | Command::Child,
+            _,
+        )) => Ok(()),
         Some((Command::Run(args), matches)) => {
             args.settle(matches);
             args.check()
@@ -165,6 +179,8 @@ impl Job {
             Some(Command::Matrix(args)) => args.run().map(|()| true),
             Some(Command::Sweep(args)) => args.run(),
             Some(Command::Criterion(args)) => args.run().map(|()| true),
+            Some(Command::Instructions(args)) => args.run().map(|()| true),
+            Some(Command::Counted(args)) => args.run().map(|()| true),
             Some(Command::Report(args)) => args.run().map(|()| true),
             Some(Command::Child) => split::child().map(|()| true),
         }
