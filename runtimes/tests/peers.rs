@@ -1,5 +1,4 @@
 //! What the peers do is counted in the round that they do it in.
-#![cfg(feature = "peers")]
 
 use std::{
     io,
