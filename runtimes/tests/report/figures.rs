@@ -16,6 +16,11 @@ fn equal_settings_make_one_median() {
     assert_eq!(table.len(), 3);
     assert!(pages.markdown.contains("\n| local | handoff | 3 | 217 (100–300) | "), "{}", pages.markdown);
 
+    // What was not set is not listed.
+    let settings = pages.table("Equal in all runs");
+    assert!(settings.iter().any(|row| row[0] == "processes"), "{settings:?}");
+    assert!(settings.iter().all(|row| row[1] != "n/a"), "{settings:?}");
+
     // Two in the middle.
     let pages = Target::of(&runs("handoff", &[100.0, 300.0]));
     assert_eq!(pages.table("cached, fragmented")[2][..3], ["handoff", "2", "200 100–300"]);
