@@ -24,6 +24,7 @@ mod process;
 pub mod record;
 mod report;
 mod run;
+mod say;
 mod settings;
 mod split;
 mod spread;

@@ -12,6 +12,7 @@ use clap::{Args, ValueEnum};
 use crate::stream::{
     Case, Cores, Failure, Output, Processes, Record, RuntimeName, Settings, Split, TransportName, interrupt,
     output::replace,
+    say::say,
     settings::{between, seconds},
     split::{Driver, Identity, Service, drive, serve},
 };
@@ -89,7 +90,7 @@ impl Part {
             wait: self.wait_seconds,
             idle: Duration::from_millis(self.idle_timeout_millis as u64),
             ready: &|address| {
-                eprintln!("harness: {implementation} on {runtime} listens at {address}");
+                say!("{implementation} on {runtime} listens at {address}");
                 let line = format!("{address}\n");
                 self.ready_file.as_ref().map_or(Ok(()), |path| replace(path, line.as_bytes()))
             },
@@ -103,7 +104,7 @@ impl Part {
         workloads: &[Settings],
         runs: usize,
         output: &mut Output,
-        mut done: impl FnMut(&Record),
+        mut done: impl FnMut(&Record) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
         for run in 1..=runs {
             for settings in workloads {
@@ -126,8 +127,8 @@ impl Part {
                 });
                 let case = Case { runtime: service_runtime, implementation, settings, processes };
                 let record = Record::new(&case, run, &report);
-                done(&record);
-                output.add(record)?;
+                output.add(record.clone())?;
+                done(&record)?;
             }
         }
         Ok(())

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::stream::{
     Bench, Case, Failure, ImplementationName, Names, Output, Record, Settings, Spread, interrupt,
+    say::{say, show},
     settings::between,
     tuning::{Choice, Grid, Limits, Point, Unfit},
 };
@@ -306,7 +307,6 @@ impl Args {
         let choice = Choice::of(&points, &limits).map_err(unfit)?;
         let why = choice.why(&points, &limits);
         let grid = Grid::new(self.gather.0.clone(), self.read.0.clone()).points().len();
-        println!("{}", table::sweep(&points, &choice));
         let chosen = points[choice.point];
         let result = json!({
             "keeps_limits": choice.keeps,
@@ -318,13 +318,14 @@ impl Args {
             "points": points,
         });
         let path = output.write("sweep.json", format!("{result:#}\n").as_bytes())?;
+        show!("{}", table::sweep(&points, &choice))?;
         if choice.keeps {
-            println!("--gather-bytes {} --read-reserve {}", chosen.gather_bytes, chosen.read_reserve);
-            println!("{why}");
+            show!("--gather-bytes {} --read-reserve {}", chosen.gather_bytes, chosen.read_reserve)?;
+            show!("{why}")?;
         } else {
-            eprintln!("harness: no choice: {why}");
+            say!("no choice: {why}");
         }
-        eprintln!("harness: {} of {grid} points measured, results in {}", points.len(), path.display());
+        say!("{} of {grid} points measured, results in {}", points.len(), path.display());
         Ok(choice.keeps)
     }
 }
