@@ -70,3 +70,30 @@ fn a_lack_of_descriptors_is_said_in_sentences() {
         }
     });
 }
+
+#[test]
+fn streams_that_do_not_fit_into_memory_are_refused() {
+    for line in [
+        "run --connections 10000 --tunnel-bytes 4294967296",
+        "run --role tcp-driver --connections 10000 --tunnel-bytes 4294967296",
+        "run --transport duplex --connections 10000 --duplex-capacity 67108864",
+        "compare --of handoff --with raw_copy --frame-len 1048576 --route-frames 10000000",
+    ] {
+        let output = harness(line);
+        if cfg!(target_os = "linux") {
+            assert_eq!(output.status.code(), Some(2), "{line}: {}", stderr(&output));
+            sentences(&stderr(&output));
+            assert!(stderr(&output).contains(" bytes of memory, and "), "{line}: {}", stderr(&output));
+        }
+    }
+}
+
+#[test]
+fn a_small_read_has_a_budget_for_a_line() {
+    for flags in ["--read-reserve 1", "--frame-len 1048576"] {
+        let line =
+            "run --implementation handoff,handoff_owned --runtime local --connections 1 --route-frames 2";
+        let output = harness(&format!("{line} --tunnel-bytes 10 {flags}"));
+        assert!(output.status.success(), "{flags}: {}", stderr(&output));
+    }
+}

@@ -16,6 +16,7 @@ mod failure;
 pub mod implementations;
 mod interrupt;
 mod lines;
+mod memory;
 mod names;
 mod output;
 mod page;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::{ArgMatches, Command, FromArgMatches};
 
 use super::{
-    axes::{list, not_given, values, with_room},
+    axes::{list, not_given, values},
     progress::{Progress, estimate},
     selection::Selection,
     table,
@@ -107,6 +107,7 @@ impl Args {
         for &connections in &self.axes.connections {
             for &frame_len in &self.axes.frame_sizes {
                 let share = Share::new(self.bytes_per_round, connections, frame_len)?;
+                share.of(self.selection.settings).fit()?;
                 cases.extend(
                     bases.iter().map(|base| Case { settings: share.of(base.settings), ..base.clone() }),
                 );
@@ -193,6 +194,6 @@ impl Share {
 
     fn of(&self, settings: Settings) -> Settings {
         let &Self { connections, frame_len, route_frames, tunnel_bytes } = self;
-        with_room(Settings { connections, frame_len, route_frames, tunnel_bytes, ..settings })
+        Settings { connections, frame_len, route_frames, tunnel_bytes, ..settings }
     }
 }

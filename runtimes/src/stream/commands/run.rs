@@ -70,7 +70,10 @@ impl Args {
         match self.part.role {
             Role::Integrated => self.cases().map(drop),
             Role::TcpService => self.service().map(drop),
-            Role::TcpDriver => self.selection.division.driver_runtime().map(drop),
+            Role::TcpDriver => {
+                self.selection.settings.fit()?;
+                self.selection.division.driver_runtime().map(drop)
+            }
         }
     }
 

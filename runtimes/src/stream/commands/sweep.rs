@@ -5,12 +5,7 @@ use std::time::Duration;
 use clap::{ArgMatches, Command, FromArgMatches};
 use serde_json::json;
 
-use super::{
-    axes::{not_given, with_room},
-    progress::Progress,
-    selection::Selection,
-    table,
-};
+use super::{axes::not_given, progress::Progress, selection::Selection, table};
 use crate::stream::{
     Bench, Case, Failure, ImplementationName, Names, Output, Record, Settings, Spread, interrupt,
     say::{say, show},
@@ -250,7 +245,7 @@ impl Args {
             let new = measured.len()..measured.len() + next.len();
             measured.extend(next.into_iter().map(|(gather_bytes, read_reserve)| Measured {
                 case: Case {
-                    settings: with_room(Settings { gather_bytes, read_reserve, ..base.settings }),
+                    settings: Settings { gather_bytes, read_reserve, ..base.settings },
                     ..base.clone()
                 },
                 throughput: Spread::default(),
