@@ -89,6 +89,17 @@ fn streams_that_do_not_fit_into_memory_are_refused() {
 }
 
 #[test]
+fn names_may_be_spelled_with_hyphens() {
+    for flags in [
+        "--implementation manual-vec,raw-copy,bytesmut",
+        "--implementation handoff-owned --completion fire-and-forget",
+    ] {
+        let output = harness(&format!("run {flags} --runtime local --connections 1 --tunnel-bytes 10"));
+        assert!(output.status.success(), "{flags}: {}", stderr(&output));
+    }
+}
+
+#[test]
 fn a_small_read_has_a_budget_for_a_line() {
     for flags in ["--read-reserve 1", "--frame-len 1048576"] {
         let line =

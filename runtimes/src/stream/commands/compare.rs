@@ -23,10 +23,13 @@ pub(super) enum Metric {
     /// The latency that 99 of 100 streams keep within: a ratio below 1 is better
     P99,
     /// The latency that 99 of 100 routed lines keep within: a ratio below 1 is better
+    #[value(alias = "frame-p99")]
     FrameP99,
     /// Calls of readers for a byte: a ratio below 1 is better
+    #[value(alias = "read-calls")]
     ReadCalls,
     /// Calls of writers for a byte: a ratio below 1 is better
+    #[value(alias = "write-calls")]
     WriteCalls,
 }
 

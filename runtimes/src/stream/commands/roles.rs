@@ -22,8 +22,10 @@ pub(super) enum Role {
     /// All there is to a run
     Integrated,
     /// The proxies, on --runtime, until no driver comes any more
+    #[value(alias = "tcp_service")]
     TcpService,
     /// The two ends around them, on --driver-runtime, and the results; what the proxies are is for the service to say
+    #[value(alias = "tcp_driver")]
     TcpDriver,
 }
 
