@@ -108,3 +108,35 @@ fn a_small_read_has_a_budget_for_a_line() {
         assert!(output.status.success(), "{flags}: {}", stderr(&output));
     }
 }
+
+#[cfg(unix)]
+#[test]
+fn a_directory_has_one_harness_at_a_time() {
+    watched("a_directory_has_one_harness_at_a_time", || {
+        let first = harness_binary::started(&format!("run {SMALL} --duration-seconds 60 --name shared"));
+        while !results("shared").join("runs.jsonl").exists() {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        let second = harness(&format!("run {SMALL} --name shared"));
+        assert_eq!(second.status.code(), Some(1));
+        assert!(stderr(&second).contains("is being written by another harness"), "{}", stderr(&second));
+        let first = harness_binary::interrupted(first, &results("shared"));
+        assert_eq!(first.status.code(), Some(130));
+    });
+}
+
+#[cfg(unix)]
+#[test]
+fn runs_that_are_no_file_are_refused() {
+    watched("runs_that_are_no_file_are_refused", || {
+        harness(&format!("run {SMALL} --name irregular"));
+        let runs = results("irregular").join("runs.jsonl");
+        fs::remove_file(&runs).unwrap();
+        assert!(std::process::Command::new("mkfifo").arg(&runs).status().unwrap().success());
+        for line in [format!("run {SMALL} --name irregular"), "report irregular".to_owned()] {
+            let output = harness(&line);
+            assert_eq!(output.status.code(), Some(1), "{line}");
+            assert!(stderr(&output).contains("it is not a file"), "{line}: {}", stderr(&output));
+        }
+    });
+}
