@@ -16,6 +16,7 @@ use crate::stream::{
     Failure, Output, interrupt,
     output::directory,
     process,
+    say::say,
     settings::{between, seconds},
 };
 
@@ -104,7 +105,7 @@ impl Args {
             command.args(&self.filter);
             run(&mut command, kept)?;
         }
-        eprintln!("harness: results in {}", directory.display());
+        say!("results in {}", directory.display());
         Ok(())
     }
 

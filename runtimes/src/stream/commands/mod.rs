@@ -15,11 +15,19 @@ mod selection;
 mod sweep;
 mod table;
 
-use std::{error::Error, ffi::OsString, process::ExitCode};
+use std::{
+    ffi::OsString,
+    panic::{AssertUnwindSafe, catch_unwind},
+    process::ExitCode,
+};
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand, error::ErrorKind};
 
-use super::{Failure, interrupt, split};
+use super::{
+    Failure, interrupt,
+    say::{panics_as_sentences, say},
+    split,
+};
 
 /// Measures routed streams through proxies, on every runtime.
 ///
@@ -125,14 +133,17 @@ fn sentence(error: &clap::Error) -> String {
 /// interrupted; the status of a program that it ran and that failed.
 #[must_use]
 pub fn main() -> ExitCode {
+    panics_as_sentences();
     let job = match parse(std::env::args_os()) {
         Ok(job) => job,
         Err(sentence) => {
-            eprintln!("harness: {sentence}");
+            say!("{sentence}");
             return ExitCode::from(2);
         }
     };
-    status(job.prepare().and_then(|()| job.run()))
+    // What a library panics about, a lack of threads or descriptors, has been said by then.
+    let done = catch_unwind(AssertUnwindSafe(|| job.prepare().and_then(|()| job.run())));
+    done.map_or(ExitCode::FAILURE, status)
 }
 
 fn status(done: Result<bool, Failure>) -> ExitCode {
@@ -140,14 +151,7 @@ fn status(done: Result<bool, Failure>) -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(failure) => {
-            eprintln!("harness: {failure}");
-            let mut source = failure.source();
-            while let Some(cause) = source {
-                source = cause.source();
-                if source.is_none() {
-                    eprintln!("harness: caused by: {cause}");
-                }
-            }
+            say!("{failure}");
             match failure {
                 Failure::Interrupted => ExitCode::from(interrupt::STATUS),
                 Failure::Ended { status, .. } => ExitCode::from(status),

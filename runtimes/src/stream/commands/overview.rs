@@ -6,7 +6,7 @@ use indicatif::ProgressBar;
 use super::table;
 use crate::stream::{
     Bench, Case, Failure, ImplementationName, Processes, Report, RuntimeName, Scenario, Settings, Spread,
-    runner,
+    runner, say::show,
 };
 
 const ROUNDS: usize = 3;
@@ -83,6 +83,5 @@ pub(super) fn run() -> Result<(), Failure> {
         }
     }
     progress.finish_and_clear();
-    println!("{}", table::overview(&rows));
-    Ok(())
+    show!("{}", table::overview(&rows))
 }
