@@ -11,6 +11,7 @@ use comfy_table::{CellAlignment, Table, presets::ASCII_MARKDOWN};
 use crate::stream::{
     Failure, Names, interrupt,
     operations::{Operation, Operator},
+    say::show,
     settings::between,
 };
 
@@ -69,8 +70,7 @@ impl Args {
             table.add_row(row);
         }
         table.column_iter_mut().skip(1).for_each(|column| column.set_cell_alignment(CellAlignment::Right));
-        println!("{table}");
-        Ok(())
+        show!("{table}")
     }
 
     /// What one more costs.
