@@ -28,6 +28,14 @@ fn cpus() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
+/// A time in seconds that is not 0.
+pub(super) fn positive(given: &str) -> Result<Duration, String> {
+    match seconds(given)? {
+        Duration::ZERO => Err("must be more than 0 seconds".to_owned()),
+        time => Ok(time),
+    }
+}
+
 /// What a run can be told, apart from the runtime, the implementation and the scenario.
 #[derive(Debug, Clone, Copy, PartialEq, Args, Serialize, Deserialize)]
 pub struct Settings {
@@ -113,7 +121,7 @@ pub struct Settings {
     pub duration_seconds: Option<Duration>,
 
     /// How long a round may take before it counts as a hang
-    #[arg(long, value_name = "SECONDS", default_value = "120", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", default_value = "120", value_parser = positive)]
     pub stall_seconds: Duration,
 }
 

@@ -17,7 +17,7 @@ use crate::stream::{
     output::directory,
     process,
     say::say,
-    settings::{between, seconds},
+    settings::{between, positive},
 };
 
 /// What can be measured.
@@ -78,13 +78,6 @@ pub(super) struct Args {
     /// The directory of the results under target/harness [default: a new one]
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
-}
-
-fn positive(given: &str) -> Result<Duration, String> {
-    match seconds(given)? {
-        Duration::ZERO => Err("must be more than 0 seconds".to_owned()),
-        time => Ok(time),
-    }
 }
 
 impl Args {

@@ -33,6 +33,12 @@ struct Line {
     settings: Settings,
 }
 
+const NOTE: &str = "\
+Throughput: more is better; CPU and latency of whole streams: less is. The columns with a colon are ratios to the
+implementation named there, each within a round, which is why they need not be those of the medians beside them.
+CPU is that of both ends and the proxy, and 64-byte arrivals cost the sender most: `compare --split --metric cpu`
+tells more about those.";
+
 /// The values of one implementation on one runtime in one scenario, round by round.
 #[derive(Default)]
 pub(super) struct Values {
@@ -83,5 +89,6 @@ pub(super) fn run() -> Result<(), Failure> {
         }
     }
     progress.finish_and_clear();
-    show!("{}", table::overview(&rows))
+    show!("{}\n", table::overview(&rows))?;
+    show!("{NOTE}")
 }
