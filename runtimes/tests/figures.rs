@@ -31,7 +31,8 @@ impl Ran {
 fn run(line: &str) -> Ran {
     let target = TempDir::new_in(Path::new(env!("CARGO_TARGET_TMPDIR"))).unwrap();
     let lines = if line.contains("--route-frames") { "" } else { " --route-frames 3" };
-    let common = format!("run --name figures --runtime local --connections 2 --tunnel-bytes 1000{lines}");
+    let runtime = if line.contains("--runtime") { "" } else { " --runtime local" };
+    let common = format!("run --name figures --connections 2 --tunnel-bytes 1000{lines}{runtime}");
     let output = Command::new(env!("CARGO_BIN_EXE_harness"))
         .args(common.split(' ').chain(line.split_whitespace()))
         .env("CARGO_TARGET_DIR", target.path())
@@ -79,6 +80,18 @@ fn a_handoff_says_who_wrote() {
     let ran = run("--implementation handoff --transport cached");
     assert!((0.0..=1.0).contains(&ran.number("inline_share")));
     assert!(ran.number("write_calls_per_mib") > 0.0);
+}
+
+#[test]
+fn cores_are_those_that_tasks_can_use() {
+    for (runtime, threads) in [("local", 4.0), ("tokio_current", 1.0)] {
+        if runtime != "local" && !cfg!(feature = "tokio") {
+            continue;
+        }
+        let line = "--implementation raw_copy --transport cached --workers 4 --seconds 0.1";
+        let ran = run(&format!("{line} --runtime {runtime}"));
+        close(ran.number("cpu_utilization_pct"), 100.0 * ran.number("cpu_avg_cores") / threads);
+    }
 }
 
 #[test]

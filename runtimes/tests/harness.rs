@@ -98,6 +98,25 @@ fn wrong_values_are_refused_in_a_sentence() {
 }
 
 #[test]
+fn instructions_need_a_counter() {
+    let output = harness("instructions --operation held --valgrind no_such_counter");
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(stdout(&output), "");
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(stderr.starts_with("harness: no_such_counter cannot count instructions here: "), "{stderr}");
+}
+
+#[test]
+fn what_is_counted_can_be_done() {
+    for operation in ["held", "dropped", "windowed", "awaited", "large", "routed"] {
+        let output = harness(&format!("counted handoff {operation} 300"));
+        assert!(output.status.success(), "{operation}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    let output = harness("counted peer_2 routed 1");
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), "harness: routed cannot be done by peer_2\n");
+}
+
+#[test]
 fn a_spread_knows_its_middle_and_ends() {
     let mut spread = Spread::default();
     for value in [3.0, 1.0, 2.0] {

@@ -1,6 +1,9 @@
 //! What the implementations do between a reader and a writer that misbehave.
 
-use std::io::ErrorKind::{BrokenPipe, ConnectionReset, TimedOut};
+use std::{
+    io::ErrorKind::{BrokenPipe, ConnectionReset, TimedOut},
+    time::Duration,
+};
 
 use clap::Parser;
 use futures_handoff_runtimes::{
@@ -100,6 +103,40 @@ runtimes::tests! {
             let panicking = ScriptWriter::new([WriteStep::Accept(70), WriteStep::Panic]);
             let error = proxy.run(silent(), panicking, settings).await.unwrap_err();
             assert_eq!(error.to_string(), "the writer task panicked");
+        }
+    }
+
+    async fn tickets_hold_the_reader_back_until_bytes_are_written<R: Runtime>() {
+        const LINES: usize = 40;
+        for completion in COMPLETIONS {
+            let line = "test --connections 1 --route-frames 40 --tunnel-bytes 0 --read-reserve 64 \
+                        --gather-bytes 64 --window 4";
+            let Line { settings } = Line::parse_from(line.split(' '));
+            let settings = Settings { completion, write_pending_bytes: Some(1 << 20), ..settings };
+            let payload = Payloads::new(&settings).streams()[0].clone();
+            for_each_proxy!(R, proxy => {
+                let reader = ScriptReader::new(payload.chunks(64).map(ReadStep::data));
+                let read = reader.log();
+                let gate = Gate::new();
+                let writer = ScriptWriter::new([WriteStep::Wait(gate.clone())]);
+                let running = R::task(proxy.run(reader, writer, settings));
+                let name = format!("{proxy:?}");
+                let hands_over = name.contains("Handoff") || name.contains("Channel");
+                // All of it is less than what this one reads before it looks at what it has.
+                let at_once = name == "HandoffAdaptive";
+                if at_once || hands_over && completion == Completion::FireAndForget {
+                    // Nobody waits for the writer: all is read.
+                    while read.polls() <= LINES {
+                        R::sleep(Duration::from_millis(1)).await;
+                    }
+                } else {
+                    // Long enough for one that does not wait to read on.
+                    R::sleep(Duration::from_millis(50)).await;
+                    assert!(read.polls() < LINES / 2, "{name} has read {} lines ahead", read.polls());
+                }
+                gate.open();
+                running.await.unwrap();
+            });
         }
     }
 }

@@ -6,8 +6,8 @@ use clap::{Parser, ValueEnum};
 use futures_handoff_runtimes::{
     self as runtimes, Local,
     stream::{
-        Completion, Failure, ImplementationName, Next, Payloads, Proxy, Runner, RuntimeName, Settings,
-        TUNNEL, TransportName, Unavailable, Verifier, measure, next, runner,
+        Completion, Failure, ImplementationName, Next, Payloads, Proxy, Report, Runner, RuntimeName,
+        Settings, TUNNEL, TransportName, Unavailable, Verifier, measure, next, runner,
     },
 };
 use futures_util::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -214,4 +214,59 @@ fn streams_differ_and_the_parser_reads_them() {
     assert_eq!(next(&first[at..]), Next::Tunnel);
     assert_eq!(next(&first[at..at + 3]), Next::More);
     assert_eq!(first.len(), at + TUNNEL.len() + 40_001);
+}
+
+/// Keeps everything that it has read for a while.
+#[derive(Debug, Clone, Copy)]
+struct Late;
+
+const LATE: Duration = Duration::from_millis(50);
+
+impl<I, O> Proxy<I, O> for Late
+where
+    I: AsyncRead + Unpin + Send + 'static,
+    O: AsyncWrite + Unpin + Send + 'static,
+{
+    async fn run(self, mut reader: I, mut writer: O, _: Settings) -> io::Result<()> {
+        let mut buf = vec![0; 64 * 1024];
+        loop {
+            match reader.read(&mut buf).await? {
+                0 => return writer.close().await,
+                n => {
+                    <Local as runtimes::Runtime>::sleep(LATE).await;
+                    writer.write_all(&buf[..n]).await?;
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_kept_shows_in_every_latency() {
+    for &transport in TransportName::value_variants() {
+        runtimes::watched("what_is_kept_shows_in_every_latency", move || {
+            // All nine lines are in the first piece.
+            let settings = Settings { frame_latency: Some(true), ..settings(transport, 40_000) };
+            let report = measure::<Local, _>(Late, &settings, &Payloads::new(&settings)).unwrap();
+            for quantile in [0.0, 0.5, 1.0] {
+                let line = report.line_latency(quantile).unwrap();
+                assert!(line >= LATE, "{transport}, {quantile}: {line:?}");
+                assert!(report.stream_latency(quantile) >= LATE, "{transport}, {quantile}");
+            }
+            if transport == TransportName::Cached {
+                // Two pieces, one after the other.
+                assert!(report.stream_latency(0.0) >= 2 * LATE - LATE / 100);
+            }
+        });
+    }
+}
+
+#[test]
+fn a_latency_beyond_a_day_counts_as_a_day() {
+    let mut report = serde_json::to_value(Report::empty()).unwrap();
+    report["stream_latencies"] = serde_json::json!([[90_000_000_000_u64, 3], [u64::MAX, 1]]);
+    let report: Report = serde_json::from_value(report).unwrap();
+    let seconds = |quantile| report.stream_latency(quantile).as_secs_f64();
+    assert!((seconds(0.5) / 90.0 - 1.0).abs() < 1e-3, "{}", seconds(0.5));
+    assert!((seconds(1.0) / 86_400.0 - 1.0).abs() < 1e-3, "{}", seconds(1.0));
 }

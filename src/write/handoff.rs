@@ -316,7 +316,7 @@ impl<W: AsyncWrite + Unpin> WriteHandoff<W> {
     /// Submits the first `n` bytes of `buffer`, waiting for room for all of them if need be.
     ///
     /// A short prefix is copied, once. A longer one is offered to the writer where it lies in the buffer, if it is to be sent
-    /// at once; only what has to wait becomes owned. So bytes that the writer takes right away are neither copied nor
+    /// at once; only what has to wait is copied, up to 4 KiB, or becomes owned. So bytes that the writer takes right away are neither copied nor
     /// allocated for.
     ///
     /// # Errors

@@ -17,6 +17,10 @@ use std::{
     task::{Context, Poll, ready},
 };
 
+/// The longest prefix that is copied because it has to wait. To own it would part the buffer from its block, and
+/// getting another costs more than copying this much.
+const COPY_MAX: usize = 4 * 1024;
+
 /// Future of [`WriteHandoff::write_prefix`](crate::WriteHandoff::write_prefix).
 #[must_use = "futures do nothing unless you `.await` or poll them"]
 pub struct WritePrefix<'a, P: Port> {
@@ -141,7 +145,8 @@ fn accept_prefix<'a, P: Port>(
     n: usize,
 ) -> Result<Range<u64>, WritePrefixError> {
     let caller = port.caller();
-    if state.copies(n) {
+    let sends = state.sends(&caller, n);
+    if state.copies(n) || n <= COPY_MAX && !sends {
         let range = state.accept(n);
         state.push_copy(&buffer.peek()[..n]);
         let next = state.after_push(&caller);
@@ -151,7 +156,7 @@ fn accept_prefix<'a, P: Port>(
         go_on(port, state, next);
         return Ok(range);
     }
-    if state.sends(&caller, n) {
+    if sends {
         let range = state.accept(n);
         state.items += 1;
         state.phase = Phase::Busy;

@@ -57,25 +57,30 @@ names! {
         /// This crate, which decides for itself how much to read.
         HandoffAdaptive,
         /// This crate, with every frame owned.
+        #[value(alias = "handoff-owned")]
         HandoffOwned,
         /// A `Vec` as parser, and a write for every routed frame.
+        #[value(alias = "manual-vec")]
         ManualVec,
         /// A parser that gathers frames and writes them together.
+        #[value(alias = "manual-buffered")]
         ManualBuffered,
         /// A `BytesMut` that is split, and a write for every routed frame.
         #[value(name = "bytesmut")]
         #[serde(rename = "bytesmut")]
         BytesMut,
         /// A `BytesMut` that is split, a channel and a framed writer in a task.
+        #[value(alias = "channel-framed")]
         ChannelFramed,
         /// A copy loop that parses nothing.
+        #[value(alias = "raw-copy")]
         RawCopy,
         /// bytes-handoff 1.0.0; on Tokio only.
-        #[value(name = "peer_1")]
+        #[value(name = "peer_1", alias = "peer-1")]
         #[serde(rename = "peer_1")]
         Peer1,
         /// bytes-handoff 2.0.0 with its coalescer; on Tokio only.
-        #[value(name = "peer_2")]
+        #[value(name = "peer_2", alias = "peer-2")]
         #[serde(rename = "peer_2")]
         Peer2,
     }
@@ -105,6 +110,7 @@ names! {
     /// What a write is followed by.
     Completion {
         /// Nothing: only the end of the stream is waited for.
+        #[value(alias = "fire-and-forget")]
         FireAndForget,
         /// A ticket, which is awaited once a window of later ones is outstanding.
         Ticket,

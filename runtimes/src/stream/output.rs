@@ -9,6 +9,9 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
+#[cfg(unix)]
+use std::fs::TryLockError;
+
 use serde_json::{Map, Value};
 use tempfile::NamedTempFile;
 
@@ -26,6 +29,8 @@ const RUNS: &str = "runs.jsonl";
 #[derive(Debug)]
 pub struct Output {
     directory: PathBuf,
+    /// Held as long as this is the one that writes there.
+    _lock: Option<File>,
     runs: File,
     records: Vec<Record>,
 }
@@ -74,6 +79,7 @@ impl Output {
     pub fn resume(name: &str) -> Result<Self, Failure> {
         let directory = directory(name)?;
         fs::create_dir_all(&directory).map_err(|error| failed("make", &directory, &error))?;
+        let lock = lock(&directory)?;
         let path = directory.join(RUNS);
         let records = if path.exists() { read(&path)? } else { Vec::new() };
         // A line that was cut off by an abrupt end is no run.
@@ -81,7 +87,7 @@ impl Output {
         replace(&path, lines.as_bytes())?;
         let runs =
             OpenOptions::new().append(true).open(&path).map_err(|error| failed("write", &path, &error))?;
-        Ok(Self { directory, runs, records })
+        Ok(Self { directory, _lock: lock, runs, records })
     }
 
     /// The finished runs.
@@ -196,7 +202,31 @@ fn cell(value: &Value) -> String {
     if value.is_null() { String::new() } else { text(value) }
 }
 
+/// Two at a time would replace each other's runs. The lock ends with the process, however that does.
+#[cfg(unix)]
+fn lock(directory: &Path) -> Result<Option<File>, Failure> {
+    let lock = File::open(directory).map_err(|error| failed("open", directory, &error))?;
+    match lock.try_lock() {
+        Err(TryLockError::WouldBlock) => Err(Failure::Other(format!(
+            "{} is being written by another harness: choose another --name",
+            directory.display()
+        ))),
+        // Not every file system has locks.
+        _ => Ok(Some(lock)),
+    }
+}
+
+/// A directory cannot be locked here.
+#[cfg(not(unix))]
+fn lock(_: &Path) -> Result<Option<File>, Failure> {
+    Ok(None)
+}
+
 fn read(path: &Path) -> Result<Vec<Record>, Failure> {
+    // What is read without an end, or not before somebody writes, is never asked.
+    if path.metadata().is_ok_and(|found| !found.is_file()) {
+        return Err(failed("read", path, &"it is not a file"));
+    }
     let contents = fs::read_to_string(path).map_err(|error| failed("read", path, &error))?;
     let mut records = Vec::new();
     for (number, line) in contents.split_inclusive('\n').enumerate() {

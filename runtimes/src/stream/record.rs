@@ -126,7 +126,7 @@ pub struct Figures {
     pub cpu_system_seconds: Option<f64>,
     pub cpu_total_seconds: Option<f64>,
     pub cpu_avg_cores: Option<f64>,
-    /// Of all worker threads.
+    /// Of all threads that tasks run on.
     pub cpu_utilization_pct: Option<f64>,
     pub cpu_ns_per_byte: Option<f64>,
     pub voluntary_context_switches: Option<u64>,
@@ -186,7 +186,7 @@ impl Figures {
             cpu_system_seconds: cpu(usage.system),
             cpu_total_seconds: cpu(usage.cpu()),
             cpu_avg_cores: cpu(usage.cpu() / seconds),
-            cpu_utilization_pct: cpu(100.0 * usage.cpu() / seconds / case.settings.worker_threads as f64),
+            cpu_utilization_pct: cpu(100.0 * usage.cpu() / seconds / threads(case) as f64),
             cpu_ns_per_byte: cpu(report.cpu_nanos_per_byte()),
             voluntary_context_switches: measured.then_some(usage.voluntary_switches),
             involuntary_context_switches: measured.then_some(usage.involuntary_switches),
@@ -251,6 +251,14 @@ pub(super) fn text(value: &Value) -> String {
         Value::Null => "n/a".to_owned(),
         Value::String(text) => text.clone(),
         other => other.to_string(),
+    }
+}
+
+/// How many threads tasks run on.
+fn threads(case: &Case) -> usize {
+    match case.runtime {
+        RuntimeName::TokioCurrent => 1,
+        _ => case.settings.worker_threads,
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::{Args, builder::RangedU64ValueParser};
 use serde::{Deserialize, Serialize};
 
-use super::{Completion, InputModel, Scenario, TransportName};
+use super::{Completion, InputModel, Scenario, TransportName, memory};
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
@@ -26,6 +26,14 @@ pub(super) fn seconds(given: &str) -> Result<Duration, String> {
 
 fn cpus() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// A time in seconds that is not 0.
+pub(super) fn positive(given: &str) -> Result<Duration, String> {
+    match seconds(given)? {
+        Duration::ZERO => Err("must be more than 0 seconds".to_owned()),
+        time => Ok(time),
+    }
 }
 
 /// What a run can be told, apart from the runtime, the implementation and the scenario.
@@ -83,7 +91,7 @@ pub struct Settings {
     #[arg(long, value_name = "BYTES", default_value_t = 16 * KIB as usize, value_parser = between(1, 64 * MIB))]
     pub read_reserve: usize,
 
-    /// The byte budget of a write handoff; eight reads unless given
+    /// The byte budget of a write handoff; eight reads, or a long line, unless given
     #[arg(long, value_name = "BYTES", value_parser = between(1, 4096 * MIB))]
     pub write_pending_bytes: Option<usize>,
 
@@ -113,7 +121,7 @@ pub struct Settings {
     pub duration_seconds: Option<Duration>,
 
     /// How long a round may take before it counts as a hang
-    #[arg(long, value_name = "SECONDS", default_value = "120", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", default_value = "120", value_parser = positive)]
     pub stall_seconds: Duration,
 }
 
@@ -128,10 +136,12 @@ impl Settings {
         }
     }
 
-    /// The byte budget of a write handoff.
+    /// The byte budget of a write handoff: unless given, eight reads, and room for the longest that is written at once, a
+    /// line and what was read with it.
     #[must_use]
     pub fn write_pending_bytes(&self) -> usize {
-        self.write_pending_bytes.unwrap_or(8 * self.read_reserve)
+        let longest = self.frame_len + 1 + 2 * self.read_reserve;
+        self.write_pending_bytes.unwrap_or((8 * self.read_reserve).max(longest))
     }
 
     /// Whether the latency of lines is measured.
@@ -144,6 +154,27 @@ impl Settings {
     #[must_use]
     pub fn duration(&self) -> Duration {
         self.duration_seconds.unwrap_or_default()
+    }
+
+    /// That there is memory for what the streams carry, and for the pipes that they carry it through.
+    ///
+    /// # Errors
+    ///
+    /// How much is needed, and how much there is.
+    pub(super) fn fit(&self) -> Result<(), String> {
+        let stream = self.bytes_per_connection();
+        let pipes = match self.transport {
+            TransportName::Duplex => 2 * self.duplex_capacity,
+            _ => 0,
+        };
+        let needed = self.connections as u64 * (stream + pipes) as u64;
+        match memory::available() {
+            Some(available) if needed > available => Err(format!(
+                "{} streams of {stream} bytes need {needed} bytes of memory, and {available} are available",
+                self.connections
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// The length of one stream.

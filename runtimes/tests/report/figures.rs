@@ -16,6 +16,11 @@ fn equal_settings_make_one_median() {
     assert_eq!(table.len(), 3);
     assert!(pages.markdown.contains("\n| local | handoff | 3 | 217 (100–300) | "), "{}", pages.markdown);
 
+    // What was not set is not listed.
+    let settings = pages.table("Equal in all runs");
+    assert!(settings.iter().any(|row| row[0] == "processes"), "{settings:?}");
+    assert!(settings.iter().all(|row| row[1] != "n/a"), "{settings:?}");
+
     // Two in the middle.
     let pages = Target::of(&runs("handoff", &[100.0, 300.0]));
     assert_eq!(pages.table("cached, fragmented")[2][..3], ["handoff", "2", "200 100–300"]);
@@ -217,4 +222,27 @@ fn a_stray_run_does_not_squeeze_the_others() {
         let styles: Vec<_> = chart.descendants().filter_map(|node| node.attribute("style")).collect();
         assert_eq!(styles[1..3], ["width:55.0%", "left:50.0%;width:50.0%"]);
     });
+}
+
+#[test]
+fn settings_of_one_bar_each_stand_side_by_side() {
+    const SIDES: &str = "Settings side by side";
+    let point = |read: usize, throughput: f64| {
+        run(json!({ "implementation": "handoff", "read_reserve": read, "mib_per_sec": throughput }))
+    };
+    let mut all = vec![point(4096, 100.0), point(16384, 300.0), point(65536, 200.0)];
+    let pages = Target::of(&all);
+    let table = pages.table(SIDES);
+    assert_eq!(table[0][..4], ["settings", "runtime", "implementation", "throughput, MiB/s"]);
+    let order: Vec<_> = table[1..].iter().map(|row| row[3].as_str()).collect();
+    assert_eq!(order, ["300", "200", "100"]);
+    assert!(table[1][0].contains("16 KiB"), "{:?}", table[1]);
+    assert!(!pages.text().contains("longer bars are better"), "bars that are alone compare nothing");
+    assert!(pages.markdown.contains("## Settings side by side"), "{}", pages.markdown);
+
+    // With something beside it, a bar says something.
+    all.push(run(json!({ "implementation": "manual_vec", "read_reserve": 4096 })));
+    let pages = Target::of(&all);
+    assert!(!pages.text().contains(SIDES));
+    assert!(pages.text().contains("longer bars are better"));
 }

@@ -6,8 +6,6 @@ use clap::{
     parser::ValueSource,
 };
 
-use crate::stream::Settings;
-
 /// The flag, now with several values, separated by commas.
 pub(super) fn list<const N: usize>(flag: Arg, default: [&'static str; N]) -> Arg {
     flag.action(ArgAction::Append).value_delimiter(',').default_values(default)
@@ -35,14 +33,4 @@ pub(super) fn not_given(matches: &ArgMatches, id: &str, instead: &str) -> Result
     }
     let flag = id.replace('_', "-");
     Err(Error::raw(ErrorKind::ArgumentConflict, format!("--{flag} cannot be given: {instead}\n")))
-}
-
-/// The settings with a byte budget for the longest that is written at once, a line and what was read with it. One that
-/// was given stays as it is.
-pub(super) fn with_room(settings: Settings) -> Settings {
-    let longest = settings.frame_len + 1 + 2 * settings.read_reserve;
-    if settings.write_pending_bytes() >= longest {
-        return settings;
-    }
-    Settings { write_pending_bytes: settings.write_pending_bytes.or(Some(longest)), ..settings }
 }

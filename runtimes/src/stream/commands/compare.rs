@@ -7,7 +7,9 @@ use indicatif::ProgressBar;
 
 use super::selection::Selection;
 use crate::stream::{
-    Bench, Bound, Case, Failure, ImplementationName, Names, Report, Spread, interrupt, settings::between,
+    Bench, Bound, Case, Failure, ImplementationName, Names, Report, Spread, interrupt,
+    say::{say, show},
+    settings::between,
 };
 
 /// What is compared.
@@ -21,10 +23,13 @@ pub(super) enum Metric {
     /// The latency that 99 of 100 streams keep within: a ratio below 1 is better
     P99,
     /// The latency that 99 of 100 routed lines keep within: a ratio below 1 is better
+    #[value(alias = "frame-p99")]
     FrameP99,
     /// Calls of readers for a byte: a ratio below 1 is better
+    #[value(alias = "read-calls")]
     ReadCalls,
     /// Calls of writers for a byte: a ratio below 1 is better
+    #[value(alias = "write-calls")]
     WriteCalls,
 }
 
@@ -136,7 +141,7 @@ impl Args {
         let mut kept = true;
         for Comparison { of, with } in &comparisons {
             for (with, spread) in with {
-                kept &= self.conclude(of, with, spread);
+                kept &= self.conclude(of, with, spread)?;
             }
         }
         Ok(kept)
@@ -166,10 +171,10 @@ impl Args {
     }
 
     /// Prints a result; whether it keeps within the bound.
-    fn conclude(&self, of: &Case, with: &Case, spread: &Spread) -> bool {
+    fn conclude(&self, of: &Case, with: &Case, spread: &Spread) -> Result<bool, Failure> {
         let ratios = spread.values().iter().map(|ratio| format!("{ratio:.3}")).collect::<Vec<_>>();
         let settings = &of.settings;
-        println!(
+        show!(
             "of={} with={} runtime={} transport={} scenario={} input_fragment={} completion={} mode={} metric={} pairs={} median={:.3} \
              min={:.3} max={:.3} ratios={}",
             of.implementation,
@@ -186,12 +191,12 @@ impl Args {
             spread.min(),
             spread.max(),
             ratios.join(","),
-        );
+        )?;
         let bound = Bound { at_least: self.at_least, at_most: self.at_most };
         let kept = bound.holds(spread.median());
         if !kept {
-            eprintln!(
-                "harness: on {}, the {} of {} is {:.3} times that of {}, out of bounds ({bound})",
+            say!(
+                "on {}, the {} of {} is {:.3} times that of {}, out of bounds ({bound})",
                 of.runtime,
                 self.metric,
                 of.implementation,
@@ -199,6 +204,6 @@ impl Args {
                 with.implementation,
             );
         }
-        kept
+        Ok(kept)
     }
 }

@@ -16,7 +16,8 @@ use crate::stream::{
     Failure, Output, interrupt,
     output::directory,
     process,
-    settings::{between, seconds},
+    say::say,
+    settings::{between, positive},
 };
 
 /// What can be measured.
@@ -79,13 +80,6 @@ pub(super) struct Args {
     name: Option<String>,
 }
 
-fn positive(given: &str) -> Result<Duration, String> {
-    match seconds(given)? {
-        Duration::ZERO => Err("must be more than 0 seconds".to_owned()),
-        time => Ok(time),
-    }
-}
-
 impl Args {
     pub(super) fn run(&self) -> Result<(), Failure> {
         self.tools()?;
@@ -104,7 +98,7 @@ impl Args {
             command.args(&self.filter);
             run(&mut command, kept)?;
         }
-        eprintln!("harness: results in {}", directory.display());
+        say!("results in {}", directory.display());
         Ok(())
     }
 

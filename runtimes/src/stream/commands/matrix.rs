@@ -5,13 +5,15 @@ use std::time::Duration;
 use clap::{ArgMatches, Command, FromArgMatches};
 
 use super::{
-    axes::{list, not_given, values, with_room},
+    axes::{list, not_given, values},
     progress::{Progress, estimate},
     selection::Selection,
     table,
 };
 use crate::stream::{
-    Bench, Case, Failure, ImplementationName, Names, Output, Record, Settings, interrupt, plan::Plan,
+    Bench, Case, Failure, ImplementationName, Names, Output, Record, Settings, interrupt,
+    plan::Plan,
+    say::{say, show},
     settings::between,
 };
 
@@ -105,6 +107,7 @@ impl Args {
         for &connections in &self.axes.connections {
             for &frame_len in &self.axes.frame_sizes {
                 let share = Share::new(self.bytes_per_round, connections, frame_len)?;
+                share.of(self.selection.settings).fit()?;
                 cases.extend(
                     bases.iter().map(|base| Case { settings: share.of(base.settings), ..base.clone() }),
                 );
@@ -121,19 +124,17 @@ impl Args {
         let open = plan.open(output.records());
         if open.len() < plan.total() {
             let finished = plan.total() - open.len();
-            eprintln!("harness: {finished} of {} runs are finished already and skipped", plan.total());
+            say!("{finished} of {} runs are finished already and skipped", plan.total());
         }
         let measured = measure(&open, &mut output);
         output.finish()?;
         if let Err(Failure::Interrupted) = measured {
             let (finished, all) = (output.records().len(), plan.total());
-            eprintln!(
-                "harness: {finished} of {all} runs are finished; the same command with --name {name} goes on"
-            );
+            say!("{finished} of {all} runs are finished; the same command with --name {name} goes on");
         }
         measured?;
-        println!("{}", table::matrix(output.records()));
-        eprintln!("harness: {} runs in {}", output.records().len(), output.directory().display());
+        show!("{}", table::matrix(output.records()))?;
+        say!("{} runs in {}", output.records().len(), output.directory().display());
         Ok(())
     }
 }
@@ -142,11 +143,7 @@ impl Args {
 fn measure(open: &[(usize, &Case)], output: &mut Output) -> Result<(), Failure> {
     let mut bench = Bench::default();
     let expected = estimate(&mut bench, open)?;
-    eprintln!(
-        "harness: {} runs to measure, which will take about {:.0} s",
-        open.len(),
-        expected.as_secs_f64()
-    );
+    say!("{} runs to measure, which will take about {:.0} s", open.len(), expected.as_secs_f64());
     let mut progress = Progress::new(open.len(), expected);
     let measured = open.iter().try_for_each(|&(run, case)| {
         if interrupt::is_set() {
@@ -159,8 +156,8 @@ fn measure(open: &[(usize, &Case)], output: &mut Output) -> Result<(), Failure> 
     });
     let taken = progress.finish();
     measured?;
-    eprintln!(
-        "harness: estimated {:.1} s, took {:.1} s ({:.2} times the estimate)",
+    say!(
+        "estimated {:.1} s, took {:.1} s ({:.2} times the estimate)",
         expected.as_secs_f64(),
         taken.as_secs_f64(),
         taken.as_secs_f64() / expected.as_secs_f64().max(f64::MIN_POSITIVE)
@@ -197,6 +194,6 @@ impl Share {
 
     fn of(&self, settings: Settings) -> Settings {
         let &Self { connections, frame_len, route_frames, tunnel_bytes } = self;
-        with_room(Settings { connections, frame_len, route_frames, tunnel_bytes, ..settings })
+        Settings { connections, frame_len, route_frames, tunnel_bytes, ..settings }
     }
 }

@@ -5,6 +5,7 @@ mod compare;
 mod criterion;
 mod division;
 mod faults;
+mod instructions;
 mod matrix;
 mod overview;
 mod progress;
@@ -15,11 +16,19 @@ mod selection;
 mod sweep;
 mod table;
 
-use std::{error::Error, ffi::OsString, process::ExitCode};
+use std::{
+    ffi::OsString,
+    panic::{AssertUnwindSafe, catch_unwind},
+    process::ExitCode,
+};
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand, error::ErrorKind};
 
-use super::{Failure, interrupt, split};
+use super::{
+    Failure, interrupt,
+    say::{panics_as_sentences, say},
+    split,
+};
 
 /// Measures routed streams through proxies, on every runtime.
 ///
@@ -43,10 +52,15 @@ enum Command {
     Sweep(sweep::Args),
     /// Runs the Criterion benchmarks and keeps what they print
     Criterion(criterion::Args),
+    /// Counts the instructions of single operations
+    Instructions(instructions::Args),
     /// Makes a page of results, as HTML and as Markdown
     Report(report::Args),
     /// Runs schedules of calls and faults, each checked against a model
     Faults(faults::Args),
+    /// What is counted by another
+    #[command(hide = true)]
+    Counted(instructions::Counted),
     /// One of two processes of a measurement
     #[command(hide = true)]
     Child,
@@ -73,9 +87,15 @@ pub fn parse(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Res
     };
     match &mut command {
         None
-        | Some((Command::Criterion(_) | Command::Report(_) | Command::Faults(_) | Command::Child, _)) => {
-            Ok(())
-        }
+        | Some((
+            Command::Criterion(_)
+            | Command::Instructions(_)
+            | Command::Counted(_)
+            | Command::Report(_)
+            | Command::Faults(_)
+            | Command::Child,
+            _,
+        )) => Ok(()),
         Some((Command::Run(args), matches)) => {
             args.settle(matches);
             args.check()
@@ -117,14 +137,17 @@ fn sentence(error: &clap::Error) -> String {
 /// interrupted; the status of a program that it ran and that failed.
 #[must_use]
 pub fn main() -> ExitCode {
+    panics_as_sentences();
     let job = match parse(std::env::args_os()) {
         Ok(job) => job,
         Err(sentence) => {
-            eprintln!("harness: {sentence}");
+            say!("{sentence}");
             return ExitCode::from(2);
         }
     };
-    status(job.prepare().and_then(|()| job.run()))
+    // What a library panics about, a lack of threads or descriptors, has been said by then.
+    let done = catch_unwind(AssertUnwindSafe(|| job.prepare().and_then(|()| job.run())));
+    done.map_or(ExitCode::FAILURE, status)
 }
 
 fn status(done: Result<bool, Failure>) -> ExitCode {
@@ -132,14 +155,7 @@ fn status(done: Result<bool, Failure>) -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(failure) => {
-            eprintln!("harness: {failure}");
-            let mut source = failure.source();
-            while let Some(cause) = source {
-                source = cause.source();
-                if source.is_none() {
-                    eprintln!("harness: caused by: {cause}");
-                }
-            }
+            say!("{failure}");
             match failure {
                 Failure::Interrupted => ExitCode::from(interrupt::STATUS),
                 Failure::Ended { status, .. } => ExitCode::from(status),
@@ -171,6 +187,8 @@ impl Job {
             Some(Command::Matrix(args)) => args.run().map(|()| true),
             Some(Command::Sweep(args)) => args.run(),
             Some(Command::Criterion(args)) => args.run().map(|()| true),
+            Some(Command::Instructions(args)) => args.run().map(|()| true),
+            Some(Command::Counted(args)) => args.run().map(|()| true),
             Some(Command::Report(args)) => args.run().map(|()| true),
             Some(Command::Faults(args)) => args.run().map(|()| true),
             Some(Command::Child) => split::child().map(|()| true),

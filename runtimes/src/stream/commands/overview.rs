@@ -6,7 +6,7 @@ use indicatif::ProgressBar;
 use super::table;
 use crate::stream::{
     Bench, Case, Failure, ImplementationName, Processes, Report, RuntimeName, Scenario, Settings, Spread,
-    runner,
+    runner, say::show,
 };
 
 const ROUNDS: usize = 3;
@@ -32,6 +32,12 @@ struct Line {
     #[command(flatten)]
     settings: Settings,
 }
+
+const NOTE: &str = "\
+Throughput: more is better; CPU and latency of whole streams: less is. The columns with a colon are ratios to the
+implementation named there, each within a round, which is why they need not be those of the medians beside them.
+CPU is that of both ends and the proxy, and 64-byte arrivals cost the sender most: `compare --split --metric cpu`
+tells more about those.";
 
 /// The values of one implementation on one runtime in one scenario, round by round.
 #[derive(Default)]
@@ -83,6 +89,6 @@ pub(super) fn run() -> Result<(), Failure> {
         }
     }
     progress.finish_and_clear();
-    println!("{}", table::overview(&rows));
-    Ok(())
+    show!("{}\n", table::overview(&rows))?;
+    show!("{NOTE}")
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use fastrand::Rng;
 use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 
-use crate::stream::{Bench, Case, Failure, interrupt};
+use crate::stream::{Bench, Case, Failure, interrupt, say::say};
 
 /// So many runs are tried out before an estimate at the most: their mean is then well within a fifth of that of all.
 const PROBES: usize = 24;
@@ -58,7 +58,7 @@ impl Progress {
         self.bar.set_message(left(rest));
         if self.bar.is_hidden() && self.spoken.elapsed() >= self.pause {
             self.spoken = Instant::now();
-            eprintln!("harness: {done} of {all} runs, {}", left(rest));
+            say!("{done} of {all} runs, {}", left(rest));
         }
     }
 

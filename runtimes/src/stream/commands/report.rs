@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, path::PathBuf};
 
-use crate::stream::{Failure, output, page::Pool};
+use crate::stream::{Failure, output, page::Pool, say::show};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -31,9 +31,8 @@ impl Args {
         }
         let (html, markdown) = pool.render();
         let out = out.unwrap_or_default();
-        for (file, contents) in [("report.html", html), ("report.md", markdown)] {
-            println!("{}", output::write(&out, file, contents.as_bytes())?.display());
-        }
-        Ok(())
+        let files = [("report.html", html), ("report.md", markdown)];
+        let written = files.map(|(file, contents)| output::write(&out, file, contents.as_bytes()));
+        written.into_iter().try_for_each(|path| show!("{}", path?.display()))
     }
 }

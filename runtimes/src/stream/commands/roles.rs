@@ -12,6 +12,7 @@ use clap::{Args, ValueEnum};
 use crate::stream::{
     Case, Cores, Failure, Output, Processes, Record, RuntimeName, Settings, Split, TransportName, interrupt,
     output::replace,
+    say::say,
     settings::{between, seconds},
     split::{Driver, Identity, Service, drive, serve},
 };
@@ -21,8 +22,10 @@ pub(super) enum Role {
     /// All there is to a run
     Integrated,
     /// The proxies, on --runtime, until no driver comes any more
+    #[value(alias = "tcp_service")]
     TcpService,
     /// The two ends around them, on --driver-runtime, and the results; what the proxies are is for the service to say
+    #[value(alias = "tcp_driver")]
     TcpDriver,
 }
 
@@ -89,7 +92,7 @@ impl Part {
             wait: self.wait_seconds,
             idle: Duration::from_millis(self.idle_timeout_millis as u64),
             ready: &|address| {
-                eprintln!("harness: {implementation} on {runtime} listens at {address}");
+                say!("{implementation} on {runtime} listens at {address}");
                 let line = format!("{address}\n");
                 self.ready_file.as_ref().map_or(Ok(()), |path| replace(path, line.as_bytes()))
             },
@@ -103,7 +106,7 @@ impl Part {
         workloads: &[Settings],
         runs: usize,
         output: &mut Output,
-        mut done: impl FnMut(&Record),
+        mut done: impl FnMut(&Record) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
         for run in 1..=runs {
             for settings in workloads {
@@ -126,8 +129,8 @@ impl Part {
                 });
                 let case = Case { runtime: service_runtime, implementation, settings, processes };
                 let record = Record::new(&case, run, &report);
-                done(&record);
-                output.add(record)?;
+                output.add(record.clone())?;
+                done(&record)?;
             }
         }
         Ok(())

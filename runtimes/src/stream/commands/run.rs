@@ -11,7 +11,9 @@ use super::{
 };
 use crate::stream::{
     Bench, Case, Failure, ImplementationName, Names, Output, Processes, Profile, Profiler, Record, interrupt,
-    record::text, settings::between,
+    record::text,
+    say::{say, show},
+    settings::between,
 };
 
 #[derive(Debug, clap::Args)]
@@ -68,7 +70,10 @@ impl Args {
         match self.part.role {
             Role::Integrated => self.cases().map(drop),
             Role::TcpService => self.service().map(drop),
-            Role::TcpDriver => self.selection.division.driver_runtime().map(drop),
+            Role::TcpDriver => {
+                self.selection.settings.fit()?;
+                self.selection.division.driver_runtime().map(drop)
+            }
         }
     }
 
@@ -108,7 +113,11 @@ impl Args {
             _ => self.measure(&mut output),
         };
         output.finish()?;
-        eprintln!("harness: {} runs in {}", output.records().len(), output.directory().display());
+        match output.records().len() {
+            0 => {}
+            1 => say!("1 run in {}", output.directory().display()),
+            runs => say!("{runs} runs in {}", output.directory().display()),
+        }
         measured
     }
 
@@ -124,9 +133,9 @@ impl Args {
                 let case = self.profiled(case, run, self.runs * cases.len(), output)?;
                 let report = bench.measure(&case)?;
                 let record = Record::new(&case, run, &report);
-                progress.suspend(|| print(&record));
+                output.add(record.clone())?;
                 progress.inc(1);
-                output.add(record)
+                progress.suspend(|| print(&record))
             })
         });
         progress.finish_and_clear();
@@ -158,8 +167,6 @@ impl Args {
     }
 }
 
-fn print(record: &Record) {
-    for (name, value) in record.fields() {
-        println!("{name}={}", text(&value));
-    }
+fn print(record: &Record) -> Result<(), Failure> {
+    record.fields().iter().try_for_each(|(name, value)| show!("{name}={}", text(value)))
 }

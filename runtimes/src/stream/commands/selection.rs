@@ -58,6 +58,7 @@ impl Selection {
         let runtimes = self.runtime.as_ref().unwrap_or(&default);
         let duration_seconds = self.settings.duration_seconds.or(Some(duration));
         let settings = Settings { duration_seconds, ..self.settings };
+        settings.fit()?;
         let processes = self.division.processes(settings.transport)?;
         let mut cases =
             Case::product(&runtimes.names, &implementations.names, &self.scenario.names, settings);

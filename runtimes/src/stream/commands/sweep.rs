@@ -5,14 +5,10 @@ use std::time::Duration;
 use clap::{ArgMatches, Command, FromArgMatches};
 use serde_json::json;
 
-use super::{
-    axes::{not_given, with_room},
-    progress::Progress,
-    selection::Selection,
-    table,
-};
+use super::{axes::not_given, progress::Progress, selection::Selection, table};
 use crate::stream::{
     Bench, Case, Failure, ImplementationName, Names, Output, Record, Settings, Spread, interrupt,
+    say::{say, show},
     settings::between,
     tuning::{Choice, Grid, Limits, Point, Unfit},
 };
@@ -249,7 +245,7 @@ impl Args {
             let new = measured.len()..measured.len() + next.len();
             measured.extend(next.into_iter().map(|(gather_bytes, read_reserve)| Measured {
                 case: Case {
-                    settings: with_room(Settings { gather_bytes, read_reserve, ..base.settings }),
+                    settings: Settings { gather_bytes, read_reserve, ..base.settings },
                     ..base.clone()
                 },
                 throughput: Spread::default(),
@@ -306,7 +302,6 @@ impl Args {
         let choice = Choice::of(&points, &limits).map_err(unfit)?;
         let why = choice.why(&points, &limits);
         let grid = Grid::new(self.gather.0.clone(), self.read.0.clone()).points().len();
-        println!("{}", table::sweep(&points, &choice));
         let chosen = points[choice.point];
         let result = json!({
             "keeps_limits": choice.keeps,
@@ -318,13 +313,14 @@ impl Args {
             "points": points,
         });
         let path = output.write("sweep.json", format!("{result:#}\n").as_bytes())?;
+        show!("{}", table::sweep(&points, &choice))?;
         if choice.keeps {
-            println!("--gather-bytes {} --read-reserve {}", chosen.gather_bytes, chosen.read_reserve);
-            println!("{why}");
+            show!("--gather-bytes {} --read-reserve {}", chosen.gather_bytes, chosen.read_reserve)?;
+            show!("{why}")?;
         } else {
-            eprintln!("harness: no choice: {why}");
+            say!("no choice: {why}");
         }
-        eprintln!("harness: {} of {grid} points measured, results in {}", points.len(), path.display());
+        say!("{} of {grid} points measured, results in {}", points.len(), path.display());
         Ok(choice.keeps)
     }
 }

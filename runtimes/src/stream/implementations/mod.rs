@@ -51,6 +51,8 @@ mod peer_1;
 #[cfg(feature = "peers")]
 mod peer_2;
 mod raw_copy;
+#[cfg(feature = "peers")]
+mod until_gone;
 
 use std::{future::Future, io};
 

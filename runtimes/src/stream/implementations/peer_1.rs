@@ -6,7 +6,7 @@ use bytes::Bytes;
 use peer_1::{HandoffBuffer, HandoffBufferConfig, WriteError, WriteHandoff, WriteHandoffConfig, WriteTicket};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::Proxy;
+use super::{Proxy, until_gone::UntilGone};
 use crate::stream::{Completion, Next, Settings, next, transport::IntoTokio};
 
 /// Reads into a handoff buffer and submits each line, and each arrival of the tunnel.
@@ -21,7 +21,8 @@ where
     async fn run(self, reader: I, writer: O, settings: Settings) -> io::Result<()> {
         let mut reader = reader.into_tokio();
         let config = WriteHandoffConfig::new(ITEMS, settings.write_pending_bytes());
-        let handoff = WriteHandoff::spawn(writer.into_tokio(), config);
+        let (writer, gone) = UntilGone::new(writer.into_tokio());
+        let handoff = WriteHandoff::spawn(writer, config);
         let mut output = Output { handoff, tickets: VecDeque::new(), settings };
         let mut buffer = HandoffBuffer::with_config(
             HandoffBufferConfig::new(settings.frame_len + 2 * settings.read_reserve)
@@ -46,7 +47,9 @@ where
         if !buffer.is_empty() {
             output.submit(buffer.freeze_all()).await.map_err(io::Error::other)?;
         }
-        output.finish().await.map_err(io::Error::other)
+        output.finish().await.map_err(io::Error::other)?;
+        gone.wait().await;
+        Ok(())
     }
 }
 

@@ -9,7 +9,7 @@ use peer_2::{
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::Proxy;
+use super::{Proxy, until_gone::UntilGone};
 use crate::stream::{Completion, Next, Settings, next, transport::IntoTokio};
 
 /// Reads into a handoff buffer. Without tickets, lines go through the coalescer and the tunnel gathers in the buffer;
@@ -25,7 +25,8 @@ where
     async fn run(self, reader: I, writer: O, settings: Settings) -> io::Result<()> {
         let mut reader = reader.into_tokio();
         let config = WriteHandoffConfig::default().with_max_pending_bytes(settings.write_pending_bytes());
-        let handoff = WriteHandoff::spawn(writer.into_tokio(), config);
+        let (writer, gone) = UntilGone::new(writer.into_tokio());
+        let handoff = WriteHandoff::spawn(writer, config);
         let mut output = Output {
             coalescer: WriteCoalescer::with_threshold(handoff.clone(), settings.gather_bytes),
             handoff,
@@ -62,7 +63,9 @@ where
         if !buffer.is_empty() {
             output.submit(buffer.freeze_all()).await.map_err(io::Error::other)?;
         }
-        output.finish().await.map_err(io::Error::other)
+        output.finish().await.map_err(io::Error::other)?;
+        gone.wait().await;
+        Ok(())
     }
 }
 

@@ -3,7 +3,7 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::{
-    ABOUT_FIGURES, ABOUT_HEADLINE, ABOUT_RATIOS, ABOUT_WORK, Page, bars,
+    ABOUT_FIGURES, ABOUT_HEADLINE, ABOUT_RATIOS, ABOUT_SIDES, ABOUT_WORK, Page, bars,
     curves::{self, Axis},
     metric::{CPU, LINE_P50, LINE_P99, Metric, P50, P99, THROUGHPUT},
     table::{Cell, Table},
@@ -64,7 +64,10 @@ pub(super) fn page(page: &Page<'_>) -> String {
                 main {
                     (measured(page))
                     (ratios(page))
-                    @for bars in &BARS { (charts(page, bars)) }
+                    @match page.sides() {
+                        Some(of) => (sides(&of)),
+                        None => @for bars in &BARS { (charts(page, bars)) },
+                    }
                     (costs(page))
                     (work(page))
                     (all(page))
@@ -97,6 +100,16 @@ fn ratios(page: &Page<'_>) -> Markup {
                 p { (ABOUT_RATIOS) }
                 (table("Ratios by settings, runtime and baseline", &page.ratios(), 2, Layout::Lines))
             }
+        }
+    }
+}
+
+fn sides(of: &Table) -> Markup {
+    html! {
+        section {
+            h2 { "Settings side by side" }
+            p { (ABOUT_SIDES) }
+            (table("Settings side by side", of, 0, Layout::Cards))
         }
     }
 }

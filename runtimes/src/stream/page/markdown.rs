@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::{
-    ABOUT_FIGURES, ABOUT_HEADLINE, ABOUT_RATIOS, ABOUT_WORK, Page,
+    ABOUT_FIGURES, ABOUT_HEADLINE, ABOUT_RATIOS, ABOUT_SIDES, ABOUT_WORK, Page,
     table::{Cell, Table},
 };
 
@@ -23,6 +23,11 @@ pub(super) fn page(page: &Page<'_>) -> String {
             paragraph(&mut text, about);
             put(&mut text, &table);
         }
+    }
+    if let Some(sides) = page.sides() {
+        heading(&mut text, 2, "Settings side by side");
+        paragraph(&mut text, ABOUT_SIDES);
+        put(&mut text, &sides);
     }
     heading(&mut text, 2, "Work per MiB");
     paragraph(&mut text, ABOUT_WORK);

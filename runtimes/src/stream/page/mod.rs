@@ -54,6 +54,9 @@ const ABOUT_RATIOS: &str = "One by one: the median over the runs, with the least
      connections or lengths of lines differ, the runs of all such workloads are taken together, after each was divided by \
      its own baseline.";
 
+const ABOUT_SIDES: &str = "Each of these settings was measured with one implementation on one runtime, so they are compared with \
+     one another: medians over the runs, with the least and the greatest, the highest throughput first.";
+
 const ABOUT_WORK: &str = "Medians, with the least and the greatest: how often memory was allocated for each MiB carried, \
      how much of it for each byte, how often readers and writers were called, and which share of a handoff's writer calls \
      producers made themselves. Less is better but for that share, which is neither.";
@@ -147,6 +150,13 @@ impl<'a> Page<'a> {
             phrase if phrase.is_empty() => self.titles[place].clone(),
             phrase => format!("{} ({phrase})", self.titles[place]),
         }
+    }
+
+    /// All settings in one table, if there is a single bar for each, as in a sweep: charts would compare nothing.
+    fn sides(&self) -> Option<Table> {
+        let alone = |panel: &Panel<'_>| panel.groups.len() == 1;
+        (self.panels.len() > 1 && self.panels.iter().all(alone))
+            .then(|| table::sides(&self.panels, &self.titles))
     }
 
     fn work(&self, place: usize) -> Table {

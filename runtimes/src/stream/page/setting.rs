@@ -80,6 +80,10 @@ impl Settings {
                 }
             }
             values.sort_by(|a, b| a.as_f64().partial_cmp(&b.as_f64()).unwrap_or(std::cmp::Ordering::Equal));
+            // What no run has set is no setting of them.
+            if values.iter().all(|value| value.is_null()) {
+                continue;
+            }
             let text: Vec<_> = values.iter().map(|of| value(setting, of)).collect();
             let list = if values.len() == 1 { &mut equal } else { &mut varied };
             list.push((name(setting), text.join(", ")));

@@ -1,11 +1,11 @@
 //! Tables, as they stand on the page and in Markdown.
 
 use super::{
-    metric::{COMPARED, Metric},
+    metric::{COMPARED, Metric, THROUGHPUT},
     number::{MISSING, count, ratio},
     ratio::{Comparison, OF, Summary, Verdict, summaries},
     setting::name,
-    study::{Group, Workload},
+    study::{Group, Panel, Workload},
 };
 
 /// A table whose first columns are labels and whose other ones are numbers.
@@ -91,6 +91,25 @@ pub(super) fn ratios(comparisons: &[Comparison], titles: &[String]) -> Table {
         row
     };
     Table { labels: 3, head, rows: comparisons.iter().map(row).collect() }
+}
+
+/// A line for each panel of a single group, the highest throughput first.
+pub(super) fn sides(panels: &[Panel<'_>], titles: &[String]) -> Table {
+    let mut sides: Vec<_> =
+        panels.iter().zip(titles).map(|(panel, title)| (&panel.groups[0], title)).collect();
+    let throughput = |group: &Group<'_>| group.spread(THROUGHPUT).map_or(0.0, |spread| spread.median());
+    sides.sort_by(|(one, _), (other, _)| throughput(other).total_cmp(&throughput(one)));
+    let known = |metric: &Metric| sides.iter().any(|(group, _)| group.spread(*metric).is_some());
+    let metrics: Vec<_> = COMPARED.into_iter().filter(known).collect();
+    let mut head: Vec<Cell> = ["settings", "runtime", "implementation"].map(Cell::from).into();
+    head.extend(metrics.iter().map(|metric| Cell::from(metric.title())));
+    let row = |(group, title): (&Group<'_>, &String)| {
+        let setup = group.setup;
+        let mut row = vec![Cell::from(title), setup.runtime.into(), setup.implementation.into()];
+        row.extend(metrics.iter().map(|&metric| figure(group, metric)));
+        row
+    };
+    Table { labels: 3, head, rows: sides.into_iter().map(row).collect() }
 }
 
 /// Figures of groups, of the kinds that any of them has, and the settings in which `workloads` differ.

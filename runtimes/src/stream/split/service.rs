@@ -18,6 +18,7 @@ use crate::{
     stream::{
         Failure, Metered, Settings, interrupt,
         run::{Implementation, Visitor, visit},
+        say::say,
     },
 };
 
@@ -97,7 +98,7 @@ async fn greeting<R: Runtime>(stream: &mut R::Tcp) -> Result<Hello, String> {
 
 /// Tells both sides. The service goes on: a stranger is no reason to end.
 pub(super) async fn refuse(mut stream: impl futures_util::AsyncWrite + Unpin, reason: String) {
-    eprintln!("harness: the service refused a connection: {reason}");
+    say!("the service refused a connection: {reason}");
     let reason = format!("refused: {reason}");
     // Who has gone already needs no answer.
     let _ = control::send(&mut stream, &Message::Failed { reason }).await;
