@@ -155,13 +155,15 @@ impl<'a> Progress<'a> {
 pub(crate) fn drive<'a, W: AsyncWrite + Unpin>(
     core: &'a Core,
     side: &'a Side<W>,
-    mut state: StateGuard<'a>,
+    state: StateGuard<'a>,
     role: Role<'_>,
     mut borrowed: Borrowed<'_>,
 ) -> bool {
     let mut hold = Hold { core, seat: Some(side.lock_free()) };
     let Some(seat) = hold.seat.as_deref_mut() else { return false };
     let mut progress = Progress::new(core, &role);
+    // Dropped before the hold, which locks the state if it is dropped in a panic.
+    let mut state = state;
     // What was borrowed comes after what is queued now and before what is queued later.
     let mut may_take = true;
 
