@@ -25,12 +25,3 @@ where
     let mut listener = R::bind(([127, 0, 0, 1], 0).into()).await?;
     ends::connections::<R, _, _>(proxy, payloads, settings, async || R::tcp_pair(&mut listener).await).await
 }
-
-#[cfg(feature = "peers")]
-impl super::IntoTokio for futures_handoff::TokioIo<::tokio::net::TcpStream> {
-    type Io = ::tokio::net::TcpStream;
-
-    fn into_tokio(self) -> Self::Io {
-        self.into_inner()
-    }
-}

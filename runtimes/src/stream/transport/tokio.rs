@@ -9,6 +9,7 @@ use std::{
 };
 
 use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use futures_handoff::TokioIo;
 
 use crate::{
     io::Duplex,
@@ -22,6 +23,14 @@ pub trait IntoTokio {
 
     /// Makes it one.
     fn into_tokio(self) -> Self::Io;
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> IntoTokio for TokioIo<S> {
+    type Io = S;
+
+    fn into_tokio(self) -> S {
+        self.into_inner()
+    }
 }
 
 /// An in-memory pipe with Tokio's traits.

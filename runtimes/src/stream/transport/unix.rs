@@ -24,12 +24,3 @@ where
 {
     ends::connections::<R, _, _>(proxy, payloads, settings, async || R::unix_pair()).await
 }
-
-#[cfg(feature = "peers")]
-impl super::IntoTokio for futures_handoff::TokioIo<::tokio::net::UnixStream> {
-    type Io = ::tokio::net::UnixStream;
-
-    fn into_tokio(self) -> Self::Io {
-        self.into_inner()
-    }
-}
