@@ -2,219 +2,104 @@
 
 use std::ops::AddAssign;
 
-/// Something that a schedule is made for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Event {
-    Write,
-    WriteAll,
-    WritePrefix,
-    SinkItem,
-    CopiedWrite,
-    Permit,
-    PermitDrop,
-    Full,
-    Waited,
-    TooLarge,
-    Refused,
-    Ticket,
-    TicketFailed,
-    Batching,
-    Dispatch,
-    Cancel,
-    Flush,
-    FlushGivenUp,
-    DeviceWrite,
-    PartialWrite,
-    VectoredWrite,
-    DeviceFlush,
-    DeviceClose,
-    Pending,
-    Stall,
-    Error,
-    WriteZero,
-    OverReport,
-    Panic,
-    FromWithin,
-    Close,
-    Shutdown,
-    Abort,
-    HandBack,
-    HandleDrop,
-    TaskDrop,
-    ProducerDrop,
-    WakerChange,
+/// The kinds of events of both halves, and what they are called.
+macro_rules! events {
+    (write { $($write:ident => $write_name:literal,)* } read { $($read:ident => $read_name:literal,)* }) => {
+        /// Something that a schedule is made for.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Event {
+            $($write,)*
+            $($read,)*
+        }
 
-    Read,
-    ReadReady,
-    ReadPending,
-    ReadStall,
-    ReadCancel,
-    ReadError,
-    ReadEnd,
-    ReadLie,
-    BufferFull,
-    Reserve,
-    Split,
-    SplitMut,
-    Freeze,
-    Advance,
-    OutOfBounds,
-    TakeTail,
-    FromTail,
-    TailRefused,
-    Find,
-    Parse,
-    ParseUndone,
-    ParsePanic,
-    Frame,
-    FrameTruncated,
-    FrameTooLong,
+        impl Event {
+            /// Those of the write half.
+            pub const WRITE: &'static [Self] = &[$(Self::$write),*];
+
+            /// Those of the read half.
+            pub const READ: &'static [Self] = &[$(Self::$read),*];
+
+            const COUNT: usize = Self::WRITE.len() + Self::READ.len();
+
+            /// What it is called.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$write => $write_name,)*
+                    $(Self::$read => $read_name,)*
+                }
+            }
+        }
+    };
 }
 
-use Event::*;
-
-impl Event {
-    /// Those of the write half.
-    pub const WRITE: [Self; 38] = [
-        Write,
-        WriteAll,
-        WritePrefix,
-        SinkItem,
-        CopiedWrite,
-        Permit,
-        PermitDrop,
-        Full,
-        Waited,
-        TooLarge,
-        Refused,
-        Ticket,
-        TicketFailed,
-        Batching,
-        Dispatch,
-        Cancel,
-        Flush,
-        FlushGivenUp,
-        DeviceWrite,
-        PartialWrite,
-        VectoredWrite,
-        DeviceFlush,
-        DeviceClose,
-        Pending,
-        Stall,
-        Error,
-        WriteZero,
-        OverReport,
-        Panic,
-        FromWithin,
-        Close,
-        Shutdown,
-        Abort,
-        HandBack,
-        HandleDrop,
-        TaskDrop,
-        ProducerDrop,
-        WakerChange,
-    ];
-
-    /// Those of the read half.
-    pub const READ: [Self; 25] = [
-        Read,
-        ReadReady,
-        ReadPending,
-        ReadStall,
-        ReadCancel,
-        ReadError,
-        ReadEnd,
-        ReadLie,
-        BufferFull,
-        Reserve,
-        Split,
-        SplitMut,
-        Freeze,
-        Advance,
-        OutOfBounds,
-        TakeTail,
-        FromTail,
-        TailRefused,
-        Find,
-        Parse,
-        ParseUndone,
-        ParsePanic,
-        Frame,
-        FrameTruncated,
-        FrameTooLong,
-    ];
-
-    const COUNT: usize = Self::WRITE.len() + Self::READ.len();
-
-    /// What it is called.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Write => "writes",
-            WriteAll => "write_all",
-            WritePrefix => "write_prefix",
-            SinkItem => "sink items",
-            CopiedWrite => "copied writes",
-            Permit => "permits",
-            PermitDrop => "permits dropped",
-            Full => "full",
-            Waited => "waits for room",
-            TooLarge => "too large",
-            Refused => "refused as closed",
-            Ticket => "tickets",
-            TicketFailed => "tickets failed",
-            Batching => "batching",
-            Dispatch => "dispatch",
-            Cancel => "cancels",
-            Flush => "flushes",
-            FlushGivenUp => "flushes given up",
-            DeviceWrite => "writer: writes",
-            PartialWrite => "writer: partial writes",
-            VectoredWrite => "writer: vectored writes",
-            DeviceFlush => "writer: flushes",
-            DeviceClose => "writer: closes",
-            Pending => "writer: Pending",
-            Stall => "writer: stalls",
-            Error => "writer: errors",
-            WriteZero => "writer: 0 bytes taken",
-            OverReport => "writer: impossible counts",
-            Panic => "writer: panics",
-            FromWithin => "writes by the writer",
-            Close => "closes",
-            Shutdown => "shutdowns (into_parts)",
-            Abort => "aborts",
-            HandBack => "unwritten bytes handed back",
-            HandleDrop => "handles dropped",
-            TaskDrop => "writer tasks dropped",
-            ProducerDrop => "producers dropped",
-            WakerChange => "changes of waker",
-            Read => "read_available",
-            ReadReady => "read_ready",
-            ReadPending => "reader: Pending",
-            ReadStall => "reader: stalls",
-            ReadCancel => "cancels",
-            ReadError => "reader: errors",
-            ReadEnd => "reader: ends",
-            ReadLie => "reader: impossible counts",
-            BufferFull => "full",
-            Reserve => "reserve_read_capacity",
-            Split => "split_prefix",
-            SplitMut => "split_prefix_mut",
-            Freeze => "freeze_all",
-            Advance => "advance",
-            OutOfBounds => "out of bounds",
-            TakeTail => "take_tail",
-            FromTail => "from_tail",
-            TailRefused => "from_tail refused",
-            Find => "find",
-            Parse => "parse",
-            ParseUndone => "parse undone",
-            ParsePanic => "parse panicked",
-            Frame => "next_frame",
-            FrameTruncated => "frames truncated",
-            FrameTooLong => "frames too long",
-        }
+events! {
+    write {
+        Write => "writes",
+        WriteAll => "write_all",
+        WritePrefix => "write_prefix",
+        SinkItem => "sink items",
+        CopiedWrite => "copied writes",
+        Permit => "permits",
+        PermitDrop => "permits dropped",
+        Full => "full",
+        Waited => "waits for room",
+        TooLarge => "too large",
+        Refused => "refused as closed",
+        Ticket => "tickets",
+        TicketFailed => "tickets failed",
+        Batching => "batching",
+        Dispatch => "dispatch",
+        Cancel => "cancels",
+        Flush => "flushes",
+        FlushGivenUp => "flushes given up",
+        DeviceWrite => "writer: writes",
+        PartialWrite => "writer: partial writes",
+        VectoredWrite => "writer: vectored writes",
+        DeviceFlush => "writer: flushes",
+        DeviceClose => "writer: closes",
+        Pending => "writer: Pending",
+        Stall => "writer: stalls",
+        Error => "writer: errors",
+        WriteZero => "writer: 0 bytes taken",
+        OverReport => "writer: impossible counts",
+        Panic => "writer: panics",
+        FromWithin => "writes by the writer",
+        Close => "closes",
+        Shutdown => "shutdowns (into_parts)",
+        Abort => "aborts",
+        HandBack => "unwritten bytes handed back",
+        HandleDrop => "handles dropped",
+        TaskDrop => "writer tasks dropped",
+        ProducerDrop => "producers dropped",
+        WakerChange => "changes of waker",
+    }
+    read {
+        Read => "read_available",
+        ReadReady => "read_ready",
+        ReadPending => "reader: Pending",
+        ReadStall => "reader: stalls",
+        ReadCancel => "cancels",
+        ReadError => "reader: errors",
+        ReadEnd => "reader: ends",
+        ReadLie => "reader: impossible counts",
+        BufferFull => "full",
+        Reserve => "reserve_read_capacity",
+        Split => "split_prefix",
+        SplitMut => "split_prefix_mut",
+        Freeze => "freeze_all",
+        Advance => "advance",
+        OutOfBounds => "out of bounds",
+        TakeTail => "take_tail",
+        FromTail => "from_tail",
+        TailRefused => "from_tail refused",
+        Find => "find",
+        Parse => "parse",
+        ParseUndone => "parse undone",
+        ParsePanic => "parse panicked",
+        Frame => "next_frame",
+        FrameTruncated => "frames truncated",
+        FrameTooLong => "frames too long",
     }
 }
 

@@ -20,8 +20,8 @@ impl Side {
     #[must_use]
     pub fn events(self) -> &'static [Event] {
         match self {
-            Self::Write => &Event::WRITE,
-            Self::Read => &Event::READ,
+            Self::Write => Event::WRITE,
+            Self::Read => Event::READ,
         }
     }
 }
