@@ -5,6 +5,8 @@
 #![forbid(unsafe_code)]
 
 pub mod faults;
+#[cfg(feature = "harness")]
+pub mod footprint;
 pub mod io;
 mod local;
 mod macros;
