@@ -21,9 +21,9 @@ pub(super) struct Traffic {
 }
 
 impl Traffic {
-    /// Frames of 64 bytes, one by one.
-    pub(super) const FRAMES: Self = Self { frame: 64, frames: 64, piece: 64 };
-    /// 16 KiB of such frames at once.
+    /// A frame of 64 bytes.
+    pub(super) const FRAME: Self = Self { frame: 64, frames: 1, piece: 64 };
+    /// 16 KiB of frames of 64 bytes at once.
     pub(super) const BURST: Self = Self { frame: 64, frames: 256, piece: usize::MAX };
     /// One frame of 1 MiB, in pieces as a socket gives them.
     pub(super) const LARGE: Self = Self { frame: 1 << 20, frames: 1, piece: 64 << 10 };

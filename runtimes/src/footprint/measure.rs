@@ -15,6 +15,9 @@ use super::{
     wire::taken,
 };
 
+/// How many frames go through one by one.
+const FRAMES: usize = 64;
+
 /// What was allocated and not freed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Live {
@@ -53,9 +56,9 @@ pub fn measure(
         #[cfg(feature = "peers")]
         Implementation::Peer2 => of::<Peer2>(meter, implementation, connections),
         #[cfg(not(feature = "peers"))]
-        Implementation::Peer1 | Implementation::Peer2 => {
-            Err(io::Error::other(format!("{implementation} is not compiled in: it needs the feature `peers`")))
-        }
+        Implementation::Peer1 | Implementation::Peer2 => Err(io::Error::other(format!(
+            "{implementation} is not compiled in: it needs the feature `peers`"
+        ))),
     }
 }
 
@@ -124,8 +127,13 @@ async fn reach<C: Connection>(state: State, all: &mut Vec<C>, connections: usize
         match state {
             State::Fresh => {}
             State::Waiting | State::AfterLarge => connection.wait().await?,
+            State::Frames => {
+                for _ in 0..FRAMES {
+                    connection.pass(Traffic::FRAME).await?;
+                }
+                connection.wait().await?;
+            }
             State::Idle => {
-                connection.pass(Traffic::FRAMES).await?;
                 connection.pass(Traffic::BURST).await?;
                 connection.wait().await?;
             }
@@ -151,7 +159,7 @@ async fn settle(connections: usize) {
 }
 
 fn passed(before: u64, connections: usize) -> io::Result<()> {
-    let each: usize = [Traffic::FRAMES, Traffic::BURST, Traffic::LARGE].into_iter().map(Traffic::bytes).sum();
+    let each = FRAMES * Traffic::FRAME.bytes() + Traffic::BURST.bytes() + Traffic::LARGE.bytes();
     let (sent, came) = ((connections * each) as u64, taken() - before);
     if came == sent {
         return Ok(());

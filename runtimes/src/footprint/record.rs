@@ -45,7 +45,9 @@ names! {
         Fresh,
         /// It waits for its first byte.
         Waiting,
-        /// Frames of 64 bytes one by one and a burst of 16 KiB went through; it waits for more.
+        /// Frames of 64 bytes went through, each of them written before the next one came; it waits for more.
+        Frames,
+        /// A burst of such frames, 16 KiB at once, went through after them; it waits for more.
         Idle,
         /// A frame of 1 MiB went through; it has not been read from since.
         Large,

@@ -31,7 +31,10 @@ impl Selection {
     /// What cannot.
     pub fn check(&self) -> Result<(), String> {
         if !cfg!(feature = "tokio") {
-            return Err("footprints are counted on tokio, which is not compiled in: enable the feature of its name".to_owned());
+            return Err(
+                "footprints are counted on tokio, which is not compiled in: enable the feature of its name"
+                    .to_owned(),
+            );
         }
         let peer = self.implementation.names.iter().find(|name| !name.is_compiled());
         if let Some(peer) = peer.filter(|_| !self.implementation.all) {

@@ -15,6 +15,7 @@ mod commands;
 mod failure;
 pub mod implementations;
 mod interrupt;
+mod journal;
 mod lines;
 pub(crate) mod memory;
 pub(crate) mod names;

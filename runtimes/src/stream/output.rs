@@ -12,13 +12,15 @@ use std::{
 #[cfg(unix)]
 use std::fs::TryLockError;
 
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use tempfile::NamedTempFile;
 
 use super::{
-    Failure, Record, Spread,
+    Failure, Record, Spread, journal,
     record::{fields, text},
 };
+use crate::footprint::Footprint;
 
 const RUNS: &str = "runs.jsonl";
 
@@ -81,7 +83,7 @@ impl Output {
         fs::create_dir_all(&directory).map_err(|error| failed("make", &directory, &error))?;
         let lock = lock(&directory)?;
         let path = directory.join(RUNS);
-        let records = if path.exists() { read(&path)? } else { Vec::new() };
+        let records: Vec<Record> = if path.exists() { read(&path)? } else { Vec::new() };
         // A line that was cut off by an abrupt end is no run.
         let lines: String = records.iter().map(line).collect();
         replace(&path, lines.as_bytes())?;
@@ -152,25 +154,35 @@ impl Output {
     }
 }
 
-/// The directory `name` and its finished runs, of which there must be one.
+/// What is in a directory of results.
+#[derive(Debug)]
+pub(super) struct Results {
+    pub(super) directory: PathBuf,
+    pub(super) runs: Vec<Record>,
+    pub(super) footprints: Vec<Footprint>,
+}
+
+/// The directory `name` and what was finished there, of which there must be something.
 ///
 /// # Errors
 ///
-/// If there is none, or it cannot be read.
-pub(super) fn load(name: &str) -> Result<(PathBuf, Vec<Record>), Failure> {
+/// If there is nothing, or it cannot be read.
+pub(super) fn load(name: &str) -> Result<Results, Failure> {
     let directory = directory(name)?;
     let path = directory.join(RUNS);
-    if !path.exists() {
-        return Err(Failure::Other(format!(
-            "there are no results of the name '{name}': {} is missing",
-            path.display()
-        )));
+    let results = Results {
+        runs: journal::finished(&path)?,
+        footprints: journal::finished(&directory.join(journal::FOOTPRINT))?,
+        directory,
+    };
+    if !(results.runs.is_empty() && results.footprints.is_empty()) {
+        return Ok(results);
     }
-    let records = read(&path)?;
-    if records.is_empty() {
-        return Err(Failure::Other(format!("there is no finished run in {}", path.display())));
-    }
-    Ok((directory, records))
+    Err(Failure::Other(if path.exists() {
+        format!("there is no finished run in {}", path.display())
+    } else {
+        format!("there are no results of the name '{name}': {} is missing", path.display())
+    }))
 }
 
 /// Writes a file as a whole into a directory, which is made if it is missing.
@@ -204,7 +216,7 @@ fn cell(value: &Value) -> String {
 
 /// Two at a time would replace each other's runs. The lock ends with the process, however that does.
 #[cfg(unix)]
-fn lock(directory: &Path) -> Result<Option<File>, Failure> {
+pub(super) fn lock(directory: &Path) -> Result<Option<File>, Failure> {
     let lock = File::open(directory).map_err(|error| failed("open", directory, &error))?;
     match lock.try_lock() {
         Err(TryLockError::WouldBlock) => Err(Failure::Other(format!(
@@ -218,11 +230,16 @@ fn lock(directory: &Path) -> Result<Option<File>, Failure> {
 
 /// A directory cannot be locked here.
 #[cfg(not(unix))]
-fn lock(_: &Path) -> Result<Option<File>, Failure> {
+pub(super) fn lock(_: &Path) -> Result<Option<File>, Failure> {
     Ok(None)
 }
 
-fn read(path: &Path) -> Result<Vec<Record>, Failure> {
+/// The lines of a file, each a value of its own.
+///
+/// # Errors
+///
+/// If one of them is no such value, or the file cannot be read.
+pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, Failure> {
     // What is read without an end, or not before somebody writes, is never asked.
     if path.metadata().is_ok_and(|found| !found.is_file()) {
         return Err(failed("read", path, &"it is not a file"));
@@ -257,7 +274,7 @@ pub(super) fn replace(path: &Path, contents: &[u8]) -> Result<(), Failure> {
     written.map_err(|error| failed("write", path, &error))
 }
 
-fn failed(what: &str, path: &Path, error: &dyn fmt::Display) -> Failure {
+pub(super) fn failed(what: &str, path: &Path, error: &dyn fmt::Display) -> Failure {
     Failure::Other(format!("cannot {what} {}: {error}", path.display()))
 }
 

@@ -5,6 +5,7 @@ mod compare;
 mod criterion;
 mod division;
 mod faults;
+mod footprint;
 mod instructions;
 mod matrix;
 mod overview;
@@ -54,6 +55,8 @@ enum Command {
     Criterion(criterion::Args),
     /// Counts the instructions of single operations
     Instructions(instructions::Args),
+    /// Counts what memory an idle connection keeps
+    Footprint(footprint::Args),
     /// Makes a page of results, as HTML and as Markdown
     Report(report::Args),
     /// Runs schedules of calls and faults, each checked against a model
@@ -108,6 +111,7 @@ pub fn parse(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Res
             args.settle(matches);
             args.check()
         }
+        Some((Command::Footprint(args), _)) => args.check(),
         Some((Command::Sweep(args), matches)) => {
             args.settle(matches);
             args.check()
@@ -189,6 +193,7 @@ impl Job {
             Some(Command::Criterion(args)) => args.run().map(|()| true),
             Some(Command::Instructions(args)) => args.run().map(|()| true),
             Some(Command::Counted(args)) => args.run().map(|()| true),
+            Some(Command::Footprint(args)) => args.run().map(|()| true),
             Some(Command::Report(args)) => args.run().map(|()| true),
             Some(Command::Faults(args)) => args.run().map(|()| true),
             Some(Command::Child) => split::child().map(|()| true),

@@ -21,11 +21,12 @@ impl Args {
         let mut known = BTreeSet::new();
         let mut out = self.out;
         for name in self.names {
-            let (directory, records) = output::load(&name)?;
+            let results = output::load(&name)?;
+            let directory = results.directory.clone();
             // Runs that are named twice were made once.
             if known.insert(directory.clone()) {
                 let title = directory.file_name().map_or(name, |name| name.to_string_lossy().into_owned());
-                pool.add(title, records);
+                pool.add(title, results);
             }
             out.get_or_insert(directory);
         }

@@ -10,6 +10,8 @@ pub(super) enum Unit {
     NanosPerByte,
     Micros,
     Bytes,
+    /// Memory that may be little.
+    Heap,
     Cores,
     PerMib,
     PerByte,
@@ -35,6 +37,9 @@ impl Unit {
             Self::Micros if value >= 1e3 => (1e3, "ms"),
             Self::Micros => (1.0, "µs"),
             Self::Bytes => (1024.0 * 1024.0, "MiB"),
+            Self::Heap if value >= 1024.0 * 1024.0 => (1024.0 * 1024.0, "MiB"),
+            Self::Heap if value >= 1024.0 => (1024.0, "KiB"),
+            Self::Heap => (1.0, "B"),
             Self::Cores => (1.0, "cores"),
             Self::PerMib => (1.0, "per MiB"),
             Self::PerByte => (1.0, "B/B"),
@@ -45,7 +50,7 @@ impl Unit {
 
     /// The unit, where it is the same for all values.
     pub(super) fn fixed(self) -> Option<&'static str> {
-        (self != Self::Micros).then(|| self.scale(0.0).suffix)
+        (!matches!(self, Self::Micros | Self::Heap)).then(|| self.scale(0.0).suffix)
     }
 }
 
