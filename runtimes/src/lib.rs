@@ -10,6 +10,8 @@ pub mod footprint;
 pub mod io;
 mod local;
 mod macros;
+#[cfg(feature = "harness")]
+pub mod producers;
 mod runtime;
 mod socket;
 #[cfg(feature = "harness")]

@@ -16,6 +16,9 @@ use super::{
 /// What idle connections keep.
 pub(super) const FOOTPRINT: &str = "footprint.jsonl";
 
+/// What many producers cost.
+pub(super) const PRODUCERS: &str = "producers.jsonl";
+
 /// The file of a directory of results that is being written.
 #[derive(Debug)]
 pub(super) struct Journal {

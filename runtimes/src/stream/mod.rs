@@ -52,6 +52,6 @@ pub use split::{Cores, Processes, Profile, Profiler, Split};
 pub use spread::{Bound, Spread};
 pub use tally::{Metered, Tally};
 pub use transport::Carried;
-pub use usage::Usage;
+pub use usage::{Interval, Usage};
 pub use verify::Verifier;
 pub use workload::{Next, Payloads, TUNNEL, next};

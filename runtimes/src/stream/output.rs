@@ -20,7 +20,7 @@ use super::{
     Failure, Record, Spread, journal,
     record::{fields, text},
 };
-use crate::footprint::Footprint;
+use crate::{footprint::Footprint, producers};
 
 const RUNS: &str = "runs.jsonl";
 
@@ -160,6 +160,7 @@ pub(super) struct Results {
     pub(super) directory: PathBuf,
     pub(super) runs: Vec<Record>,
     pub(super) footprints: Vec<Footprint>,
+    pub(super) producers: Vec<producers::Record>,
 }
 
 /// The directory `name` and what was finished there, of which there must be something.
@@ -173,9 +174,10 @@ pub(super) fn load(name: &str) -> Result<Results, Failure> {
     let results = Results {
         runs: journal::finished(&path)?,
         footprints: journal::finished(&directory.join(journal::FOOTPRINT))?,
+        producers: journal::finished(&directory.join(journal::PRODUCERS))?,
         directory,
     };
-    if !(results.runs.is_empty() && results.footprints.is_empty()) {
+    if !(results.runs.is_empty() && results.footprints.is_empty() && results.producers.is_empty()) {
         return Ok(results);
     }
     Err(Failure::Other(if path.exists() {

@@ -9,6 +9,8 @@ mod footprint;
 mod instructions;
 mod matrix;
 mod overview;
+mod producers;
+mod producers_table;
 mod progress;
 mod report;
 mod roles;
@@ -55,6 +57,8 @@ enum Command {
     Criterion(criterion::Args),
     /// Counts the instructions of single operations
     Instructions(instructions::Args),
+    /// Measures what a write costs when many producers share a writer
+    Producers(producers::Args),
     /// Counts what memory an idle connection keeps
     Footprint(footprint::Args),
     /// Makes a page of results, as HTML and as Markdown
@@ -111,6 +115,7 @@ pub fn parse(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Res
             args.settle(matches);
             args.check()
         }
+        Some((Command::Producers(args), _)) => args.check(),
         Some((Command::Footprint(args), _)) => args.check(),
         Some((Command::Sweep(args), matches)) => {
             args.settle(matches);
@@ -193,6 +198,7 @@ impl Job {
             Some(Command::Criterion(args)) => args.run().map(|()| true),
             Some(Command::Instructions(args)) => args.run().map(|()| true),
             Some(Command::Counted(args)) => args.run().map(|()| true),
+            Some(Command::Producers(args)) => args.run().map(|()| true),
             Some(Command::Footprint(args)) => args.run().map(|()| true),
             Some(Command::Report(args)) => args.run().map(|()| true),
             Some(Command::Faults(args)) => args.run().map(|()| true),

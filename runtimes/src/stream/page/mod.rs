@@ -11,6 +11,7 @@ mod lines;
 mod markdown;
 mod metric;
 mod number;
+mod producers;
 mod ratio;
 mod section;
 mod setting;
@@ -27,7 +28,7 @@ use self::{
     table::{Cell, Table},
 };
 use super::{Record, output::Results};
-use crate::footprint::Footprint;
+use crate::{footprint::Footprint, producers::Record as Produced};
 
 /// Runs from one or more directories.
 #[derive(Debug, Default)]
@@ -35,6 +36,7 @@ pub(super) struct Pool {
     names: Vec<String>,
     records: Vec<Record>,
     footprints: Vec<Footprint>,
+    produced: Vec<Produced>,
 }
 
 impl Pool {
@@ -45,6 +47,7 @@ impl Pool {
         self.records
             .extend(results.runs.into_iter().map(|record| Record { run: last + record.run, ..record }));
         self.footprints.extend(results.footprints);
+        self.produced.extend(results.producers);
         self.names.push(name);
     }
 
@@ -101,7 +104,9 @@ impl<'a> Page<'a> {
 
     /// What was measured apart from streams.
     fn sections(&self) -> Vec<Section> {
-        [footprint::section(&self.pool.footprints)].into_iter().flatten().collect()
+        let pool = self.pool;
+        let producers = [producers::writes(&pool.produced), producers::waits(&pool.produced)];
+        producers.into_iter().chain([footprint::section(&pool.footprints)]).flatten().collect()
     }
 
     fn lead(&self) -> String {

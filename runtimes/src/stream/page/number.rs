@@ -8,6 +8,8 @@ pub(super) const MISSING: &str = "n/a";
 pub(super) enum Unit {
     MibPerSecond,
     NanosPerByte,
+    NanosPerWrite,
+    PollsPerWrite,
     Micros,
     Bytes,
     /// Memory that may be little.
@@ -33,6 +35,8 @@ impl Unit {
         let (per, suffix) = match self {
             Self::MibPerSecond => (1.0, "MiB/s"),
             Self::NanosPerByte => (1.0, "ns/B"),
+            Self::NanosPerWrite => (1.0, "ns"),
+            Self::PollsPerWrite => (1.0, "polls"),
             Self::Micros if value >= 1e6 => (1e6, "s"),
             Self::Micros if value >= 1e3 => (1e3, "ms"),
             Self::Micros => (1.0, "µs"),
