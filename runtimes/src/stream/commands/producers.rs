@@ -40,7 +40,7 @@ pub(super) struct Args {
     chunk_len: usize,
 
     /// Writes of all producers together in one measurement
-    #[arg(long, value_name = "WRITES", default_value_t = 20_000, value_parser = between(1, 1_000_000_000), conflicts_with = "waiting")]
+    #[arg(long, value_name = "WRITES", default_value_t = 200_000, value_parser = between(1, 1_000_000_000), conflicts_with = "waiting")]
     writes: usize,
 
     /// How often each pair is measured
