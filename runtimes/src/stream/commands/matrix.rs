@@ -144,7 +144,7 @@ fn measure(open: &[(usize, &Case)], output: &mut Output) -> Result<(), Failure> 
     let mut bench = Bench::default();
     let expected = estimate(&mut bench, open)?;
     say!("{} runs to measure, which will take about {:.0} s", open.len(), expected.as_secs_f64());
-    let mut progress = Progress::new(open.len(), expected);
+    let mut progress = Progress::new("runs", open.len(), expected);
     let measured = open.iter().try_for_each(|&(run, case)| {
         if interrupt::is_set() {
             return Err(Failure::Interrupted);

@@ -5,6 +5,7 @@ mod compare;
 mod criterion;
 mod division;
 mod faults;
+mod goals;
 mod instructions;
 mod matrix;
 mod metric;
@@ -48,6 +49,8 @@ enum Command {
     Run(run::Args),
     /// Compares implementations in turns and holds the ratio to a bound
     Compare(compare::Args),
+    /// Measures what is aimed at and says whether it is met
+    Goals(goals::Args),
     /// Measures every combination, in passes that can be gone on with
     Matrix(matrix::Args),
     /// Finds the gather threshold and the read size that a workload wants
@@ -106,6 +109,7 @@ pub fn parse(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Res
             args.settle(matches);
             args.check()
         }
+        Some((Command::Goals(args), _)) => args.check(),
         Some((Command::Matrix(args), matches)) => {
             args.settle(matches);
             args.check()
@@ -186,6 +190,7 @@ impl Job {
             None => overview::run().map(|()| true),
             Some(Command::Run(args)) => args.run().map(|()| true),
             Some(Command::Compare(args)) => args.run(),
+            Some(Command::Goals(args)) => args.run(),
             Some(Command::Matrix(args)) => args.run().map(|()| true),
             Some(Command::Sweep(args)) => args.run(),
             Some(Command::Criterion(args)) => args.run().map(|()| true),

@@ -2,7 +2,10 @@
 
 use comfy_table::{Cell, CellAlignment, Table, presets::ASCII_MARKDOWN};
 
-use super::overview::{BASELINE, Row, SCENARIOS};
+use super::{
+    goals,
+    overview::{BASELINE, Row, SCENARIOS},
+};
 use crate::stream::{
     ImplementationName, Record, Spread,
     output::groups,
@@ -120,6 +123,22 @@ pub(super) fn sweep(points: &[Point], choice: &Choice) -> Table {
         ];
         let numbers = numbers.into_iter().map(|number| Cell::new(number).set_alignment(CellAlignment::Right));
         table.add_row(numbers.chain([Cell::new(role)]));
+    }
+    table
+}
+
+/// One line for each aim.
+pub(super) fn goals(rows: &[goals::Row]) -> Table {
+    let mut table = Table::new();
+    let header = ["row", "work", "against", "aim", "measured (low to high)", "met?"];
+    table.load_preset(ASCII_MARKDOWN).set_header(header);
+    for (place, row) in rows.iter().enumerate() {
+        let number = (place + 1).to_string();
+        let measured = row.measured().map_or_else(String::new, |ratios| {
+            format!("{:.3} ({:.3} to {:.3})", ratios.median(), ratios.min(), ratios.max())
+        });
+        let verdict = row.verdict().to_owned();
+        table.add_row([&[number], &row.labels()[..], &[measured, verdict]].concat());
     }
     table
 }
