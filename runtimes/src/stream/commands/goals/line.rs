@@ -8,13 +8,13 @@ use crate::stream::{
     commands::{Command, axes::not_given, command, compare, parse},
 };
 
-/// Flags of `compare` that are not for all rows, and those that are for all but said elsewhere.
+/// Flags of `compare` that cannot follow the `--`, and what is to be done instead.
 const DECIDED: [(&str, &str); 5] = [
     ("metric", "each row has its own"),
     ("at_least", "each row has its own aim"),
     ("at_most", "each row has its own aim"),
-    ("pairs", "after --, that is: give it before"),
-    ("runtime", "after --, that is: give it before"),
+    ("pairs", "give it before the --"),
+    ("runtime", "give it before the --"),
 ];
 
 /// What all rows have in common.
