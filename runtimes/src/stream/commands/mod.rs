@@ -6,6 +6,7 @@ mod criterion;
 mod division;
 mod faults;
 mod goals;
+mod growth;
 mod instructions;
 mod matrix;
 mod metric;
