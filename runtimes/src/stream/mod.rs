@@ -13,6 +13,7 @@
 mod case;
 mod commands;
 mod failure;
+mod growth;
 pub mod implementations;
 mod interrupt;
 mod lines;
@@ -40,6 +41,7 @@ mod workload;
 pub use case::{Bench, Case};
 pub use commands::{Job, main, parse};
 pub use failure::Failure;
+pub use growth::Growth;
 pub use implementations::Proxy;
 pub use names::{Completion, ImplementationName, InputModel, Names, RuntimeName, Scenario, TransportName};
 pub use output::Output;

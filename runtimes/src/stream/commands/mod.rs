@@ -5,9 +5,13 @@ mod compare;
 mod criterion;
 mod division;
 mod faults;
+mod goals;
+mod growth;
 mod instructions;
 mod matrix;
+mod metric;
 mod overview;
+mod pair;
 mod progress;
 mod report;
 mod roles;
@@ -46,6 +50,8 @@ enum Command {
     Run(run::Args),
     /// Compares implementations in turns and holds the ratio to a bound
     Compare(compare::Args),
+    /// Measures what is aimed at and says whether it is met
+    Goals(goals::Args),
     /// Measures every combination, in passes that can be gone on with
     Matrix(matrix::Args),
     /// Finds the gather threshold and the read size that a workload wants
@@ -104,6 +110,7 @@ pub fn parse(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Res
             args.settle(matches);
             args.check()
         }
+        Some((Command::Goals(args), _)) => args.check(),
         Some((Command::Matrix(args), matches)) => {
             args.settle(matches);
             args.check()
@@ -184,6 +191,7 @@ impl Job {
             None => overview::run().map(|()| true),
             Some(Command::Run(args)) => args.run().map(|()| true),
             Some(Command::Compare(args)) => args.run(),
+            Some(Command::Goals(args)) => args.run(),
             Some(Command::Matrix(args)) => args.run().map(|()| true),
             Some(Command::Sweep(args)) => args.run(),
             Some(Command::Criterion(args)) => args.run().map(|()| true),

@@ -8,6 +8,7 @@ pub(super) const MISSING: &str = "n/a";
 pub(super) enum Unit {
     MibPerSecond,
     NanosPerByte,
+    Nanos,
     Micros,
     Bytes,
     Cores,
@@ -31,6 +32,7 @@ impl Unit {
         let (per, suffix) = match self {
             Self::MibPerSecond => (1.0, "MiB/s"),
             Self::NanosPerByte => (1.0, "ns/B"),
+            Self::Nanos => (1.0, "ns"),
             Self::Micros if value >= 1e6 => (1e6, "s"),
             Self::Micros if value >= 1e3 => (1e3, "ms"),
             Self::Micros => (1.0, "µs"),
