@@ -42,7 +42,7 @@ pub use commands::{Job, main, parse};
 pub use failure::Failure;
 pub use implementations::Proxy;
 pub use names::{Completion, ImplementationName, InputModel, Names, RuntimeName, Scenario, TransportName};
-pub use output::Output;
+pub use output::{Kept, Output};
 pub use record::Record;
 pub use report::{Report, Syscalls};
 pub use run::{Implementation, Runner, Unavailable, measure, runner};

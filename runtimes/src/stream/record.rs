@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::{
     Case, Completion, Cores, ImplementationName, InputModel, Processes, Profiler, Report, RuntimeName,
-    Scenario, TransportName,
+    Scenario, TransportName, output::Kept,
 };
 
 /// One run: its settings and its figures. The names of the fields are those of the columns.
@@ -234,6 +234,22 @@ impl Record {
     #[must_use]
     pub fn fields(&self) -> Map<String, Value> {
         fields(self)
+    }
+}
+
+impl Kept for Record {
+    const RUNS: &'static str = "runs";
+    const SUMMARY: &'static str = "summary.csv";
+
+    type Setup = Setup;
+    type Figures = Figures;
+
+    fn setup(&self) -> &Setup {
+        &self.setup
+    }
+
+    fn figures(&self) -> &Figures {
+        &self.figures
     }
 }
 
