@@ -283,6 +283,6 @@ fn micros(duration: Duration) -> f64 {
 }
 
 /// To seven digits, which is more than can be measured.
-fn rounded(value: f64) -> f64 {
+pub(crate) fn rounded(value: f64) -> f64 {
     format!("{value:.6e}").parse().unwrap_or(value)
 }
