@@ -19,7 +19,7 @@ macro_rules! names {
     };
 }
 
-pub(super) use names;
+pub(crate) use names;
 
 names! {
     /// A runtime, compiled in or not.

@@ -12,6 +12,7 @@ use std::{
 #[cfg(unix)]
 use std::fs::TryLockError;
 
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 use tempfile::NamedTempFile;
 
@@ -20,19 +21,37 @@ use super::{
     record::{fields, text},
 };
 
-const RUNS: &str = "runs.jsonl";
+/// A finished run that results are made of. Its fields are its settings, its number and its figures.
+pub trait Kept: Serialize + DeserializeOwned {
+    /// The files with a line for each run, as JSON and as a table, without their endings.
+    const RUNS: &'static str;
+    /// The file with a line for each figure of runs with equal settings.
+    const SUMMARY: &'static str;
+
+    /// Its settings.
+    type Setup: PartialEq + Serialize;
+    /// Its figures.
+    type Figures: Serialize;
+
+    /// What was measured.
+    fn setup(&self) -> &Self::Setup;
+
+    /// What it came to.
+    fn figures(&self) -> &Self::Figures;
+}
 
 /// A directory of results.
 ///
 /// `runs.jsonl` grows by a line when a run is finished, so what ends early keeps what it has. `runs.csv`, a line for
-/// each run, and `summary.csv`, a line for each figure of runs with equal settings, are replaced as a whole.
+/// each run, and `summary.csv`, a line for each figure of runs with equal settings, are replaced as a whole. Those are the
+/// names of routed streams; other kinds of runs have their own.
 #[derive(Debug)]
-pub struct Output {
+pub struct Output<R = Record> {
     directory: PathBuf,
     /// Held as long as this is the one that writes there.
     _lock: Option<File>,
     runs: File,
-    records: Vec<Record>,
+    records: Vec<R>,
 }
 
 impl Output {
@@ -53,7 +72,9 @@ impl Output {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         format!("{what}_{}_{}", now.as_secs(), process::id())
     }
+}
 
+impl<R: Kept> Output<R> {
     /// Begins the directory `name`, which must not have results already.
     ///
     /// # Errors
@@ -80,7 +101,7 @@ impl Output {
         let directory = directory(name)?;
         fs::create_dir_all(&directory).map_err(|error| failed("make", &directory, &error))?;
         let lock = lock(&directory)?;
-        let path = directory.join(RUNS);
+        let path = runs::<R>(&directory);
         let records = if path.exists() { read(&path)? } else { Vec::new() };
         // A line that was cut off by an abrupt end is no run.
         let lines: String = records.iter().map(line).collect();
@@ -92,7 +113,7 @@ impl Output {
 
     /// The finished runs.
     #[must_use]
-    pub fn records(&self) -> &[Record] {
+    pub fn records(&self) -> &[R] {
         &self.records
     }
 
@@ -107,11 +128,11 @@ impl Output {
     /// # Errors
     ///
     /// If it cannot be written.
-    pub fn add(&mut self, record: Record) -> Result<(), Failure> {
+    pub fn add(&mut self, record: R) -> Result<(), Failure> {
         // One write, so that another process never sees half of it.
         self.runs
             .write_all(line(&record).as_bytes())
-            .map_err(|error| failed("write", &self.directory.join(RUNS), &error))?;
+            .map_err(|error| failed("write", &runs::<R>(&self.directory), &error))?;
         self.records.push(record);
         Ok(())
     }
@@ -122,9 +143,9 @@ impl Output {
     ///
     /// If they cannot be written.
     pub fn finish(&self) -> Result<(), Failure> {
-        let runs = self.records.iter().map(Record::fields).collect::<Vec<_>>();
-        self.table("runs.csv", &runs)?;
-        self.table("summary.csv", &summary(&self.records))
+        let runs = self.records.iter().map(fields).collect::<Vec<_>>();
+        self.table(&format!("{}.csv", R::RUNS), &runs)?;
+        self.table(R::SUMMARY, &summary(&self.records))
     }
 
     /// Writes a file as a whole.
@@ -152,25 +173,21 @@ impl Output {
     }
 }
 
-/// The directory `name` and its finished runs, of which there must be one.
+/// The finished runs of one kind in a directory; none if it is not one of theirs.
 ///
 /// # Errors
 ///
-/// If there is none, or it cannot be read.
-pub(super) fn load(name: &str) -> Result<(PathBuf, Vec<Record>), Failure> {
-    let directory = directory(name)?;
-    let path = directory.join(RUNS);
+/// If they cannot be read, or there should be some and there is none.
+pub(super) fn load<R: Kept>(directory: &Path) -> Result<Option<Vec<R>>, Failure> {
+    let path = runs::<R>(directory);
     if !path.exists() {
-        return Err(Failure::Other(format!(
-            "there are no results of the name '{name}': {} is missing",
-            path.display()
-        )));
+        return Ok(None);
     }
     let records = read(&path)?;
     if records.is_empty() {
         return Err(Failure::Other(format!("there is no finished run in {}", path.display())));
     }
-    Ok((directory, records))
+    Ok(Some(records))
 }
 
 /// Writes a file as a whole into a directory, which is made if it is missing.
@@ -193,8 +210,12 @@ pub(super) fn directory(name: &str) -> Result<PathBuf, Failure> {
     Ok(Output::root().join(name))
 }
 
-fn line(record: &Record) -> String {
-    format!("{}\n", Value::Object(record.fields()))
+fn runs<R: Kept>(directory: &Path) -> PathBuf {
+    directory.join(format!("{}.jsonl", R::RUNS))
+}
+
+fn line<R: Kept>(record: &R) -> String {
+    format!("{}\n", Value::Object(fields(record)))
 }
 
 /// A value in a table: what could not be had is empty.
@@ -222,7 +243,7 @@ fn lock(_: &Path) -> Result<Option<File>, Failure> {
     Ok(None)
 }
 
-fn read(path: &Path) -> Result<Vec<Record>, Failure> {
+fn read<R: Kept>(path: &Path) -> Result<Vec<R>, Failure> {
     // What is read without an end, or not before somebody writes, is never asked.
     if path.metadata().is_ok_and(|found| !found.is_file()) {
         return Err(failed("read", path, &"it is not a file"));
@@ -262,14 +283,14 @@ fn failed(what: &str, path: &Path, error: &dyn fmt::Display) -> Failure {
 }
 
 /// Median, extremes, mean and deviation of each figure, for each group of runs with equal settings.
-fn summary(records: &[Record]) -> Vec<Map<String, Value>> {
+fn summary<R: Kept>(records: &[R]) -> Vec<Map<String, Value>> {
     let mut rows = Vec::new();
     for group in groups(records) {
-        let setup = fields(&group[0].setup);
-        for metric in fields(&group[0].figures).keys() {
+        let setup = fields(group[0].setup());
+        for metric in fields(group[0].figures()).keys() {
             let mut spread = Spread::default();
             for record in &group {
-                if let Some(value) = record.fields().get(metric).and_then(Value::as_f64) {
+                if let Some(value) = fields(record.figures()).get(metric).and_then(Value::as_f64) {
                     spread.add(value);
                 }
             }
@@ -294,10 +315,10 @@ fn summary(records: &[Record]) -> Vec<Map<String, Value>> {
 }
 
 /// Runs with equal settings, in the order of the first of each.
-pub(super) fn groups(records: &[Record]) -> Vec<Vec<&Record>> {
-    let mut groups: Vec<Vec<&Record>> = Vec::new();
+pub(crate) fn groups<R: Kept>(records: &[R]) -> Vec<Vec<&R>> {
+    let mut groups: Vec<Vec<&R>> = Vec::new();
     for record in records {
-        match groups.iter_mut().find(|group| group[0].setup == record.setup) {
+        match groups.iter_mut().find(|group| group[0].setup() == record.setup()) {
             Some(group) => group.push(record),
             None => groups.push(vec![record]),
         }

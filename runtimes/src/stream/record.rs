@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::{
     Case, Completion, Cores, ImplementationName, InputModel, Processes, Profiler, Report, RuntimeName,
-    Scenario, Settings, TransportName,
+    Scenario, Settings, TransportName, output::Kept,
 };
 
 /// One run: its settings and its figures. The names of the fields are those of the columns.
@@ -242,6 +242,22 @@ impl Record {
     }
 }
 
+impl Kept for Record {
+    const RUNS: &'static str = "runs";
+    const SUMMARY: &'static str = "summary.csv";
+
+    type Setup = Setup;
+    type Figures = Figures;
+
+    fn setup(&self) -> &Setup {
+        &self.setup
+    }
+
+    fn figures(&self) -> &Figures {
+        &self.figures
+    }
+}
+
 /// The names and values of a flat structure.
 pub(super) fn fields(of: &impl Serialize) -> Map<String, Value> {
     match serde_json::to_value(of) {
@@ -283,6 +299,6 @@ fn micros(duration: Duration) -> f64 {
 }
 
 /// To seven digits, which is more than can be measured.
-fn rounded(value: f64) -> f64 {
+pub(crate) fn rounded(value: f64) -> f64 {
     format!("{value:.6e}").parse().unwrap_or(value)
 }

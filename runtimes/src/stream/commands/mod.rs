@@ -4,6 +4,7 @@ mod axes;
 mod compare;
 mod criterion;
 mod division;
+mod exchange;
 mod faults;
 mod goals;
 mod growth;
@@ -56,6 +57,8 @@ enum Command {
     Matrix(matrix::Args),
     /// Finds the gather threshold and the read size that a workload wants
     Sweep(sweep::Args),
+    /// Makes round trips with a handle and without, in turns
+    Exchange(exchange::Args),
     /// Runs the Criterion benchmarks and keeps what they print
     Criterion(criterion::Args),
     /// Counts the instructions of single operations
@@ -119,6 +122,7 @@ pub fn parse(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Res
             args.settle(matches);
             args.check()
         }
+        Some((Command::Exchange(args), _)) => args.check(),
     }?;
     Ok(Job { command: command.map(|(command, _)| command) })
 }
@@ -194,6 +198,7 @@ impl Job {
             Some(Command::Goals(args)) => args.run(),
             Some(Command::Matrix(args)) => args.run().map(|()| true),
             Some(Command::Sweep(args)) => args.run(),
+            Some(Command::Exchange(args)) => args.run().map(|()| true),
             Some(Command::Criterion(args)) => args.run().map(|()| true),
             Some(Command::Instructions(args)) => args.run().map(|()| true),
             Some(Command::Counted(args)) => args.run().map(|()| true),
