@@ -128,7 +128,7 @@ impl Args {
 
     fn measure(&self, exchanges: &[Vec<Exchange>], output: &mut Output<Trips>) -> Result<(), Failure> {
         let runs = self.pairs * exchanges.iter().map(Vec::len).sum::<usize>();
-        let mut progress = Progress::new(runs, GUESS * u32::try_from(runs).unwrap_or(u32::MAX));
+        let mut progress = Progress::new("exchange", runs, GUESS * u32::try_from(runs).unwrap_or(u32::MAX));
         let measured = (1..=self.pairs).try_for_each(|run| {
             exchanges.iter().try_for_each(|beside| {
                 let mut order: Vec<_> = beside.iter().collect();
