@@ -26,7 +26,7 @@ pub(super) struct Args {
     #[arg(long, value_enum, default_value_t = Metric::Throughput)]
     pub(super) metric: Metric,
 
-    /// How often each pair is measured; one pair for each name after --with, so that neither waits for the others
+    /// How often each pair is measured; each name after --with makes one with that after --of
     #[arg(long, value_name = "PAIRS", default_value_t = 7, value_parser = between(1, 1000))]
     pub(super) pairs: usize,
 
