@@ -7,9 +7,13 @@
 #[cfg(feature = "harness")]
 pub mod exchange;
 pub mod faults;
+#[cfg(feature = "harness")]
+pub mod footprint;
 pub mod io;
 mod local;
 mod macros;
+#[cfg(feature = "harness")]
+pub mod producers;
 mod runtime;
 mod socket;
 #[cfg(feature = "harness")]

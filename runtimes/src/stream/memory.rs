@@ -3,7 +3,7 @@
 use std::fs;
 
 /// How many bytes this process may take; none if that is not known.
-pub(super) fn available() -> Option<u64> {
+pub(crate) fn available() -> Option<u64> {
     [free(), group(), limit()].into_iter().flatten().min()
 }
 

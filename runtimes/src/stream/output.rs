@@ -17,9 +17,10 @@ use serde_json::{Map, Value};
 use tempfile::NamedTempFile;
 
 use super::{
-    Failure, Record, Spread,
+    Failure, Record, Spread, journal,
     record::{fields, text},
 };
+use crate::{footprint::Footprint, producers};
 
 /// A finished run that results are made of. Its fields are its settings, its number and its figures.
 pub trait Kept: Serialize + DeserializeOwned {
@@ -173,21 +174,37 @@ impl<R: Kept> Output<R> {
     }
 }
 
-/// The finished runs of one kind in a directory; none if it is not one of theirs.
+/// What is in a directory of results.
+#[derive(Debug)]
+pub(super) struct Results {
+    pub(super) directory: PathBuf,
+    pub(super) runs: Vec<Record>,
+    pub(super) footprints: Vec<Footprint>,
+    pub(super) producers: Vec<producers::Record>,
+}
+
+/// The directory `name` and what was finished there, of which there must be something.
 ///
 /// # Errors
 ///
-/// If they cannot be read, or there should be some and there is none.
-pub(super) fn load<R: Kept>(directory: &Path) -> Result<Option<Vec<R>>, Failure> {
-    let path = runs::<R>(directory);
-    if !path.exists() {
-        return Ok(None);
+/// If there is nothing, or it cannot be read.
+pub(super) fn load(name: &str) -> Result<Results, Failure> {
+    let directory = directory(name)?;
+    let path = runs::<Record>(&directory);
+    let results = Results {
+        runs: journal::finished(&path)?,
+        footprints: journal::finished(&directory.join(journal::FOOTPRINT))?,
+        producers: journal::finished(&directory.join(journal::PRODUCERS))?,
+        directory,
+    };
+    if !(results.runs.is_empty() && results.footprints.is_empty() && results.producers.is_empty()) {
+        return Ok(results);
     }
-    let records = read(&path)?;
-    if records.is_empty() {
-        return Err(Failure::Other(format!("there is no finished run in {}", path.display())));
-    }
-    Ok(Some(records))
+    Err(Failure::Other(if path.exists() {
+        format!("there is no finished run in {}", path.display())
+    } else {
+        format!("there are no results of the name '{name}': {} is missing", path.display())
+    }))
 }
 
 /// Writes a file as a whole into a directory, which is made if it is missing.
@@ -225,7 +242,7 @@ fn cell(value: &Value) -> String {
 
 /// Two at a time would replace each other's runs. The lock ends with the process, however that does.
 #[cfg(unix)]
-fn lock(directory: &Path) -> Result<Option<File>, Failure> {
+pub(super) fn lock(directory: &Path) -> Result<Option<File>, Failure> {
     let lock = File::open(directory).map_err(|error| failed("open", directory, &error))?;
     match lock.try_lock() {
         Err(TryLockError::WouldBlock) => Err(Failure::Other(format!(
@@ -239,11 +256,16 @@ fn lock(directory: &Path) -> Result<Option<File>, Failure> {
 
 /// A directory cannot be locked here.
 #[cfg(not(unix))]
-fn lock(_: &Path) -> Result<Option<File>, Failure> {
+pub(super) fn lock(_: &Path) -> Result<Option<File>, Failure> {
     Ok(None)
 }
 
-fn read<R: Kept>(path: &Path) -> Result<Vec<R>, Failure> {
+/// The lines of a file, each a value of its own.
+///
+/// # Errors
+///
+/// If one of them is no such value, or the file cannot be read.
+pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, Failure> {
     // What is read without an end, or not before somebody writes, is never asked.
     if path.metadata().is_ok_and(|found| !found.is_file()) {
         return Err(failed("read", path, &"it is not a file"));
@@ -278,7 +300,7 @@ pub(super) fn replace(path: &Path, contents: &[u8]) -> Result<(), Failure> {
     written.map_err(|error| failed("write", path, &error))
 }
 
-fn failed(what: &str, path: &Path, error: &dyn fmt::Display) -> Failure {
+pub(super) fn failed(what: &str, path: &Path, error: &dyn fmt::Display) -> Failure {
     Failure::Other(format!("cannot {what} {}: {error}", path.display()))
 }
 

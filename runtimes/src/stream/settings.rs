@@ -11,7 +11,7 @@ const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
 
 /// A number of things, bytes or times, between the two bounds.
-pub(super) fn between(min: u64, max: u64) -> RangedU64ValueParser<usize> {
+pub(crate) fn between(min: u64, max: u64) -> RangedU64ValueParser<usize> {
     RangedU64ValueParser::new().range(min..=max)
 }
 

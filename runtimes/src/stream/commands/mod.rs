@@ -6,6 +6,7 @@ mod criterion;
 mod division;
 mod exchange;
 mod faults;
+mod footprint;
 mod goals;
 mod growth;
 mod instructions;
@@ -13,6 +14,8 @@ mod matrix;
 mod metric;
 mod overview;
 mod pair;
+mod producers;
+mod producers_table;
 mod progress;
 mod report;
 mod roles;
@@ -63,6 +66,10 @@ enum Command {
     Criterion(criterion::Args),
     /// Counts the instructions of single operations
     Instructions(instructions::Args),
+    /// Measures what a write costs when many producers share a writer
+    Producers(producers::Args),
+    /// Counts what memory an idle connection keeps
+    Footprint(footprint::Args),
     /// Makes a page of results, as HTML and as Markdown
     Report(report::Args),
     /// Runs schedules of calls and faults, each checked against a model
@@ -118,6 +125,8 @@ pub fn parse(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Res
             args.settle(matches);
             args.check()
         }
+        Some((Command::Producers(args), _)) => args.check(),
+        Some((Command::Footprint(args), _)) => args.check(),
         Some((Command::Sweep(args), matches)) => {
             args.settle(matches);
             args.check()
@@ -202,6 +211,8 @@ impl Job {
             Some(Command::Criterion(args)) => args.run().map(|()| true),
             Some(Command::Instructions(args)) => args.run().map(|()| true),
             Some(Command::Counted(args)) => args.run().map(|()| true),
+            Some(Command::Producers(args)) => args.run().map(|()| true),
+            Some(Command::Footprint(args)) => args.run().map(|()| true),
             Some(Command::Report(args)) => args.run().map(|()| true),
             Some(Command::Faults(args)) => args.run().map(|()| true),
             Some(Command::Child) => split::child().map(|()| true),

@@ -21,17 +21,12 @@ impl Args {
         let mut known = BTreeSet::new();
         let mut out = self.out;
         for name in self.names {
-            let directory = output::directory(&name)?;
-            let Some(records) = output::load(&directory)? else {
-                return Err(Failure::Other(format!(
-                    "there are no results of the name '{name}': there is no list of runs in {}",
-                    directory.display()
-                )));
-            };
+            let results = output::load(&name)?;
+            let directory = results.directory.clone();
             // Runs that are named twice were made once.
             if known.insert(directory.clone()) {
                 let title = directory.file_name().map_or(name, |name| name.to_string_lossy().into_owned());
-                pool.add(title, records);
+                pool.add(title, results);
             }
             out.get_or_insert(directory);
         }

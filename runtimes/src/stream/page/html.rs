@@ -6,6 +6,7 @@ use super::{
     ABOUT_FIGURES, ABOUT_HEADLINE, ABOUT_RATIOS, ABOUT_SIDES, ABOUT_WORK, Page, bars,
     curves::{self, Axis},
     metric::{CPU, LINE_CPU, LINE_P50, LINE_P99, Metric, P50, P99, THROUGHPUT},
+    section::Section,
     table::{Cell, Table},
 };
 
@@ -59,23 +60,43 @@ pub(super) fn page(page: &Page<'_>) -> String {
             body {
                 header {
                     h1 { (title) }
-                    p { (page.lead()) }
+                    @if page.has_streams() { p { (page.lead()) } }
                 }
                 main {
-                    (measured(page))
-                    (ratios(page))
-                    @match page.sides() {
-                        Some(of) => (sides(&of)),
-                        None => @for bars in &BARS { (charts(page, bars)) },
-                    }
-                    (costs(page))
-                    (work(page))
-                    (all(page))
+                    @if page.has_streams() { (streams(page)) }
+                    @for part in page.sections() { (section(&part)) }
                 }
             }
         }
     }
     .into_string()
+}
+
+/// All that is about streams.
+fn streams(page: &Page<'_>) -> Markup {
+    html! {
+        (measured(page))
+        (ratios(page))
+        @match page.sides() {
+            Some(of) => (sides(&of)),
+            None => @for bars in &BARS { (charts(page, bars)) },
+        }
+        (costs(page))
+        (work(page))
+        (all(page))
+    }
+}
+
+fn section(of: &Section) -> Markup {
+    html! {
+        section {
+            h2 { (of.title) }
+            p { (of.about) }
+            (of.legend)
+            div.grid { @for chart in &of.charts { (chart) } }
+            @for (name, of, grouped) in &of.tables { (table(name, of, *grouped, Layout::Plain)) }
+        }
+    }
 }
 
 fn measured(page: &Page<'_>) -> Markup {

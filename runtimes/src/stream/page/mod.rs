@@ -5,11 +5,15 @@
 
 mod bars;
 mod curves;
+mod footprint;
 mod html;
+mod lines;
 mod markdown;
 mod metric;
 mod number;
+mod producers;
 mod ratio;
+mod section;
 mod setting;
 mod study;
 mod table;
@@ -18,25 +22,32 @@ use self::{
     metric::WORK,
     number::count,
     ratio::{Comparison, OF},
+    section::Section,
     setting::Settings,
     study::Panel,
     table::{Cell, Table},
 };
-use super::Record;
+use super::{Record, output::Results};
+use crate::{footprint::Footprint, producers::Record as Produced};
 
 /// Runs from one or more directories.
 #[derive(Debug, Default)]
 pub(super) struct Pool {
     names: Vec<String>,
     records: Vec<Record>,
+    footprints: Vec<Footprint>,
+    produced: Vec<Produced>,
 }
 
 impl Pool {
-    /// Adds the runs of a directory. Their numbers go on after those that are there, because only runs of one directory
-    /// were measured in turns.
-    pub(super) fn add(&mut self, name: String, records: Vec<Record>) {
+    /// Adds the results of a directory. The numbers of runs go on after those that are there, because only runs of one
+    /// directory were measured in turns.
+    pub(super) fn add(&mut self, name: String, results: Results) {
         let last = self.records.iter().map(|record| record.run).max().unwrap_or(0);
-        self.records.extend(records.into_iter().map(|record| Record { run: last + record.run, ..record }));
+        self.records
+            .extend(results.runs.into_iter().map(|record| Record { run: last + record.run, ..record }));
+        self.footprints.extend(results.footprints);
+        self.produced.extend(results.producers);
         self.names.push(name);
     }
 
@@ -82,7 +93,20 @@ impl<'a> Page<'a> {
     }
 
     fn title(&self) -> String {
-        format!("Routed streams: {}", self.pool.names.join(", "))
+        let of = if self.has_streams() { "Routed streams" } else { "Results" };
+        format!("{of}: {}", self.pool.names.join(", "))
+    }
+
+    /// Whether there is any run of streams.
+    fn has_streams(&self) -> bool {
+        !self.pool.records.is_empty()
+    }
+
+    /// What was measured apart from streams.
+    fn sections(&self) -> Vec<Section> {
+        let pool = self.pool;
+        let producers = [producers::writes(&pool.produced), producers::waits(&pool.produced)];
+        producers.into_iter().chain([footprint::section(&pool.footprints)]).flatten().collect()
     }
 
     fn lead(&self) -> String {

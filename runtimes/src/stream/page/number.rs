@@ -9,8 +9,12 @@ pub(super) enum Unit {
     MibPerSecond,
     NanosPerByte,
     Nanos,
+    NanosPerWrite,
+    PollsPerWrite,
     Micros,
     Bytes,
+    /// Memory that may be little.
+    Heap,
     Cores,
     PerMib,
     PerByte,
@@ -33,10 +37,15 @@ impl Unit {
             Self::MibPerSecond => (1.0, "MiB/s"),
             Self::NanosPerByte => (1.0, "ns/B"),
             Self::Nanos => (1.0, "ns"),
+            Self::NanosPerWrite => (1.0, "ns"),
+            Self::PollsPerWrite => (1.0, "polls"),
             Self::Micros if value >= 1e6 => (1e6, "s"),
             Self::Micros if value >= 1e3 => (1e3, "ms"),
             Self::Micros => (1.0, "µs"),
             Self::Bytes => (1024.0 * 1024.0, "MiB"),
+            Self::Heap if value >= 1024.0 * 1024.0 => (1024.0 * 1024.0, "MiB"),
+            Self::Heap if value >= 1024.0 => (1024.0, "KiB"),
+            Self::Heap => (1.0, "B"),
             Self::Cores => (1.0, "cores"),
             Self::PerMib => (1.0, "per MiB"),
             Self::PerByte => (1.0, "B/B"),
@@ -47,7 +56,7 @@ impl Unit {
 
     /// The unit, where it is the same for all values.
     pub(super) fn fixed(self) -> Option<&'static str> {
-        (self != Self::Micros).then(|| self.scale(0.0).suffix)
+        (!matches!(self, Self::Micros | Self::Heap)).then(|| self.scale(0.0).suffix)
     }
 }
 
