@@ -112,8 +112,8 @@ pub use read::{
 pub use write::{
     AbortHandle, Batching, Close, CloseReason, Closed, DetachedWriteTask, Flush, Flushed, Inline, IntoParts,
     Permit, PermitError, Reserve, TicketError, TryWriteError, WeakWriteHandoff, Write, WriteAll, WriteError,
-    WriteFireAndForget, WriteHandoff, WriteHandoffConfig, WritePrefix, WritePrefixError, WriteSender,
-    WriteStats, WriteTask, WriteTicket, WriterFailure,
+    WriteFireAndForget, WriteHandoff, WriteHandoffConfig, WritePrefix, WritePrefixError,
+    WritePrefixFireAndForget, WriteSender, WriteStats, WriteTask, WriteTicket, WriterFailure,
 };
 
 /// The code in the README, as tests.

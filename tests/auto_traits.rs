@@ -4,7 +4,8 @@ use futures_handoff::{
     AbortHandle, Batching, Close, CloseReason, Closed, ConfigError, DetachedWriteTask, Flush, Flushed,
     Inline, IntoParts, Permit, PermitError, Reserve, TicketError, TryWriteError, WeakWriteHandoff, Write,
     WriteAll, WriteError, WriteFireAndForget, WriteHandoff, WriteHandoffConfig, WritePrefix,
-    WritePrefixError, WriteSender, WriteStats, WriteTask, WriteTicket, WriterFailure, bytes::Bytes,
+    WritePrefixError, WritePrefixFireAndForget, WriteSender, WriteStats, WriteTask, WriteTicket,
+    WriterFailure, bytes::Bytes,
 };
 use futures_io::AsyncWrite;
 use static_assertions::{assert_impl_all, assert_not_impl_any};
@@ -101,6 +102,7 @@ futures!(WriteHandoff<Sendable>: Send, Sync);
 futures!(WriteHandoff<Bound>:);
 futures!(WriteSender: Send, Sync);
 assert_impl_all!(WritePrefix<'static, WriteHandoff<Sendable>>: Send, Unpin, Debug);
+assert_impl_all!(WritePrefixFireAndForget<'static, WriteHandoff<Sendable>>: Send, Unpin, Debug);
 assert_impl_all!(Reserve<'static, WriteHandoff<Sendable>>: Send, Sync, Unpin, Debug);
 assert_impl_all!(Permit<'static, WriteHandoff<Sendable>>: Send, Sync, Unpin, Debug);
 assert_not_impl_any!(Write<'static, WriteHandoff<Bound>>: Send, Sync);

@@ -15,6 +15,7 @@ use async_std::{
     net::{TcpListener, TcpStream},
     task,
 };
+use futures_util::{AsyncRead, AsyncWrite};
 
 use crate::{CloseWrite, Runtime, Socket, socket::sockets, workers};
 
@@ -50,6 +51,12 @@ impl Runtime for AsyncStd {
     fn spawn(future: impl Future<Output = ()> + Send + 'static) {
         start();
         task::spawn(future);
+    }
+
+    fn halves(
+        connection: Self::Tcp,
+    ) -> io::Result<(impl AsyncRead + Unpin + Send + 'static, impl AsyncWrite + Unpin + Send + 'static)> {
+        Ok((connection.clone(), connection))
     }
 
     async fn sleep(duration: Duration) {

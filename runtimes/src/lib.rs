@@ -4,6 +4,8 @@
 //! [`Local`] is always there; the features `tokio`, `smol` and `async-std` add the others.
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "harness")]
+pub mod exchange;
 pub mod faults;
 #[cfg(feature = "harness")]
 pub mod footprint;

@@ -13,7 +13,7 @@ use std::{
 
 use async_io::{Async, Timer};
 use futures_executor::ThreadPool;
-use futures_util::FutureExt;
+use futures_util::{AsyncRead, AsyncWrite, FutureExt};
 
 use crate::{CloseWrite, Runtime, Socket, workers};
 
@@ -73,6 +73,13 @@ impl Runtime for Local {
     fn unix_pair() -> io::Result<(Self::Unix, Self::Unix)> {
         let (near, far) = Async::<UnixStream>::pair()?;
         Ok((Socket::new(near), Socket::new(far)))
+    }
+
+    fn halves(
+        connection: Self::Tcp,
+    ) -> io::Result<(impl AsyncRead + Unpin + Send + 'static, impl AsyncWrite + Unpin + Send + 'static)> {
+        let writer = connection.get_ref().get_ref().try_clone()?;
+        Ok((connection, Socket::new(Async::new(writer)?)))
     }
 
     async fn sleep(duration: Duration) {

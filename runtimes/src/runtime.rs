@@ -51,6 +51,16 @@ pub trait Runtime: Send + Sync + 'static {
     /// Opens a connection. `TCP_NODELAY` is on.
     fn connect(address: SocketAddr) -> impl Future<Output = io::Result<Self::Tcp>> + Send;
 
+    /// The two directions of a connection, each of which can belong to a task of its own. Closing the second shuts down
+    /// the write direction.
+    ///
+    /// # Errors
+    ///
+    /// If the system has no room for another handle to the socket, where one is needed.
+    fn halves(
+        connection: Self::Tcp,
+    ) -> io::Result<(impl AsyncRead + Unpin + Send + 'static, impl AsyncWrite + Unpin + Send + 'static)>;
+
     /// Two Unix sockets that are connected to each other.
     ///
     /// # Errors

@@ -11,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::{AsyncRead, AsyncWrite};
 #[cfg(unix)]
 use smol::net::unix::UnixStream;
 use smol::{
@@ -60,6 +61,12 @@ impl Runtime for Smol {
 
     fn spawn(future: impl Future<Output = ()> + Send + 'static) {
         executor().spawn(future).detach();
+    }
+
+    fn halves(
+        connection: Self::Tcp,
+    ) -> io::Result<(impl AsyncRead + Unpin + Send + 'static, impl AsyncWrite + Unpin + Send + 'static)> {
+        Ok((connection.clone(), connection))
     }
 
     async fn sleep(duration: Duration) {

@@ -17,7 +17,7 @@ pub trait CloseWrite {
 /// Makes `poll_close` of a stream shut down its write direction.
 ///
 /// The streams of async-io and async-std only flush when they are closed, and shut down when they are dropped.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Socket<S> {
     stream: S,
 }
@@ -26,6 +26,11 @@ impl<S> Socket<S> {
     /// Wraps `stream`.
     pub fn new(stream: S) -> Self {
         Self { stream }
+    }
+
+    /// The stream inside.
+    pub fn get_ref(&self) -> &S {
+        &self.stream
     }
 }
 

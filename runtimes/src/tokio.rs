@@ -3,6 +3,7 @@
 use std::{future::Future, io, net::SocketAddr, time::Duration};
 
 use futures_handoff::TokioIo;
+use futures_util::{AsyncRead, AsyncWrite};
 #[cfg(unix)]
 use tokio::net::UnixStream;
 use tokio::{
@@ -37,6 +38,13 @@ macro_rules! runtime {
 
             fn spawn(future: impl Future<Output = ()> + Send + 'static) {
                 tokio::spawn(future);
+            }
+
+            fn halves(
+                connection: Self::Tcp,
+            ) -> io::Result<(impl AsyncRead + Unpin + Send + 'static, impl AsyncWrite + Unpin + Send + 'static)> {
+                let (reader, writer) = connection.into_inner().into_split();
+                Ok((TokioIo::new(reader), TokioIo::new(writer)))
             }
 
             async fn sleep(duration: Duration) {

@@ -29,10 +29,15 @@ impl Ran {
 
 /// Two streams of three lines of 64 bytes, the mark of 7 and a tunnel of 1000.
 fn run(line: &str) -> Ran {
+    run_with(line, 1000)
+}
+
+/// The same with another tunnel.
+fn run_with(line: &str, tunnel: usize) -> Ran {
     let target = TempDir::new_in(Path::new(env!("CARGO_TARGET_TMPDIR"))).unwrap();
     let lines = if line.contains("--route-frames") { "" } else { " --route-frames 3" };
     let runtime = if line.contains("--runtime") { "" } else { " --runtime local" };
-    let common = format!("run --name figures --connections 2 --tunnel-bytes 1000{lines}{runtime}");
+    let common = format!("run --name figures --connections 2 --tunnel-bytes {tunnel}{lines}{runtime}");
     let output = Command::new(env!("CARGO_BIN_EXE_harness"))
         .args(common.split(' ').chain(line.split_whitespace()))
         .env("CARGO_TARGET_DIR", target.path())
@@ -91,6 +96,24 @@ fn cores_are_those_that_tasks_can_use() {
         let line = "--implementation raw_copy --transport cached --workers 4 --seconds 0.1";
         let ran = run(&format!("{line} --runtime {runtime}"));
         close(ran.number("cpu_utilization_pct"), 100.0 * ran.number("cpu_avg_cores") / threads);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_line_has_a_cost_where_streams_are_lines() {
+    let mixed = run("--implementation raw_copy --transport cached --seconds 0.1");
+    assert_eq!(mixed.printed[0]["cpu_ns_per_frame"], "n/a", "the tunnel is longer than the lines");
+    // 99 lines of 64 bytes are nine tenths of 7040: with the mark of 7, the tunnel may have 697.
+    for (lines, tunnel, known) in [(99, 697, true), (99, 698, false)] {
+        let line =
+            format!("--implementation raw_copy --transport cached --seconds 0.1 --route-frames {lines}");
+        let ran = run_with(&line, tunnel);
+        assert_eq!(ran.printed[0]["cpu_ns_per_frame"] != "n/a", known, "{lines}, {tunnel}");
+        if known {
+            let lines = ran.number("total_streams") * f64::from(lines);
+            close(ran.number("cpu_ns_per_frame"), 1e9 * ran.number("cpu_total_seconds") / lines);
+        }
     }
 }
 

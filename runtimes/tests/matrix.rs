@@ -4,6 +4,7 @@ mod harness_binary;
 
 use std::fs;
 
+use futures_handoff_runtimes::stream::Growth;
 use harness_binary::{harness, refused, results, stderr, stdout};
 
 /// Two implementations in two scenarios with two numbers of streams and two lengths of lines, twice.
@@ -64,6 +65,72 @@ fn all_streams_of_a_round_carry_what_was_asked_for() {
         assert_eq!(stream, 2000 / streams);
         // Half of it are lines, but for a part of one.
         assert!(2 * lines * line <= stream && 2 * (lines + 1) * line > stream, "{run}");
+    }
+}
+
+#[test]
+fn as_much_of_each_stream_are_lines_as_was_asked_for() {
+    let line = SMALL.replace("--runs 2", "--runs 1 --lines 100 --scenario coalesced");
+    let output = harness(&format!("{line} --name lines"));
+    assert!(output.status.success(), "{}", stderr(&output));
+    for run in runs("lines") {
+        // What remains is less than a line.
+        assert!(run["tunnel_bytes"].as_u64().unwrap() <= run["frame_len"].as_u64().unwrap(), "{run}");
+    }
+}
+
+/// What the growth of a matrix is, from its runs: the cost at the last place for each at the first.
+fn growth(name: &str, axis: &str, implementation: &str, cost: &str) -> f64 {
+    let at = |place: fn(Vec<u64>) -> Option<u64>| {
+        let runs = runs(name).into_iter().filter(|run| run["implementation"] == implementation);
+        let runs: Vec<_> = runs.collect();
+        let value = place(runs.iter().map(|run| run[axis].as_u64().unwrap()).collect()).unwrap();
+        runs.iter().find(|run| run[axis] == value).unwrap()[cost].as_f64().unwrap()
+    };
+    at(|values| values.into_iter().max()) / at(|values| values.into_iter().min())
+}
+
+#[cfg(unix)]
+#[test]
+fn growth_is_printed_along_an_axis() {
+    let line =
+        SMALL.replace("--runs 2", "--runs 1 --lines 100 --scenario coalesced").replace("2000", "400000");
+    for (axis, key, change, ends) in [
+        ("frame-sizes", "frame_len", ("--connections 1,3", "--connections 2"), (16, 100)),
+        ("connections", "connections", ("--frame-sizes 16,100", "--frame-sizes 64"), (1, 3)),
+    ] {
+        let line = line.replace(change.0, change.1);
+        // A cost must be measurable: the clock of CPU time may have steps.
+        let output = harness(
+            &format!("{line} --growth {axis} --name growth-{axis} --seconds 0.1").replace("--seconds 0 ", ""),
+        );
+        assert!(output.status.success(), "{}", stderr(&output));
+        let printed = stdout(&output);
+        for implementation in ["raw_copy", "manual_vec"] {
+            for (name, cost) in [("line", "cpu_ns_per_frame"), ("byte", "cpu_ns_per_byte")] {
+                let factor = growth(&format!("growth-{axis}"), key, implementation, cost);
+                let (first, last) = ends;
+                let sentence =
+                    format!("CPU per {name} at {last} is {factor:.3} times that at {first}, flat within ");
+                let here = |line: &&str| {
+                    line.starts_with(&format!("{implementation} on local, ")) && line.contains(&sentence)
+                };
+                assert!(printed.lines().any(|line| here(&line)), "{sentence} is missing in\n{printed}");
+            }
+        }
+        assert!(printed.contains("| CPU ns/line | CPU ns/B |"), "{printed}");
+    }
+}
+
+#[test]
+fn growth_is_from_the_first_to_the_last_and_flat_between_extremes() {
+    let growth = Growth::through(vec![(64, 3.0), (1, 2.0), (8, 5.0)]).unwrap();
+    assert_eq!(growth.points(), [(1, 2.0), (8, 5.0), (64, 3.0)]);
+    assert_eq!((growth.factor(), growth.flat_within()), (1.5, 150.0));
+    assert_eq!(Growth::through(vec![(1, 2.0), (2, 2.0)]).unwrap().flat_within(), 0.0);
+    assert_eq!(Growth::through(vec![(1, 2.0)]), None);
+    for wrong in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+        assert_eq!(Growth::through(vec![(1, 2.0), (2, wrong)]), None);
     }
 }
 
@@ -140,7 +207,12 @@ fn wrong_values_are_refused_in_a_sentence() {
     refused("matrix --runs 0", "invalid value '0' for '--runs <RUNS>': 0 is not in 1..=10000");
     refused(
         "matrix --tunnel-bytes 5",
-        "--tunnel-bytes cannot be given: each stream gets its part of --bytes-per-round, and half of that are lines",
+        "--tunnel-bytes cannot be given: each stream gets its part of --bytes-per-round, and --lines says how much of that are lines",
+    );
+    refused("matrix --lines 0", "invalid value '0' for '--lines <PERCENT>': 0 is not in 1..=100");
+    refused(
+        "matrix --growth connections --connections 5,5",
+        "--growth needs two values of the connections at the least, not only 5",
     );
     refused(
         "matrix --bytes-per-round 1000 --connections 4 --frame-sizes 64,125",

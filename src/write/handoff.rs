@@ -7,20 +7,19 @@ use super::{
     core::{Core, SharedCore, StateGuard},
     drive::{Role, Seat, Side, drive, with_writer},
     ends::{AbortHandle, Close, Closed, IntoParts, WeakWriteHandoff},
-    error::{CloseReason, PermitError, TryWriteError, WritePrefixError},
+    error::{CloseReason, PermitError, TryWriteError},
     flush::Flush,
     permit::Permit,
     phase::Caller,
     poll::PollState,
     port::{Port, hurry, ticket, try_submit, try_submit_all},
-    prefix::{WritePrefix, try_write_prefix},
     sender::WriteSender,
     stats::WriteStats,
     submit::{Reserve, Write, WriteAll, WriteFireAndForget},
     task::{DetachedWriteTask, WriteTask},
     ticket::WriteTicket,
 };
-use crate::{Executor, HandoffBuffer, sync::Arc};
+use crate::{Executor, sync::Arc};
 use bytes::Bytes;
 use futures_io::AsyncWrite;
 use std::fmt;
@@ -296,39 +295,6 @@ impl<W: AsyncWrite + Unpin> WriteHandoff<W> {
     /// ```
     pub fn write_all<B: AsMut<[Bytes]>>(&self, parts: B) -> WriteAll<'_, Self, B> {
         WriteAll::new(self, parts)
-    }
-
-    /// Submits the first `n` bytes of `buffer` if there is room for them now.
-    ///
-    /// See [`write_prefix`](Self::write_prefix).
-    ///
-    /// # Errors
-    ///
-    /// [`WritePrefixError`]; the buffer is unchanged.
-    pub fn try_write_prefix(
-        &self,
-        buffer: &mut HandoffBuffer,
-        n: usize,
-    ) -> Result<WriteTicket, WritePrefixError> {
-        try_write_prefix(self, buffer, n)
-    }
-
-    /// Submits the first `n` bytes of `buffer`, waiting for room for all of them if need be.
-    ///
-    /// A short prefix is copied, once. A longer one is offered to the writer where it lies in the buffer, if it is to be sent
-    /// at once; only what has to wait is copied, up to 4 KiB, or becomes owned. So bytes that the writer takes right away are neither copied nor
-    /// allocated for.
-    ///
-    /// # Errors
-    ///
-    /// [`WritePrefixError`] when the buffer holds fewer bytes, when they are more than the byte budget, and when the stream
-    /// takes no more writes; the buffer is unchanged.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropped before it completes, it has accepted nothing and the buffer is unchanged.
-    pub fn write_prefix<'a>(&'a self, buffer: &'a mut HandoffBuffer, n: usize) -> WritePrefix<'a, Self> {
-        WritePrefix::new(self, buffer, n)
     }
 
     /// Reserves room for a chunk of up to `bytes` bytes, if there is room now.

@@ -48,7 +48,7 @@ pub use flush::Flush;
 pub use handoff::WriteHandoff;
 pub use outcome::{TicketError, WriterFailure};
 pub use permit::Permit;
-pub use prefix::WritePrefix;
+pub use prefix::{WritePrefix, WritePrefixFireAndForget};
 pub use sender::WriteSender;
 pub use stats::WriteStats;
 pub use submit::{Reserve, Write, WriteAll, WriteFireAndForget};

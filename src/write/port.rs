@@ -97,7 +97,7 @@ pub(crate) fn room_of_parts(parts: &[Bytes]) -> Room {
 /// Accepts a small chunk where copying it is all there is to do, as nearly always in a burst. Otherwise nothing happens.
 #[inline]
 pub(crate) fn join(core: &Core, state: &mut State, bytes: &[u8]) -> Option<Range<u64>> {
-    state.join(bytes, || core.is_batching())
+    if state.copies(bytes.len()) { state.join(bytes, || core.is_batching()) } else { None }
 }
 
 pub(crate) fn try_submit<P: Port + ?Sized>(port: &P, bytes: Bytes) -> Result<Range<u64>, TryWriteError> {

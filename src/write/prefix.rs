@@ -5,10 +5,11 @@ use super::{
     core::StateGuard,
     error::{Never, PermitError, WritePrefixError},
     phase::Phase,
-    port::{Port, Turn, go_on, join, ticket},
+    port::{Port, Turn, go_on, ticket},
     ticket::WriteTicket,
 };
-use crate::HandoffBuffer;
+use crate::{HandoffBuffer, WriteHandoff, WriteSender};
+use futures_io::AsyncWrite;
 use std::{
     fmt,
     future::Future,
@@ -21,92 +22,238 @@ use std::{
 /// getting another costs more than copying this much.
 const COPY_MAX: usize = 4 * 1024;
 
-/// Future of [`WriteHandoff::write_prefix`](crate::WriteHandoff::write_prefix).
-#[must_use = "futures do nothing unless you `.await` or poll them"]
-pub struct WritePrefix<'a, P: Port> {
+/// A prefix on its way in, for both futures.
+struct Submission<'a, P: Port> {
     port: &'a P,
     buffer: &'a mut HandoffBuffer,
     n: usize,
     turn: Turn,
 }
 
-impl<'a, P: Port> WritePrefix<'a, P> {
-    pub(crate) fn new(port: &'a P, buffer: &'a mut HandoffBuffer, n: usize) -> Self {
+impl<'a, P: Port> Submission<'a, P> {
+    fn new(port: &'a P, buffer: &'a mut HandoffBuffer, n: usize) -> Self {
         Self { port, buffer, n, turn: Turn::default() }
     }
-}
 
-impl<P: Port> Future for WritePrefix<'_, P> {
-    type Output = Result<WriteTicket, WritePrefixError>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.get_mut();
-        check(this.buffer, this.n)?;
-        if this.turn.is_waiting() {
-            return this.poll_in_line(cx);
+    #[inline]
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Range<u64>, WritePrefixError>> {
+        check(self.buffer, self.n)?;
+        if self.turn.is_waiting() {
+            return self.poll_in_line(cx);
         }
-        let mut state = this.port.core().lock();
-        match join_prefix(this.port, &mut state, this.buffer, this.n) {
-            Some(range) => {
-                drop(state);
-                Poll::Ready(Ok(ticket(this.port, range)))
-            }
-            None => this.enter(cx, state),
+        let mut state = self.port.core().lock();
+        match join_prefix(self.port, &mut state, self.buffer, self.n) {
+            Some(range) => Poll::Ready(Ok(range)),
+            None => self.enter(cx, state),
         }
     }
-}
 
-impl<'a, P: Port> WritePrefix<'a, P> {
     #[inline(never)]
     fn enter(
         &mut self,
         cx: &mut Context<'_>,
         state: StateGuard<'a>,
-    ) -> Poll<Result<WriteTicket, WritePrefixError>> {
+    ) -> Poll<Result<Range<u64>, WritePrefixError>> {
         let n = self.n;
         let admitted = ready!(self.turn.enter(self.port, cx, state, |state| state.room_of(n)));
         Poll::Ready(self.conclude(admitted))
     }
 
     #[inline(never)]
-    fn poll_in_line(&mut self, cx: &mut Context<'_>) -> Poll<Result<WriteTicket, WritePrefixError>> {
+    fn poll_in_line(&mut self, cx: &mut Context<'_>) -> Poll<Result<Range<u64>, WritePrefixError>> {
         let admitted = ready!(self.turn.poll_in_line(self.port.core(), cx));
         Poll::Ready(self.conclude(admitted))
     }
 
-    fn conclude(&mut self, admitted: Result<StateGuard<'a>, Never>) -> Result<WriteTicket, WritePrefixError> {
+    fn conclude(&mut self, admitted: Result<StateGuard<'a>, Never>) -> Result<Range<u64>, WritePrefixError> {
         let state = admitted.map_err(|never| WritePrefixError::Refused(PermitError::new(never.into())))?;
         let range = accept_prefix(self.port, state, self.buffer, self.n);
         self.turn.pass_on(self.port.core());
-        Ok(ticket(self.port, range?))
+        range
     }
 }
 
-impl<P: Port> Drop for WritePrefix<'_, P> {
+impl<P: Port> Drop for Submission<'_, P> {
     fn drop(&mut self) {
         self.turn.leave(self.port.core());
     }
 }
 
-impl<P: Port> fmt::Debug for WritePrefix<'_, P> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WritePrefix").field("n", &self.n).finish_non_exhaustive()
+/// Future of [`WriteHandoff::write_prefix`].
+#[must_use = "futures do nothing unless you `.await` or poll them"]
+pub struct WritePrefix<'a, P: Port>(Submission<'a, P>);
+
+impl<P: Port> Future for WritePrefix<'_, P> {
+    type Output = Result<WriteTicket, WritePrefixError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let submission = &mut self.get_mut().0;
+        submission.poll(cx).map_ok(|range| ticket(submission.port, range))
     }
 }
 
-pub(crate) fn try_write_prefix<P: Port>(
+/// Future of [`WriteHandoff::write_prefix_fire_and_forget`].
+#[must_use = "futures do nothing unless you `.await` or poll them"]
+pub struct WritePrefixFireAndForget<'a, P: Port>(Submission<'a, P>);
+
+impl<P: Port> Future for WritePrefixFireAndForget<'_, P> {
+    type Output = Result<(), WritePrefixError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.get_mut().0.poll(cx).map_ok(drop)
+    }
+}
+
+/// Names a future, and how much it is to submit.
+macro_rules! debug_prefix {
+    ($name:ident) => {
+        impl<P: Port> fmt::Debug for $name<'_, P> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_struct(stringify!($name)).field("n", &self.0.n).finish_non_exhaustive()
+            }
+        }
+    };
+}
+
+debug_prefix!(WritePrefix);
+debug_prefix!(WritePrefixFireAndForget);
+
+impl<W: AsyncWrite + Unpin> WriteHandoff<W> {
+    /// Submits the first `n` bytes of `buffer` if there is room for them now.
+    ///
+    /// See [`write_prefix`](Self::write_prefix).
+    ///
+    /// # Errors
+    ///
+    /// [`WritePrefixError`]; the buffer is unchanged.
+    pub fn try_write_prefix(
+        &self,
+        buffer: &mut HandoffBuffer,
+        n: usize,
+    ) -> Result<WriteTicket, WritePrefixError> {
+        try_submit_prefix(self, buffer, n).map(|range| ticket(self, range))
+    }
+
+    /// As [`try_write_prefix`](Self::try_write_prefix), without a ticket.
+    ///
+    /// # Errors
+    ///
+    /// [`WritePrefixError`]; the buffer is unchanged.
+    pub fn try_write_prefix_fire_and_forget(
+        &self,
+        buffer: &mut HandoffBuffer,
+        n: usize,
+    ) -> Result<(), WritePrefixError> {
+        try_submit_prefix(self, buffer, n).map(drop)
+    }
+
+    /// Submits the first `n` bytes of `buffer`, waiting for room for all of them if need be.
+    ///
+    /// A short prefix is copied, once. A longer one is offered to the writer where it lies in the buffer, if with what is held
+    /// it makes three quarters of [`send_at`](crate::WriteHandoffConfig::with_send_at) or more; only what has to wait is
+    /// copied, up to 4 KiB, or becomes owned. So bytes that the writer takes right away are neither copied nor allocated for.
+    ///
+    /// # Errors
+    ///
+    /// [`WritePrefixError`] when the buffer holds fewer bytes, when they are more than the byte budget, and when the stream
+    /// takes no more writes; the buffer is unchanged.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before it completes, it has accepted nothing and the buffer is unchanged.
+    pub fn write_prefix<'a>(&'a self, buffer: &'a mut HandoffBuffer, n: usize) -> WritePrefix<'a, Self> {
+        WritePrefix(Submission::new(self, buffer, n))
+    }
+
+    /// As [`write_prefix`](Self::write_prefix), without a ticket, whose share in the stream is two atomic operations. What
+    /// becomes of the bytes shows in [`flush`](Self::flush), [`close`](Self::close) or a later ticket.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    ///
+    /// # Cancel safety
+    ///
+    /// As there.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_handoff::{HandoffBuffer, WriteHandoff, WriteHandoffConfig};
+    ///
+    /// # futures_executor::block_on(async {
+    /// let (handoff, task) = WriteHandoff::new(Vec::new(), WriteHandoffConfig::default());
+    /// let mut buffer = HandoffBuffer::new(64)?;
+    /// buffer.read_available(&mut &b"one\ntwo"[..]).await?;
+    /// handoff.write_prefix_fire_and_forget(&mut buffer, 4).await?;
+    /// assert_eq!(buffer.peek(), b"two");
+    /// drop(handoff);
+    /// assert_eq!(task.await?, b"one\n");
+    /// # Ok::<_, Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
+    pub fn write_prefix_fire_and_forget<'a>(
+        &'a self,
+        buffer: &'a mut HandoffBuffer,
+        n: usize,
+    ) -> WritePrefixFireAndForget<'a, Self> {
+        WritePrefixFireAndForget(Submission::new(self, buffer, n))
+    }
+}
+
+impl WriteSender {
+    /// As [`WriteHandoff::write_prefix`], but the prefix is always owned or copied.
+    pub fn write_prefix<'a>(&'a self, buffer: &'a mut HandoffBuffer, n: usize) -> WritePrefix<'a, Self> {
+        WritePrefix(Submission::new(self, buffer, n))
+    }
+
+    /// As [`WriteHandoff::write_prefix_fire_and_forget`], but the prefix is always owned or copied.
+    pub fn write_prefix_fire_and_forget<'a>(
+        &'a self,
+        buffer: &'a mut HandoffBuffer,
+        n: usize,
+    ) -> WritePrefixFireAndForget<'a, Self> {
+        WritePrefixFireAndForget(Submission::new(self, buffer, n))
+    }
+
+    /// As [`WriteHandoff::try_write_prefix`].
+    ///
+    /// # Errors
+    ///
+    /// [`WritePrefixError`]; the buffer is unchanged.
+    pub fn try_write_prefix(
+        &self,
+        buffer: &mut HandoffBuffer,
+        n: usize,
+    ) -> Result<WriteTicket, WritePrefixError> {
+        try_submit_prefix(self, buffer, n).map(|range| ticket(self, range))
+    }
+
+    /// As [`WriteHandoff::try_write_prefix_fire_and_forget`].
+    ///
+    /// # Errors
+    ///
+    /// [`WritePrefixError`]; the buffer is unchanged.
+    pub fn try_write_prefix_fire_and_forget(
+        &self,
+        buffer: &mut HandoffBuffer,
+        n: usize,
+    ) -> Result<(), WritePrefixError> {
+        try_submit_prefix(self, buffer, n).map(drop)
+    }
+}
+
+fn try_submit_prefix<P: Port>(
     port: &P,
     buffer: &mut HandoffBuffer,
     n: usize,
-) -> Result<WriteTicket, WritePrefixError> {
+) -> Result<Range<u64>, WritePrefixError> {
     check(buffer, n)?;
     let mut state = port.core().lock();
     if let Some(range) = join_prefix(port, &mut state, buffer, n) {
-        drop(state);
-        return Ok(ticket(port, range));
+        return Ok(range);
     }
     match state.admit(state.room_of(n)) {
-        Ok(()) => Ok(ticket(port, accept_prefix(port, state, buffer, n)?)),
+        Ok(()) => accept_prefix(port, state, buffer, n),
         Err(refusal) => {
             drop(state);
             Err(WritePrefixError::Refused(PermitError::new(refusal)))
@@ -122,7 +269,7 @@ fn out_of_bounds(requested: usize, available: usize) -> WritePrefixError {
     WritePrefixError::OutOfBounds { requested, available }
 }
 
-/// [`join`] for the first `n` bytes of `buffer`; it holds at least as many.
+/// Accepts the first `n` bytes of `buffer`, which holds at least as many, where copying them is all there is to do.
 #[inline]
 fn join_prefix<P: Port>(
     port: &P,
@@ -130,7 +277,10 @@ fn join_prefix<P: Port>(
     buffer: &mut HandoffBuffer,
     n: usize,
 ) -> Option<Range<u64>> {
-    let range = join(port.core(), state, &buffer.peek()[..n])?;
+    if n > COPY_MAX && !state.copies(n) {
+        return None;
+    }
+    let range = state.join(&buffer.peek()[..n], || port.core().is_batching())?;
     let copied = buffer.advance(n);
     debug_assert!(copied.is_ok(), "within the buffer");
     Some(range)
@@ -145,7 +295,7 @@ fn accept_prefix<'a, P: Port>(
     n: usize,
 ) -> Result<Range<u64>, WritePrefixError> {
     let caller = port.caller();
-    let sends = state.sends(&caller, n);
+    let sends = state.sends(&caller, n) || n > COPY_MAX && state.nearly_sends(&caller, n);
     if state.copies(n) || n <= COPY_MAX && !sends {
         let range = state.accept(n);
         state.push_copy(&buffer.peek()[..n]);

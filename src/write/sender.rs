@@ -4,17 +4,16 @@ use super::{
     borrowed::Borrowed,
     core::{SharedCore, StateGuard},
     ends::{Close, Closed},
-    error::{CloseReason, PermitError, TryWriteError, WritePrefixError},
+    error::{CloseReason, PermitError, TryWriteError},
     flush::Flush,
     permit::Permit,
     phase::Caller,
     port::{Port, ticket, try_submit, try_submit_all},
-    prefix::{WritePrefix, try_write_prefix},
     stats::WriteStats,
     submit::{Reserve, Write, WriteAll, WriteFireAndForget},
     ticket::WriteTicket,
 };
-use crate::{HandoffBuffer, sync::Arc};
+use crate::sync::Arc;
 use bytes::Bytes;
 use std::fmt;
 
@@ -93,24 +92,6 @@ impl WriteSender {
     /// [`TryWriteError`] with the parts.
     pub fn try_write_all<B: AsMut<[Bytes]>>(&self, parts: B) -> Result<WriteTicket, TryWriteError<B>> {
         try_submit_all(self, parts)
-    }
-
-    /// As [`WriteHandoff::write_prefix`](crate::WriteHandoff::write_prefix), but the prefix is always owned or copied.
-    pub fn write_prefix<'a>(&'a self, buffer: &'a mut HandoffBuffer, n: usize) -> WritePrefix<'a, Self> {
-        WritePrefix::new(self, buffer, n)
-    }
-
-    /// As [`WriteHandoff::try_write_prefix`](crate::WriteHandoff::try_write_prefix).
-    ///
-    /// # Errors
-    ///
-    /// [`WritePrefixError`]; the buffer is unchanged.
-    pub fn try_write_prefix(
-        &self,
-        buffer: &mut HandoffBuffer,
-        n: usize,
-    ) -> Result<WriteTicket, WritePrefixError> {
-        try_write_prefix(self, buffer, n)
     }
 
     /// As [`WriteHandoff::reserve`](crate::WriteHandoff::reserve).

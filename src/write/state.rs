@@ -13,6 +13,9 @@ use crate::sync::{AtomicU64, Ordering};
 use bytes::Bytes;
 use std::{ops::Range, task::Waker};
 
+/// The most that a producer that can wait submits to a task that has not run yet.
+const PILE_MAX: usize = 4 * 1024;
+
 /// Room asked for or reserved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Room {
@@ -207,18 +210,18 @@ impl State {
         start..self.accepted
     }
 
-    /// Accepts a small chunk where copying it is all there is to do: the open gather block has room for it, it does not
-    /// make what is queued enough to be sent, and somebody sees to that already. Otherwise nothing happens.
+    /// Accepts a chunk that may be copied where copying it is all there is to do: the open gather block has room for it, it
+    /// does not make what is queued enough to be sent, and somebody sees to that already. Otherwise nothing happens.
     #[inline]
     pub(crate) fn join(&mut self, bytes: &[u8], is_batching: impl FnOnce() -> bool) -> Option<Range<u64>> {
         let len = bytes.len();
-        if len > self.limits.copy_max || self.queue.bytes() + len >= self.limits.send_at {
+        if self.queue.bytes() + len >= self.limits.send_at {
             return None;
         }
         let seen_to = match self.phase {
-            Phase::Scheduled | Phase::Busy | Phase::Blocked => true,
+            Phase::Unborn | Phase::Scheduled | Phase::Busy | Phase::Blocked => true,
             Phase::Held => is_batching(),
-            Phase::Unborn | Phase::Idle | Phase::Ended => false,
+            Phase::Idle | Phase::Ended => false,
         };
         // It takes no entry of its own.
         let room = (self.accepted - self.written) as usize + self.reserved.bytes + len <= self.limits.bytes;
@@ -271,6 +274,12 @@ impl State {
         self.queue.bytes() + len >= self.limits.send_at && self.may_drive(caller)
     }
 
+    /// Whether the chunk makes three quarters of what would be sent. One that is borrowed is better sent then than owned.
+    #[inline]
+    pub(crate) fn nearly_sends(&self, caller: &Caller, len: usize) -> bool {
+        self.sends(caller, len + self.limits.send_at / 4)
+    }
+
     /// What follows when work was added.
     #[inline]
     pub(crate) fn after_push(&mut self, caller: &Caller) -> Next {
@@ -317,7 +326,7 @@ impl State {
     /// go first, once: it may just have been spawned.
     #[inline]
     pub(crate) fn is_piling_up(&self, len: usize) -> bool {
-        self.phase == Phase::Unborn && self.queue.bytes() + len > self.limits.send_at
+        self.phase == Phase::Unborn && self.queue.bytes() + len > self.limits.send_at.min(PILE_MAX)
     }
 
     /// Whether the task was never polled.

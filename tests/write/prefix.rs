@@ -51,6 +51,47 @@ runtimes::tests! {
         assert!(matches!(ticket.try_result(), Some(Ok(()))));
     }
 
+    async fn a_long_prefix_leaves_at_three_quarters_of_what_is_sent<R: Runtime>() {
+        const SEND_AT: usize = 16 * 1024;
+        let (handoff, mut task, log) = willing(defaults().with_send_at(SEND_AT).unwrap());
+        let mut buffer = holding(&pattern(2 * SEND_AT));
+        handoff.try_write_fire_and_forget(text("held")).unwrap();
+        handoff.try_write_prefix(&mut buffer, SEND_AT * 3 / 4 - 5).unwrap();
+        assert_eq!(log.calls(), [], "a byte short of it");
+        task.run();
+        assert_eq!(log.written().len(), SEND_AT * 3 / 4 - 1);
+        handoff.try_write_fire_and_forget(text("held")).unwrap();
+        handoff.try_write_prefix(&mut buffer, SEND_AT * 3 / 4 - 4).unwrap();
+        assert_eq!((log.written().len(), handoff.stats().inline_write_calls), (SEND_AT * 3 / 2 - 1, 1));
+        // What is copied, and what is owned anyway, gains nothing by leaving early.
+        let owned = SEND_AT * 3 / 4;
+        handoff.try_write_fire_and_forget(Bytes::from(pattern(owned))).unwrap();
+        handoff.try_write_prefix(&mut buffer, 4 * 1024 - 1).unwrap();
+        assert_eq!(handoff.pending_bytes(), owned + 4 * 1024 - 1);
+    }
+
+    async fn a_prefix_without_a_ticket<R: Runtime>() {
+        let (handoff, mut task, log, gate) = gated(limits(8, 16).with_copy_max(4).unwrap());
+        let mut buffer = holding(b"0123456789abcdefghij");
+        handoff.write_prefix_fire_and_forget(&mut buffer, 6).await.unwrap();
+        handoff.sender().try_write_prefix_fire_and_forget(&mut buffer, 2).unwrap();
+        assert_eq!((buffer.peek(), handoff.pending_bytes()), (&b"89abcdefghij"[..], 8));
+        let full = |error| matches!(error, WritePrefixError::Refused(PermitError::Full));
+        assert!(full(handoff.try_write_prefix_fire_and_forget(&mut buffer, 9).unwrap_err()));
+        drop(Hand::waiting(handoff.write_prefix_fire_and_forget(&mut buffer, 9)));
+        assert_eq!((buffer.peek(), handoff.available()), (&b"89abcdefghij"[..], 8), "cancelled, it has taken nothing");
+        let sender = handoff.sender();
+        let mut wait = Hand::waiting(sender.write_prefix_fire_and_forget(&mut buffer, 9));
+        gate.open();
+        task.run();
+        assert!(wait.run().unwrap().is_ok());
+        drop(wait);
+        let beyond = handoff.write_prefix_fire_and_forget(&mut buffer, 4).await.unwrap_err();
+        assert!(matches!(beyond, WritePrefixError::OutOfBounds { requested: 4, available: 3 }));
+        task.run();
+        assert_eq!((buffer.peek(), &log.written()[..]), (&b"hij"[..], &b"0123456789abcdefg"[..]));
+    }
+
     async fn what_is_held_goes_out_with_it<R: Runtime>() {
         let (handoff, _task, log) = willing(eager());
         let mut buffer = holding(b"borrowed bytes");

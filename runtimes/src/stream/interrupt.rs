@@ -31,7 +31,7 @@ pub(super) fn is_set() -> bool {
 }
 
 /// Waits until an end is asked for.
-pub(super) async fn requested() {
+pub(crate) async fn requested() {
     listener!(EVENT => listener);
     if !is_set() {
         listener.await;

@@ -12,7 +12,7 @@ use std::{
 #[cfg(unix)]
 use std::fs::TryLockError;
 
-use serde::de::DeserializeOwned;
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 use tempfile::NamedTempFile;
 
@@ -22,19 +22,37 @@ use super::{
 };
 use crate::{footprint::Footprint, producers};
 
-const RUNS: &str = "runs.jsonl";
+/// A finished run that results are made of. Its fields are its settings, its number and its figures.
+pub trait Kept: Serialize + DeserializeOwned {
+    /// The files with a line for each run, as JSON and as a table, without their endings.
+    const RUNS: &'static str;
+    /// The file with a line for each figure of runs with equal settings.
+    const SUMMARY: &'static str;
+
+    /// Its settings.
+    type Setup: PartialEq + Serialize;
+    /// Its figures.
+    type Figures: Serialize;
+
+    /// What was measured.
+    fn setup(&self) -> &Self::Setup;
+
+    /// What it came to.
+    fn figures(&self) -> &Self::Figures;
+}
 
 /// A directory of results.
 ///
 /// `runs.jsonl` grows by a line when a run is finished, so what ends early keeps what it has. `runs.csv`, a line for
-/// each run, and `summary.csv`, a line for each figure of runs with equal settings, are replaced as a whole.
+/// each run, and `summary.csv`, a line for each figure of runs with equal settings, are replaced as a whole. Those are the
+/// names of routed streams; other kinds of runs have their own.
 #[derive(Debug)]
-pub struct Output {
+pub struct Output<R = Record> {
     directory: PathBuf,
     /// Held as long as this is the one that writes there.
     _lock: Option<File>,
     runs: File,
-    records: Vec<Record>,
+    records: Vec<R>,
 }
 
 impl Output {
@@ -55,7 +73,9 @@ impl Output {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         format!("{what}_{}_{}", now.as_secs(), process::id())
     }
+}
 
+impl<R: Kept> Output<R> {
     /// Begins the directory `name`, which must not have results already.
     ///
     /// # Errors
@@ -82,8 +102,8 @@ impl Output {
         let directory = directory(name)?;
         fs::create_dir_all(&directory).map_err(|error| failed("make", &directory, &error))?;
         let lock = lock(&directory)?;
-        let path = directory.join(RUNS);
-        let records: Vec<Record> = if path.exists() { read(&path)? } else { Vec::new() };
+        let path = runs::<R>(&directory);
+        let records = if path.exists() { read(&path)? } else { Vec::new() };
         // A line that was cut off by an abrupt end is no run.
         let lines: String = records.iter().map(line).collect();
         replace(&path, lines.as_bytes())?;
@@ -94,7 +114,7 @@ impl Output {
 
     /// The finished runs.
     #[must_use]
-    pub fn records(&self) -> &[Record] {
+    pub fn records(&self) -> &[R] {
         &self.records
     }
 
@@ -109,11 +129,11 @@ impl Output {
     /// # Errors
     ///
     /// If it cannot be written.
-    pub fn add(&mut self, record: Record) -> Result<(), Failure> {
+    pub fn add(&mut self, record: R) -> Result<(), Failure> {
         // One write, so that another process never sees half of it.
         self.runs
             .write_all(line(&record).as_bytes())
-            .map_err(|error| failed("write", &self.directory.join(RUNS), &error))?;
+            .map_err(|error| failed("write", &runs::<R>(&self.directory), &error))?;
         self.records.push(record);
         Ok(())
     }
@@ -124,9 +144,9 @@ impl Output {
     ///
     /// If they cannot be written.
     pub fn finish(&self) -> Result<(), Failure> {
-        let runs = self.records.iter().map(Record::fields).collect::<Vec<_>>();
-        self.table("runs.csv", &runs)?;
-        self.table("summary.csv", &summary(&self.records))
+        let runs = self.records.iter().map(fields).collect::<Vec<_>>();
+        self.table(&format!("{}.csv", R::RUNS), &runs)?;
+        self.table(R::SUMMARY, &summary(&self.records))
     }
 
     /// Writes a file as a whole.
@@ -170,7 +190,7 @@ pub(super) struct Results {
 /// If there is nothing, or it cannot be read.
 pub(super) fn load(name: &str) -> Result<Results, Failure> {
     let directory = directory(name)?;
-    let path = directory.join(RUNS);
+    let path = runs::<Record>(&directory);
     let results = Results {
         runs: journal::finished(&path)?,
         footprints: journal::finished(&directory.join(journal::FOOTPRINT))?,
@@ -207,8 +227,12 @@ pub(super) fn directory(name: &str) -> Result<PathBuf, Failure> {
     Ok(Output::root().join(name))
 }
 
-fn line(record: &Record) -> String {
-    format!("{}\n", Value::Object(record.fields()))
+fn runs<R: Kept>(directory: &Path) -> PathBuf {
+    directory.join(format!("{}.jsonl", R::RUNS))
+}
+
+fn line<R: Kept>(record: &R) -> String {
+    format!("{}\n", Value::Object(fields(record)))
 }
 
 /// A value in a table: what could not be had is empty.
@@ -281,14 +305,14 @@ pub(super) fn failed(what: &str, path: &Path, error: &dyn fmt::Display) -> Failu
 }
 
 /// Median, extremes, mean and deviation of each figure, for each group of runs with equal settings.
-fn summary(records: &[Record]) -> Vec<Map<String, Value>> {
+fn summary<R: Kept>(records: &[R]) -> Vec<Map<String, Value>> {
     let mut rows = Vec::new();
     for group in groups(records) {
-        let setup = fields(&group[0].setup);
-        for metric in fields(&group[0].figures).keys() {
+        let setup = fields(group[0].setup());
+        for metric in fields(group[0].figures()).keys() {
             let mut spread = Spread::default();
             for record in &group {
-                if let Some(value) = record.fields().get(metric).and_then(Value::as_f64) {
+                if let Some(value) = fields(record.figures()).get(metric).and_then(Value::as_f64) {
                     spread.add(value);
                 }
             }
@@ -313,10 +337,10 @@ fn summary(records: &[Record]) -> Vec<Map<String, Value>> {
 }
 
 /// Runs with equal settings, in the order of the first of each.
-pub(super) fn groups(records: &[Record]) -> Vec<Vec<&Record>> {
-    let mut groups: Vec<Vec<&Record>> = Vec::new();
+pub(crate) fn groups<R: Kept>(records: &[R]) -> Vec<Vec<&R>> {
+    let mut groups: Vec<Vec<&R>> = Vec::new();
     for record in records {
-        match groups.iter_mut().find(|group| group[0].setup == record.setup) {
+        match groups.iter_mut().find(|group| group[0].setup() == record.setup()) {
             Some(group) => group.push(record),
             None => groups.push(vec![record]),
         }

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::{
     Case, Completion, Cores, ImplementationName, InputModel, Processes, Profiler, Report, RuntimeName,
-    Scenario, TransportName,
+    Scenario, Settings, TransportName, output::Kept,
 };
 
 /// One run: its settings and its figures. The names of the fields are those of the columns.
@@ -129,6 +129,8 @@ pub struct Figures {
     /// Of all threads that tasks run on.
     pub cpu_utilization_pct: Option<f64>,
     pub cpu_ns_per_byte: Option<f64>,
+    /// Of routed lines, where nine tenths of the bytes are theirs.
+    pub cpu_ns_per_frame: Option<f64>,
     pub voluntary_context_switches: Option<u64>,
     pub involuntary_context_switches: Option<u64>,
     pub max_rss_bytes: Option<u64>,
@@ -188,6 +190,9 @@ impl Figures {
             cpu_avg_cores: cpu(usage.cpu() / seconds),
             cpu_utilization_pct: cpu(100.0 * usage.cpu() / seconds / threads(case) as f64),
             cpu_ns_per_byte: cpu(report.cpu_nanos_per_byte()),
+            cpu_ns_per_frame: mostly_lines(&case.settings)
+                .then(|| usage.cpu() * 1e9 / lines(case, report))
+                .and_then(cpu),
             voluntary_context_switches: measured.then_some(usage.voluntary_switches),
             involuntary_context_switches: measured.then_some(usage.involuntary_switches),
             max_rss_bytes: (usage.max_rss > 0).then_some(usage.max_rss),
@@ -237,6 +242,22 @@ impl Record {
     }
 }
 
+impl Kept for Record {
+    const RUNS: &'static str = "runs";
+    const SUMMARY: &'static str = "summary.csv";
+
+    type Setup = Setup;
+    type Figures = Figures;
+
+    fn setup(&self) -> &Setup {
+        &self.setup
+    }
+
+    fn figures(&self) -> &Figures {
+        &self.figures
+    }
+}
+
 /// The names and values of a flat structure.
 pub(super) fn fields(of: &impl Serialize) -> Map<String, Value> {
     match serde_json::to_value(of) {
@@ -254,6 +275,17 @@ pub(super) fn text(value: &Value) -> String {
     }
 }
 
+/// How many lines came out.
+fn lines(case: &Case, report: &Report) -> f64 {
+    case.settings.route_frames as f64 * report.streams as f64
+}
+
+/// Whether nine tenths of a stream are lines.
+fn mostly_lines(settings: &Settings) -> bool {
+    let lines = settings.route_frames * (settings.frame_len + 1);
+    10 * lines >= 9 * settings.bytes_per_connection()
+}
+
 /// How many threads tasks run on.
 fn threads(case: &Case) -> usize {
     match case.runtime {
@@ -267,6 +299,6 @@ fn micros(duration: Duration) -> f64 {
 }
 
 /// To seven digits, which is more than can be measured.
-fn rounded(value: f64) -> f64 {
+pub(crate) fn rounded(value: f64) -> f64 {
     format!("{value:.6e}").parse().unwrap_or(value)
 }

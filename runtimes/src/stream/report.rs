@@ -44,7 +44,8 @@ pub struct Syscalls {
     pub recv: f64,
 }
 
-fn histogram() -> Histogram<u64> {
+/// A histogram of nanoseconds.
+pub(crate) fn histogram() -> Histogram<u64> {
     Histogram::new_with_bounds(1, LONGEST, 3).expect("the bounds are in order")
 }
 

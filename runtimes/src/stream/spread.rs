@@ -96,6 +96,16 @@ impl Bound {
     pub fn holds(&self, median: f64) -> bool {
         self.at_least.is_none_or(|bound| median >= bound) && self.at_most.is_none_or(|bound| median <= bound)
     }
+
+    /// The bound that is kept by what is no worse than `factor` times this one: so much of the least, the most divided by
+    /// it.
+    #[must_use]
+    pub fn loosened(&self, factor: f64) -> Self {
+        Self {
+            at_least: self.at_least.map(|least| least * factor),
+            at_most: self.at_most.map(|most| most / factor),
+        }
+    }
 }
 
 impl fmt::Display for Bound {

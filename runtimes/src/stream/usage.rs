@@ -105,6 +105,17 @@ impl Interval {
     }
 }
 
+/// The CPU time of this process so far, in seconds, if the system tells.
+pub(crate) fn process_cpu() -> Option<f64> {
+    let times = system::times();
+    Some(times.user + times.system).filter(|&cpu| cpu > 0.0)
+}
+
+/// The CPU time of this thread so far, in seconds, if the system tells.
+pub(crate) fn thread_cpu() -> Option<f64> {
+    system::thread_cpu()
+}
+
 #[derive(Debug, Clone, Copy, Default)]
 struct Times {
     user: f64,
@@ -128,8 +139,28 @@ mod system {
         getrusage(UsageWho::RUSAGE_SELF).expect("a process may ask for its own usage")
     }
 
+    fn seconds(time: TimeVal) -> f64 {
+        time.num_microseconds() as f64 / 1e6
+    }
+
+    #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd", target_os = "openbsd"))]
+    pub(super) fn thread_cpu() -> Option<f64> {
+        let usage = getrusage(UsageWho::RUSAGE_THREAD).ok()?;
+        Some(seconds(usage.user_time()) + seconds(usage.system_time()))
+    }
+
+    /// Elsewhere the system counts for whole processes.
+    #[cfg(not(any(
+        target_os = "linux",
+        target_os = "android",
+        target_os = "freebsd",
+        target_os = "openbsd"
+    )))]
+    pub(super) fn thread_cpu() -> Option<f64> {
+        None
+    }
+
     pub(super) fn times() -> Times {
-        let seconds = |time: TimeVal| time.num_microseconds() as f64 / 1e6;
         let count = |switches: i64| u64::try_from(switches).unwrap_or_default();
         let usage = usage();
         Times {
@@ -163,6 +194,10 @@ mod system {
 
     pub(super) fn times() -> Times {
         Times::default()
+    }
+
+    pub(super) fn thread_cpu() -> Option<f64> {
+        None
     }
 
     pub(super) fn forget_peak() {}

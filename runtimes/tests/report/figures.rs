@@ -1,8 +1,9 @@
 //! What the figures on a page come to.
 
+use roxmltree::Node;
 use serde_json::{Map, Value, json};
 
-use crate::pages::{Target, run, runs, text};
+use crate::pages::{Pages, Target, run, runs, text};
 
 const RATIOS: &str = "Ratios by settings, runtime and baseline";
 
@@ -245,4 +246,26 @@ fn settings_of_one_bar_each_stand_side_by_side() {
     let pages = Target::of(&all);
     assert!(!pages.text().contains(SIDES));
     assert!(pages.text().contains("longer bars are better"));
+}
+
+#[test]
+fn what_a_line_costs_is_drawn_where_it_is_known() {
+    let runs = |cost: Value| -> Vec<_> {
+        let at = |(frame_len, factor): (u64, f64)| {
+            let cost = cost.as_f64().map(|cost| cost * factor);
+            run(json!({ "frame_len": frame_len, "cpu_ns_per_frame": cost }))
+        };
+        [(16, 1.0), (1024, 2.5)].map(at).into()
+    };
+    let labels = |pages: &Pages| -> Vec<String> {
+        let charts = |page: Node<'_, '_>| {
+            let labels = page.descendants().filter_map(|node| node.attribute("aria-label"));
+            labels.filter(|label| label.contains("CPU time per line")).map(str::to_owned).collect()
+        };
+        pages.with(charts)
+    };
+    let known = Target::of(&runs(json!(20.0)));
+    assert_eq!(labels(&known).len(), 1);
+    assert!(labels(&known)[0].contains("handoff: 20.0 at 16 B, 50.0 at 1 KiB"), "{:?}", labels(&known));
+    assert!(labels(&Target::of(&runs(Value::Null))).is_empty());
 }

@@ -6,6 +6,7 @@ use clap::{ArgMatches, Command, FromArgMatches};
 
 use super::{
     axes::{list, not_given, values},
+    growth::{self, Axis},
     progress::{Progress, estimate},
     selection::Selection,
     table,
@@ -17,7 +18,8 @@ use crate::stream::{
     settings::between,
 };
 
-const DECIDED: &str = "each stream gets its part of --bytes-per-round, and half of that are lines";
+const DECIDED: &str =
+    "each stream gets its part of --bytes-per-round, and --lines says how much of that are lines";
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -45,6 +47,14 @@ pub(super) struct Args {
     /// What all streams of a round carry together, about
     #[arg(long, value_name = "BYTES", default_value_t = 8 << 20, value_parser = between(1, 4 << 30))]
     bytes_per_round: usize,
+
+    /// How many per cent of each stream are lines; the rest is a tunnel
+    #[arg(long, value_name = "PERCENT", default_value_t = 50, value_parser = between(1, 100))]
+    lines: usize,
+
+    /// Also print what a line and a byte cost along one axis, and by how much that changes
+    #[arg(long, value_name = "AXIS", value_enum)]
+    growth: Option<Axis>,
 
     /// The directory of the results under target/harness; one with results of the same matrix is gone on with
     /// [default: a new one]
@@ -96,6 +106,18 @@ impl Args {
     }
 
     pub(super) fn check(&self) -> Result<(), String> {
+        let values = |axis| match axis {
+            Axis::Connections => &self.axes.connections,
+            Axis::FrameSizes => &self.axes.frame_sizes,
+        };
+        if let Some(axis) = self.growth
+            && let [only] = values(axis)[..]
+        {
+            return Err(format!(
+                "--growth needs two values of the {} at the least, not only {only}",
+                axis.name()
+            ));
+        }
         self.cases().map(drop)
     }
 
@@ -106,7 +128,7 @@ impl Args {
         let mut cases = Vec::new();
         for &connections in &self.axes.connections {
             for &frame_len in &self.axes.frame_sizes {
-                let share = Share::new(self.bytes_per_round, connections, frame_len)?;
+                let share = Share::new(self.bytes_per_round, self.lines, connections, frame_len)?;
                 share.of(self.selection.settings).fit()?;
                 cases.extend(
                     bases.iter().map(|base| Case { settings: share.of(base.settings), ..base.clone() }),
@@ -134,6 +156,9 @@ impl Args {
         }
         measured?;
         show!("{}", table::matrix(output.records()))?;
+        if let Some(axis) = self.growth {
+            growth::print(axis, output.records())?;
+        }
         say!("{} runs in {}", output.records().len(), output.directory().display());
         Ok(())
     }
@@ -144,7 +169,7 @@ fn measure(open: &[(usize, &Case)], output: &mut Output) -> Result<(), Failure> 
     let mut bench = Bench::default();
     let expected = estimate(&mut bench, open)?;
     say!("{} runs to measure, which will take about {:.0} s", open.len(), expected.as_secs_f64());
-    let mut progress = Progress::new(open.len(), expected);
+    let mut progress = Progress::new("runs", open.len(), expected);
     let measured = open.iter().try_for_each(|&(run, case)| {
         if interrupt::is_set() {
             return Err(Failure::Interrupted);
@@ -165,7 +190,7 @@ fn measure(open: &[(usize, &Case)], output: &mut Output) -> Result<(), Failure> 
     Ok(())
 }
 
-/// What one stream carries of the bytes of a round: one half lines, the other a tunnel.
+/// What one stream carries of the bytes of a round: some per cent are lines, the rest is a tunnel.
 struct Share {
     connections: usize,
     frame_len: usize,
@@ -174,14 +199,19 @@ struct Share {
 }
 
 impl Share {
-    fn new(bytes_per_round: usize, connections: usize, frame_len: usize) -> Result<Self, String> {
+    fn new(
+        bytes_per_round: usize,
+        lines: usize,
+        connections: usize,
+        frame_len: usize,
+    ) -> Result<Self, String> {
         let bytes = bytes_per_round / connections;
-        let route_frames = bytes / 2 / (frame_len + 1);
+        let for_lines = bytes * lines / 100;
+        let route_frames = for_lines / (frame_len + 1);
         if route_frames == 0 {
             return Err(format!(
-                "--bytes-per-round {bytes_per_round} over {connections} streams leaves {} bytes of each for lines, and \
-                 a line of {frame_len} bytes does not fit",
-                bytes / 2
+                "--bytes-per-round {bytes_per_round} over {connections} streams leaves {for_lines} bytes of each for lines, \
+                 and a line of {frame_len} bytes does not fit"
             ));
         }
         Ok(Self {

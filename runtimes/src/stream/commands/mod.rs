@@ -4,11 +4,16 @@ mod axes;
 mod compare;
 mod criterion;
 mod division;
+mod exchange;
 mod faults;
 mod footprint;
+mod goals;
+mod growth;
 mod instructions;
 mod matrix;
+mod metric;
 mod overview;
+mod pair;
 mod producers;
 mod producers_table;
 mod progress;
@@ -49,10 +54,14 @@ enum Command {
     Run(run::Args),
     /// Compares implementations in turns and holds the ratio to a bound
     Compare(compare::Args),
+    /// Measures what is aimed at and says whether it is met
+    Goals(goals::Args),
     /// Measures every combination, in passes that can be gone on with
     Matrix(matrix::Args),
     /// Finds the gather threshold and the read size that a workload wants
     Sweep(sweep::Args),
+    /// Makes round trips with a handle and without, in turns
+    Exchange(exchange::Args),
     /// Runs the Criterion benchmarks and keeps what they print
     Criterion(criterion::Args),
     /// Counts the instructions of single operations
@@ -111,6 +120,7 @@ pub fn parse(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Res
             args.settle(matches);
             args.check()
         }
+        Some((Command::Goals(args), _)) => args.check(),
         Some((Command::Matrix(args), matches)) => {
             args.settle(matches);
             args.check()
@@ -121,6 +131,7 @@ pub fn parse(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Res
             args.settle(matches);
             args.check()
         }
+        Some((Command::Exchange(args), _)) => args.check(),
     }?;
     Ok(Job { command: command.map(|(command, _)| command) })
 }
@@ -193,8 +204,10 @@ impl Job {
             None => overview::run().map(|()| true),
             Some(Command::Run(args)) => args.run().map(|()| true),
             Some(Command::Compare(args)) => args.run(),
+            Some(Command::Goals(args)) => args.run(),
             Some(Command::Matrix(args)) => args.run().map(|()| true),
             Some(Command::Sweep(args)) => args.run(),
+            Some(Command::Exchange(args)) => args.run().map(|()| true),
             Some(Command::Criterion(args)) => args.run().map(|()| true),
             Some(Command::Instructions(args)) => args.run().map(|()| true),
             Some(Command::Counted(args)) => args.run().map(|()| true),

@@ -34,6 +34,7 @@ pub(super) fn estimate(bench: &mut Bench, runs: &[(usize, &Case)]) -> Result<Dur
 
 /// A bar on a terminal, elsewhere a line now and then.
 pub(super) struct Progress {
+    what: &'static str,
     bar: ProgressBar,
     started: Instant,
     spoken: Instant,
@@ -41,16 +42,16 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    /// Begins `runs` that will take about `expected`.
-    pub(super) fn new(runs: usize, expected: Duration) -> Self {
+    /// Begins so many of `what`, which will take about `expected`.
+    pub(super) fn new(what: &'static str, all: usize, expected: Duration) -> Self {
         let style = ProgressStyle::with_template("{wide_bar} {pos}/{len}, {msg}");
-        let bar = ProgressBar::new(runs as u64).with_style(style.expect("the template is valid"));
+        let bar = ProgressBar::new(all as u64).with_style(style.expect("the template is valid"));
         bar.set_message(left(expected));
         let now = Instant::now();
-        Self { bar, started: now, spoken: now, pause: (expected / 10).max(Duration::from_secs(15)) }
+        Self { what, bar, started: now, spoken: now, pause: (expected / 10).max(Duration::from_secs(15)) }
     }
 
-    /// A run is finished.
+    /// One is finished.
     pub(super) fn step(&mut self) {
         self.bar.inc(1);
         let (done, all) = (self.bar.position(), self.bar.length().unwrap_or_default());
@@ -58,7 +59,7 @@ impl Progress {
         self.bar.set_message(left(rest));
         if self.bar.is_hidden() && self.spoken.elapsed() >= self.pause {
             self.spoken = Instant::now();
-            say!("{done} of {all} runs, {}", left(rest));
+            say!("{done} of {all} {}, {}", self.what, left(rest));
         }
     }
 

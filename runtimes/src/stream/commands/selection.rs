@@ -7,6 +7,11 @@ use clap::{ArgMatches, Args, parser::ValueSource};
 use super::division::Division;
 use crate::stream::{Case, Cores, ImplementationName, Names, RuntimeName, Scenario, Settings};
 
+/// What is measured on if nothing else was said.
+pub(super) fn usual_runtime() -> RuntimeName {
+    if cfg!(feature = "tokio") { RuntimeName::Tokio } else { RuntimeName::Local }
+}
+
 /// Runtimes and scenarios, and the settings that they share.
 #[derive(Debug, Args)]
 pub(super) struct Selection {
@@ -53,8 +58,7 @@ impl Selection {
         implementations: &Names<ImplementationName>,
         duration: Duration,
     ) -> Result<Vec<Case>, String> {
-        let default = if cfg!(feature = "tokio") { RuntimeName::Tokio } else { RuntimeName::Local };
-        let default = Names::only(default);
+        let default = Names::only(usual_runtime());
         let runtimes = self.runtime.as_ref().unwrap_or(&default);
         let duration_seconds = self.settings.duration_seconds.or(Some(duration));
         let settings = Settings { duration_seconds, ..self.settings };

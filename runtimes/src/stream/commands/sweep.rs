@@ -269,7 +269,7 @@ impl Args {
     ) -> Result<(), Failure> {
         let runs = self.passes * batch.len();
         let duration = measured[batch[0]].case.settings.duration();
-        let mut progress = Progress::new(runs, duration.mul_f64(runs as f64));
+        let mut progress = Progress::new("runs", runs, duration.mul_f64(runs as f64));
         let done = (0..self.passes).try_for_each(|pass| {
             let mut order = batch.to_vec();
             if !pass.is_multiple_of(2) {

@@ -2,7 +2,10 @@
 
 use comfy_table::{Cell, CellAlignment, Table, presets::ASCII_MARKDOWN};
 
-use super::overview::{BASELINE, Row, SCENARIOS};
+use super::{
+    goals, growth,
+    overview::{BASELINE, Row, SCENARIOS},
+};
 use crate::stream::{
     ImplementationName, Record, Spread,
     output::groups,
@@ -120,6 +123,45 @@ pub(super) fn sweep(points: &[Point], choice: &Choice) -> Table {
         ];
         let numbers = numbers.into_iter().map(|number| Cell::new(number).set_alignment(CellAlignment::Right));
         table.add_row(numbers.chain([Cell::new(role)]));
+    }
+    table
+}
+
+/// One line for each aim.
+pub(super) fn goals(rows: &[goals::Row]) -> Table {
+    let mut table = Table::new();
+    let header = ["row", "work", "against", "aim", "measured (low to high)", "met?"];
+    table.load_preset(ASCII_MARKDOWN).set_header(header);
+    for (place, row) in rows.iter().enumerate() {
+        let number = (place + 1).to_string();
+        let measured = row.measured().map_or_else(String::new, |ratios| {
+            format!("{:.3} ({:.3} to {:.3})", ratios.median(), ratios.min(), ratios.max())
+        });
+        let verdict = row.verdict().to_owned();
+        table.add_row([&[number], &row.labels()[..], &[measured, verdict]].concat());
+    }
+    table
+}
+
+/// One line for each place of each row of points.
+pub(super) fn growth(rows: &[Vec<growth::Point<'_>>]) -> Table {
+    let mut table = Table::new();
+    let header =
+        ["connections", "frame size", "arrivals", "runtime", "implementation", "CPU ns/line", "CPU ns/B"];
+    table.load_preset(ASCII_MARKDOWN).set_header(header);
+    for growth::Point { setup, costs, .. } in rows.iter().flatten() {
+        let labels = [
+            setup.connections.to_string(),
+            setup.frame_len.to_string(),
+            setup.scenario.to_string(),
+            setup.runtime.to_string(),
+            setup.implementation.to_string(),
+        ];
+        let numbers = costs.map(|cost| {
+            let text = cost.map_or_else(String::new, |cost| format!("{cost:.3}"));
+            Cell::new(text).set_alignment(CellAlignment::Right)
+        });
+        table.add_row(labels.into_iter().map(Cell::new).chain(numbers));
     }
     table
 }

@@ -68,12 +68,13 @@ where
             match buffer.find(b"\n") {
                 None => break,
                 Some(end) if &buffer.peek()[..=end] == TUNNEL => tunnel = true,
-                Some(end) => tickets.add(handoff.write_prefix(buffer, end + 1).await?).await?,
+                Some(end) => submit(handoff, &mut tickets, buffer, end + 1).await?,
             }
         }
         let ended = matches!(filled.then, Then::End);
         if (tunnel || ended) && !buffer.is_empty() {
-            tickets.add(handoff.write_prefix(buffer, buffer.len()).await?).await?;
+            let n = buffer.len();
+            submit(handoff, &mut tickets, buffer, n).await?;
         }
         match filled.then {
             Then::End => return tickets.finish().await,
@@ -81,6 +82,19 @@ where
             _ => {}
         }
     }
+}
+
+async fn submit<O: AsyncWrite + Unpin>(
+    handoff: &WriteHandoff<O>,
+    tickets: &mut Tickets,
+    buffer: &mut HandoffBuffer,
+    n: usize,
+) -> io::Result<()> {
+    match tickets.settings.completion {
+        Completion::FireAndForget => handoff.write_prefix_fire_and_forget(buffer, n).await?,
+        Completion::Ticket => tickets.add(handoff.write_prefix(buffer, n).await?).await?,
+    }
+    Ok(())
 }
 
 pub(super) fn write_config(settings: &Settings) -> io::Result<WriteHandoffConfig> {

@@ -5,7 +5,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use super::{
     ABOUT_FIGURES, ABOUT_HEADLINE, ABOUT_RATIOS, ABOUT_SIDES, ABOUT_WORK, Page, bars,
     curves::{self, Axis},
-    metric::{CPU, LINE_P50, LINE_P99, Metric, P50, P99, THROUGHPUT},
+    metric::{CPU, LINE_CPU, LINE_P50, LINE_P99, Metric, P50, P99, THROUGHPUT},
     section::Section,
     table::{Cell, Table},
 };
@@ -156,7 +156,7 @@ fn costs(page: &Page<'_>) -> Markup {
     let both = |(panel, title): (_, &String)| {
         [Axis::Connections, Axis::FrameLen]
             .into_iter()
-            .filter_map(|axis| curves::charts(panel, title, axis, &[CPU, THROUGHPUT]))
+            .filter_map(|axis| curves::charts(panel, title, axis, &[CPU, LINE_CPU, THROUGHPUT]))
             .collect::<Vec<_>>()
     };
     let charts: Vec<_> = page.panels.iter().zip(&page.titles).flat_map(both).collect();

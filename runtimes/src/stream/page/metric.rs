@@ -41,6 +41,8 @@ pub(super) const THROUGHPUT: Metric =
     Metric::more("throughput", Unit::MibPerSecond, |figures| Some(figures.mib_per_sec));
 pub(super) const CPU: Metric =
     Metric::less("CPU time per byte", Unit::NanosPerByte, |figures| figures.cpu_ns_per_byte);
+pub(super) const LINE_CPU: Metric =
+    Metric::less("CPU time per line", Unit::Nanos, |figures| figures.cpu_ns_per_frame);
 pub(super) const P50: Metric =
     Metric::less("stream p50", Unit::Micros, |figures| Some(figures.latency_p50_micros));
 pub(super) const P99: Metric =
@@ -77,5 +79,5 @@ const REST: [Metric; 4] = [
 
 /// All of them.
 pub(super) fn all() -> Vec<Metric> {
-    [&[THROUGHPUT, CPU, P50, P99, LINE_P50, LINE_P99][..], &WORK, &REST].concat()
+    [&[THROUGHPUT, CPU, LINE_CPU, P50, P99, LINE_P50, LINE_P99][..], &WORK, &REST].concat()
 }

@@ -8,6 +8,7 @@ pub(super) const MISSING: &str = "n/a";
 pub(super) enum Unit {
     MibPerSecond,
     NanosPerByte,
+    Nanos,
     NanosPerWrite,
     PollsPerWrite,
     Micros,
@@ -35,6 +36,7 @@ impl Unit {
         let (per, suffix) = match self {
             Self::MibPerSecond => (1.0, "MiB/s"),
             Self::NanosPerByte => (1.0, "ns/B"),
+            Self::Nanos => (1.0, "ns"),
             Self::NanosPerWrite => (1.0, "ns"),
             Self::PollsPerWrite => (1.0, "polls"),
             Self::Micros if value >= 1e6 => (1e6, "s"),
