@@ -169,6 +169,8 @@ runtimes::watched_tests! {
         ] {
             assert!(html.contains(said), "{html}");
         }
+        let legend = html.split("<ul class=\"legend\">").nth(1).unwrap();
+        assert!(legend.split("</ul>").next().unwrap().contains("</svg>channel</li>"), "{html}");
         let markdown = fs::read_to_string(results("pairs").join("report.md")).unwrap();
         assert!(markdown.contains("\n| local | fire_and_forget | channel | 4 | "), "{markdown}");
         assert!(markdown.contains("\n| local | handoff | 1,000 | 4 | 3,000 | "), "{markdown}");

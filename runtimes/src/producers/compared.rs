@@ -28,7 +28,7 @@ pub struct Compared {
     pub with_allocations: Spread,
 }
 
-/// All that can be compared, in the order in which it was measured first.
+/// All that can be compared, by runtime, completion, implementation and number of producers.
 #[must_use]
 pub fn compared(written: &[Written]) -> Vec<Compared> {
     let mut all: Vec<Compared> = Vec::new();
@@ -48,6 +48,9 @@ pub fn compared(written: &[Written]) -> Vec<Compared> {
         });
         all[place].add(of, with);
     }
+    all.sort_by_key(|each| {
+        (each.runtime as usize, each.completion as usize, each.with as usize, each.producers)
+    });
     all
 }
 

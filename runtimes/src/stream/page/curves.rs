@@ -147,7 +147,9 @@ fn lines(
             let implementation = group.setup.implementation;
             match all.iter_mut().find(|line| line.implementation == implementation) {
                 Some(line) => line.points.push(point),
-                None => all.push(Line { implementation, points: vec![point] }),
+                None => {
+                    all.push(Line { name: implementation.to_string(), implementation, points: vec![point] })
+                }
             }
         }
     }

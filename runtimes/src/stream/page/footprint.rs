@@ -55,7 +55,11 @@ fn lines(footprints: &[Footprint], state: State) -> Vec<Line> {
                 .for_each(|footprint| spread.add(footprint.bytes_per_connection));
             (number, spread)
         });
-        Line { implementation: implementation.proxy(), points: points.collect() }
+        Line {
+            name: implementation.to_string(),
+            implementation: implementation.proxy(),
+            points: points.collect(),
+        }
     };
     Implementation::value_variants().iter().map(line).filter(|line| !line.points.is_empty()).collect()
 }

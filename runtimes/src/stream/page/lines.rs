@@ -17,7 +17,7 @@ use plotters::{
 };
 
 use super::{
-    number::{Scale, Unit},
+    number::{Scale, Unit, short},
     study::{distinct, greatest},
 };
 use crate::stream::{ImplementationName, Spread};
@@ -36,6 +36,8 @@ fn color(implementation: ImplementationName) -> RGBColor {
 
 /// One line of a chart.
 pub(super) struct Line {
+    /// What it is of.
+    pub(super) name: String,
     /// Whose colour and mark it has.
     pub(super) implementation: ImplementationName,
     /// Where each point is across, and what was measured there.
@@ -67,7 +69,7 @@ impl Chart<'_> {
                 .points
                 .iter()
                 .map(|(at, spread)| format!("{} at {}", scale.number(spread.median()), label(*at as u64)));
-            format!("{}: {}", line.implementation, points.collect::<Vec<_>>().join(", "))
+            format!("{}: {}", line.name, points.collect::<Vec<_>>().join(", "))
         });
         let said = format!("{title} over {over}. {}.", said.collect::<Vec<_>>().join("; "));
         html! {
@@ -81,10 +83,10 @@ impl Chart<'_> {
 
 /// What the lines of some charts are of.
 pub(super) fn legend<'a>(lines: impl IntoIterator<Item = &'a Line>) -> Markup {
-    let mut drawn: Vec<_> = lines.into_iter().map(|line| line.implementation).collect();
-    drawn.sort_by_key(|&implementation| implementation as usize);
+    let mut drawn: Vec<_> = lines.into_iter().map(|line| (line.implementation, &line.name)).collect();
+    drawn.sort_by_key(|&(implementation, name)| (implementation as usize, name));
     drawn.dedup();
-    html! { ul.legend { @for implementation in drawn { li { (key(implementation)) (implementation) } } } }
+    html! { ul.legend { @for (implementation, name) in drawn { li { (key(implementation)) (name) } } } }
 }
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
@@ -96,6 +98,8 @@ fn draw<'a>(area: &Area<'a>, label: fn(u64) -> String, lines: &[Line], scale: Sc
     // Room for the marks at both ends, and around a single value.
     let room = (last / first).powf(0.05).max(1.1);
     let across = ((first / room)..(last * room)).log_scale().with_key_points(spaced(&values));
+    // In units of the scale, so that what is round stands at the axis.
+    let end = scale.scaled(end);
     let mut chart = ChartBuilder::on(area)
         .margin(8)
         .margin_top(18)
@@ -111,16 +115,13 @@ fn draw<'a>(area: &Area<'a>, label: fn(u64) -> String, lines: &[Line], scale: Sc
         .label_style(("sans-serif", FONT).into_font().color(&INK))
         .y_labels(5)
         .x_label_formatter(&|&value| label(value.round() as u64))
-        .y_label_formatter(&|&value| scale.tick(value))
+        .y_label_formatter(&|&value| short(value))
         .draw()?;
-    for Line { implementation, points } in lines {
+    for Line { implementation, points, .. } in lines {
         let color = color(*implementation);
-        let at = |at: &usize, value: f64| (*at as f64, value);
+        let at = |at: &usize, value: f64| (*at as f64, scale.scaled(value).min(end));
         chart.draw_series(points.iter().map(|(x, spread)| {
-            PathElement::new(
-                [at(x, spread.min()), at(x, spread.max().min(end))],
-                color.mix(0.5).stroke_width(3),
-            )
+            PathElement::new([at(x, spread.min()), at(x, spread.max())], color.mix(0.5).stroke_width(3))
         }))?;
         let line: Vec<_> = points.iter().map(|(x, spread)| at(x, spread.median())).collect();
         chart.draw_series([PathElement::new(line.clone(), color.stroke_width(4))])?;

@@ -61,6 +61,11 @@ impl Unit {
 }
 
 impl Scale {
+    /// A value in this unit.
+    pub(super) fn scaled(self, value: f64) -> f64 {
+        value / self.per
+    }
+
     /// A value without its unit.
     pub(super) fn number(self, value: f64) -> String {
         digits(value / self.per)

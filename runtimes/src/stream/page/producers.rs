@@ -94,7 +94,11 @@ fn lines(values: &[(Implementation, usize, f64)]) -> Vec<Line> {
             mine.iter().filter(|value| value.1 == producers).for_each(|value| spread.add(value.2));
             (producers, spread)
         });
-        Line { implementation: implementation.proxy(), points: points.collect() }
+        Line {
+            name: implementation.to_string(),
+            implementation: implementation.proxy(),
+            points: points.collect(),
+        }
     };
     Implementation::value_variants().iter().map(line).filter(|line| !line.points.is_empty()).collect()
 }
