@@ -9,6 +9,7 @@ mod html;
 mod markdown;
 mod metric;
 mod number;
+mod plot;
 mod ratio;
 mod setting;
 mod study;
