@@ -22,16 +22,19 @@ impl Args {
         let mut out = self.out;
         for name in self.names {
             let directory = output::directory(&name)?;
-            let Some(records) = output::load(&directory)? else {
+            let (records, trips) = (output::load(&directory)?, output::load(&directory)?);
+            if records.is_none() && trips.is_none() {
                 return Err(Failure::Other(format!(
                     "there are no results of the name '{name}': there is no list of runs in {}",
                     directory.display()
                 )));
-            };
+            }
             // Runs that are named twice were made once.
             if known.insert(directory.clone()) {
                 let title = directory.file_name().map_or(name, |name| name.to_string_lossy().into_owned());
-                pool.add(title, records);
+                pool.name(title);
+                pool.add(records.unwrap_or_default());
+                pool.add_trips(trips.unwrap_or_default());
             }
             out.get_or_insert(directory);
         }

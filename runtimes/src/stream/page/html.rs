@@ -5,9 +5,11 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use super::{
     ABOUT_FIGURES, ABOUT_HEADLINE, ABOUT_RATIOS, ABOUT_SIDES, ABOUT_WORK, Page, bars,
     curves::{self, Axis},
+    exchange,
     metric::{CPU, LINE_P50, LINE_P99, Metric, P50, P99, THROUGHPUT},
     table::{Cell, Table},
 };
+use crate::exchange::Trips;
 
 const STYLE: &str = include_str!("style.css");
 
@@ -59,23 +61,43 @@ pub(super) fn page(page: &Page<'_>) -> String {
             body {
                 header {
                     h1 { (title) }
-                    p { (page.lead()) }
+                    @if page.has_streams() { p { (page.lead()) } }
                 }
                 main {
-                    (measured(page))
-                    (ratios(page))
-                    @match page.sides() {
-                        Some(of) => (sides(&of)),
-                        None => @for bars in &BARS { (charts(page, bars)) },
-                    }
-                    (costs(page))
-                    (work(page))
-                    (all(page))
+                    @if page.has_streams() { (streams(page)) }
+                    @if page.has_trips() { (round_trips(&page.pool.trips)) }
                 }
             }
         }
     }
     .into_string()
+}
+
+fn streams(page: &Page<'_>) -> Markup {
+    html! {
+        (measured(page))
+        (ratios(page))
+        @match page.sides() {
+            Some(of) => (sides(&of)),
+            None => @for bars in &BARS { (charts(page, bars)) },
+        }
+        (costs(page))
+        (work(page))
+        (all(page))
+    }
+}
+
+fn round_trips(trips: &[Trips]) -> Markup {
+    html! {
+        section {
+            h2 { (exchange::HEADING) }
+            p { (exchange::ABOUT) }
+            (table("Policies", &exchange::policies(trips), 0, Layout::Plain))
+            p { (exchange::ABOUT_CHARTS) }
+            (exchange::charts(trips))
+            @for (name, of) in exchange::tables(trips) { (table(&name, &of, 1, Layout::Plain)) }
+        }
+    }
 }
 
 fn measured(page: &Page<'_>) -> Markup {

@@ -3,47 +3,67 @@
 use std::fmt::Write;
 
 use super::{
-    ABOUT_FIGURES, ABOUT_HEADLINE, ABOUT_RATIOS, ABOUT_SIDES, ABOUT_WORK, Page,
+    ABOUT_FIGURES, ABOUT_HEADLINE, ABOUT_RATIOS, ABOUT_SIDES, ABOUT_WORK, Page, exchange,
     table::{Cell, Table},
 };
+use crate::exchange::Trips;
 
 /// The whole page.
 pub(super) fn page(page: &Page<'_>) -> String {
     let mut text = String::new();
     heading(&mut text, 1, &page.title());
-    paragraph(&mut text, &page.lead());
-    for (name, table, _) in page.measured() {
-        heading(&mut text, 2, name);
-        put(&mut text, &table);
+    if page.has_streams() {
+        streams(&mut text, page);
     }
-    heading(&mut text, 2, "Ratios");
-    paragraph(&mut text, &page.about_ratios());
-    if !page.comparisons.is_empty() {
-        for (about, table) in [(ABOUT_HEADLINE, page.headline()), (ABOUT_RATIOS, page.ratios())] {
-            paragraph(&mut text, about);
-            put(&mut text, &table);
-        }
-    }
-    if let Some(sides) = page.sides() {
-        heading(&mut text, 2, "Settings side by side");
-        paragraph(&mut text, ABOUT_SIDES);
-        put(&mut text, &sides);
-    }
-    heading(&mut text, 2, "Work per MiB");
-    paragraph(&mut text, ABOUT_WORK);
-    for place in 0..page.panels.len() {
-        heading(&mut text, 3, &page.shown_title(place));
-        put(&mut text, &page.work(place));
-    }
-    heading(&mut text, 2, "All figures");
-    paragraph(&mut text, ABOUT_FIGURES);
-    for (place, title) in page.titles.iter().enumerate() {
-        heading(&mut text, 3, title);
-        put(&mut text, &page.full(place));
+    if page.has_trips() {
+        round_trips(&mut text, &page.pool.trips);
     }
     text.truncate(text.trim_end().len());
     text.push('\n');
     text
+}
+
+fn round_trips(text: &mut String, trips: &[Trips]) {
+    heading(text, 2, exchange::HEADING);
+    paragraph(text, exchange::ABOUT);
+    put(text, &exchange::policies(trips));
+    for (name, table) in exchange::tables(trips) {
+        heading(text, 3, &name);
+        put(text, &table);
+    }
+}
+
+fn streams(text: &mut String, page: &Page<'_>) {
+    paragraph(text, &page.lead());
+    for (name, table, _) in page.measured() {
+        heading(text, 2, name);
+        put(text, &table);
+    }
+    heading(text, 2, "Ratios");
+    paragraph(text, &page.about_ratios());
+    if !page.comparisons.is_empty() {
+        for (about, table) in [(ABOUT_HEADLINE, page.headline()), (ABOUT_RATIOS, page.ratios())] {
+            paragraph(text, about);
+            put(text, &table);
+        }
+    }
+    if let Some(sides) = page.sides() {
+        heading(text, 2, "Settings side by side");
+        paragraph(text, ABOUT_SIDES);
+        put(text, &sides);
+    }
+    heading(text, 2, "Work per MiB");
+    paragraph(text, ABOUT_WORK);
+    for place in 0..page.panels.len() {
+        heading(text, 3, &page.shown_title(place));
+        put(text, &page.work(place));
+    }
+    heading(text, 2, "All figures");
+    paragraph(text, ABOUT_FIGURES);
+    for (place, title) in page.titles.iter().enumerate() {
+        heading(text, 3, title);
+        put(text, &page.full(place));
+    }
 }
 
 fn heading(text: &mut String, level: usize, of: &str) {

@@ -5,6 +5,7 @@
 
 mod bars;
 mod curves;
+mod exchange;
 mod html;
 mod markdown;
 mod metric;
@@ -24,21 +25,33 @@ use self::{
     table::{Cell, Table},
 };
 use super::Record;
+use crate::exchange::Trips;
 
 /// Runs from one or more directories.
 #[derive(Debug, Default)]
 pub(super) struct Pool {
     names: Vec<String>,
     records: Vec<Record>,
+    trips: Vec<Trips>,
 }
 
 impl Pool {
+    /// Adds the name of a directory, which stands in the title.
+    pub(super) fn name(&mut self, name: String) {
+        self.names.push(name);
+    }
+
     /// Adds the runs of a directory. Their numbers go on after those that are there, because only runs of one directory
     /// were measured in turns.
-    pub(super) fn add(&mut self, name: String, records: Vec<Record>) {
+    pub(super) fn add(&mut self, records: Vec<Record>) {
         let last = self.records.iter().map(|record| record.run).max().unwrap_or(0);
         self.records.extend(records.into_iter().map(|record| Record { run: last + record.run, ..record }));
-        self.names.push(name);
+    }
+
+    /// Adds the round trips of a directory in the same way.
+    pub(super) fn add_trips(&mut self, trips: Vec<Trips>) {
+        let last = self.trips.iter().map(|trips| trips.run).max().unwrap_or(0);
+        self.trips.extend(trips.into_iter().map(|trips| Trips { run: last + trips.run, ..trips }));
     }
 
     /// The page, and the same as Markdown.
@@ -83,7 +96,20 @@ impl<'a> Page<'a> {
     }
 
     fn title(&self) -> String {
-        format!("Routed streams: {}", self.pool.names.join(", "))
+        let kinds = match (self.has_streams(), self.has_trips()) {
+            (true, true) => "Routed streams and round trips",
+            (_, false) => "Routed streams",
+            (false, true) => "Round trips",
+        };
+        format!("{kinds}: {}", self.pool.names.join(", "))
+    }
+
+    fn has_streams(&self) -> bool {
+        !self.pool.records.is_empty()
+    }
+
+    fn has_trips(&self) -> bool {
+        !self.pool.trips.is_empty()
     }
 
     fn lead(&self) -> String {
