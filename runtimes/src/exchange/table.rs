@@ -27,7 +27,7 @@ fn row(cell: &Cell<'_>) -> Vec<Field> {
         (_, None) => "n/a".to_owned(),
         (Measure::Writes, Some(writes)) => format!("{writes:.3}"),
         (Measure::Cpu, Some(micros)) => format!("{:.0}", 1e3 * micros),
-        (Measure::P50 | Measure::P99, Some(micros)) => format!("{micros:.1}"),
+        (Measure::P50 | Measure::P99, Some(micros)) => format!("{micros:.2}"),
     };
     let right = |text: String| Field::new(text).set_alignment(CellAlignment::Right);
     let mut row: Vec<_> = labels.into_iter().map(Field::new).collect();
@@ -42,6 +42,10 @@ fn ratio(of: Option<&Spread>) -> String {
     let of = of.filter(|spread| !spread.values().is_empty());
     of.map_or_else(
         || "n/a".to_owned(),
-        |spread| format!("{:.2} ({:.2} to {:.2})", spread.median(), spread.min(), spread.max()),
+        |spread| {
+            let decimals = if spread.median() < 0.1 { 3 } else { 2 };
+            let [median, min, max] = [spread.median(), spread.min(), spread.max()];
+            format!("{median:.decimals$} ({min:.decimals$} to {max:.decimals$})")
+        },
     )
 }

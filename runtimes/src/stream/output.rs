@@ -20,7 +20,7 @@ use super::{
     Failure, Record, Spread, journal,
     record::{fields, text},
 };
-use crate::{footprint::Footprint, producers};
+use crate::{exchange::Trips, footprint::Footprint, producers};
 
 /// A finished run that results are made of. Its fields are its settings, its number and its figures.
 pub trait Kept: Serialize + DeserializeOwned {
@@ -179,6 +179,7 @@ impl<R: Kept> Output<R> {
 pub(super) struct Results {
     pub(super) directory: PathBuf,
     pub(super) runs: Vec<Record>,
+    pub(super) trips: Vec<Trips>,
     pub(super) footprints: Vec<Footprint>,
     pub(super) producers: Vec<producers::Record>,
 }
@@ -193,11 +194,13 @@ pub(super) fn load(name: &str) -> Result<Results, Failure> {
     let path = runs::<Record>(&directory);
     let results = Results {
         runs: journal::finished(&path)?,
+        trips: journal::finished(&runs::<Trips>(&directory))?,
         footprints: journal::finished(&directory.join(journal::FOOTPRINT))?,
         producers: journal::finished(&directory.join(journal::PRODUCERS))?,
         directory,
     };
-    if !(results.runs.is_empty() && results.footprints.is_empty() && results.producers.is_empty()) {
+    let Results { runs, trips, footprints, producers, .. } = &results;
+    if !(runs.is_empty() && trips.is_empty() && footprints.is_empty() && producers.is_empty()) {
         return Ok(results);
     }
     Err(Failure::Other(if path.exists() {

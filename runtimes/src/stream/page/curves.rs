@@ -145,15 +145,17 @@ fn lines(
             let Some(spread) = group.spread(metric) else { continue };
             let point = (axis.of(&workload), spread);
             let implementation = group.setup.implementation;
-            match all.iter_mut().find(|line| line.implementation == implementation) {
+            match all.iter_mut().find(|line| line.style == implementation as usize) {
                 Some(line) => line.points.push(point),
-                None => {
-                    all.push(Line { name: implementation.to_string(), implementation, points: vec![point] })
-                }
+                None => all.push(Line {
+                    name: implementation.to_string(),
+                    style: implementation as usize,
+                    points: vec![point],
+                }),
             }
         }
     }
-    all.sort_by_key(|line| line.implementation as usize);
+    all.sort_by_key(|line| line.style);
     all
 }
 

@@ -57,7 +57,7 @@ fn lines(footprints: &[Footprint], state: State) -> Vec<Line> {
         });
         Line {
             name: implementation.to_string(),
-            implementation: implementation.proxy(),
+            style: implementation.proxy() as usize,
             points: points.collect(),
         }
     };

@@ -5,10 +5,12 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use super::{
     ABOUT_FIGURES, ABOUT_HEADLINE, ABOUT_RATIOS, ABOUT_SIDES, ABOUT_WORK, Page, bars,
     curves::{self, Axis},
+    exchange,
     metric::{CPU, LINE_CPU, LINE_P50, LINE_P99, Metric, P50, P99, THROUGHPUT},
     section::Section,
     table::{Cell, Table},
 };
+use crate::exchange::Trips;
 
 const STYLE: &str = include_str!("style.css");
 
@@ -64,6 +66,7 @@ pub(super) fn page(page: &Page<'_>) -> String {
                 }
                 main {
                     @if page.has_streams() { (streams(page)) }
+                    @if page.has_trips() { (round_trips(&page.pool.trips)) }
                     @for part in page.sections() { (section(&part)) }
                 }
             }
@@ -95,6 +98,19 @@ fn section(of: &Section) -> Markup {
             (of.legend)
             div.grid { @for chart in &of.charts { (chart) } }
             @for (name, of, grouped) in &of.tables { (table(name, of, *grouped, Layout::Plain)) }
+        }
+    }
+}
+
+fn round_trips(trips: &[Trips]) -> Markup {
+    html! {
+        section {
+            h2 { (exchange::HEADING) }
+            p { (exchange::ABOUT) }
+            (table("Policies", &exchange::policies(trips), 0, Layout::Plain))
+            p { (exchange::ABOUT_CHARTS) }
+            (exchange::charts(trips))
+            @for (name, of) in exchange::tables(trips) { (table(&name, &of, 1, Layout::Plain)) }
         }
     }
 }

@@ -20,7 +20,7 @@ use super::{
     number::{Scale, Unit, short},
     study::{distinct, greatest},
 };
-use crate::stream::{ImplementationName, Spread};
+use crate::stream::Spread;
 
 const SIZE: (u32, u32) = (640, 420);
 const KEY: (u32, u32) = (72, 28);
@@ -30,16 +30,16 @@ const INK: RGBColor = RGBColor(0, 1, 0);
 const GRID: RGBColor = RGBColor(0, 2, 0);
 const PAPER: RGBColor = RGBColor(0, 3, 0);
 
-fn color(implementation: ImplementationName) -> RGBColor {
-    RGBColor(0, 0, implementation as u8)
+fn color(style: usize) -> RGBColor {
+    RGBColor(0, 0, style as u8)
 }
 
 /// One line of a chart.
 pub(super) struct Line {
     /// What it is of.
     pub(super) name: String,
-    /// Whose colour and mark it has.
-    pub(super) implementation: ImplementationName,
+    /// Which colour and mark it has.
+    pub(super) style: usize,
     /// Where each point is across, and what was measured there.
     pub(super) points: Vec<(usize, Spread)>,
 }
@@ -83,10 +83,10 @@ impl Chart<'_> {
 
 /// What the lines of some charts are of.
 pub(super) fn legend<'a>(lines: impl IntoIterator<Item = &'a Line>) -> Markup {
-    let mut drawn: Vec<_> = lines.into_iter().map(|line| (line.implementation, &line.name)).collect();
-    drawn.sort_by_key(|&(implementation, name)| (implementation as usize, name));
+    let mut drawn: Vec<_> = lines.into_iter().map(|line| (line.style, &line.name)).collect();
+    drawn.sort_unstable();
     drawn.dedup();
-    html! { ul.legend { @for (implementation, name) in drawn { li { (key(implementation)) (name) } } } }
+    html! { ul.legend { @for (style, name) in drawn { li { (key(style)) (name) } } } }
 }
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
@@ -117,15 +117,15 @@ fn draw<'a>(area: &Area<'a>, label: fn(u64) -> String, lines: &[Line], scale: Sc
         .x_label_formatter(&|&value| label(value.round() as u64))
         .y_label_formatter(&|&value| short(value))
         .draw()?;
-    for Line { implementation, points, .. } in lines {
-        let color = color(*implementation);
+    for Line { style, points, .. } in lines {
+        let color = color(*style);
         let at = |at: &usize, value: f64| (*at as f64, scale.scaled(value).min(end));
         chart.draw_series(points.iter().map(|(x, spread)| {
             PathElement::new([at(x, spread.min()), at(x, spread.max())], color.mix(0.5).stroke_width(3))
         }))?;
         let line: Vec<_> = points.iter().map(|(x, spread)| at(x, spread.median())).collect();
         chart.draw_series([PathElement::new(line.clone(), color.stroke_width(4))])?;
-        for (part, filling) in marks(*implementation) {
+        for (part, filling) in marks(*style) {
             chart.draw_series(
                 line.iter().map(|&point| EmptyElement::at(point) + Polygon::new(part.clone(), filling)),
             )?;
@@ -149,10 +149,9 @@ fn spaced(values: &[usize]) -> Vec<f64> {
     kept
 }
 
-/// The mark of an implementation, in polygons around the point: ten shapes, so that colour is never needed.
-fn marks(implementation: ImplementationName) -> Vec<(Vec<(i32, i32)>, RGBColor)> {
-    let index = implementation as usize;
-    let (corners, turn) = [(16, 0.0), (4, 0.5), (3, 0.0), (4, 0.0), (3, 1.0)][index % 5];
+/// The mark of a style, in polygons around the point: ten shapes, so that colour is never needed.
+fn marks(style: usize) -> Vec<(Vec<(i32, i32)>, RGBColor)> {
+    let (corners, turn) = [(16, 0.0), (4, 0.5), (3, 0.0), (4, 0.0), (3, 1.0)][style % 5];
     let around = |radius: f64| {
         let corner = |corner: u32| {
             let angle = (f64::from(2 * corner) + turn) * std::f64::consts::PI / f64::from(corners);
@@ -160,18 +159,18 @@ fn marks(implementation: ImplementationName) -> Vec<(Vec<(i32, i32)>, RGBColor)>
         };
         (0..corners).map(corner).collect::<Vec<_>>()
     };
-    let outer = (around(11.0), color(implementation));
+    let outer = (around(11.0), color(style));
     // Every second time round they are hollow.
-    if (index / 5).is_multiple_of(2) { vec![outer] } else { vec![outer, (around(6.0), PAPER)] }
+    if (style / 5).is_multiple_of(2) { vec![outer] } else { vec![outer, (around(6.0), PAPER)] }
 }
 
 /// What stands in a legend.
-fn key(implementation: ImplementationName) -> Markup {
+fn key(style: usize) -> Markup {
     svg(KEY, None, |area| {
         let (width, middle) = (KEY.0 as i32, KEY.1 as i32 / 2);
-        let color = color(implementation);
+        let color = color(style);
         area.draw(&PathElement::new([(2, middle), (width - 2, middle)], color.stroke_width(4)))?;
-        for (part, filling) in marks(implementation) {
+        for (part, filling) in marks(style) {
             area.draw(&(EmptyElement::at((width / 2, middle)) + Polygon::new(part, filling)))?;
         }
         Ok(())

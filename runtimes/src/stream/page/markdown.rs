@@ -3,9 +3,10 @@
 use std::fmt::Write;
 
 use super::{
-    ABOUT_FIGURES, ABOUT_HEADLINE, ABOUT_RATIOS, ABOUT_SIDES, ABOUT_WORK, Page,
+    ABOUT_FIGURES, ABOUT_HEADLINE, ABOUT_RATIOS, ABOUT_SIDES, ABOUT_WORK, Page, exchange,
     table::{Cell, Table},
 };
+use crate::exchange::Trips;
 
 /// The whole page.
 pub(super) fn page(page: &Page<'_>) -> String {
@@ -13,6 +14,9 @@ pub(super) fn page(page: &Page<'_>) -> String {
     heading(&mut text, 1, &page.title());
     if page.has_streams() {
         streams(&mut text, page);
+    }
+    if page.has_trips() {
+        round_trips(&mut text, &page.pool.trips);
     }
     for section in page.sections() {
         heading(&mut text, 2, section.title);
@@ -25,6 +29,16 @@ pub(super) fn page(page: &Page<'_>) -> String {
     text.truncate(text.trim_end().len());
     text.push('\n');
     text
+}
+
+fn round_trips(text: &mut String, trips: &[Trips]) {
+    heading(text, 2, exchange::HEADING);
+    paragraph(text, exchange::ABOUT);
+    put(text, &exchange::policies(trips));
+    for (name, table) in exchange::tables(trips) {
+        heading(text, 3, &name);
+        put(text, &table);
+    }
 }
 
 /// All that is about streams.

@@ -5,6 +5,7 @@
 
 mod bars;
 mod curves;
+mod exchange;
 mod footprint;
 mod html;
 mod lines;
@@ -28,13 +29,14 @@ use self::{
     table::{Cell, Table},
 };
 use super::{Record, output::Results};
-use crate::{footprint::Footprint, producers::Record as Produced};
+use crate::{exchange::Trips, footprint::Footprint, producers::Record as Produced};
 
 /// Runs from one or more directories.
 #[derive(Debug, Default)]
 pub(super) struct Pool {
     names: Vec<String>,
     records: Vec<Record>,
+    trips: Vec<Trips>,
     footprints: Vec<Footprint>,
     produced: Vec<Produced>,
 }
@@ -46,6 +48,8 @@ impl Pool {
         let last = self.records.iter().map(|record| record.run).max().unwrap_or(0);
         self.records
             .extend(results.runs.into_iter().map(|record| Record { run: last + record.run, ..record }));
+        let last = self.trips.iter().map(|trips| trips.run).max().unwrap_or(0);
+        self.trips.extend(results.trips.into_iter().map(|trips| Trips { run: last + trips.run, ..trips }));
         self.footprints.extend(results.footprints);
         self.produced.extend(results.producers);
         self.names.push(name);
@@ -93,13 +97,23 @@ impl<'a> Page<'a> {
     }
 
     fn title(&self) -> String {
-        let of = if self.has_streams() { "Routed streams" } else { "Results" };
+        let of = match (self.has_streams(), self.has_trips()) {
+            (true, true) => "Routed streams and round trips",
+            (true, false) => "Routed streams",
+            (false, true) => "Round trips",
+            (false, false) => "Results",
+        };
         format!("{of}: {}", self.pool.names.join(", "))
     }
 
     /// Whether there is any run of streams.
     fn has_streams(&self) -> bool {
         !self.pool.records.is_empty()
+    }
+
+    /// Whether there is any run of round trips.
+    fn has_trips(&self) -> bool {
+        !self.pool.trips.is_empty()
     }
 
     /// What was measured apart from streams.

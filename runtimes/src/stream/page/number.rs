@@ -18,6 +18,7 @@ pub(super) enum Unit {
     Cores,
     PerMib,
     PerByte,
+    PerFrame,
     /// From 0 to 1.
     Share,
 }
@@ -49,6 +50,7 @@ impl Unit {
             Self::Cores => (1.0, "cores"),
             Self::PerMib => (1.0, "per MiB"),
             Self::PerByte => (1.0, "B/B"),
+            Self::PerFrame => (1.0, "per frame"),
             Self::Share => (0.01, "%"),
         };
         Scale { per, suffix }

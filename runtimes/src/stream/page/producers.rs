@@ -96,7 +96,7 @@ fn lines(values: &[(Implementation, usize, f64)]) -> Vec<Line> {
         });
         Line {
             name: implementation.to_string(),
-            implementation: implementation.proxy(),
+            style: implementation.proxy() as usize,
             points: points.collect(),
         }
     };

@@ -29,6 +29,25 @@ impl Verdict {
             Self::Unclear => "unclear",
         }
     }
+
+    /// What ratios come to of which those above 1 are better, or those below.
+    pub(super) fn of(ratios: &Spread, more: bool) -> Self {
+        // As they are shown, so that a row never says that 1.00 is better.
+        let shown = |value: f64| ratio(value).parse().unwrap_or(value);
+        let (min, max): (f64, f64) = (shown(ratios.min()), shown(ratios.max()));
+        match (min > 1.0, max < 1.0) {
+            (true, _) if more => Self::Better,
+            (true, _) => Self::Worse,
+            (_, true) if more => Self::Worse,
+            (_, true) => Self::Better,
+            _ => Self::Unclear,
+        }
+    }
+}
+
+/// The least and the greatest of ratios, if there are several.
+pub(super) fn range(ratios: &Spread) -> Option<String> {
+    (ratios.values().len() > 1).then(|| format!("{}–{}", ratio(ratios.min()), ratio(ratios.max())))
 }
 
 /// The ratios of one kind of figure.
@@ -40,22 +59,12 @@ pub(super) struct Ratios {
 
 impl Ratios {
     pub(super) fn verdict(&self) -> Verdict {
-        // As they are shown, so that a row never says that 1.00 is better.
-        let shown = |value: f64| ratio(value).parse().unwrap_or(value);
-        let (min, max): (f64, f64) = (shown(self.spread.min()), shown(self.spread.max()));
-        match (min > 1.0, max < 1.0) {
-            (true, _) if self.metric.more => Verdict::Better,
-            (true, _) => Verdict::Worse,
-            (_, true) if self.metric.more => Verdict::Worse,
-            (_, true) => Verdict::Better,
-            _ => Verdict::Unclear,
-        }
+        Verdict::of(&self.spread, self.metric.more)
     }
 
     /// The least and the greatest, if there are several.
     pub(super) fn range(&self) -> Option<String> {
-        let several = self.spread.values().len() > 1;
-        several.then(|| format!("{}–{}", ratio(self.spread.min()), ratio(self.spread.max())))
+        range(&self.spread)
     }
 }
 

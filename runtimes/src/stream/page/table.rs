@@ -2,11 +2,12 @@
 
 use super::{
     metric::{COMPARED, Metric, THROUGHPUT},
-    number::{MISSING, count, ratio},
+    number::{MISSING, Unit, count, ratio},
     ratio::{Comparison, OF, Summary, Verdict, summaries},
     setting::name,
     study::{Group, Panel, Workload},
 };
+use crate::stream::Spread;
 
 /// A table whose first columns are labels and whose other ones are numbers.
 #[derive(Debug)]
@@ -134,11 +135,15 @@ pub(super) fn figures(groups: &[&Group<'_>], workloads: &[Workload], metrics: &[
 
 /// The median, with its range if there are several runs.
 pub(super) fn figure(group: &Group<'_>, metric: Metric) -> Cell {
-    let Some(spread) = group.spread(metric) else { return MISSING.into() };
-    let scale = metric.unit.scale(spread.median());
+    group.spread(metric).map_or_else(|| MISSING.into(), |spread| shown(&spread, metric.unit))
+}
+
+/// The same of any values.
+pub(super) fn shown(spread: &Spread, unit: Unit) -> Cell {
+    let scale = unit.scale(spread.median());
     let note = (spread.values().len() > 1)
         .then(|| format!("{}–{}", scale.number(spread.min()), scale.number(spread.max())));
     let median = spread.median();
-    let text = if metric.unit.fixed().is_some() { scale.number(median) } else { scale.text(median) };
+    let text = if unit.fixed().is_some() { scale.number(median) } else { scale.text(median) };
     Cell { text, note, verdict: None }
 }
