@@ -65,7 +65,8 @@ pub(super) fn chart(
     let (median, max) = greatest(spreads).unwrap_or_default();
     let scale = unit.scale(median);
     let end = scale.end(median, max);
-    let title = format!("{runtime}: {name} ({})", scale.suffix);
+    let unit = if scale.suffix.is_empty() { String::new() } else { format!(" ({})", scale.suffix) };
+    let title = format!("{runtime}: {name}{unit}");
     let said = series.iter().map(|series| {
         let points = series
             .points
