@@ -44,9 +44,11 @@ pub struct Figures {
     pub frames: u64,
     /// Bytes that came back and were compared.
     pub bytes: u64,
-    /// Calls of the writer, a `Pending` included.
+    /// Calls of the writer that took bytes.
     pub write_calls: u64,
-    /// The same for each frame.
+    /// Calls of the writer that were pending.
+    pub pending_calls: u64,
+    /// Those that took bytes, for each frame.
     pub writes_per_frame: f64,
     /// CPU time of the process for each frame, without that of a thread that is the peer.
     pub cpu_ns_per_frame: Option<f64>,
@@ -66,6 +68,7 @@ pub(super) struct Seen {
     pub(super) frames: u64,
     pub(super) bytes: u64,
     pub(super) write_calls: u64,
+    pub(super) pending_calls: u64,
     pub(super) round_trips: Histogram<u64>,
     pub(super) wall: Duration,
     /// CPU time of the process in seconds.
@@ -86,6 +89,7 @@ impl Figures {
             frames: seen.frames,
             bytes: seen.bytes,
             write_calls: seen.write_calls,
+            pending_calls: seen.pending_calls,
             writes_per_frame: rounded(seen.write_calls as f64 / frames),
             cpu_ns_per_frame: cpu.map(per_frame),
             echo_cpu_ns_per_frame: echo.flatten().map(per_frame),
@@ -99,7 +103,7 @@ impl Figures {
 /// A figure that is shown and compared. Of each less is better.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Measure {
-    /// Calls of the writer for a frame.
+    /// Calls of the writer that took bytes, for a frame.
     Writes,
     /// CPU time for a frame.
     Cpu,

@@ -4,10 +4,7 @@ use std::{
     io,
     net::TcpListener,
     pin::pin,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -19,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Figures, Pattern, Policy, Transport,
-    counted::Counted,
+    counted::{Calls, Counted},
     echo::{self, Expected},
     figures::Seen,
     policy::{Buffered, Direct, Through, Way, handle},
@@ -32,7 +29,7 @@ use crate::{
 /// The most that is read at a time.
 const READ: usize = 64 * 1024;
 
-/// Round trips before the measured ones, checked and not counted.
+/// Round trips before the measured ones, checked and not counted. No more than there are of those.
 const WARM_UP: usize = 200;
 
 /// What an in-memory pipe holds.
@@ -53,7 +50,8 @@ pub struct Exchange {
 
 impl Exchange {
     fn expected(&self) -> Expected {
-        Expected { burst: self.burst * self.frame_len, warm_up: WARM_UP, rounds: self.rounds }
+        let warm_up = WARM_UP.min(self.rounds);
+        Expected { burst: self.burst * self.frame_len, warm_up, rounds: self.rounds }
     }
 }
 
@@ -159,7 +157,7 @@ where
     I: AsyncRead + Unpin + Send,
     O: AsyncWrite + Unpin + Send + 'static,
 {
-    let calls = Arc::default();
+    let calls = Arc::new(Calls::default());
     let writer = Counted::new(writer, Arc::clone(&calls));
     let asker = Asker::new(exchange, reader, calls);
     match exchange.policy {
@@ -177,7 +175,7 @@ where
 struct Asker<'a, I> {
     exchange: &'a Exchange,
     reader: I,
-    calls: Arc<AtomicU64>,
+    calls: Arc<Calls>,
     pattern: Pattern,
     buffer: Vec<u8>,
     sent: u64,
@@ -185,17 +183,17 @@ struct Asker<'a, I> {
 }
 
 impl<'a, I: AsyncRead + Unpin + Send> Asker<'a, I> {
-    fn new(exchange: &'a Exchange, reader: I, calls: Arc<AtomicU64>) -> Self {
+    fn new(exchange: &'a Exchange, reader: I, calls: Arc<Calls>) -> Self {
         let pattern = Pattern::new(READ.max(exchange.frame_len));
         Self { exchange, reader, calls, pattern, buffer: vec![0; READ], sent: 0, received: 0 }
     }
 
     async fn ask(mut self, mut way: impl Way) -> Result<Seen, Failure> {
-        for _ in 0..WARM_UP {
+        for _ in 0..self.exchange.expected().warm_up {
             self.round_trip(&mut way).await?;
         }
         let mut round_trips = histogram();
-        let (bytes, calls) = (self.received, self.calls.load(Ordering::Relaxed));
+        let (bytes, (taken, pending)) = (self.received, self.calls.now());
         let cpu = usage::process_cpu();
         let start = Instant::now();
         for _ in 0..self.exchange.rounds {
@@ -205,12 +203,13 @@ impl<'a, I: AsyncRead + Unpin + Send> Asker<'a, I> {
         }
         let wall = start.elapsed();
         let cpu = cpu.zip(usage::process_cpu()).map(|(start, end)| end - start);
-        let write_calls = self.calls.load(Ordering::Relaxed) - calls;
+        let (write_calls, pending_calls) = self.calls.now();
+        let (write_calls, pending_calls) = (write_calls - taken, pending_calls - pending);
         let bytes = self.received - bytes;
         let frames = (self.exchange.rounds * self.exchange.burst) as u64;
         way.close().await.map_err(|error| self.loss(Some(error)))?;
         self.end().await?;
-        Ok(Seen { frames, bytes, write_calls, round_trips, wall, cpu })
+        Ok(Seen { frames, bytes, write_calls, pending_calls, round_trips, wall, cpu })
     }
 
     /// One burst, and its answer.

@@ -18,7 +18,7 @@ use crate::{
 pub(super) const HEADING: &str = "Round trips";
 
 pub(super) const ABOUT: &str = "A producer writes a burst of frames and waits until the peer has sent all of it back, and so on. What \
-     comes back is compared with what was sent, byte for byte. CPU time is that of the process; over tcp without that of \
+     comes back is compared with what was sent, byte for byte. Writer calls are those that took bytes. CPU time is that of the process; over tcp without that of \
      the peer, which is a thread of its own. Ratios are those of runs of one turn.";
 
 pub(super) const ABOUT_CHARTS: &str = "Medians, with a thin upright line from the least run to the greatest, beyond the chart if it \
@@ -29,7 +29,7 @@ const DRAWN: [Measure; 3] = [Measure::Writes, Measure::Cpu, Measure::P50];
 
 fn unit(measure: Measure) -> Unit {
     match measure {
-        Measure::Writes => Unit::PerFrame,
+        Measure::Writes => Unit::Times,
         Measure::Cpu | Measure::P50 | Measure::P99 => Unit::Micros,
     }
 }

@@ -63,7 +63,8 @@ impl Chart<'_> {
         let (median, max) = greatest(spreads).unwrap_or_default();
         let scale = unit.scale(median);
         let end = scale.end(median, max);
-        let title = format!("{title} ({})", scale.suffix);
+        let unit = if scale.suffix.is_empty() { String::new() } else { format!(" ({})", scale.suffix) };
+        let title = format!("{title}{unit}");
         let said = lines.iter().map(|line| {
             let points = line
                 .points

@@ -18,7 +18,8 @@ pub(super) enum Unit {
     Cores,
     PerMib,
     PerByte,
-    PerFrame,
+    /// A plain number.
+    Times,
     /// From 0 to 1.
     Share,
 }
@@ -50,7 +51,7 @@ impl Unit {
             Self::Cores => (1.0, "cores"),
             Self::PerMib => (1.0, "per MiB"),
             Self::PerByte => (1.0, "B/B"),
-            Self::PerFrame => (1.0, "per frame"),
+            Self::Times => (1.0, ""),
             Self::Share => (0.01, "%"),
         };
         Scale { per, suffix }
