@@ -1,6 +1,6 @@
 //! What is to be counted.
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use super::Implementation;
 use crate::stream::{Names, memory, settings::between};
@@ -76,11 +76,5 @@ impl Selection {
 impl Implementation {
     fn is_compiled(self) -> bool {
         cfg!(feature = "peers") || !matches!(self, Self::Peer1 | Self::Peer2)
-    }
-
-    /// All there are.
-    #[must_use]
-    pub fn all() -> &'static [Self] {
-        Self::value_variants()
     }
 }

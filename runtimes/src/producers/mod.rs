@@ -1,7 +1,7 @@
 //! What a write costs when many producers share a writer.
 //!
 //! Tasks write chunks through clones of one handle, and the writer counts and forgets what it takes, so that what shows is the way
-//! from the producers to it. [`write`] measures that; [`wait`] counts how often producers are polled that wait for room.
+//! from the producers to it. [`write()`] measures that; [`wait()`] counts how often producers are polled that wait for room.
 
 mod channel;
 mod compared;
