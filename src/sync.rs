@@ -85,21 +85,18 @@ pub(crate) mod thread {
         token: Cell<usize>,
         /// The stream of the innermost promise, 0 if there is none.
         batching: Cell<usize>,
-        /// Those around it, the outermost first.
-        around: RefCell<Vec<usize>>,
+        /// How many there are around it.
+        around: Cell<usize>,
     }
 
     impl This {
         const fn new() -> Self {
-            Self { token: Cell::new(0), batching: Cell::new(0), around: RefCell::new(Vec::new()) }
+            Self { token: Cell::new(0), batching: Cell::new(0), around: Cell::new(0) }
         }
 
         #[inline]
         fn is_batching(&self, stream: usize) -> bool {
-            match self.batching.get() {
-                0 => false,
-                innermost => innermost == stream || self.around.borrow().contains(&stream),
-            }
+            self.batching.get() == stream || self.around.get() > 0 && is_around(stream)
         }
 
         #[inline]
@@ -125,6 +122,15 @@ pub(crate) mod thread {
     #[cfg(handoff_shuttle)]
     shuttle::thread_local! { static THIS: This = This::new() }
 
+    // The streams of the promises around the innermost one, the outermost first. Apart from the rest, as what has to be
+    // dropped with its thread takes longer to get at.
+    #[cfg(not(any(handoff_loom, handoff_shuttle)))]
+    std::thread_local! { static AROUND: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) } }
+    #[cfg(handoff_loom)]
+    loom::thread_local! { static AROUND: RefCell<Vec<usize>> = RefCell::new(Vec::new()) }
+    #[cfg(handoff_shuttle)]
+    shuttle::thread_local! { static AROUND: RefCell<Vec<usize>> = RefCell::new(Vec::new()) }
+
     /// A number that no other thread has or had. Never 0.
     pub(crate) fn token() -> usize {
         THIS.with(This::token)
@@ -146,12 +152,26 @@ pub(crate) mod thread {
     pub(crate) fn begin_batching(stream: usize) {
         THIS.with(|this| match this.batching.replace(stream) {
             0 => {}
-            around => this.around.borrow_mut().push(around),
+            around => {
+                this.around.set(this.around.get() + 1);
+                AROUND.with(|streams| streams.borrow_mut().push(around));
+            }
         });
     }
 
     /// Ends the batching that was begun last.
     pub(crate) fn end_batching() {
-        THIS.with(|this| this.batching.set(this.around.borrow_mut().pop().unwrap_or(0)));
+        THIS.with(|this| match this.around.get() {
+            0 => this.batching.set(0),
+            around => {
+                this.around.set(around - 1);
+                this.batching.set(AROUND.with(|streams| streams.borrow_mut().pop().unwrap_or(0)));
+            }
+        });
+    }
+
+    #[inline(never)]
+    fn is_around(stream: usize) -> bool {
+        AROUND.with(|streams| streams.borrow().contains(&stream))
     }
 }

@@ -150,17 +150,16 @@ impl<'a> Progress<'a> {
 
 /// Polls the writer for as long as there is work and the role allows.
 ///
-/// The caller has set the phase to `Busy` in the critical section that it hands over. Returns whether the stream has
-/// ended.
+/// The caller has set the phase to `Busy` in the critical section that it hands over.
 pub(crate) fn drive<'a, W: AsyncWrite + Unpin>(
     core: &'a Core,
     side: &'a Side<W>,
     state: StateGuard<'a>,
     role: Role<'_>,
     mut borrowed: Borrowed<'_>,
-) -> bool {
+) -> Left {
     let mut hold = Hold { core, seat: Some(side.lock_free()) };
-    let Some(seat) = hold.seat.as_deref_mut() else { return false };
+    let Some(seat) = hold.seat.as_deref_mut() else { return Left::Nothing };
     let mut progress = Progress::new(core, &role);
     // Dropped before the hold, which locks the state if it is dropped in a panic.
     let mut state = state;
@@ -189,7 +188,7 @@ pub(crate) fn drive<'a, W: AsyncWrite + Unpin>(
                 state.rest();
                 drop(state);
                 progress.wakes.wake();
-                return false;
+                return Left::Nothing;
             }
             may_take = !progress.inline;
         }
@@ -228,6 +227,16 @@ pub(crate) fn drive<'a, W: AsyncWrite + Unpin>(
     release(hold, state, role, &mut wakes, Rest { end, pending, on_flush })
 }
 
+/// What a holder leaves behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Left {
+    Nothing,
+    /// For the task: it was woken, or will be by the writer, or somebody has promised to see to it.
+    Work,
+    /// The stream has ended.
+    End,
+}
+
 /// How a holder stopped.
 #[derive(Default)]
 struct Rest {
@@ -236,15 +245,15 @@ struct Rest {
     on_flush: bool,
 }
 
-/// Lets go of the writer and leaves whatever there is to do to the task. Returns whether the stream has ended.
+/// Lets go of the writer and leaves whatever there is to do to the task.
 fn release<W>(
     mut hold: Hold<'_, W>,
     mut state: StateGuard<'_>,
     role: Role<'_>,
     wakes: &mut Wakes,
     rest: Rest,
-) -> bool {
-    let Some(seat) = hold.seat.as_deref_mut() else { return false };
+) -> Left {
+    let Some(seat) = hold.seat.as_deref_mut() else { return Left::Nothing };
     let left = !seat.batch.is_empty() || !state.queue.is_empty();
     let detached = state.closing == Closing::Detach && seat.flushed && !left;
     let work = left || state.closing > Closing::No || state.flush_is_due();
@@ -262,7 +271,11 @@ fn release<W>(
 
     // The writer is released before the state says so: whoever sees the new phase finds it free.
     hold.seat = None;
-    let ended = end.is_some();
+    let behind = match end {
+        Some(_) => Left::End,
+        None if work => Left::Work,
+        None => Left::Nothing,
+    };
     let mut old_waker = None;
     match (end, role) {
         (Some(reason), Role::Producer) => state.finish(reason, wakes),
@@ -302,7 +315,7 @@ fn release<W>(
     drop(state);
     wakes.wake();
     drop((old_waker, writer));
-    ended
+    behind
 }
 
 /// Runs `f` on the writer, if it is home.

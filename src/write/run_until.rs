@@ -39,10 +39,9 @@ impl<W: AsyncWrite + Unpin, F: Future> Future for RunUntil<'_, W, F> {
         }
         let promise = Promise::new(core);
         let polled = this.future.poll(cx);
+        // While the promise holds: nobody need be woken for what is left then.
+        this.task.send(cx);
         promise.keep();
-        if has_work(core) {
-            let _ = this.task.poll_ended(cx);
-        }
         polled
     }
 }
@@ -58,11 +57,6 @@ fn is_task_due(core: &Core, waker: &Waker) -> bool {
         }
         Phase::Ended => false,
     }
-}
-
-/// Whether the future has left something that the task can do at once.
-fn has_work(core: &Core) -> bool {
-    matches!(core.lock().phase, Phase::Unborn | Phase::Held | Phase::Scheduled)
 }
 
 impl<W, F> fmt::Debug for RunUntil<'_, W, F> {

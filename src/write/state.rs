@@ -339,6 +339,12 @@ impl State {
         self.task_thread == 0 && self.task.is_none()
     }
 
+    /// Whether the writer is home and there is work that the task can begin with.
+    #[inline]
+    pub(crate) fn is_due(&self) -> bool {
+        matches!(self.phase, Phase::Unborn | Phase::Held | Phase::Scheduled)
+    }
+
     /// There is no work.
     #[inline]
     pub(crate) fn rest(&mut self) {

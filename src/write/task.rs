@@ -2,10 +2,10 @@
 
 use super::{
     core::SharedCore,
-    drive::{Role, Side, drive, take_parts},
+    drive::{Left, Role, Side, drive, take_parts},
     error::CloseReason,
     outcome::{Rest, WriterFailure},
-    phase::Phase,
+    phase::{Next, Phase},
     run_until::RunUntil,
     state::State,
     wakes::Wakes,
@@ -102,6 +102,23 @@ impl<W: AsyncWrite + Unpin> WriteTask<W> {
         &self.core
     }
 
+    /// Sends what the producer that runs with it has left, as the producer would, and only what then is left as the task.
+    pub(crate) fn send(&self, cx: &mut Context<'_>) {
+        let mut state = self.core.lock();
+        let next = state.hurry(&self.core.producer());
+        let left = match next {
+            Next::Drive => drive(&self.core, &self.side, state, Role::Producer, Borrowed::default()),
+            Next::Nothing | Next::Wake if state.is_due() => {
+                drop(state);
+                Left::Work
+            }
+            Next::Nothing | Next::Wake => Left::Nothing,
+        };
+        if left == Left::Work {
+            let _ = self.poll_ended(cx);
+        }
+    }
+
     /// Does what there is to do. Ready once the stream has ended.
     pub(crate) fn poll_ended(&self, cx: &mut Context<'_>) -> Poll<()> {
         // Wakers are user code: not to be cloned under the lock.
@@ -119,8 +136,10 @@ impl<W: AsyncWrite + Unpin> WriteTask<W> {
             _ => {
                 state.phase = Phase::Busy;
                 let role = Role::Task(cx.waker(), waker);
-                let ended = drive(&self.core, &self.side, state, role, Borrowed::default());
-                if ended { Poll::Ready(()) } else { Poll::Pending }
+                match drive(&self.core, &self.side, state, role, Borrowed::default()) {
+                    Left::End => Poll::Ready(()),
+                    Left::Nothing | Left::Work => Poll::Pending,
+                }
             }
         }
     }
