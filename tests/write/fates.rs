@@ -44,7 +44,7 @@ impl Drop for Payload {
     fn drop(&mut self) {
         self.dropped.fetch_add(1, Ordering::SeqCst);
         if self.panics {
-            resume_unwind(Box::new("the payload panics as told"));
+            resume_unwind(Box::new(()));
         }
     }
 }
