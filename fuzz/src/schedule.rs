@@ -11,7 +11,7 @@ pub fn init() {
 ///
 /// # Panics
 ///
-/// If anything in it is not as it should be. What is printed before replays and shortens it without the fuzzer.
+/// If anything in it is not as it should be. What is printed before replays it without the fuzzer.
 pub fn check(side: Side, bytes: &[u8]) {
     let run = run(side, &Source::Bytes(bytes.to_vec()));
     if let Err(failure) = run.result {
