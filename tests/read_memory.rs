@@ -2,10 +2,16 @@
 
 mod read_parts;
 
-use std::{collections::VecDeque, pin::pin};
+use std::{
+    collections::VecDeque,
+    io,
+    pin::{Pin, pin},
+    task::{Context, Poll},
+};
 
 use allocation_counter::measure;
 use futures_handoff::{HandoffBuffer, bytes::Bytes};
+use futures_util::AsyncRead;
 use read_parts::*;
 
 /// What sharing a block costs beside it: the count.
@@ -109,39 +115,55 @@ fn a_tail_holds_on_to_little_more_than_itself() {
     }
 }
 
+/// The most blocks, and bytes of them, that waiting buffers leave to a thread.
+const POOL_BLOCKS: usize = 64;
+const POOL: usize = 2 * 1024 * 1024;
+
 #[test]
-fn a_quiet_connection_holds_little() {
+fn connections_that_wait_hold_no_block() {
     let mut empty = None;
     assert_eq!(left_by(|| empty = Some(buffer(1 << 20))), 0);
-    let mut buffer = empty.unwrap();
     let mut quiet = Script::new([Step::Stuck]);
-    quiet.offers.reserve(8);
-    let heap = left_by(|| assert!(poll_once(pin!(buffer.read_available(&mut quiet))).is_pending()));
-    assert!(heap <= 4096, "{heap}");
+    quiet.offers.reserve(1000);
+    drop(empty);
+    let mut buffers: Vec<_> = (0..1000).map(|_| buffer(1 << 20)).collect();
+    for _ in 0..2 {
+        let heap = left_by(|| {
+            for buffer in &mut buffers {
+                assert!(poll_once(pin!(buffer.read_available(&mut quiet))).is_pending());
+            }
+        });
+        assert!(heap <= POOL_BLOCKS * (4096 + 128), "{heap}");
+    }
+    assert!(buffers.iter().all(|buffer| buffer.capacity() == 0));
+}
 
-    // After much traffic: one huge frame, then blocks handed off whole and dropped, then small frames.
-    let mut quieted = None;
-    let heap = left_by(|| {
-        let mut buffer = holding(4 << 20, &bytes(1 << 20));
+/// One huge frame, then blocks handed off whole and dropped, then small frames.
+fn much_traffic(data: &[u8]) -> HandoffBuffer {
+    let mut buffer = holding(4 << 20, data);
+    drop(buffer.freeze_all());
+    let mut reader = Script::bursts(data, 100_000);
+    while reader.given < data.len() {
+        let _ = finish(buffer.read_ready(&mut reader, 1 << 20));
         drop(buffer.freeze_all());
-        let data = bytes(1 << 20);
-        let mut reader = Script::bursts(&data, 100_000);
-        while reader.given < data.len() {
-            let _ = finish(buffer.read_ready(&mut reader, 1 << 20));
-            drop(buffer.freeze_all());
-        }
-        let mut reader = Script::bursts(&data[..1000], 100);
-        reader.push(Step::Stuck);
-        while reader.given < 1000 {
-            finish(buffer.read_available(&mut reader)).unwrap();
-            drop(buffer.freeze_all());
-        }
-        assert!(poll_once(pin!(buffer.read_available(&mut reader))).is_pending());
-        // Kept to be counted.
-        quieted = Some(buffer);
-    });
-    assert!(heap <= 65536 + 2048 + 4 * COUNT + 64, "{heap}");
-    drop(quieted);
+    }
+    let mut reader = Script::bursts(&data[..1000], 100);
+    reader.push(Step::Stuck);
+    while reader.given < 1000 {
+        finish(buffer.read_available(&mut reader)).unwrap();
+        drop(buffer.freeze_all());
+    }
+    assert!(poll_once(pin!(buffer.read_available(&mut reader))).is_pending());
+    buffer
+}
+
+#[test]
+fn connections_that_fell_quiet_hold_little() {
+    let data = bytes(1 << 20);
+    let mut buffers = Vec::with_capacity(50);
+    let heap = left_by(|| buffers.extend((0..50).map(|_| much_traffic(&data))));
+    let each = 2048 + 4 * COUNT + 64;
+    assert!(heap <= POOL + 50 * each, "{heap}");
 }
 
 #[test]
@@ -160,9 +182,36 @@ fn a_quiet_connection_forgets_what_it_remembered() {
         drop(held);
         assert!(poll_once(pin!(buffer.read_available(&mut reader))).is_pending());
     });
-    // The script gives its own memory back meanwhile.
-    let heap = heap.bytes_current + 8 * 30_000;
+    // The script gives its own memory back meanwhile, and the block is left to the thread.
+    let heap = heap.bytes_current + 7 * 30_000;
     assert!((30_000..=65536 + 1024).contains(&heap), "{heap}");
+}
+
+#[test]
+fn a_block_that_others_have_read_into_holds_zeros() {
+    // More of them than a thread keeps blocks.
+    for _ in 0..=POOL_BLOCKS {
+        let mut first = buffer(1 << 20);
+        let mut reader = Script::bursts(&bytes(3000), 3000);
+        reader.push(Step::Stuck);
+        assert_eq!(finish(first.read_available(&mut reader)).unwrap(), 3000);
+        first.advance(3000).unwrap();
+        assert!(poll_once(pin!(first.read_available(&mut reader))).is_pending());
+    }
+
+    let mut second = buffer(1 << 20);
+    let read = || assert_eq!(finish(second.read_available(&mut Liar)).unwrap(), 4096);
+    assert_eq!(measure(read).count_total, 0, "it has the block of another");
+    assert!(second.peek().iter().all(|byte| *byte == 0), "what another connection has read");
+}
+
+/// Claims to have filled what it was offered, and has written nothing.
+struct Liar;
+
+impl AsyncRead for Liar {
+    fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(buf.len()))
+    }
 }
 
 /// Allocations and allocated bytes of this many rounds, after a warm-up.
