@@ -162,6 +162,21 @@ fn a_seed_is_one_schedule_and_so_are_its_choices() {
 }
 
 #[test]
+fn any_bytes_are_a_schedule_and_so_are_the_choices_in_them() {
+    watched_for(Duration::from_secs(120), "a schedule of bytes", || {
+        for side in [Side::Write, Side::Read] {
+            for step in 1..200 {
+                let bytes = (0..700_u32).map(|at| (at * at * step / 7) as u8).collect();
+                let first = run(side, &Source::Bytes(bytes));
+                first.result.as_ref().expect("no finding");
+                assert!(first.choices.iter().any(|choice| *choice > 0), "the bytes are not looked at");
+                assert_eq!(first, run(side, &Source::Choices(first.choices.clone())), "step {step}");
+            }
+        }
+    });
+}
+
+#[test]
 fn a_schedule_that_fails_is_shortened_and_fails_still() {
     watched_for(Duration::from_secs(120), "the search for a shorter schedule", || {
         for sabotage in [Sabotage::Drop, Sabotage::Sleep] {

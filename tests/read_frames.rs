@@ -267,6 +267,17 @@ fn finders_that_contradict_themselves_are_found_out() {
 }
 
 #[test]
+fn an_empty_needle_ends_no_frame_behind_another_finder_either() {
+    let mut buffer = holding(64, b"held");
+    let mut inner = Delimiter::new("");
+    // It passes on what is found, and not that there is a needle.
+    let mut outer = |buffered: &[u8], searched| inner.find_frame(buffered, searched);
+    let result = finish(buffer.next_frame(&mut Script::new([]), &mut outer));
+    assert!(matches!(result, Err(FrameError::InvalidFinder { reported: 0, buffered: 4 })), "{result:?}");
+    assert_eq!(buffer.peek(), b"held");
+}
+
+#[test]
 fn reader_faults_reach_the_caller_and_leave_the_bytes() {
     let mut buffer = holding(64, b"he");
     let mut reader = Script::new([

@@ -87,6 +87,9 @@ impl<N: AsRef<[u8]>> Delimiter<N> {
 impl<N: AsRef<[u8]>> FrameFinder for Delimiter<N> {
     fn find_frame(&mut self, buffered: &[u8], searched: usize) -> Found {
         let needle = self.needle.as_ref();
+        if needle.is_empty() {
+            return Found::Frame(0);
+        }
         let from = (searched + 1).saturating_sub(needle.len()).min(buffered.len());
         match memchr::memmem::find(&buffered[from..], needle) {
             Some(at) => Found::Frame(from + at + needle.len()),

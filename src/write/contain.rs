@@ -11,8 +11,10 @@ pub(crate) fn contain<R>(code: impl FnOnce() -> R) -> Option<R> {
     match catch_unwind(AssertUnwindSafe(code)) {
         Ok(result) => Some(result),
         Err(payload) => {
-            // Its drop might panic again.
-            mem::forget(payload);
+            // Its drop might panic again. That of what comes out of there is not tried.
+            if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+                mem::forget(again);
+            }
             None
         }
     }

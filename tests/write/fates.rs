@@ -1,7 +1,17 @@
 //! After a failure the fate of every byte is known, and the cause is told to everybody, once and the same.
 
 use super::support::*;
-use std::{io, sync::Arc};
+use futures_util::AsyncWrite;
+use std::{
+    io,
+    panic::resume_unwind,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context, Poll},
+};
 
 type Check = fn(&CloseReason) -> bool;
 
@@ -21,6 +31,39 @@ fn failures() -> [(WriteStep, Check, bool); 4] {
         ),
         (WriteStep::Panic, |reason| matches!(reason, CloseReason::Panicked), true),
     ]
+}
+
+/// What a writer panics with. It counts its drops, and panics there if told so.
+#[derive(Debug)]
+struct Payload {
+    dropped: Arc<AtomicUsize>,
+    panics: bool,
+}
+
+impl Drop for Payload {
+    fn drop(&mut self) {
+        self.dropped.fetch_add(1, Ordering::SeqCst);
+        if self.panics {
+            resume_unwind(Box::new(()));
+        }
+    }
+}
+
+#[derive(Debug)]
+struct PanickingWriter(Option<Payload>);
+
+impl AsyncWrite for PanickingWriter {
+    fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
+        resume_unwind(Box::new(self.0.take().expect("it is not called again")));
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        unreachable!("nothing is written");
+    }
+
+    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        unreachable!("nothing is written");
+    }
 }
 
 runtimes::tests! {
@@ -177,6 +220,20 @@ runtimes::tests! {
             assert_eq!((failure.written(), failure.in_doubt()), (3, 3..3));
             assert_eq!(failure.flushed(), if at_close { 3 } else { 0 });
             assert!(failure.unwritten().is_empty());
+        }
+    }
+
+    async fn what_a_writer_panics_with_is_dropped_and_may_panic<R: Runtime>() {
+        for panics in [false, true] {
+            let dropped = Arc::new(AtomicUsize::new(0));
+            let writer = PanickingWriter(Some(Payload { dropped: Arc::clone(&dropped), panics }));
+            let (handoff, task) = WriteHandoff::new(writer, defaults());
+            let task = R::task(task);
+            let ticket = handoff.write(text("abc")).await.unwrap();
+            assert!(matches!(ticket.await.unwrap_err().reason(), CloseReason::Panicked));
+            let failure = task.await.unwrap_err();
+            assert_eq!((failure.written(), failure.in_doubt()), (0, 0..3));
+            assert_eq!(dropped.load(Ordering::SeqCst), 1, "it is not kept");
         }
     }
 

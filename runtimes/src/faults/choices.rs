@@ -20,6 +20,14 @@ struct Made {
 enum Next {
     Random(Rng),
     Listed(vec::IntoIter<u32>),
+    Packed(vec::IntoIter<u8>),
+}
+
+/// The next number up to `most`, of as many bytes as that has.
+fn unpack(bytes: &mut vec::IntoIter<u8>, most: u32) -> u32 {
+    let width = (u32::BITS - most.leading_zeros()).div_ceil(8) as usize;
+    let number = bytes.take(width).fold(0, |number, byte| number << 8 | u32::from(byte));
+    number % (most + 1)
 }
 
 impl fmt::Debug for Choices {
@@ -33,6 +41,7 @@ impl Choices {
         let next = match source {
             Source::Seed(seed) => Next::Random(Rng::with_seed(*seed)),
             Source::Choices(choices) => Next::Listed(choices.clone().into_iter()),
+            Source::Bytes(bytes) => Next::Packed(bytes.clone().into_iter()),
         };
         Self(Rc::new(RefCell::new(Made { next, made: Vec::new() })))
     }
@@ -44,6 +53,7 @@ impl Choices {
         let choice = match next {
             Next::Random(rng) => rng.u32(..=most),
             Next::Listed(list) => list.next().unwrap_or(0).min(most),
+            Next::Packed(bytes) => unpack(bytes, most),
         };
         made.push(choice);
         choice as usize

@@ -41,6 +41,8 @@ pub enum Source {
     Seed(u64),
     /// The choices themselves, followed by any number of zeros.
     Choices(Vec<u32>),
+    /// The choices packed into bytes, any of which stand for some: what a fuzzer varies.
+    Bytes(Vec<u8>),
 }
 
 /// What a schedule came to.

@@ -1,0 +1,8 @@
+//! Any calls on a read buffer, cancelled anywhere, whose reader does whatever a reader may and now and then what it may not.
+#![no_main]
+
+use futures_handoff_fuzz::schedule;
+use futures_handoff_runtimes::faults::Side;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(init: schedule::init(), |bytes: &[u8]| schedule::check(Side::Read, bytes));

@@ -1,0 +1,20 @@
+//! Frames that arrive in pieces, against the same bytes parsed at once.
+
+mod case;
+mod finder;
+mod oracle;
+mod rest;
+mod session;
+
+pub use case::Case;
+
+/// Takes frame after frame, and then the rest as one stream.
+///
+/// # Panics
+///
+/// If a frame, an error or what is left is not that of the same bytes parsed at once.
+pub fn check(case: &Case<'_>) {
+    let mut session = session::Session::new(case);
+    session.frames();
+    rest::check(session, case);
+}
