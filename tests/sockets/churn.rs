@@ -175,23 +175,46 @@ async fn route_and_drop<R: runtimes::Runtime>(stage: Stage, bytes: Arc<[u8]>) {
     proxy.await.unwrap();
 }
 
-/// Waits until there are no more descriptors than before. What the runtime closes, it closes in its own time.
-async fn settle<R: runtimes::Runtime>(before: usize) {
-    for _ in 0..500 {
-        if open_descriptors().unwrap() <= before {
-            return;
-        }
-        R::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("{} descriptors are open, and {before} were before", open_descriptors().unwrap());
+/// What the process held when it had seen every stage.
+struct Held {
+    descriptors: usize,
+    /// After the first round, which is for what the allocator keeps.
+    resident: Option<u64>,
 }
 
-#[cfg(target_os = "linux")]
+impl Held {
+    async fn now<R: runtimes::Runtime>() -> Self {
+        // What the runtime closes, it closes in its own time.
+        R::sleep(Duration::from_millis(100)).await;
+        Self { descriptors: open_descriptors().unwrap(), resident: None }
+    }
+
+    /// After a round: that no more is held.
+    async fn no_more<R: runtimes::Runtime>(&mut self) {
+        let before = self.descriptors;
+        let mut now = open_descriptors().unwrap();
+        for _ in 0..500 {
+            if now <= before {
+                break;
+            }
+            R::sleep(Duration::from_millis(10)).await;
+            now = open_descriptors().unwrap();
+        }
+        assert!(now <= before, "{now} descriptors are open, and {before} were before");
+        let now = resident_bytes().unwrap();
+        let before = *self.resident.get_or_insert(now);
+        assert!(now <= before + GROWTH, "{now} bytes are resident, and {before} were");
+    }
+}
+
 runtimes::tests_alone! {
     async fn connections_that_end_at_any_stage_leave_nothing_behind<R: Runtime>() {
         let bytes: Arc<[u8]> = payload(8 << 20).into();
         let live = Arc::new(AtomicUsize::new(0));
-        let mut seen = None;
+        for stage in STAGES {
+            R::task(connect_and_drop::<R>(stage, bytes.clone(), live.clone())).await;
+        }
+        let mut held = Held::now::<R>().await;
         for _ in 0..3 {
             for stage in STAGES {
                 for _ in 0..6 {
@@ -200,18 +223,16 @@ runtimes::tests_alone! {
                 }
                 assert_eq!(live.load(Ordering::Relaxed), 0, "tasks and blocks are left, {stage:?}");
             }
-            // The first round is for what the runtime keeps.
-            let (descriptors, resident) =
-                *seen.get_or_insert((open_descriptors().unwrap(), resident_bytes().unwrap()));
-            settle::<R>(descriptors).await;
-            let now = resident_bytes().unwrap();
-            assert!(now <= resident + GROWTH, "{now} bytes are resident, and {resident} were");
+            held.no_more::<R>().await;
         }
     }
 
     async fn proxies_that_end_at_any_stage_leave_nothing_behind<R: Runtime>() {
         let bytes: Arc<[u8]> = payload(4 << 20).into();
-        let mut seen = None;
+        for stage in STAGES {
+            R::task(route_and_drop::<R>(stage, bytes.clone())).await;
+        }
+        let mut held = Held::now::<R>().await;
         for _ in 0..3 {
             for stage in STAGES {
                 for _ in 0..3 {
@@ -219,11 +240,7 @@ runtimes::tests_alone! {
                     join_all(beside.collect::<Vec<_>>()).await;
                 }
             }
-            let (descriptors, resident) =
-                *seen.get_or_insert((open_descriptors().unwrap(), resident_bytes().unwrap()));
-            settle::<R>(descriptors).await;
-            let now = resident_bytes().unwrap();
-            assert!(now <= resident + GROWTH, "{now} bytes are resident, and {resident} were");
+            held.no_more::<R>().await;
         }
     }
 }

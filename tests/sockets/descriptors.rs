@@ -28,7 +28,6 @@ fn tells_why(error: &io::Error) -> bool {
     causes.any(|cause| cause.to_string().contains("Too many open files"))
 }
 
-#[cfg(target_os = "linux")]
 runtimes::tests_alone! {
     async fn without_descriptors_connections_fail_clearly_and_those_that_stand_go_on<R: Runtime>() {
         let (near, peer) = connected::<R>().await;

@@ -26,7 +26,7 @@ const LINE: usize = 64 * 1024;
 const READ: usize = 16 * 1024;
 
 /// How a connection is served.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Terms {
     /// What each of the three streams out of the proxy is configured with. A line has to fit.
     pub config: WriteHandoffConfig,

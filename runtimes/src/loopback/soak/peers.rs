@@ -30,7 +30,7 @@ pub(super) struct Scene {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum End {
     /// Nothing more comes.
-    End,
+    Clean,
     /// The connection failed.
     Failed(io::ErrorKind),
     /// The peer made an end of it, as it should.
@@ -125,7 +125,7 @@ async fn receive<R: Runtime>(
         // One more than is expected, to see what should not be there.
         let n = step::<R>(manner, &mut stall, *len, expects.len() + 1 - *len).await.map_err(Stop::Fault)?;
         let n = match peer.read(&mut buffer[..n]).await {
-            Ok(0) => return Ok(End::End),
+            Ok(0) => return Ok(End::Clean),
             Ok(n) => n,
             Err(error) => return Ok(End::Failed(error.kind())),
         };

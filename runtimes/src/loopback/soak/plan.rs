@@ -67,7 +67,7 @@ impl Fault {
 }
 
 /// What a peer does in one direction.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Manner {
     /// The most that is read or written at a time.
     pub(super) piece: usize,
@@ -78,7 +78,7 @@ pub(super) struct Manner {
 }
 
 /// What a peer does.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Conduct {
     pub(super) narrow: bool,
     pub(super) sending: Manner,
@@ -86,7 +86,7 @@ pub(super) struct Conduct {
 }
 
 /// All that is to happen in a session, and what has to arrive.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
     /// What it is made of.
     pub seed: u64,
@@ -186,8 +186,10 @@ fn upload(rng: &mut Rng) -> Vec<u8> {
     let all = len(rng, STREAM);
     while upload.len() < all {
         upload.push(if rng.bool() { b'a' } else { b'b' });
-        let len = len(rng, LINE - 1);
-        upload.extend((0..len).map(|_| rng.u8(b'!'..b'~')));
+        let start = upload.len();
+        upload.resize(start + len(rng, LINE - 1), 0);
+        rng.fill(&mut upload[start..]);
+        upload[start..].iter_mut().filter(|byte| **byte == b'\n').for_each(|byte| *byte = b' ');
         upload.push(b'\n');
     }
     if rng.bool() {
@@ -197,11 +199,11 @@ fn upload(rng: &mut Rng) -> Vec<u8> {
     upload
 }
 
-/// What of an upload goes where, found without the library.
+/// What of an upload goes where, found without this library.
 fn routed(upload: &[u8]) -> (Vec<u8>, Vec<u8>) {
     let (mut a, mut b) = (Vec::new(), Vec::new());
     let mut rest = upload;
-    while let Some(end) = rest.iter().position(|&byte| byte == b'\n') {
+    while let Some(end) = memchr::memchr(b'\n', rest) {
         let line;
         (line, rest) = rest.split_at(end + 1);
         if line == MARK {

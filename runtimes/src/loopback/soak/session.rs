@@ -107,7 +107,7 @@ fn check(plan: &Plan, routed: &Routed, received: [Received; 3]) -> Result<(), St
             None => Ok(()),
         };
         arrived.map_err(|how| format!("{who}: {how}"))?;
-        let whole = received.len == sent.len() && received.end == End::End;
+        let whole = received.len == sent.len() && received.end == End::Clean;
         if !plan.loses_bytes() && !whole {
             let outcome = outcome.as_ref().map(|outcome| &outcome.reason);
             return Err(format!(
