@@ -2,7 +2,6 @@
 
 use std::{
     io::{self, ErrorKind},
-    net::SocketAddr,
     sync::{Arc, atomic::Ordering},
 };
 
@@ -31,7 +30,8 @@ pub(super) async fn session<R: Runtime>(
 ) -> Result<(), String> {
     let failed = |what: &'static str| move |error| format!("{what}: {error}");
     let front = R::local_addr(listener).map_err(failed("the proxy has no address"))?;
-    let upstreams = Peers::new().map_err(failed("the upstreams cannot listen"))?;
+    // It stays until the session is over: nobody else may get the port while somebody here may connect to it.
+    let upstreams = Arc::new(Peers::new().map_err(failed("the upstreams cannot listen"))?);
     let back = upstreams.address().map_err(failed("the upstreams have no address"))?;
     let scene = Arc::new(Scene { compared: Arc::clone(&gauges.compared), ..Scene::default() });
 
@@ -44,31 +44,27 @@ pub(super) async fn session<R: Runtime>(
     let proxy = R::task(route::<R>(client, back, terms, watch));
     let (upload, answer) = (Arc::clone(&plan.upload), Arc::clone(&plan.answer));
     let client = R::task(talk::<R>(peer, plan.client.clone(), upload, answer, Arc::clone(&scene)));
-    let ups = R::task(serve::<R>(upstreams, plan.clone(), Arc::clone(&scene)));
+    let ups = R::task(serve::<R>(Arc::clone(&upstreams), plan.clone(), Arc::clone(&scene)));
 
     let routed = proxy.outcome().await.ok_or("the proxy panicked")??;
     scene.over.store(true, Ordering::Release);
     if routed.a.is_none() {
-        // Nobody else connects to the upstreams any more, which wait for it.
+        // Nobody else connects to the upstreams any more, which may wait for it.
         for _ in 0..2 {
-            drop(connect(back).await);
+            drop(Peer::connect(back).await.map_err(failed("the upstreams cannot be let go"))?);
         }
     }
     let client = outcome("the client", client).await?;
     let (a, b) = ups.outcome().await.ok_or("the upstreams panicked")?.map_err(failed("accepting"))?;
     let (a, b) = (outcome("the first upstream", a).await?, outcome("the second upstream", b).await?);
+    drop(upstreams);
     check(plan, &routed, [a, b, client])
-}
-
-async fn connect(address: SocketAddr) -> Option<Peer> {
-    // The upstreams may have had two connections already, and be gone.
-    Peer::connect(address).await.ok()
 }
 
 type Talk = Task<Result<Received, String>>;
 
 /// The two upstreams, the first of which is connected to first.
-async fn serve<R: Runtime>(upstreams: Peers, plan: Plan, scene: Arc<Scene>) -> io::Result<(Talk, Talk)> {
+async fn serve<R: Runtime>(upstreams: Arc<Peers>, plan: Plan, scene: Arc<Scene>) -> io::Result<(Talk, Talk)> {
     let a = upstreams.accept().await?;
     let (answer, to_a) = (Arc::clone(&plan.answer), Arc::clone(&plan.to_a));
     let a = R::task(talk::<R>(a, plan.a, answer, to_a, Arc::clone(&scene)));
