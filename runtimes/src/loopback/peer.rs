@@ -90,7 +90,11 @@ impl Peer {
         self.stream.read_with(|mut stream| stream.read(buffer)).await
     }
 
-    /// Reads up to the end, and says how that came about.
+    /// Reads up to the end. What came before a failure is in `received`, too.
+    ///
+    /// # Errors
+    ///
+    /// As the socket does.
     pub async fn read_to_end(&self, received: &mut Vec<u8>) -> io::Result<()> {
         let mut piece = vec![0; 16 * 1024];
         loop {

@@ -1,6 +1,6 @@
 //! A stream that can be ended once, by whoever comes first.
 
-use std::time::Duration;
+use std::{mem, time::Duration};
 
 use futures_util::AsyncWrite;
 
@@ -30,7 +30,7 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Way<W> {
 
     /// Has it ended, unless that has been asked for already.
     pub(super) fn part<R: Runtime>(&mut self, parting: Parting, patience: Duration) {
-        *self = match std::mem::replace(self, Self::Between) {
+        *self = match mem::replace(self, Self::Between) {
             Self::Open(outlet) => Self::Parting(R::task(outlet.part::<R>(parting, patience))),
             other => other,
         };

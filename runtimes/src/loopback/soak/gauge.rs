@@ -17,7 +17,7 @@ type Pending = Box<dyn Fn() -> usize + Send>;
 
 /// What the sessions tell of themselves.
 #[derive(Default)]
-pub struct Gauges {
+pub(super) struct Gauges {
     pub(super) live: AtomicUsize,
     pub(super) sessions: AtomicU64,
     pub(super) compared: Arc<AtomicU64>,

@@ -13,6 +13,6 @@ mod run;
 mod session;
 
 pub use flat::{Flat, flat};
-pub use gauge::{Gauges, Sample};
+pub use gauge::Sample;
 pub use plan::{Fault, Plan};
 pub use run::{Soak, Soaked, check, soak};

@@ -2,6 +2,7 @@
 
 use std::{
     io,
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -69,8 +70,8 @@ pub(super) async fn talk<R: Runtime>(
     }
     let mut len = 0;
     let stopped = {
-        let sending = std::pin::pin!(send::<R>(&peer, &conduct.sending, &sends));
-        let receiving = std::pin::pin!(receive::<R>(&peer, &conduct.receiving, &expects, &scene, &mut len));
+        let sending = pin!(send::<R>(&peer, &conduct.sending, &sends));
+        let receiving = pin!(receive::<R>(&peer, &conduct.receiving, &expects, &scene, &mut len));
         match select(sending, receiving).await {
             Either::Left((Ok(()), receiving)) => receiving.await,
             Either::Left((Err(fault), _)) => Err(Stop::Fault(fault)),
