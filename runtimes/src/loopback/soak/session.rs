@@ -49,9 +49,9 @@ pub(super) async fn session<R: Runtime>(
     let routed = proxy.outcome().await.ok_or("the proxy panicked")??;
     scene.over.store(true, Ordering::Release);
     if routed.a.is_none() {
-        // Nobody else connects to the upstreams any more, which may wait for it.
+        // Nobody else connects to the upstreams any more, which may wait for it, and may reset it at once.
         for _ in 0..2 {
-            drop(Peer::connect(back).await.map_err(failed("the upstreams cannot be let go"))?);
+            drop(Peer::connect(back).await);
         }
     }
     let client = outcome("the client", client).await?;
