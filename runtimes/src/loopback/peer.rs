@@ -8,10 +8,14 @@ use std::{
 
 use async_io::Async;
 use rustix::net::sockopt::{set_socket_linger, set_socket_recv_buffer_size, set_socket_send_buffer_size};
+use socket2::SockRef;
 
 /// What a narrow socket buffers in each direction, before the system doubles it. With less than a segment of the loopback
 /// interface, which is 64 KiB, every segment waits for a timer.
 const NARROW: usize = 64 * 1024;
+
+/// What a short segment carries.
+const SEGMENT: u32 = 1000;
 
 /// One end of a TCP connection. Dropping it closes the connection as a program does that ends.
 ///
@@ -44,6 +48,18 @@ impl Peers {
     /// If the system does not tell.
     pub fn address(&self) -> io::Result<SocketAddr> {
         self.listener.get_ref().local_addr()
+    }
+
+    /// From now on connections have short segments, and the sockets on both sides buffer little: the other side, which belongs
+    /// to somebody else, buffers by the segment. So its writes are soon short and have to wait.
+    ///
+    /// # Errors
+    ///
+    /// If the system does not allow it.
+    pub fn narrow(&self) -> io::Result<()> {
+        let socket = SockRef::from(self.listener.get_ref());
+        socket.set_tcp_mss(SEGMENT)?;
+        socket.set_recv_buffer_size(NARROW)
     }
 
     /// Waits for a connection.

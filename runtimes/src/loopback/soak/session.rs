@@ -32,6 +32,9 @@ pub(super) async fn session<R: Runtime>(
     let front = R::local_addr(listener).map_err(failed("the proxy has no address"))?;
     // It stays until the session is over: nobody else may get the port while somebody here may connect to it.
     let upstreams = Arc::new(Peers::new().map_err(failed("the upstreams cannot listen"))?);
+    if plan.a.narrow || plan.b.narrow {
+        upstreams.narrow().map_err(failed("the upstreams cannot be made narrow"))?;
+    }
     let back = upstreams.address().map_err(failed("the upstreams have no address"))?;
     let scene = Arc::new(Scene { compared: Arc::clone(&gauges.compared), ..Scene::default() });
 
