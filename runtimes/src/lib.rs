@@ -4,6 +4,7 @@
 //! [`Local`] is always there; the features `tokio`, `smol` and `async-std` add the others.
 #![forbid(unsafe_code)]
 
+mod alone;
 #[cfg(feature = "harness")]
 pub mod exchange;
 pub mod faults;
@@ -11,6 +12,8 @@ pub mod faults;
 pub mod footprint;
 pub mod io;
 mod local;
+#[cfg(unix)]
+pub mod loopback;
 mod macros;
 #[cfg(feature = "harness")]
 pub mod producers;
@@ -28,6 +31,7 @@ mod smol;
 #[cfg(feature = "tokio")]
 mod tokio;
 
+pub use alone::alone;
 #[cfg(feature = "async-std")]
 pub use async_std::AsyncStd;
 pub use local::Local;

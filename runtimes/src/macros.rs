@@ -22,11 +22,40 @@ macro_rules! tests {
 
             async fn body<$R: $crate::Runtime>() $body
 
-            $crate::__stamp_local! { $crate::__test! { local, Local, $(#[$attribute])* } }
-            $crate::__stamp_tokio! { $crate::__test! { tokio, Tokio, $(#[$attribute])* } }
-            $crate::__stamp_tokio! { $crate::__test! { tokio_current, TokioCurrent, $(#[$attribute])* } }
-            $crate::__stamp_smol! { $crate::__test! { smol, Smol, $(#[$attribute])* } }
-            $crate::__stamp_async_std! { $crate::__test! { async_std, AsyncStd, $(#[$attribute])* } }
+            $crate::__stamp_local! { $crate::__test! { local, Local, $(#[$attribute])* watched } }
+            $crate::__stamp_tokio! { $crate::__test! { tokio, Tokio, $(#[$attribute])* watched } }
+            $crate::__stamp_tokio! { $crate::__test! { tokio_current, TokioCurrent, $(#[$attribute])* watched } }
+            $crate::__stamp_smol! { $crate::__test! { smol, Smol, $(#[$attribute])* watched } }
+            $crate::__stamp_async_std! { $crate::__test! { async_std, AsyncStd, $(#[$attribute])* watched } }
+        }
+    )* };
+}
+
+/// Stamps each test for every enabled runtime, each in a process of its own: see [`alone`](crate::alone).
+///
+/// ```
+/// # use futures_handoff_runtimes as runtimes;
+/// # use runtimes::Runtime;
+/// runtimes::tests_alone! {
+///     /// Becomes `has_the_process_for_itself::local` and so on.
+///     async fn has_the_process_for_itself<R: Runtime>() {
+///         R::task(async {}).await;
+///     }
+/// }
+/// ```
+#[macro_export]
+macro_rules! tests_alone {
+    ($($(#[$attribute:meta])* async fn $name:ident<$R:ident: Runtime>() $body:block)*) => { $(
+        mod $name {
+            use super::*;
+
+            async fn body<$R: $crate::Runtime>() $body
+
+            $crate::__stamp_local! { $crate::__test! { local, Local, $(#[$attribute])* alone } }
+            $crate::__stamp_tokio! { $crate::__test! { tokio, Tokio, $(#[$attribute])* alone } }
+            $crate::__stamp_tokio! { $crate::__test! { tokio_current, TokioCurrent, $(#[$attribute])* alone } }
+            $crate::__stamp_smol! { $crate::__test! { smol, Smol, $(#[$attribute])* alone } }
+            $crate::__stamp_async_std! { $crate::__test! { async_std, AsyncStd, $(#[$attribute])* alone } }
         }
     )* };
 }
@@ -76,11 +105,11 @@ macro_rules! for_each {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __test {
-    ($name:ident, $runtime:ident, $(#[$attribute:meta])*) => {
+    ($name:ident, $runtime:ident, $(#[$attribute:meta])* $guard:ident) => {
         #[test]
         $(#[$attribute])*
         fn $name() {
-            $crate::watched(concat!(module_path!(), "::", stringify!($name)), || {
+            $crate::$guard(concat!(module_path!(), "::", stringify!($name)), || {
                 <$crate::$runtime as $crate::Runtime>::block_on(body::<$crate::$runtime>());
             });
         }

@@ -21,6 +21,8 @@ mod report;
 mod roles;
 mod run;
 mod selection;
+#[cfg(unix)]
+mod soak;
 mod sweep;
 mod table;
 
@@ -74,6 +76,9 @@ enum Command {
     Report(report::Args),
     /// Runs schedules of calls and faults, each checked against a model
     Faults(faults::Args),
+    /// Keeps a routed proxy under random faults over sockets, and looks at what it holds
+    #[cfg(unix)]
+    Soak(soak::Args),
     /// What is counted by another
     #[command(hide = true)]
     Counted(instructions::Counted),
@@ -132,6 +137,8 @@ pub fn parse(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Res
             args.check()
         }
         Some((Command::Exchange(args), _)) => args.check(),
+        #[cfg(unix)]
+        Some((Command::Soak(args), _)) => args.check(),
     }?;
     Ok(Job { command: command.map(|(command, _)| command) })
 }
@@ -215,6 +222,8 @@ impl Job {
             Some(Command::Footprint(args)) => args.run().map(|()| true),
             Some(Command::Report(args)) => args.run().map(|()| true),
             Some(Command::Faults(args)) => args.run().map(|()| true),
+            #[cfg(unix)]
+            Some(Command::Soak(args)) => args.run().map(|()| true),
             Some(Command::Child) => split::child().map(|()| true),
         }
     }

@@ -1,0 +1,246 @@
+//! Thousands of connections that come and go at every stage: nothing of them is left.
+
+use super::support::*;
+use futures_handoff::{Delimiter, FrameError};
+use futures_util::future::join_all;
+use runtimes::loopback::{open_descriptors, resident_bytes};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Connections at a time.
+const BESIDE: usize = 25;
+
+/// How much more memory may be resident after two rounds than after one: less than 5 KiB for each connection.
+const GROWTH: u64 = 8 << 20;
+
+/// Something that is counted as long as it is there.
+struct Live(Arc<AtomicUsize>);
+
+impl Live {
+    fn new(count: &Arc<AtomicUsize>) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(count))
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A block of bytes that is counted as long as somebody keeps some of it.
+struct Block(Arc<[u8]>, #[allow(dead_code, reason = "it counts")] Live);
+
+impl AsRef<[u8]> for Block {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// How far a connection gets.
+#[derive(Debug, Clone, Copy)]
+enum Stage {
+    BeforeTheFirstByte,
+    MidFrame,
+    MidWrite,
+    Aborted,
+    TaskDropped,
+    AfterClose,
+}
+
+const STAGES: [Stage; 6] = [
+    Stage::BeforeTheFirstByte,
+    Stage::MidFrame,
+    Stage::MidWrite,
+    Stage::Aborted,
+    Stage::TaskDropped,
+    Stage::AfterClose,
+];
+
+/// Makes a connection, and ends it at a stage.
+async fn connect_and_drop<R: runtimes::Runtime>(stage: Stage, bytes: Arc<[u8]>, live: Arc<AtomicUsize>) {
+    let (near, peer) = connected::<R>().await;
+    let (mut reader, writer) = R::halves(near).unwrap();
+    let config = WriteHandoffConfig::default().with_max_pending_bytes(bytes.len()).unwrap();
+    let (handoff, task) = WriteHandoff::new(writer, config);
+    let mut task = Box::pin({
+        let live = Live::new(&live);
+        async move {
+            let ended = task.await;
+            drop(live);
+            ended
+        }
+    });
+    let block = Bytes::from_owner(Block(Arc::clone(&bytes), Live::new(&live)));
+    match stage {
+        Stage::BeforeTheFirstByte => {
+            let task = R::task(task);
+            drop((peer, handoff));
+            // The connection may be seen to be gone already when it is closed.
+            drop(task.await);
+        }
+        Stage::MidFrame => {
+            let task = R::task(task);
+            peer.write_all(b"half of a fra").await.unwrap();
+            drop(peer);
+            let mut buffer = HandoffBuffer::new(1000).unwrap();
+            let frame = buffer.next_frame(&mut reader, &mut Delimiter::new(b"\n")).await;
+            assert!(matches!(frame, Err(FrameError::Truncated { buffered: 13 })), "{frame:?}");
+            drop((handoff, reader));
+            drop(task.await);
+        }
+        Stage::MidWrite => {
+            let task = R::task(task);
+            let ticket = handoff.write(block).await.unwrap();
+            peer.read_exact(&mut [0; 1000]).await.unwrap();
+            // With unread bytes: a reset.
+            drop(peer);
+            assert!(is_reset(ticket.await.unwrap_err().reason()));
+            drop((handoff, task.await.err().expect("the connection was reset")));
+        }
+        Stage::Aborted => {
+            let task = R::task(task);
+            let ticket = handoff.write(block).await.unwrap();
+            peer.read_exact(&mut [0; 1000]).await.unwrap();
+            handoff.abort_handle().abort();
+            assert!(matches!(ticket.await.unwrap_err().reason(), CloseReason::Aborted));
+            drop((handoff, task.await.err().expect("it was aborted"), peer));
+        }
+        Stage::TaskDropped => {
+            assert!(within::<R, _>(Duration::ZERO, &mut task).await.is_none());
+            let ticket = handoff.write(block).await.unwrap();
+            assert!(within::<R, _>(Duration::ZERO, &mut task).await.is_none());
+            drop(task);
+            assert!(matches!(ticket.await.unwrap_err().reason(), CloseReason::TaskDropped));
+            drop((handoff, peer));
+        }
+        Stage::AfterClose => {
+            let task = R::task(task);
+            handoff.write_fire_and_forget(block.slice(..10_000)).await.unwrap();
+            drop(block);
+            handoff.close().await.unwrap();
+            assert_eq!(rest(&peer).await.len(), 10_000);
+            drop((handoff, task.await.unwrap(), peer, reader));
+        }
+    }
+}
+
+/// Makes a proxy with its three connections, and ends it at a stage.
+async fn route_and_drop<R: runtimes::Runtime>(stage: Stage, bytes: Arc<[u8]>) {
+    let upstreams = Peers::new().unwrap();
+    let (near, client) = accepted::<R>().await;
+    let session = if matches!(stage, Stage::Aborted) { Duration::from_millis(5) } else { LONG };
+    let terms = Terms { session, ..terms() };
+    let proxy = R::task(route::<R>(near, upstreams.address().unwrap(), terms, drop));
+    match stage {
+        Stage::BeforeTheFirstByte => drop(client),
+        Stage::MidFrame => {
+            client.write_all(b"half of a li").await.unwrap();
+            let (a, b) = (upstreams.accept().await.unwrap(), upstreams.accept().await.unwrap());
+            drop(client);
+            assert!(rest(&a).await.is_empty() && rest(&b).await.is_empty());
+        }
+        Stage::MidWrite => {
+            client.write_all(b"TUNNEL\n").await.unwrap();
+            let (a, b) = (upstreams.accept().await.unwrap(), upstreams.accept().await.unwrap());
+            client.write_all(&bytes[..100_000]).await.unwrap();
+            a.read_exact(&mut [0; 1000]).await.unwrap();
+            drop((a, b));
+            // There is nobody to send it to.
+            let _ = client.write_all(&bytes).await;
+        }
+        Stage::Aborted => {
+            let _ = client.write_all(b"TUNNEL\nsomething").await;
+            proxy.await.unwrap();
+            return;
+        }
+        Stage::TaskDropped => {
+            client.write_all(b"TUNNEL\nsomething").await.unwrap();
+            let (_a, b) = (upstreams.accept().await.unwrap(), upstreams.accept().await.unwrap());
+            b.reset().unwrap();
+            client.reset().unwrap();
+        }
+        Stage::AfterClose => {
+            client.write_all(b"a1\nb2\nTUNNEL\nlast").await.unwrap();
+            client.end().unwrap();
+            let (a, b) = (upstreams.accept().await.unwrap(), upstreams.accept().await.unwrap());
+            assert_eq!(rest(&a).await, b"a1\nlast");
+            assert_eq!(rest(&b).await, b"b2\n");
+            a.write_all(b"answer").await.unwrap();
+            a.end().unwrap();
+            assert_eq!(rest(&client).await, b"answer");
+        }
+    }
+    // What its streams came to is checked there.
+    proxy.await.unwrap();
+}
+
+/// What the process held when it had seen every stage.
+struct Held {
+    descriptors: usize,
+    /// After the first round, which is for what the allocator keeps.
+    resident: Option<u64>,
+}
+
+impl Held {
+    async fn now<R: runtimes::Runtime>() -> Self {
+        // What the runtime closes, it closes in its own time.
+        R::sleep(Duration::from_millis(100)).await;
+        Self { descriptors: open_descriptors().unwrap(), resident: None }
+    }
+
+    /// After a round: that no more is held.
+    async fn no_more<R: runtimes::Runtime>(&mut self) {
+        let before = self.descriptors;
+        let mut now = open_descriptors().unwrap();
+        for _ in 0..500 {
+            if now <= before {
+                break;
+            }
+            R::sleep(Duration::from_millis(10)).await;
+            now = open_descriptors().unwrap();
+        }
+        assert!(now <= before, "{now} descriptors are open, and {before} were before");
+        let now = resident_bytes().unwrap();
+        let before = *self.resident.get_or_insert(now);
+        assert!(now <= before + GROWTH, "{now} bytes are resident, and {before} were");
+    }
+}
+
+runtimes::tests_alone! {
+    async fn connections_that_end_at_any_stage_leave_nothing_behind<R: Runtime>() {
+        let bytes: Arc<[u8]> = payload(8 << 20).into();
+        let live = Arc::new(AtomicUsize::new(0));
+        for stage in STAGES {
+            R::task(connect_and_drop::<R>(stage, bytes.clone(), live.clone())).await;
+        }
+        let mut held = Held::now::<R>().await;
+        for _ in 0..3 {
+            for stage in STAGES {
+                for _ in 0..6 {
+                    let beside = (0..BESIDE).map(|_| R::task(connect_and_drop::<R>(stage, bytes.clone(), live.clone())));
+                    join_all(beside.collect::<Vec<_>>()).await;
+                }
+                assert_eq!(live.load(Ordering::Relaxed), 0, "tasks and blocks are left, {stage:?}");
+            }
+            held.no_more::<R>().await;
+        }
+    }
+
+    async fn proxies_that_end_at_any_stage_leave_nothing_behind<R: Runtime>() {
+        let bytes: Arc<[u8]> = payload(4 << 20).into();
+        for stage in STAGES {
+            R::task(route_and_drop::<R>(stage, bytes.clone())).await;
+        }
+        let mut held = Held::now::<R>().await;
+        for _ in 0..3 {
+            for stage in STAGES {
+                for _ in 0..3 {
+                    let beside = (0..BESIDE).map(|_| R::task(route_and_drop::<R>(stage, bytes.clone())));
+                    join_all(beside.collect::<Vec<_>>()).await;
+                }
+            }
+            held.no_more::<R>().await;
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! Connections whose far end does as it is told, and what goes through them.
+
+pub(crate) use std::{sync::Arc, time::Duration};
+
+pub(crate) use futures_handoff::{
+    CloseReason, HandoffBuffer, WriteHandoff, WriteHandoffConfig, WriterFailure, bytes::Bytes,
+};
+pub(crate) use futures_handoff_runtimes::{
+    self as runtimes, Task,
+    loopback::{Parting, Peer, Peers, Routed, Terms, route, within},
+};
+
+/// Longer than anything takes that does not hang.
+pub(crate) const LONG: Duration = Duration::from_secs(30);
+
+/// Bytes that differ from one place to the next.
+pub(crate) fn payload(len: usize) -> Vec<u8> {
+    (0..len as u64).map(|i| (i.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56) as u8).collect()
+}
+
+/// Lines for both upstreams and then a tunnel, and what of it goes to each.
+pub(crate) fn upload(lines: usize, tunnel: usize) -> (Vec<u8>, Vec<u8>, Vec<u8>) {
+    let (mut a, mut b) = (Vec::new(), Vec::new());
+    let mut upload = Vec::new();
+    for number in 0..lines {
+        let to = if number % 3 == 0 { 'b' } else { 'a' };
+        let line = format!("{to}{}{number}\n", ".".repeat(number % 500));
+        upload.extend_from_slice(line.as_bytes());
+        if to == 'a' { &mut a } else { &mut b }.extend_from_slice(line.as_bytes());
+    }
+    if tunnel > 0 {
+        let bytes = payload(tunnel);
+        upload.extend_from_slice(runtimes::loopback::MARK);
+        upload.extend_from_slice(&bytes);
+        a.extend_from_slice(&bytes);
+    }
+    (upload, a, b)
+}
+
+/// A connection from the runtime to a peer.
+pub(crate) async fn connected<R: runtimes::Runtime>() -> (R::Tcp, Peer) {
+    let peers = Peers::new().unwrap();
+    let near = R::connect(peers.address().unwrap()).await.unwrap();
+    (near, peers.accept().await.unwrap())
+}
+
+/// A connection from a peer to the runtime.
+pub(crate) async fn accepted<R: runtimes::Runtime>() -> (R::Tcp, Peer) {
+    let mut listener = R::bind(([127, 0, 0, 1], 0).into()).await.unwrap();
+    let peer = Peer::connect(R::local_addr(&listener).unwrap()).await.unwrap();
+    (R::accept(&mut listener).await.unwrap(), peer)
+}
+
+/// A handoff into a connection, and what becomes of its task.
+pub(crate) type Stream<W> = (WriteHandoff<W>, Task<Result<W, WriterFailure<W>>>);
+
+/// A handoff whose task runs in the background.
+pub(crate) fn stream<R, W>(writer: W, config: WriteHandoffConfig) -> Stream<W>
+where
+    R: runtimes::Runtime,
+    W: futures_util::AsyncWrite + Unpin + Send + 'static,
+{
+    let (handoff, task) = WriteHandoff::new(writer, config);
+    (handoff, R::task(task))
+}
+
+/// Waits until nothing is written any more, though there is more to write.
+pub(crate) async fn stalled<R: runtimes::Runtime, W>(handoff: &WriteHandoff<W>) {
+    let (mut before, mut same) = (u64::MAX, 0);
+    // Whoever is only slow, as everybody may be, is not for that long.
+    while same < 5 {
+        let stats = handoff.stats();
+        same = if stats.written == before && stats.accepted > before { same + 1 } else { 0 };
+        before = stats.written;
+        R::sleep(Duration::from_millis(40)).await;
+    }
+}
+
+/// The error of the connection that ended a stream.
+pub(crate) fn cause(reason: &CloseReason) -> std::io::ErrorKind {
+    match reason {
+        CloseReason::Io(error) => error.kind(),
+        other => panic!("it is the connection that failed, and not: {other}"),
+    }
+}
+
+/// Whether that is how a reset shows.
+pub(crate) fn is_reset(reason: &CloseReason) -> bool {
+    use std::io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected};
+    matches!(cause(reason), BrokenPipe | ConnectionAborted | ConnectionReset | NotConnected)
+}
+
+/// A proxy with its client and both upstreams.
+pub(crate) struct Routing {
+    pub(crate) client: Peer,
+    pub(crate) a: Peer,
+    pub(crate) b: Peer,
+    pub(crate) proxy: Task<Result<Routed, String>>,
+}
+
+/// The terms of a proxy that waits for everything.
+pub(crate) fn terms() -> Terms {
+    Terms {
+        config: WriteHandoffConfig::default(),
+        owned: false,
+        parting: Parting::Close,
+        session: LONG,
+        closing: LONG,
+    }
+}
+
+/// A client of a proxy that has sent `first`, and its upstreams.
+pub(crate) async fn routing<R: runtimes::Runtime>(first: &[u8], terms: Terms) -> Routing {
+    let upstreams = Peers::new().unwrap();
+    let (near, client) = accepted::<R>().await;
+    let proxy = R::task(route::<R>(near, upstreams.address().unwrap(), terms, drop));
+    client.write_all(first).await.unwrap();
+    let a = upstreams.accept().await.unwrap();
+    Routing { client, a, b: upstreams.accept().await.unwrap(), proxy }
+}
+
+/// All that comes until the end.
+pub(crate) async fn rest(peer: &Peer) -> Vec<u8> {
+    let mut received = Vec::new();
+    peer.read_to_end(&mut received).await.unwrap();
+    received
+}
