@@ -14,4 +14,3 @@ mod world;
 pub use device::Sabotage;
 pub use oracle::End;
 pub(super) use schedule::run;
-pub use schedule::run_sabotaged;

@@ -13,7 +13,7 @@ use futures_handoff::{AbortHandle, CloseReason, Flushed, WeakWriteHandoff, Write
 
 use crate::faults::{
     choices::Choices,
-    event::{Event, Record},
+    event::{Event, Record, Tally},
 };
 
 use super::{
@@ -176,11 +176,11 @@ impl World {
     }
 
     pub(super) fn line(&self, line: impl FnOnce() -> String) {
-        self.record.borrow_mut().line(line);
+        self.record.borrow().line(line);
     }
 
-    pub(super) fn take_record(&self) -> Record {
-        self.record.take()
+    pub(super) fn take_tally(&self) -> Tally {
+        self.record.take().tally
     }
 
     // --- tasks --------------------------------------------------------------------------------------------------
