@@ -1,0 +1,35 @@
+//! What either half keeps in memory, at each step of schedules made from seeds.
+
+use std::{env, time::Duration};
+
+use allocation_counter::measure;
+use futures_handoff_runtimes::{
+    faults::{Side, Source, Trial},
+    watched_for,
+};
+
+/// As `FAULT_SEEDS` says, or that many.
+const SEEDS: u64 = 8000;
+
+fn seeds() -> u64 {
+    let said = env::var("FAULT_SEEDS").ok();
+    said.map_or(SEEDS, |said| {
+        said.parse().unwrap_or_else(|_| panic!("FAULT_SEEDS must be a number, but is {said}"))
+    })
+}
+
+fn weigh(call: &mut dyn FnMut()) -> i64 {
+    measure(call).bytes_current
+}
+
+#[test]
+fn at_each_step_a_buffer_and_its_frames_keep_no_more_than_they_may() {
+    watched_for(Duration::from_secs(120), "a schedule on a scale", || {
+        for seed in 0..seeds() {
+            let run = Trial::of(Side::Read).weighed(weigh).run(&Source::Seed(seed));
+            if let Err(failure) = run.result {
+                panic!("seed {seed}, {failure}");
+            }
+        }
+    });
+}
