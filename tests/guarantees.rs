@@ -27,7 +27,8 @@ fn every_test_that_is_named_exists() {
     let missing: Vec<_> = named
         .into_iter()
         .filter(|(file, name)| {
-            let places = ["tests", "tests/write"].map(|folder| root.join(folder).join(format!("{file}.rs")));
+            let places = ["tests", "tests/write", "tests/cancellation"]
+                .map(|folder| root.join(folder).join(format!("{file}.rs")));
             !places
                 .iter()
                 .filter_map(|place| fs::read_to_string(place).ok())

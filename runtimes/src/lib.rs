@@ -4,6 +4,7 @@
 //! [`Local`] is always there; the features `tokio`, `smol` and `async-std` add the others.
 #![forbid(unsafe_code)]
 
+pub mod cancel;
 #[cfg(feature = "harness")]
 pub mod exchange;
 pub mod faults;
