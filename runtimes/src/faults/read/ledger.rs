@@ -25,6 +25,9 @@ use crate::faults::{
 /// How often one poll may call the reader.
 const CALLS_MAX: usize = 256;
 
+/// The most blocks that a buffer of a schedule remembers.
+pub(super) const SPARES_MAX: usize = 3;
+
 /// A frame that was handed out.
 pub(super) struct Kept {
     pub(super) frame: Bytes,
@@ -44,6 +47,8 @@ pub(super) struct Ledger {
     counted: usize,
     pub(super) unread: Vec<u8>,
     pub(super) kept: VecDeque<Kept>,
+    /// The lengths of the longest frames, the longest first.
+    pub(super) largest: Vec<usize>,
     /// The largest block that the buffer may have.
     pub(super) most: usize,
     /// Memory that tails may have brought along.
@@ -87,6 +92,7 @@ impl Ledger {
             counted: 0,
             unread: Vec::new(),
             kept: VecDeque::new(),
+            largest: Vec::new(),
             most: config.max_len(),
             brought: 0,
             asked: 0,
@@ -136,6 +142,9 @@ impl Ledger {
     pub(super) fn keep(&mut self, frame: Bytes, content: Vec<u8>) {
         assert_eq!(frame, content, "what was handed out");
         let most = self.most_of(content.len());
+        let at = self.largest.partition_point(|n| *n >= content.len());
+        self.largest.insert(at, content.len());
+        self.largest.truncate(SPARES_MAX);
         self.kept.push_back(Kept { frame, content, most });
     }
 

@@ -6,7 +6,7 @@ use futures_handoff::{HandoffBuffer, HandoffBufferConfig};
 
 use super::{
     input::{Input, Said},
-    ledger::Ledger,
+    ledger::{Ledger, SPARES_MAX},
 };
 use crate::faults::{
     choices::Choices,
@@ -31,7 +31,7 @@ pub(super) fn config(choices: &Choices) -> HandoffBufferConfig {
     HandoffBufferConfig::new(max_len)
         .and_then(|config| config.with_read_size(min..=max))
         .and_then(|config| config.with_small_copy_max(small))
-        .and_then(|config| config.with_spare_blocks(choices.below(4)))
+        .and_then(|config| config.with_spare_blocks(choices.below(SPARES_MAX + 1)))
         .expect("limits in range")
 }
 

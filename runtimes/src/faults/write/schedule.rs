@@ -224,7 +224,7 @@ impl Schedule {
         let finding = match () {
             () if device.drops != 1 => Some("the writer was not dropped once"),
             () if !broken && device.flushed != oracle.accepted() => Some("an orderly end left bytes behind"),
-            () if world.owned() > 0 => Some("chunks are kept in memory after the end"),
+            () if world.owned().items > 0 => Some("chunks are kept in memory after the end"),
             () => None,
         };
         let summary = Summary { bytes: oracle.accepted(), end: oracle.end(), sabotaged: device.sabotaged };
