@@ -22,14 +22,23 @@ fn weigh(call: &mut dyn FnMut()) -> i64 {
     measure(call).bytes_current
 }
 
-#[test]
-fn at_each_step_a_buffer_and_its_frames_keep_no_more_than_they_may() {
-    watched_for(Duration::from_secs(120), "a schedule on a scale", || {
+fn weigh_all(side: Side) {
+    watched_for(Duration::from_secs(120), "a schedule on a scale", move || {
         for seed in 0..seeds() {
-            let run = Trial::of(Side::Read).weighed(weigh).run(&Source::Seed(seed));
+            let run = Trial::of(side).weighed(weigh).run(&Source::Seed(seed));
             if let Err(failure) = run.result {
                 panic!("seed {seed}, {failure}");
             }
         }
     });
+}
+
+#[test]
+fn at_each_step_a_buffer_and_its_frames_keep_no_more_than_they_may() {
+    weigh_all(Side::Read);
+}
+
+#[test]
+fn at_each_step_a_stream_keeps_no_more_than_it_may() {
+    weigh_all(Side::Write);
 }

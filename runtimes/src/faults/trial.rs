@@ -39,7 +39,8 @@ impl Trial {
         Self { sabotage: Some((position, sabotage)), ..self }
     }
 
-    /// On the side of reading, what is kept in memory is compared with what may be after each step.
+    /// After each step, what is kept in memory is compared with what may be. On the side of writing these are schedules of their
+    /// own.
     #[must_use]
     pub fn weighed(self, weigh: Weigh) -> Self {
         Self { weigh: Some(weigh), ..self }
@@ -72,7 +73,10 @@ impl Trial {
 
     fn follow(self, source: &Source, trail: Trail) -> Run {
         match self.side {
-            Side::Write => write::run(source, self.sabotage, trail),
+            Side::Write => match self.weigh {
+                Some(weigh) => write::run_weighed(source, weigh, trail),
+                None => write::run(source, self.sabotage, trail),
+            },
             Side::Read => read::run(source, self.weigh, trail),
         }
     }

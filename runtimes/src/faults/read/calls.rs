@@ -17,8 +17,11 @@ pub(super) fn position(bytes: &[u8], needle: &[u8]) -> Option<usize> {
 impl Model {
     /// Makes one call.
     pub(super) fn call(&mut self) {
-        match self.ledger.choices.below(36) {
-            0..=5 => self.read_once(),
+        match self.ledger.choices.below(37) {
+            0..=5 => {
+                self.input.change();
+                self.read_once();
+            }
             6..=8 => self.read_ready(),
             9 | 10 => self.split(),
             11 => self.split_mut(),
@@ -31,6 +34,7 @@ impl Model {
             25..=27 => self.next_frame(),
             28..=30 => self.frames(),
             31..=33 => self.read_through(),
+            34 => self.relay(),
             _ => {
                 let n = self.ledger.choices.below(self.ledger.kept.len().min(8) + 1);
                 self.ledger.line(|| format!("    {n} frames are dropped"));
@@ -49,7 +53,6 @@ impl Model {
         let Self { buffer, input, ledger, .. } = self;
         let full = ledger.unread.len() == ledger.max_len();
         ledger.event(Event::Read, String::new);
-        input.change();
         ledger.told.calls.set(0);
         let waited = if ledger.choices.once_in(2) {
             ledger.wait(|cx| buffer.poll_read_available(cx, Pin::new(&mut *input)))
@@ -178,6 +181,18 @@ impl Model {
         let frame = self.ledger.scale.inside(|| self.buffer.freeze_all());
         let content = self.ledger.leave(self.ledger.unread.len());
         self.ledger.keep(frame, content);
+    }
+
+    /// Whole blocks, handed on as they arrive and dropped together or not at all.
+    fn relay(&mut self) {
+        for _ in 0..1 + self.ledger.choices.below(8) {
+            self.input.flood();
+            self.read_once();
+            self.freeze_all();
+        }
+        if self.ledger.choices.once_in(2) {
+            self.ledger.drop_kept(self.ledger.kept.len());
+        }
     }
 
     fn find(&mut self) {

@@ -93,6 +93,11 @@ impl Input {
         };
     }
 
+    /// Gives all that there is room for at the next call.
+    pub(super) fn flood(&mut self) {
+        (self.manner, self.left) = (Manner::Floods, 1);
+    }
+
     /// The byte at a place of the input: few different ones, with no order in them.
     fn byte_at(&self, at: usize) -> u8 {
         let mixed = (at as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;

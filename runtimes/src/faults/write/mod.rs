@@ -9,8 +9,10 @@ mod schedule;
 mod submit;
 mod tasks;
 mod waiting;
+mod weight;
 mod world;
 
 pub use device::Sabotage;
 pub use oracle::End;
 pub(super) use schedule::run;
+pub(super) use weight::run_weighed;
