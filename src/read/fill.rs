@@ -322,7 +322,7 @@ impl HandoffBuffer {
     }
 
     /// The reader has nothing: lets memory go that a quiet connection need not keep.
-    fn rest(&mut self) {
+    pub(super) fn rest(&mut self) {
         if self.is_empty() {
             let asked_for = self.config().read_size().start().saturating_mul(2).max(self.reserved);
             let budget = REST.max(asked_for);
