@@ -9,7 +9,7 @@ use futures_handoff_runtimes::{
 };
 
 /// As `FAULT_SEEDS` says, or that many.
-const SEEDS: u64 = 8000;
+const SEEDS: u64 = 3000;
 
 fn seeds() -> u64 {
     let said = env::var("FAULT_SEEDS").ok();

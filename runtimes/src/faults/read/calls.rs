@@ -17,7 +17,7 @@ pub(super) fn position(bytes: &[u8], needle: &[u8]) -> Option<usize> {
 impl Model {
     /// Makes one call.
     pub(super) fn call(&mut self) {
-        match self.ledger.choices.below(37) {
+        match self.ledger.choices.below(39) {
             0..=5 => {
                 self.input.change();
                 self.read_once();
@@ -34,7 +34,8 @@ impl Model {
             25..=27 => self.next_frame(),
             28..=30 => self.frames(),
             31..=33 => self.read_through(),
-            34 => self.relay(),
+            34 | 35 => self.relay(),
+            36 => self.fall_quiet(),
             _ => {
                 let n = self.ledger.choices.below(self.ledger.kept.len().min(8) + 1);
                 self.ledger.line(|| format!("    {n} frames are dropped"));
@@ -193,6 +194,18 @@ impl Model {
         if self.ledger.choices.once_in(2) {
             self.ledger.drop_kept(self.ledger.kept.len());
         }
+    }
+
+    /// Much at once, and then nothing.
+    fn fall_quiet(&mut self) {
+        for _ in 0..1 + self.ledger.choices.below(4) {
+            self.input.flood();
+            self.read_once();
+        }
+        self.ledger.scale.inside(|| self.buffer.advance(self.ledger.unread.len())).expect("all there is");
+        self.ledger.unread.clear();
+        self.input.hush();
+        self.read_once();
     }
 
     fn find(&mut self) {

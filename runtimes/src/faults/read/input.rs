@@ -54,6 +54,8 @@ pub(super) enum Manner {
     Drops,
     /// Gives what there is room for.
     Floods,
+    /// Has nothing.
+    Quiet,
 }
 
 pub(super) struct Input {
@@ -98,6 +100,11 @@ impl Input {
         (self.manner, self.left) = (Manner::Floods, 1);
     }
 
+    /// Has nothing at the next call.
+    pub(super) fn hush(&mut self) {
+        (self.manner, self.left) = (Manner::Quiet, 1);
+    }
+
     /// The byte at a place of the input: few different ones, with no order in them.
     fn byte_at(&self, at: usize) -> u8 {
         let mixed = (at as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
@@ -115,6 +122,7 @@ impl Input {
             match self.manner {
                 Manner::Drops => return Ok(1),
                 Manner::Floods => return Ok(room),
+                Manner::Quiet => return Err(2),
                 Manner::Mixed => {}
             }
         }

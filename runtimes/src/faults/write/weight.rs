@@ -143,7 +143,12 @@ impl Stream {
 
     fn step(&mut self) {
         match self.choices.below(20) {
-            0..=8 => self.write(),
+            0..=5 => {
+                let len = self.len();
+                self.write(len);
+            }
+            6 | 7 => self.burst(),
+            8 => self.alternate(),
             9 | 10 => self.write_all(),
             11 => self.permit(),
             12 => {
@@ -199,8 +204,22 @@ impl Stream {
         }
     }
 
-    fn write(&mut self) {
-        let len = self.len();
+    /// Small chunks in a row, which are gathered.
+    fn burst(&mut self) {
+        let (count, len) = (self.choices.below(100), 1 + self.choices.below(100));
+        (0..count).for_each(|_| self.write(len));
+    }
+
+    /// Small chunks between larger ones that are not copied.
+    fn alternate(&mut self) {
+        let large = self.handle.config().copy_max() + 1;
+        for _ in 0..self.choices.below(20) {
+            self.write(10);
+            self.write(large);
+        }
+    }
+
+    fn write(&mut self, len: usize) {
         self.record.event(Event::Write, || format!("{len} bytes, or nothing"));
         let chunk = self.chunk(len);
         let written = self.scale.inside(|| self.handle.try_write(chunk).ok());
