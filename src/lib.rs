@@ -47,8 +47,8 @@
 //!
 //! # Running the writer task
 //!
-//! [`WriteHandoff::new`] returns a [`WriteTask`], which is a plain future: join it with the producers, spawn it, or run it on a
-//! thread of its own. [`WriteHandoff::spawn`] hands it to an [`Executor`]; the features bring some, and any type can be one.
+//! [`WriteHandoff::new`] returns a [`WriteTask`], which is a plain future: spawn it, run it on a thread of its own, or let it
+//! [run with](WriteTask::run_until) a connection's loop in one task, which costs least. [`WriteHandoff::spawn`] hands it to an [`Executor`]; the features bring some, and any type can be one.
 //! Nothing is written before the task is polled for the first time.
 //!
 //! # Cancel safety
@@ -111,8 +111,8 @@ pub use read::{
 };
 pub use write::{
     AbortHandle, Batching, Close, CloseReason, Closed, DetachedWriteTask, Flush, Flushed, Inline, IntoParts,
-    Permit, PermitError, Reserve, TicketError, TryWriteError, WeakWriteHandoff, Write, WriteAll, WriteError,
-    WriteFireAndForget, WriteHandoff, WriteHandoffConfig, WritePrefix, WritePrefixError,
+    Permit, PermitError, Reserve, RunUntil, TicketError, TryWriteError, WeakWriteHandoff, Write, WriteAll,
+    WriteError, WriteFireAndForget, WriteHandoff, WriteHandoffConfig, WritePrefix, WritePrefixError,
     WritePrefixFireAndForget, WriteSender, WriteStats, WriteTask, WriteTicket, WriterFailure,
 };
 

@@ -73,22 +73,33 @@ impl<T> fmt::Debug for Mutex<T> {
     }
 }
 
-/// What this thread is, and which stream it is batching for.
+/// What this thread is, and which streams it is batching for.
 pub(crate) mod thread {
     use std::{
-        cell::Cell,
+        cell::{Cell, RefCell},
         sync::atomic::{AtomicUsize, Ordering},
     };
 
     struct This {
         /// 0 until it is asked for.
         token: Cell<usize>,
+        /// The stream of the innermost promise, 0 if there is none.
         batching: Cell<usize>,
+        /// Those around it, the outermost first.
+        around: RefCell<Vec<usize>>,
     }
 
     impl This {
         const fn new() -> Self {
-            Self { token: Cell::new(0), batching: Cell::new(0) }
+            Self { token: Cell::new(0), batching: Cell::new(0), around: RefCell::new(Vec::new()) }
+        }
+
+        #[inline]
+        fn is_batching(&self, stream: usize) -> bool {
+            match self.batching.get() {
+                0 => false,
+                innermost => innermost == stream || self.around.borrow().contains(&stream),
+            }
         }
 
         #[inline]
@@ -119,20 +130,28 @@ pub(crate) mod thread {
         THIS.with(This::token)
     }
 
-    /// The token of this thread and the stream it is batching for, in one access.
+    /// The token of this thread and whether it is batching for that stream, in one access.
     #[inline]
-    pub(crate) fn token_and_batching() -> (usize, usize) {
-        THIS.with(|this| (this.token(), this.batching.get()))
+    pub(crate) fn token_and_batching(stream: usize) -> (usize, bool) {
+        THIS.with(|this| (this.token(), this.is_batching(stream)))
     }
 
-    /// The stream that this thread is batching for, 0 if none.
+    /// Whether this thread is batching for that stream.
     #[inline]
-    pub(crate) fn batching() -> usize {
-        THIS.with(|this| this.batching.get())
+    pub(crate) fn is_batching(stream: usize) -> bool {
+        THIS.with(|this| this.is_batching(stream))
     }
 
-    /// Names the stream that this thread is batching for (0: none) and returns the one before.
-    pub(crate) fn set_batching(stream: usize) -> usize {
-        THIS.with(|this| this.batching.replace(stream))
+    /// This thread is batching for that stream, too, until it [ends](end_batching) what it began last.
+    pub(crate) fn begin_batching(stream: usize) {
+        THIS.with(|this| match this.batching.replace(stream) {
+            0 => {}
+            around => this.around.borrow_mut().push(around),
+        });
+    }
+
+    /// Ends the batching that was begun last.
+    pub(crate) fn end_batching() {
+        THIS.with(|this| this.batching.set(this.around.borrow_mut().pop().unwrap_or(0)));
     }
 }

@@ -2,11 +2,16 @@
 
 mod read_parts;
 
-use std::{collections::VecDeque, io::IoSliceMut, pin::pin};
+use std::{
+    collections::VecDeque,
+    io::{self, IoSliceMut},
+    pin::{Pin, pin},
+    task::{Context, Poll},
+};
 
 use allocation_counter::measure;
 use futures_handoff::{HandoffBuffer, bytes::Bytes};
-use futures_util::AsyncReadExt;
+use futures_util::{AsyncRead, AsyncReadExt};
 use read_parts::*;
 
 /// What sharing a block costs beside it: the count.
@@ -110,37 +115,53 @@ fn a_tail_holds_on_to_little_more_than_itself() {
     }
 }
 
+/// The most bytes of blocks that wait on a thread for buffers that read.
+const POOL: usize = 512 * 1024;
+
 #[test]
-fn a_quiet_connection_holds_little() {
+fn connections_that_wait_hold_no_block() {
     let mut empty = None;
     assert_eq!(left_by(|| empty = Some(buffer(1 << 20))), 0);
-    let mut buffer = empty.unwrap();
     let mut quiet = Script::new([Step::Stuck]);
-    quiet.offers.reserve(8);
-    let heap = left_by(|| assert!(poll_once(pin!(buffer.read_available(&mut quiet))).is_pending()));
-    assert!(heap <= 4096, "{heap}");
-
-    // After much traffic: one huge frame, then blocks handed off whole and dropped, then small frames.
+    quiet.offers.reserve(1000);
+    // The first leaves its block to the others.
+    assert!(poll_once(pin!(empty.unwrap().read_available(&mut quiet))).is_pending());
+    let mut buffers: Vec<_> = (1..1000).map(|_| buffer(1 << 20)).collect();
     let heap = left_by(|| {
-        let mut buffer = holding(4 << 20, &bytes(1 << 20));
-        drop(buffer.freeze_all());
-        let data = bytes(1 << 20);
-        let mut reader = Script::bursts(&data, 100_000);
-        while reader.given < data.len() {
-            let _ = finish(buffer.read_ready(&mut reader, 1 << 20));
-            drop(buffer.freeze_all());
+        for buffer in &mut buffers {
+            assert!(poll_once(pin!(buffer.read_available(&mut quiet))).is_pending());
         }
-        let mut reader = Script::bursts(&data[..1000], 100);
-        reader.push(Step::Stuck);
-        while reader.given < 1000 {
-            finish(buffer.read_available(&mut reader)).unwrap();
-            drop(buffer.freeze_all());
-        }
-        assert!(poll_once(pin!(buffer.read_available(&mut reader))).is_pending());
-        // Leaked to be counted.
-        std::mem::forget(buffer);
     });
-    assert!(heap <= 65536 + 2048 + 4 * COUNT + 64, "{heap}");
+    assert_eq!(heap, 0);
+    assert!(buffers.iter().all(|buffer| buffer.capacity() == 0));
+}
+
+/// One huge frame, then blocks handed off whole and dropped, then small frames.
+fn much_traffic(data: &[u8]) -> HandoffBuffer {
+    let mut buffer = holding(4 << 20, data);
+    drop(buffer.freeze_all());
+    let mut reader = Script::bursts(data, 100_000);
+    while reader.given < data.len() {
+        let _ = finish(buffer.read_ready(&mut reader, 1 << 20));
+        drop(buffer.freeze_all());
+    }
+    let mut reader = Script::bursts(&data[..1000], 100);
+    reader.push(Step::Stuck);
+    while reader.given < 1000 {
+        finish(buffer.read_available(&mut reader)).unwrap();
+        drop(buffer.freeze_all());
+    }
+    assert!(poll_once(pin!(buffer.read_available(&mut reader))).is_pending());
+    buffer
+}
+
+#[test]
+fn connections_that_fell_quiet_hold_little() {
+    let data = bytes(1 << 20);
+    let mut buffers = Vec::with_capacity(50);
+    let heap = left_by(|| buffers.extend((0..50).map(|_| much_traffic(&data))));
+    let each = 2048 + 4 * COUNT + 64;
+    assert!(heap <= POOL + 50 * each, "{heap}");
 }
 
 #[test]
@@ -159,8 +180,8 @@ fn a_quiet_connection_forgets_what_it_remembered() {
         drop(held);
         assert!(poll_once(pin!(buffer.read_available(&mut reader))).is_pending());
     });
-    // The script gives its own memory back meanwhile.
-    let heap = heap.bytes_current + 8 * 30_000;
+    // The script gives its own memory back meanwhile, and the block is left to the thread.
+    let heap = heap.bytes_current + 7 * 30_000;
     assert!((30_000..=65536 + 1024).contains(&heap), "{heap}");
 }
 
@@ -196,6 +217,37 @@ fn a_quiet_connection_that_is_read_past_its_buffer_forgets_what_it_remembered() 
         // The script gives its own memory back meanwhile.
         let heap = heap.bytes_current + 8 * 30_000;
         assert!(heap <= 65536 + 1024, "{heap}");
+    }
+}
+
+#[test]
+fn a_block_that_others_have_read_into_holds_zeros() {
+    let mut first = buffer(1 << 20);
+    let mut reader = Script::bursts(&bytes(3000), 3000);
+    reader.push(Step::Stuck);
+    assert_eq!(finish(first.read_available(&mut reader)).unwrap(), 3000);
+    first.advance(3000).unwrap();
+    assert!(poll_once(pin!(first.read_available(&mut reader))).is_pending());
+
+    let mut liar = Liar::default();
+    let mut second = buffer(1 << 20);
+    assert_eq!(finish(second.read_available(&mut liar)).unwrap(), 4096);
+    assert!(second.peek().iter().all(|byte| *byte == 0), "what another connection has read");
+    second.advance(4096).unwrap();
+    liar.stuck = true;
+    assert!(poll_once(pin!(second.read_available(&mut liar))).is_pending());
+    assert_eq!(second.capacity(), 0);
+}
+
+/// Claims to have filled what it was offered, and has written nothing.
+#[derive(Default)]
+struct Liar {
+    stuck: bool,
+}
+
+impl AsyncRead for Liar {
+    fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        if self.stuck { Poll::Pending } else { Poll::Ready(Ok(buf.len())) }
     }
 }
 

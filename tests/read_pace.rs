@@ -197,9 +197,8 @@ fn memory_shrinks_once_the_connection_is_quiet() {
 }
 
 #[test]
-fn a_quiet_buffer_keeps_a_block_of_up_to_64_kib() {
-    let kept = 65536;
-    for size in [kept, kept + 1] {
+fn a_quiet_buffer_leaves_a_block_of_up_to_256_kib_to_its_thread() {
+    for size in [262_144, 262_145] {
         let mut buffer = buffer(1 << 20);
         buffer.reserve_read_capacity(size).unwrap();
         let mut reader = Script::new([Step::Data(bytes(size)), Step::Stuck]);
@@ -207,15 +206,20 @@ fn a_quiet_buffer_keeps_a_block_of_up_to_64_kib() {
             finish(buffer.read_available(&mut reader)).unwrap();
         }
         buffer.advance(size).unwrap();
-        for _ in 0..2 {
-            assert!(poll_once(pin!(buffer.read_available(&mut reader))).is_pending());
-            if size == kept {
-                assert_eq!(buffer.capacity(), kept);
-            } else {
-                assert!(buffer.capacity() <= kept);
-            }
-        }
+        assert_eq!(buffer.capacity(), size);
+        assert!(poll_once(pin!(buffer.read_available(&mut reader))).is_pending());
+        assert_eq!(buffer.capacity(), 0);
+        // It is there for whoever asks for just that much, unless it was too large.
+        let mut other = buffer_of_reads(size);
+        let mut reader = Script::new([Step::Data(bytes(1))]);
+        let read = || assert_eq!(finish(other.read_available(&mut reader)).unwrap(), 1);
+        let block = allocation_counter::measure(read).bytes_max as usize;
+        assert_eq!(block >= size, size > 262_144, "{block}");
     }
+}
+
+fn buffer_of_reads(size: usize) -> HandoffBuffer {
+    HandoffBuffer::with_config(config(1 << 20).with_read_reserve(size).unwrap())
 }
 
 #[test]
@@ -237,12 +241,12 @@ fn a_quiet_buffer_keeps_the_room_that_was_asked_for() {
 
 #[test]
 fn a_quiet_buffer_keeps_the_block_that_its_reads_need() {
-    let config = config(1 << 20).with_read_reserve(100_000).unwrap();
-    let mut buffer = HandoffBuffer::with_config(config);
+    // A larger one than a thread takes.
+    let mut buffer = buffer_of_reads(300_000);
     let mut reader = Script::new([Step::Stuck]);
     for _ in 0..3 {
         assert!(poll_once(pin!(buffer.read_available(&mut reader))).is_pending());
-        assert_eq!(buffer.capacity(), 100_000);
+        assert_eq!(buffer.capacity(), 300_000);
     }
 }
 

@@ -12,8 +12,8 @@ use futures_handoff_runtimes::{
     stream::{
         Completion, Payloads, Proxy, Settings,
         implementations::{
-            ChannelFramed, Handoff, HandoffAdaptive, HandoffOwned, ManualBuffered, ManualVec, RawCopy,
-            SplitBytesMut,
+            ChannelFramed, Handoff, HandoffAdaptive, HandoffOwned, HandoffSpawned, ManualBuffered, ManualVec,
+            RawCopy, SplitBytesMut,
         },
     },
 };
@@ -36,7 +36,7 @@ const COMPLETIONS: [Completion; 2] = [Completion::FireAndForget, Completion::Tic
 /// Runs a block with each implementation that needs no more than a runtime.
 macro_rules! for_each_proxy {
     ($R:ident, $proxy:ident => $body:block) => {
-        for_each_proxy!(@ $proxy $body Handoff::<$R>::new(), HandoffAdaptive::<$R>::new(), HandoffOwned::<$R>::new(), ManualVec, ManualBuffered,
+        for_each_proxy!(@ $proxy $body Handoff, HandoffAdaptive, HandoffSpawned::<$R>::new(), HandoffOwned::<$R>::new(), ManualVec, ManualBuffered,
             SplitBytesMut, ChannelFramed::<$R>::new(), RawCopy);
     };
     (@ $proxy:ident $body:block $($value:expr),*) => { $( { let $proxy = $value; $body } )* };

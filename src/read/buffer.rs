@@ -32,8 +32,12 @@ use crate::ConfigError;
 ///
 /// The buffer itself also remembers blocks that left it whole (at least three quarters filled), up to
 /// [`spare_blocks`](HandoffBufferConfig::spare_blocks), to use them again once their consumer has dropped them.
-/// When a reader has nothing for an empty buffer, all but 64 KiB of that memory (or twice the smallest read
-/// size, if that is larger) is let go, so a connection that had much to say and fell quiet does not keep it.
+///
+/// When a reader has nothing for an empty buffer, a block of up to 256 KiB is left to the thread's other buffers, and
+/// taken back from there when the reader is asked again: a connection that waits holds none. A thread keeps at most 4
+/// such blocks and 512 KiB. What one connection has read is cleared before a block goes to another. Of larger blocks,
+/// which only a configuration asks for, and of those remembered, all but 64 KiB (or twice the smallest read size, if
+/// that is larger) is let go. Room that was [asked for](Self::reserve_read_capacity) stays.
 ///
 /// # Cancel safety
 ///
@@ -359,6 +363,33 @@ impl HandoffBuffer {
     #[inline]
     pub fn find(&mut self, needle: &[u8]) -> Option<usize> {
         self.search.find(self.storage.unread(), 0, 0, needle)
+    }
+
+    /// The offset of the first `needle` that starts at `from` or later, to look at several messages before any is
+    /// consumed: those with one destination can leave as one prefix.
+    ///
+    /// As for [`find`](Self::find), each byte is scanned once if every search begins where the last one found something, or
+    /// right behind it.
+    ///
+    /// # Errors
+    ///
+    /// `None` as well if there are no more than `from` bytes.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use futures_handoff::{HandoffBuffer, HandoffBufferConfig, bytes::BytesMut};
+    /// # let config = HandoffBufferConfig::new(64).unwrap();
+    /// let mut buffer = HandoffBuffer::from_tail(BytesMut::from("one\ntwo\nthr"), config).unwrap();
+    /// let mut lines = 0;
+    /// while let Some(end) = buffer.find_from(lines, b"\n") {
+    ///     lines = end + 1;
+    /// }
+    /// assert_eq!(buffer.split_prefix(lines).unwrap(), "one\ntwo\n");
+    /// ```
+    #[inline]
+    pub fn find_from(&mut self, from: usize, needle: &[u8]) -> Option<usize> {
+        if from > self.len() { None } else { self.search.find(self.storage.unread(), 0, from, needle) }
     }
 
     #[inline]

@@ -61,7 +61,8 @@ impl HandoffBuffer {
     ///
     /// The future's output is the number of bytes read; 0 is the end of the stream.
     ///
-    /// The reader is offered initialised memory, which may still hold bytes read earlier through this buffer.
+    /// The reader is offered initialised memory: zeros, or bytes read earlier through this buffer, or whatever a reader
+    /// wrote beyond what it reported.
     ///
     /// # Errors
     ///
@@ -321,12 +322,11 @@ impl HandoffBuffer {
         }
     }
 
-    /// The reader has nothing: lets memory go that a quiet connection need not keep.
+    /// The reader has nothing: lets memory go that a quiet connection need not keep. Room that was asked for stays.
     pub(super) fn rest(&mut self) {
-        if self.is_empty() {
-            let asked_for = self.config().read_size().start().saturating_mul(2).max(self.reserved);
-            let budget = REST.max(asked_for);
-            self.storage.rest(budget);
+        if self.is_empty() && self.reserved == 0 {
+            let asked_for = self.config().read_size().start().saturating_mul(2);
+            self.storage.rest(REST.max(asked_for));
             self.pace.rest(REST);
         }
     }

@@ -8,6 +8,7 @@ mod finders;
 mod frames;
 mod pace;
 mod parse;
+mod pool;
 mod reader;
 mod search;
 mod spares;

@@ -10,7 +10,11 @@ use std::{
 use bytes::{Buf, Bytes, BytesMut};
 use futures_io::AsyncRead;
 
-use super::{error::ReadError, spares::Spares};
+use super::{
+    error::ReadError,
+    pool::{self, Owner},
+    spares::Spares,
+};
 
 /// Small prefixes share a block of this size: a kept one holds on to no more than this.
 const SMALL_BLOCK: usize = 2 * 1024;
@@ -29,6 +33,13 @@ pub(super) struct Storage {
     size: usize,
     start: usize,
     filled: usize,
+    /// `block` may hold bytes read earlier up to here, besides those up to `filled`.
+    dirty: usize,
+    /// So much of the end of `block`'s length does not count as initialised: it came initialised from the pool. What is
+    /// offered to a reader shall not depend on what others have left there.
+    uncounted: usize,
+    /// Named once the thread's pool is asked for a block.
+    owner: Option<Owner>,
     small: BytesMut,
     spares: Spares,
     small_copy_max: usize,
@@ -74,6 +85,9 @@ impl Storage {
             size: tail.capacity(),
             start: 0,
             filled: tail.len(),
+            dirty: 0,
+            uncounted: 0,
+            owner: None,
             block: tail,
             small: BytesMut::new(),
             spares: Spares::new(spare_blocks),
@@ -103,7 +117,7 @@ impl Storage {
     /// How much of that room is initialised.
     #[inline]
     pub(super) fn initialised(&self) -> usize {
-        self.block.len() - self.filled
+        self.block.len() - self.uncounted - self.filled
     }
 
     /// The first `n <= spare()` bytes of room, initialised.
@@ -112,6 +126,7 @@ impl Storage {
         if self.block.len() < end {
             self.block.resize(end, 0);
         }
+        self.uncounted = self.uncounted.min(self.block.len() - end);
         Room { rest: &mut self.block[self.filled..end], filled: &mut self.filled }
     }
 
@@ -120,6 +135,7 @@ impl Storage {
     pub(super) fn consume(&mut self, n: usize) {
         self.start += n;
         if self.start == self.filled {
+            self.dirty = self.dirty.max(self.filled);
             (self.start, self.filled) = (0, 0);
         }
     }
@@ -135,8 +151,14 @@ impl Storage {
         // A remembered block may be any larger: it is in memory already.
         if let Some(block) = self.spares.take_back(acceptable) {
             self.move_to(block);
-        } else if !(acceptable..=target).contains(&self.size) || !self.reclaim() {
-            self.move_to(BytesMut::with_capacity(target));
+        } else if (acceptable..=target).contains(&self.size) && self.reclaim() {
+            // The front of this block is free again.
+        } else {
+            let owner = *self.owner.get_or_insert_with(Owner::new);
+            let pooled = pool::take(target, owner);
+            let (block, dirty) = pooled.unwrap_or_else(|| (BytesMut::with_capacity(target), 0));
+            self.move_to(block);
+            (self.dirty, self.uncounted) = (dirty, self.block.len() - self.filled);
         }
     }
 
@@ -165,6 +187,7 @@ impl Storage {
         let pays = (self.start >= capacity / 4 && self.size >= read) || target <= capacity;
         let compacts = pays && capacity - self.len() >= enough;
         if compacts {
+            self.dirty = self.dirty.max(self.filled);
             self.block.copy_within(self.start..self.filled, 0);
             (self.start, self.filled) = (0, self.len());
         }
@@ -184,6 +207,7 @@ impl Storage {
     /// Leaves nothing but the unread bytes in the block's view of its memory.
     fn trim_to_unread(&mut self) {
         self.block.truncate(self.filled);
+        self.uncounted = 0;
         self.block.advance(self.start);
         (self.start, self.filled) = (0, self.block.len());
     }
@@ -191,11 +215,12 @@ impl Storage {
     /// Makes `block` the block, with the unread bytes at its front.
     fn move_to(&mut self, mut block: BytesMut) {
         let unread = &self.block[self.start..self.filled];
-        let overlap = unread.len().min(block.len());
+        let overlapping = block.len();
+        let overlap = unread.len().min(overlapping);
         block[..overlap].copy_from_slice(&unread[..overlap]);
         block.extend_from_slice(&unread[overlap..]);
         (self.start, self.filled) = (0, unread.len());
-        self.size = block.capacity();
+        (self.size, self.dirty, self.uncounted) = (block.capacity(), overlapping, 0);
         self.block = block;
     }
 
@@ -236,7 +261,7 @@ impl Storage {
         let block = mem::take(&mut self.block).freeze();
         let bytes = block.slice(self.start..self.filled);
         self.spares.remember(block);
-        (self.start, self.filled, self.size) = (0, 0, 0);
+        (self.start, self.filled, self.size, self.uncounted) = (0, 0, 0, 0);
         bytes
     }
 
@@ -262,6 +287,7 @@ impl Storage {
         }
         block.extend_from_slice(self.unread());
         (self.start, self.filled, self.size) = (0, total, block.capacity());
+        self.uncounted = 0;
         self.block = block;
     }
 
@@ -270,12 +296,27 @@ impl Storage {
         self.spares.trim(0);
     }
 
-    /// With nothing unread: keeps at most `budget` bytes of blocks.
+    /// With nothing unread: leaves the block to the thread's pool, or keeps it if it is too large for that and no larger
+    /// than `budget`; and keeps at most what is left of that of blocks handed off whole.
     pub(super) fn rest(&mut self, budget: usize) {
-        if self.size > budget {
-            self.block = BytesMut::new();
-            self.size = 0;
+        if self.size <= pool::BLOCK_MAX || self.size > budget {
+            self.part_with_block();
         }
         self.spares.trim(budget - self.size);
+    }
+
+    fn part_with_block(&mut self) {
+        let size = mem::take(&mut self.size);
+        let mut block = mem::take(&mut self.block);
+        self.uncounted = 0;
+        if block.capacity() < size {
+            // It was handed off in parts. Once its consumers have dropped them it can be had whole.
+            block.clear();
+            let _ = block.try_reclaim(size);
+        }
+        if (1..=pool::BLOCK_MAX).contains(&size) && block.capacity() == size {
+            let owner = *self.owner.get_or_insert_with(Owner::new);
+            pool::give(block, self.dirty, owner);
+        }
     }
 }

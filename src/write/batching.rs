@@ -30,21 +30,26 @@ impl<'a, P: Port, F> Batching<'a, P, F> {
 }
 
 /// For as long as it lives, this thread has promised to send what it writes to the stream.
-struct Promise<'a> {
+pub(crate) struct Promise<'a> {
     core: &'a SharedCore,
-    before: usize,
     kept: bool,
 }
 
 impl<'a> Promise<'a> {
-    fn new(core: &'a SharedCore) -> Self {
-        Self { core, before: thread::set_batching(core.address()), kept: false }
+    pub(crate) fn new(core: &'a SharedCore) -> Self {
+        thread::begin_batching(core.address());
+        Self { core, kept: false }
+    }
+
+    /// Ends it. What was held meanwhile is for the caller to see to.
+    pub(crate) fn keep(mut self) {
+        self.kept = true;
     }
 }
 
 impl Drop for Promise<'_> {
     fn drop(&mut self) {
-        thread::set_batching(self.before);
+        thread::end_batching();
         if !self.kept {
             // The future panicked: what it has written is left to the task.
             let mut state = self.core.lock();
@@ -59,10 +64,9 @@ impl<P: Port, F: Future> Future for Batching<'_, P, F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        let mut promise = Promise::new(this.port.core());
+        let promise = Promise::new(this.port.core());
         let polled = this.future.poll(cx);
-        promise.kept = true;
-        drop(promise);
+        promise.keep();
         hurry(*this.port);
         polled
     }

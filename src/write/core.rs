@@ -45,14 +45,14 @@ impl Core {
     /// The producer that runs on this thread, with all the rights that the configuration gives it.
     #[inline]
     pub(crate) fn producer(&self) -> Caller {
-        let (thread, batching) = thread::token_and_batching();
-        Caller { inline: self.config.inline(), thread, batching: batching == self.address() }
+        let (thread, batching) = thread::token_and_batching(self.address());
+        Caller { inline: self.config.inline(), thread, batching }
     }
 
     /// Whether the producer on this thread has promised to send when it is about to wait.
     #[inline]
     pub(crate) fn is_batching(&self) -> bool {
-        thread::batching() == self.address()
+        thread::is_batching(self.address())
     }
 
     /// What tells this stream from all others.

@@ -179,7 +179,7 @@ pub(crate) fn drive<'a, W: AsyncWrite + Unpin>(
             if !left && progress.end.is_none() && state.is_quiet() {
                 // The writer is released before the state says so.
                 hold.seat = None;
-                state.phase = Phase::Idle;
+                state.rest();
                 drop(state);
                 progress.wakes.wake();
                 return false;
@@ -268,12 +268,17 @@ fn release<W>(
             old_waker = Some(waker);
         }
         (None, Role::Producer) if state.is_unborn() => state.phase = Phase::Unborn,
+        // Who has promised to send sees to it.
+        (None, Role::Producer) if work && hold.core.is_batching() => {
+            state.stalled = rest.pending;
+            state.phase = Phase::Held;
+        }
         (None, Role::Producer) if work => {
             state.stalled = rest.pending;
             state.schedule();
             wakes.extend(state.task.take());
         }
-        (None, Role::Producer) => state.phase = Phase::Idle,
+        (None, Role::Producer) => state.rest(),
         (None, Role::Task(_, waker)) => {
             state.stalled = false;
             state.task_thread = thread::token();
@@ -281,7 +286,11 @@ fn release<W>(
                 state.schedule();
                 wakes.push(waker);
             } else {
-                state.phase = if rest.pending { Phase::Blocked } else { Phase::Idle };
+                if rest.pending {
+                    state.phase = Phase::Blocked;
+                } else {
+                    state.rest();
+                }
                 state.blocked_on_flush = rest.on_flush;
                 old_waker = state.task.replace(waker);
             }

@@ -34,8 +34,9 @@ use std::fmt;
 /// A chunk is queued and the task woken; it runs once the producer waits for something, and then sends all that has gathered
 /// in one write. When [`send_at`](WriteHandoffConfig::with_send_at) bytes (16 KiB) are held, the producer sends them itself,
 /// and likewise in [`flush`](Self::flush), in [`dispatch`](Self::dispatch), and before it waits for room. There is no timer.
-/// A producer that computes for long without waiting should call `dispatch`, or be wrapped in [`batching`](Self::batching),
-/// which sends whenever the wrapped future is about to wait.
+/// A producer that computes for long without waiting should call `dispatch`. One that runs [together with the
+/// task](WriteTask::run_until), or is wrapped in [`batching`](Self::batching), sends when it is about to wait without waking
+/// anything.
 ///
 /// # Room
 ///

@@ -165,8 +165,8 @@ impl<W: AsyncWrite + Unpin> WriteHandoff<W> {
         WritePrefix(Submission::new(self, buffer, n))
     }
 
-    /// As [`write_prefix`](Self::write_prefix), without a ticket, whose share in the stream is two atomic operations. What
-    /// becomes of the bytes shows in [`flush`](Self::flush), [`close`](Self::close) or a later ticket.
+    /// As [`write_prefix`](Self::write_prefix), without a ticket, which saves counting a reference to the stream. What becomes
+    /// of the bytes shows in [`flush`](Self::flush), [`close`](Self::close) or a later ticket.
     ///
     /// # Errors
     ///
@@ -295,7 +295,7 @@ fn accept_prefix<'a, P: Port>(
     n: usize,
 ) -> Result<Range<u64>, WritePrefixError> {
     let caller = port.caller();
-    let sends = state.sends(&caller, n) || n > COPY_MAX && state.nearly_sends(&caller, n);
+    let sends = if n > COPY_MAX { state.nearly_sends(&caller, n) } else { state.sends(&caller, n) };
     if state.copies(n) || n <= COPY_MAX && !sends {
         let range = state.accept(n);
         state.push_copy(&buffer.peek()[..n]);

@@ -1,6 +1,7 @@
 //! Chunks on their way to the writer: the queue behind the state lock and the batch in the holder's hands.
 
-use super::contain::contain;
+use super::{contain::contain, shelf};
+use crate::sync::thread;
 use bytes::Bytes;
 use std::{collections::VecDeque, io::IoSlice, mem};
 
@@ -56,11 +57,13 @@ pub(crate) struct Queue {
     /// A written gather block, empty, for the next small chunk.
     spare: Option<Vec<u8>>,
     block_size: usize,
+    /// The thread that the last block was begun on.
+    thread: usize,
 }
 
 impl Queue {
     pub(crate) fn new() -> Self {
-        Self { chunks: VecDeque::new(), bytes: 0, spare: None, block_size: BLOCK_MIN }
+        Self { chunks: VecDeque::new(), bytes: 0, spare: None, block_size: BLOCK_MIN, thread: 0 }
     }
 
     /// Bytes queued.
@@ -112,10 +115,11 @@ impl Queue {
         let size = bytes.len().max(self.block_size);
         let mut block = match self.spare.take() {
             Some(spare) if spare.capacity() >= size => spare,
-            _ => Vec::with_capacity(size),
+            _ => shelf::take(size).unwrap_or_else(|| Vec::with_capacity(size)),
         };
         block.extend_from_slice(bytes);
         self.chunks.push_back(Chunk::Gathered(block));
+        self.thread = thread::token();
         1
     }
 
@@ -165,6 +169,17 @@ impl Queue {
     pub(crate) fn recycle(&mut self, block: Vec<u8>) {
         if self.spare.is_none() && (self.block_size..=BLOCK_MAX).contains(&block.capacity()) {
             self.spare = Some(block);
+        }
+    }
+
+    /// With nothing left to write, leaves a spare block to the other streams of this thread, unless it is small. One that
+    /// was begun on another thread is kept: there it would be missed.
+    #[inline]
+    pub(crate) fn rest(&mut self) {
+        if self.spare.as_ref().is_some_and(|spare| spare.capacity() > BLOCK_MIN)
+            && self.thread == thread::token()
+        {
+            self.spare.take().into_iter().for_each(shelf::give);
         }
     }
 

@@ -310,6 +310,10 @@ impl State {
             return Next::Drive;
         }
         match self.phase {
+            Phase::Idle | Phase::Held if caller.batching => {
+                self.phase = Phase::Held;
+                Next::Nothing
+            }
             Phase::Idle | Phase::Held => self.schedule(),
             // A writer that takes no more bytes may still be able to pass on those that it has.
             Phase::Blocked if !self.blocked_on_flush && self.flush_is_due() => self.schedule(),
@@ -333,6 +337,13 @@ impl State {
     #[inline]
     pub(crate) fn is_unborn(&self) -> bool {
         self.task_thread == 0 && self.task.is_none()
+    }
+
+    /// There is no work.
+    #[inline]
+    pub(crate) fn rest(&mut self) {
+        self.phase = Phase::Idle;
+        self.queue.rest();
     }
 
     /// Leaves the work to the task.

@@ -6,6 +6,7 @@ use super::{
     error::CloseReason,
     outcome::{Rest, WriterFailure},
     phase::Phase,
+    run_until::RunUntil,
     state::State,
     wakes::Wakes,
 };
@@ -24,7 +25,7 @@ use std::{
 /// Writes what the handles of a [`WriteHandoff`](crate::WriteHandoff) accept.
 ///
 /// Nothing is written before this future is polled for the first time, and it must be polled until it completes: spawn
-/// it, join it with the producers, or run it on a thread of its own. It completes when the stream has ended:
+/// it, let it [run with](Self::run_until) a producer, or run it on a thread of its own. It completes when the stream has ended:
 /// with the writer, flushed and closed, after [`close`](crate::WriteHandoff::close) or when the last handle was dropped;
 /// with a [`WriterFailure`] that carries what was left otherwise.
 ///
@@ -65,7 +66,44 @@ impl<W> WriteTask<W> {
 }
 
 impl<W: AsyncWrite + Unpin> WriteTask<W> {
-    fn poll_ended(&self, cx: &mut Context<'_>) -> Poll<()> {
+    /// Runs a producer, such as a connection's loop, and this task with it until the producer is done: one task of the
+    /// runtime for both, with nothing to spawn and no hop between them.
+    ///
+    /// What the future writes is held while it runs and offered to the writer when it is about to wait and when it is done, as
+    /// with [`batching`](crate::WriteHandoff::batching); large chunks leave at once. Other producers are served, too. Once the
+    /// future is done, what it wrote may still be on its way: await this task, have it run with another future, or spawn it.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it drops the producer's future. What that had submitted is written once the task is polled again.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_handoff::{WriteHandoff, WriteHandoffConfig, bytes::Bytes};
+    ///
+    /// # futures_executor::block_on(async {
+    /// let (handoff, mut task) = WriteHandoff::new(Vec::new(), WriteHandoffConfig::default());
+    /// let connection = async {
+    ///     handoff.write_fire_and_forget(Bytes::from_static(b"one, ")).await?;
+    ///     handoff.write(Bytes::from_static(b"two")).await?.await?;
+    ///     Ok::<_, Box<dyn std::error::Error>>(())
+    /// };
+    /// task.run_until(connection).await?;
+    /// drop(handoff);
+    /// assert_eq!(task.await?, b"one, two");
+    /// # Ok::<_, Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
+    pub fn run_until<F: Future>(&mut self, future: F) -> RunUntil<'_, W, F> {
+        RunUntil::new(self, future)
+    }
+
+    pub(crate) fn core(&self) -> &SharedCore {
+        &self.core
+    }
+
+    /// Does what there is to do. Ready once the stream has ended.
+    pub(crate) fn poll_ended(&self, cx: &mut Context<'_>) -> Poll<()> {
         // Wakers are user code: not to be cloned under the lock.
         let waker = cx.waker().clone();
         let mut state = self.core.lock();

@@ -10,20 +10,27 @@ use super::{
     world::{FULL, Running, Slow, World, in_every_config, is_closed},
 };
 
-/// Drops the task of a stream in the middle. What was not written comes back, and everybody learns of it.
-fn task_gone<F: Future>(cut: &mut Cut, mut world: World, handle: WriteHandoff<Slow>, task: F) {
+/// Runs the task of a stream, or what includes it, and drops it in the middle. What was not written comes back, and everybody
+/// learns of it.
+fn task_gone<F: Future>(
+    cut: &mut Cut,
+    mut world: World,
+    handle: WriteHandoff<Slow>,
+    run: impl FnOnce(WriteTask<Slow>) -> F,
+    task: WriteTask<Slow>,
+) {
     let ticket = handle.try_write(FULL.into()).unwrap();
     let mut waiting = Running::new({
         let sender = handle.sender();
         async move { sender.write("more".into()).await.map(drop) }
     });
-    let mut closing = None;
-    let done = cut.run(task, || {
+    let mut closing = false;
+    let done = cut.run(run(task), || {
         // All is written in time, and then the stream is closed.
         let stirred = waiting.stir() || world.stir();
-        if !stirred && closing.is_none() {
+        if !stirred && !closing {
             drop(handle.close());
-            closing = Some(());
+            closing = true;
             return true;
         }
         stirred
@@ -102,7 +109,7 @@ cancelled! {
     fn the_task_of_the_writer() {
         in_every_config(|cut, config| {
             let (world, handle, task) = World::without_task(config);
-            task_gone(cut, world, handle, task);
+            task_gone(cut, world, handle, |task| task, task);
         });
     }
 
@@ -110,7 +117,38 @@ cancelled! {
     fn the_detached_task_of_the_writer() {
         in_every_config(|cut, config| {
             let (world, handle, task) = World::without_task(config);
-            task_gone(cut, world, handle, WriteTask::detach(task));
+            task_gone(cut, world, handle, WriteTask::detach, task);
+        });
+    }
+
+    /// A producer and the task in one. Dropped together with the task it ends the stream.
+    "Future for RunUntil"
+    fn a_producer_with_the_task() {
+        in_every_config(|cut, config| {
+            let (world, handle, task) = World::without_task(config);
+            let closed = handle.clone();
+            let run = async |mut task: WriteTask<Slow>| drop(task.run_until(closed.closed()).await);
+            task_gone(cut, world, handle, run, task);
+        });
+    }
+
+    /// Dropped alone, it has submitted what was accepted, and the task runs on.
+    "Future for RunUntil"
+    fn a_producer_that_leaves_the_task() {
+        in_every_config(|cut, config| {
+            let (mut world, handle, mut task) = World::without_task(config);
+            let (mut accepted, sender) = (Vec::new(), handle.sender());
+            let produce = async {
+                for byte in b'a'..b'k' {
+                    sender.write_fire_and_forget(vec![byte; 2].into()).await.unwrap();
+                    accepted.extend([byte; 2]);
+                }
+                sender.flush().await.unwrap();
+            };
+            cut.run(task.run_until(produce), || world.writer.unblock());
+            drop(sender);
+            world.task = Some(Running::new(task));
+            world.goes_on(handle, &accepted);
         });
     }
 }

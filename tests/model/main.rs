@@ -25,3 +25,4 @@ mod handover;
 #[cfg(handoff_shuttle)]
 mod random;
 mod room;
+mod together;

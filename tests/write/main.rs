@@ -23,6 +23,7 @@ mod permit;
 mod prefix;
 mod reentrancy;
 mod refusals;
+mod run_until;
 mod sockets;
 mod stress;
 mod support;

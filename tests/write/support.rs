@@ -64,6 +64,11 @@ impl<F: Future> Hand<F> {
         None
     }
 
+    /// Wakes it.
+    pub(crate) fn wake(&self) {
+        self.waker.wake_by_ref();
+    }
+
     /// The future, to be polled in some other way.
     pub(crate) fn into_future(self) -> Pin<Box<F>> {
         self.future

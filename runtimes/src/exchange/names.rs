@@ -29,6 +29,8 @@ names! {
         InlineNever,
         /// A handle as it comes, with the producer's loop inside of `batching`.
         Batching,
+        /// A handle as it comes, whose task runs with the producer's loop instead of being spawned.
+        RunUntil,
     }
 }
 

@@ -6,7 +6,6 @@ use futures_handoff::{Inline, WriteHandoff, WriteHandoffConfig};
 use futures_util::{AsyncWrite, AsyncWriteExt, io::BufWriter};
 
 use super::{Pattern, Policy};
-use crate::Runtime;
 
 /// What a producer writes through.
 pub(super) trait Way: Send {
@@ -83,23 +82,16 @@ impl<W: AsyncWrite + Unpin + Send> Way for Through<'_, W> {
     }
 }
 
-/// A handle to `writer`, made and configured as `policy` says, whose task runs in the background.
+/// What `policy` asks of a handle.
 ///
 /// # Errors
 ///
 /// None; a configuration is asked for what it takes.
-pub(super) fn handle<R, W>(policy: Policy, writer: W) -> io::Result<WriteHandoff<W>>
-where
-    R: Runtime,
-    W: AsyncWrite + Unpin + Send + 'static,
-{
+pub(super) fn config(policy: Policy) -> io::Result<WriteHandoffConfig> {
     let config = WriteHandoffConfig::default();
-    let config = match policy {
+    Ok(match policy {
         Policy::SendAt0 => config.with_send_at(0)?,
         Policy::InlineNever => config.with_inline(Inline::Never),
         _ => config,
-    };
-    let (handoff, task) = WriteHandoff::new(writer, config);
-    R::spawn(task.detach());
-    Ok(handoff)
+    })
 }

@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use futures_handoff::WriteHandoff;
 use futures_util::{
     AsyncRead, AsyncReadExt, AsyncWrite,
     future::{Either, select},
@@ -19,7 +20,7 @@ use super::{
     counted::{Calls, Counted},
     echo::{self, Expected},
     figures::Seen,
-    policy::{Buffered, Direct, Through, Way, handle},
+    policy::{self, Buffered, Direct, Through, Way},
 };
 use crate::{
     Runtime, set_workers,
@@ -164,8 +165,13 @@ where
         Policy::Direct => asker.ask(Direct(writer)).await,
         Policy::DirectBuffered => asker.ask(Buffered::new(writer)).await,
         policy => {
-            let handoff = handle::<R, _>(policy, writer).map_err(Failure::Setup)?;
+            let (handoff, mut task) =
+                WriteHandoff::new(writer, policy::config(policy).map_err(Failure::Setup)?);
             let asked = asker.ask(Through(&handoff));
+            if policy == Policy::RunUntil {
+                return task.run_until(asked).await;
+            }
+            R::spawn(task.detach());
             if policy == Policy::Batching { handoff.batching(asked).await } else { asked.await }
         }
     }

@@ -56,6 +56,9 @@ names! {
         Handoff,
         /// This crate, which decides for itself how much to read.
         HandoffAdaptive,
+        /// This crate, with the writer's task spawned.
+        #[value(alias = "handoff-spawned")]
+        HandoffSpawned,
         /// This crate, with every frame owned.
         #[value(alias = "handoff-owned")]
         HandoffOwned,

@@ -12,8 +12,8 @@ use super::{
     Carried, Failure, ImplementationName, Metered, Payloads, Proxy, Report, RuntimeName, Settings,
     TransportName,
     implementations::{
-        ChannelFramed, Handoff, HandoffAdaptive, HandoffOwned, ManualBuffered, ManualVec, RawCopy,
-        SplitBytesMut,
+        ChannelFramed, Handoff, HandoffAdaptive, HandoffOwned, HandoffSpawned, ManualBuffered, ManualVec,
+        RawCopy, SplitBytesMut,
     },
     interrupt,
     report::Stopwatch,
@@ -191,8 +191,9 @@ pub(super) fn visit<V: Visitor>(
 
 fn on<R: Runtime, V: Visitor>(implementation: ImplementationName, visitor: V) -> Option<V::Output> {
     Some(match implementation {
-        ImplementationName::Handoff => visitor.visit::<R, Handoff<R>>(),
-        ImplementationName::HandoffAdaptive => visitor.visit::<R, HandoffAdaptive<R>>(),
+        ImplementationName::Handoff => visitor.visit::<R, Handoff>(),
+        ImplementationName::HandoffAdaptive => visitor.visit::<R, HandoffAdaptive>(),
+        ImplementationName::HandoffSpawned => visitor.visit::<R, HandoffSpawned<R>>(),
         ImplementationName::HandoffOwned => visitor.visit::<R, HandoffOwned<R>>(),
         ImplementationName::ManualVec => visitor.visit::<R, ManualVec>(),
         ImplementationName::ManualBuffered => visitor.visit::<R, ManualBuffered>(),

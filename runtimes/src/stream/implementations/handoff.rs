@@ -8,43 +8,51 @@ use futures_handoff::{
 use futures_util::{AsyncRead, AsyncWrite};
 
 use super::Proxy;
-use crate::{
-    Runtime,
-    stream::{Completion, Settings, TUNNEL, Tally},
-};
+use crate::stream::{Completion, Settings, TUNNEL, Tally};
 
-on_a_runtime! {
-    /// Reads while it pays and submits each line, and then the tunnel, right out of the read buffer.
-    Handoff
-}
+/// Reads while it pays, and submits the lines of a read in one piece, or each one if it is to have a ticket, and then the
+/// tunnel, right out of the read buffer. The writer's task runs in the connection's own.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Handoff;
 
-impl<R, I, O> Proxy<I, O> for Handoff<R>
+impl<I, O> Proxy<I, O> for Handoff
 where
-    R: Runtime,
     I: AsyncRead + Unpin + Send + 'static,
     O: AsyncWrite + Unpin + Send + 'static,
 {
     async fn run(self, reader: I, writer: O, settings: Settings) -> io::Result<()> {
-        proxy::<R, _, _>(reader, writer, settings, read_config(&settings)?).await
+        proxy(reader, writer, settings, read_config(&settings)?).await
     }
 }
 
 /// Moves a stream with a read buffer of some configuration.
-pub(super) async fn proxy<R, I, O>(
-    mut reader: I,
+pub(super) async fn proxy<I, O>(
+    reader: I,
     writer: O,
     settings: Settings,
     config: HandoffBufferConfig,
 ) -> io::Result<()>
 where
-    R: Runtime,
     I: AsyncRead + Unpin,
     O: AsyncWrite + Unpin + Send + 'static,
 {
-    let (handoff, task) = WriteHandoff::new(writer, write_config(&settings)?);
-    R::spawn(task.detach());
+    let (handoff, mut task) = WriteHandoff::new(writer, write_config(&settings)?);
+    task.run_until(serve(&handoff, reader, settings, config)).await
+}
+
+/// Moves a stream into a handoff whose task somebody runs.
+pub(super) async fn serve<I, O>(
+    handoff: &WriteHandoff<O>,
+    mut reader: I,
+    settings: Settings,
+    config: HandoffBufferConfig,
+) -> io::Result<()>
+where
+    I: AsyncRead + Unpin,
+    O: AsyncWrite + Unpin,
+{
     let mut buffer = HandoffBuffer::with_config(config);
-    handoff.batching(route(&handoff, &mut buffer, &mut reader, settings)).await?;
+    route(handoff, &mut buffer, &mut reader, settings).await?;
     handoff.close().await?;
     Tally::add(&handoff.stats());
     Ok(())
@@ -61,20 +69,28 @@ where
     O: AsyncWrite + Unpin,
 {
     let mut tickets = Tickets::new(settings);
+    let longest = if settings.completion == Completion::Ticket { 0 } else { settings.gather_bytes };
     let mut tunnel = false;
     loop {
         let filled = buffer.read_ready(reader, settings.read_reserve).await;
+        // Lines that are routed and not submitted.
+        let mut routed = 0;
         while !tunnel {
-            match buffer.find(b"\n") {
+            match buffer.find_from(routed, b"\n") {
                 None => break,
-                Some(end) if &buffer.peek()[..=end] == TUNNEL => tunnel = true,
-                Some(end) => submit(handoff, &mut tickets, buffer, end + 1).await?,
+                Some(end) if &buffer.peek()[routed..=end] == TUNNEL => tunnel = true,
+                Some(end) => routed = end + 1,
+            }
+            if routed > longest {
+                submit(handoff, &mut tickets, buffer, routed).await?;
+                routed = 0;
             }
         }
-        let ended = matches!(filled.then, Then::End);
-        if (tunnel || ended) && !buffer.is_empty() {
-            let n = buffer.len();
-            submit(handoff, &mut tickets, buffer, n).await?;
+        if tunnel || matches!(filled.then, Then::End) {
+            routed = buffer.len();
+        }
+        if routed > 0 {
+            submit(handoff, &mut tickets, buffer, routed).await?;
         }
         match filled.then {
             Then::End => return tickets.finish().await,

@@ -6,20 +6,18 @@ use futures_handoff::HandoffBufferConfig;
 use futures_util::{AsyncRead, AsyncWrite};
 
 use super::{Proxy, handoff::proxy};
-use crate::{Runtime, stream::Settings};
+use crate::stream::Settings;
 
 /// The most that a buffer asks for when nothing else is said.
 const READ_MAX: usize = 256 * 1024;
 
-on_a_runtime! {
-    /// As [`Handoff`](super::Handoff), with reads that grow and shrink with what arrives, whatever the settings say of them,
-    /// and a byte budget of at least two of the longest.
-    HandoffAdaptive
-}
+/// As [`Handoff`](super::Handoff), with reads that grow and shrink with what arrives, whatever the settings say of them,
+/// and a byte budget of at least two of the longest.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct HandoffAdaptive;
 
-impl<R, I, O> Proxy<I, O> for HandoffAdaptive<R>
+impl<I, O> Proxy<I, O> for HandoffAdaptive
 where
-    R: Runtime,
     I: AsyncRead + Unpin + Send + 'static,
     O: AsyncWrite + Unpin + Send + 'static,
 {
@@ -27,6 +25,6 @@ where
         let budget = settings.write_pending_bytes().max(2 * READ_MAX);
         let settings = Settings { read_reserve: READ_MAX, write_pending_bytes: Some(budget), ..settings };
         let config = HandoffBufferConfig::new(settings.frame_len + 2 * READ_MAX)?;
-        proxy::<R, _, _>(reader, writer, settings, config).await
+        proxy(reader, writer, settings, config).await
     }
 }

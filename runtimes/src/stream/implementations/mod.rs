@@ -43,6 +43,7 @@ mod channel_framed;
 mod handoff;
 mod handoff_adaptive;
 mod handoff_owned;
+mod handoff_spawned;
 mod incoming;
 mod manual_buffered;
 mod manual_vec;
@@ -61,6 +62,7 @@ pub use channel_framed::ChannelFramed;
 pub use handoff::Handoff;
 pub use handoff_adaptive::HandoffAdaptive;
 pub use handoff_owned::HandoffOwned;
+pub use handoff_spawned::HandoffSpawned;
 pub use manual_buffered::ManualBuffered;
 pub use manual_vec::ManualVec;
 #[cfg(feature = "peers")]
