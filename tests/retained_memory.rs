@@ -11,6 +11,9 @@ use futures_handoff_runtimes::{
 /// As `FAULT_SEEDS` says, or that many.
 const SEEDS: u64 = 3000;
 
+/// A schedule that takes longer than this hangs.
+const LIMIT: Duration = Duration::from_secs(10);
+
 fn seeds() -> u64 {
     let said = env::var("FAULT_SEEDS").ok();
     said.map_or(SEEDS, |said| {
@@ -25,7 +28,8 @@ fn weigh(call: &mut dyn FnMut()) -> i64 {
 fn weigh_all(side: Side) {
     watched_for(Duration::from_secs(120), "a schedule on a scale", move || {
         for seed in 0..seeds() {
-            let run = Trial::of(side).weighed(weigh).run(&Source::Seed(seed));
+            // In a thread of its own, which has no memory of others.
+            let run = Trial::of(side).weighed(weigh).run_within(&Source::Seed(seed), LIMIT);
             if let Err(failure) = run.result {
                 panic!("seed {seed}, {failure}");
             }

@@ -17,7 +17,7 @@ pub(super) fn position(bytes: &[u8], needle: &[u8]) -> Option<usize> {
 impl Model {
     /// Makes one call.
     pub(super) fn call(&mut self) {
-        match self.ledger.choices.below(39) {
+        match self.ledger.choices.below(41) {
             0..=5 => {
                 self.input.change();
                 self.read_once();
@@ -36,6 +36,7 @@ impl Model {
             31..=33 => self.read_through(),
             34 | 35 => self.relay(),
             36 => self.fall_quiet(),
+            37 | 38 => self.ledger.neighbour_reads(&mut self.neighbour),
             _ => {
                 let n = self.ledger.choices.below(self.ledger.kept.len().min(8) + 1);
                 self.ledger.line(|| format!("    {n} frames are dropped"));
@@ -225,8 +226,6 @@ impl Model {
         assert_eq!(reserved.is_ok(), fits, "room for {n} beside {len}");
         let room = buffer.capacity() - len;
         assert!(!fits || room >= n, "there is room for {room} and not for {n}");
-        if fits {
-            ledger.asked = ledger.asked.max(len + n);
-        }
+        ledger.asked |= fits;
     }
 }

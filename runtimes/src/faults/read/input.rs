@@ -11,11 +11,15 @@ use std::{
 
 use futures_util::AsyncRead;
 
+use super::neighbour::SECRET;
 use crate::faults::{
     choices::Choices,
     event::{Event, Record},
     scale::Scale,
 };
+
+/// What a reader leaves behind in memory that it does not report as read.
+pub(super) const SCRIBBLE: u8 = b'!';
 
 /// How user code ends that panics on purpose.
 pub(super) struct Planned;
@@ -137,7 +141,7 @@ impl Input {
     /// Decides on a call and does what it does to the memory on offer.
     fn answer(&mut self, room: &mut [IoSliceMut<'_>]) -> Answer {
         let len = room.iter().map(|slice| slice.len()).sum();
-        let scribble = |room: &mut [IoSliceMut<'_>]| room.iter_mut().for_each(|slice| slice.fill(b'!'));
+        let scribble = |room: &mut [IoSliceMut<'_>]| room.iter_mut().for_each(|slice| slice.fill(SCRIBBLE));
         let (said, answer) = match self.amount(len) {
             Ok(n) => {
                 let at = self.told.given.borrow().len();
@@ -193,6 +197,8 @@ impl AsyncRead for Input {
     ) -> Poll<io::Result<usize>> {
         self.told.calls.set(self.told.calls.get() + 1);
         assert!(room.iter().any(|slice| !slice.is_empty()), "the reader was offered no room");
+        let secret = room.iter().any(|slice| slice.contains(&SECRET));
+        assert!(!secret, "the reader is shown what others have read");
         let scale = self.scale.clone();
         match scale.outside(|| self.answer(room)) {
             Answer::Bytes(n) | Answer::Lied(n) => Poll::Ready(Ok(n)),

@@ -53,8 +53,12 @@ pub(super) struct Ledger {
     pub(super) most: usize,
     /// Memory that tails may have brought along.
     pub(super) brought: usize,
-    /// The largest room that was asked for.
-    pub(super) asked: usize,
+    /// Room was asked for.
+    pub(super) asked: bool,
+    /// The largest block that this thread may keep for its buffers.
+    pub(super) widest: usize,
+    /// The block of the neighbour.
+    pub(super) beside: usize,
 }
 
 /// Whether somebody was woken.
@@ -95,7 +99,9 @@ impl Ledger {
             largest: Vec::new(),
             most: config.max_len(),
             brought: 0,
-            asked: 0,
+            asked: false,
+            widest: config.max_len(),
+            beside: 0,
         }
     }
 
@@ -159,31 +165,40 @@ impl Ledger {
     pub(super) fn wait<T>(&self, mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> Waited<T> {
         self.told.said.set(Said::Nothing);
         loop {
-            let woken = Arc::new(Woken::default());
-            let waker = Waker::from(Arc::clone(&woken));
             let before = self.told.calls.get();
-            let polled = self.scale.inside(|| {
-                catch_unwind(AssertUnwindSafe(|| poll(&mut Context::from_waker(&waker))))
-                    .map_err(|panic| (!panic.is::<Planned>()).then_some(panic))
-            });
+            let waited = self.poll_once(&mut poll);
             let calls = self.told.calls.get() - before;
             assert!(calls <= CALLS_MAX, "{calls} calls of the reader in one poll");
             if calls == CALLS_MAX {
                 self.event(Event::ReadLimit, String::new);
             }
-            match polled {
-                Ok(Poll::Ready(output)) => return Waited::Done(output),
-                Ok(Poll::Pending) => {}
-                Err(None) => return Waited::Panicked,
-                Err(Some(finding)) => resume_unwind(finding),
+            if !matches!(waited, Waited::GivenUp) {
+                return waited;
             }
-            let awake = woken.0.load(Ordering::Relaxed);
-            assert!(awake || self.said() == Said::Stalled, "a future waits for nothing");
             assert!(calls > 0, "a future waits, but has not asked its reader");
             if self.choices.below(3) < 2 {
                 return Waited::GivenUp;
             }
         }
+    }
+
+    /// Polls once, and gives up if it is pending.
+    pub(super) fn poll_once<T>(&self, mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> Waited<T> {
+        let woken = Arc::new(Woken::default());
+        let waker = Waker::from(Arc::clone(&woken));
+        let polled = self.scale.inside(|| {
+            catch_unwind(AssertUnwindSafe(|| poll(&mut Context::from_waker(&waker))))
+                .map_err(|panic| (!panic.is::<Planned>()).then_some(panic))
+        });
+        match polled {
+            Ok(Poll::Ready(output)) => return Waited::Done(output),
+            Ok(Poll::Pending) => {}
+            Err(None) => return Waited::Panicked,
+            Err(Some(finding)) => resume_unwind(finding),
+        }
+        let awake = woken.0.load(Ordering::Relaxed);
+        assert!(awake || self.said() == Said::Stalled, "a future waits for nothing");
+        Waited::GivenUp
     }
 
     pub(super) fn given_up(&self, arrived: usize) {

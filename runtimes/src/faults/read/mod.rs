@@ -7,6 +7,7 @@ mod input;
 mod ledger;
 mod memory;
 mod model;
+mod neighbour;
 mod parse;
 mod reader;
 mod tails;

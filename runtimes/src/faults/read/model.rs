@@ -18,6 +18,8 @@ pub(super) struct Model {
     pub(super) buffer: HandoffBuffer,
     pub(super) input: Input,
     pub(super) ledger: Ledger,
+    /// Another buffer of the same kind, on the same thread.
+    pub(super) neighbour: HandoffBuffer,
     record: Rc<RefCell<Record>>,
 }
 
@@ -43,7 +45,9 @@ impl Model {
         let input = Input::new(choices.clone(), Rc::clone(&record), scale.clone());
         let told = Rc::clone(&input.told);
         let buffer = scale.inside(|| HandoffBuffer::with_config(config));
-        Self { buffer, input, ledger: Ledger::new(choices, Rc::clone(&record), scale, told, config), record }
+        let neighbour = scale.inside(|| HandoffBuffer::with_config(config));
+        let ledger = Ledger::new(choices, Rc::clone(&record), scale, told, config);
+        Self { buffer, input, ledger, neighbour, record }
     }
 
     pub(super) fn take_tally(&self) -> Tally {
@@ -78,6 +82,7 @@ impl Model {
         for kept in &ledger.kept {
             assert_eq!(kept.frame, kept.content, "what was handed out earlier");
         }
+        ledger.rests(buffer);
         ledger.weigh();
     }
 }

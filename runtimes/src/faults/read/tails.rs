@@ -56,7 +56,8 @@ impl Model {
                 ledger.brought += ledger.most.max(capacity);
                 ledger.most = config.max_len();
                 ledger.config = config;
-                ledger.asked = 0;
+                ledger.asked = false;
+                ledger.widest = ledger.widest.max(ledger.brought).max(ledger.most);
             }
             Err(refused) => {
                 ledger.event(Event::TailRefused, || format!("{len}, by a buffer for {}", config.max_len()));
