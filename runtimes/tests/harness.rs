@@ -108,7 +108,7 @@ fn instructions_need_a_counter() {
 
 #[test]
 fn what_is_counted_can_be_done() {
-    for operation in ["held", "dropped", "windowed", "awaited", "large", "routed"] {
+    for operation in ["held", "dropped", "windowed", "awaited", "awaited_at_once", "large", "routed"] {
         let output = harness(&format!("counted handoff {operation} 300"));
         assert!(output.status.success(), "{operation}: {}", String::from_utf8_lossy(&output.stderr));
     }

@@ -33,11 +33,11 @@ use crate::ConfigError;
 /// The buffer itself also remembers blocks that left it whole (at least three quarters filled), up to
 /// [`spare_blocks`](HandoffBufferConfig::spare_blocks), to use them again once their consumer has dropped them.
 ///
-/// When a reader has nothing for an empty buffer, a block of up to 256 KiB is left to the thread's other buffers, and
-/// taken back from there when the reader is asked again: a connection that waits holds none. A thread keeps at most 4
-/// such blocks and 512 KiB. What one connection has read is cleared before a block goes to another. Of larger blocks,
-/// which only a configuration asks for, and of those remembered, all but 64 KiB (or twice the smallest read size, if
-/// that is larger) is let go. Room that was [asked for](Self::reserve_read_capacity) stays.
+/// When a reader has nothing for an empty buffer, a block of up to 256 KiB is left to the thread, and taken back from
+/// there when the reader is asked again: a connection that waits holds none. A thread keeps at most 64 such blocks and
+/// 2 MiB; buffers beyond those take the blocks of others, from which what was read is cleared. Of larger blocks, which only
+/// a configuration asks for, and of those remembered, all but 64 KiB (or twice the smallest read size, if that is
+/// larger) is let go. Room that was [asked for](Self::reserve_read_capacity) stays.
 ///
 /// # Cancel safety
 ///

@@ -1,7 +1,7 @@
-//! Blocks of buffers that wait for their reader, for the next buffer on this thread that reads.
+//! Blocks of buffers that wait for their reader, left to the thread.
 //!
-//! Of all the buffers that a thread serves few hold unread bytes at a time. The others need no block until their
-//! reader has something again, so they leave it here.
+//! Of all the buffers that a thread serves few hold unread bytes at a time. The others need no block until their reader has
+//! something again. They find their own one here, unless there are so many of them that others had to take it.
 
 use std::{
     cell::RefCell,
@@ -12,9 +12,9 @@ use std::{
 use bytes::BytesMut;
 
 /// The most blocks of a thread.
-const BLOCKS_MAX: usize = 4;
+const BLOCKS_MAX: usize = 64;
 /// The most bytes of them.
-const BYTES_MAX: usize = 512 * 1024;
+const BYTES_MAX: usize = 2 * 1024 * 1024;
 /// The largest block that is taken.
 pub(super) const BLOCK_MAX: usize = 256 * 1024;
 
@@ -30,52 +30,89 @@ impl Owner {
     }
 }
 
-/// A block that nobody else holds a part of, all of whose length is initialised.
-struct Pooled {
-    block: BytesMut,
+/// A block, or what is left of one that was handed off in parts.
+pub(super) struct Rested {
+    /// All of its length is initialised.
+    pub(super) block: BytesMut,
+    /// What was allocated for it.
+    pub(super) size: usize,
     /// How many bytes at its front may have been read by its owner.
-    dirty: usize,
-    owner: Owner,
+    pub(super) dirty: usize,
+    pub(super) owner: Owner,
+}
+
+impl Rested {
+    /// Makes it whole. One that was handed off in parts comes back once its consumers have dropped them.
+    fn is_whole(&mut self) -> bool {
+        if self.block.capacity() == self.size {
+            return true;
+        }
+        self.block.clear();
+        self.dirty = 0;
+        self.block.try_reclaim(self.size) && self.block.capacity() == self.size
+    }
+}
+
+/// Those that rest, the one that has been here longest first.
+struct Pool {
+    rested: Vec<Rested>,
+    bytes: usize,
 }
 
 thread_local! {
-    /// The last one given is at the end.
-    static POOL: RefCell<Vec<Pooled>> = const { RefCell::new(Vec::new()) };
+    static POOL: RefCell<Pool> = const { RefCell::new(Pool { rested: Vec::new(), bytes: 0 }) };
 }
 
-/// Leaves a block of at most [`BLOCK_MAX`] bytes for others; what they find in it is zeros. It is dropped if the thread
-/// is ending. The oldest blocks make room for it.
-pub(super) fn give(block: BytesMut, dirty: usize, owner: Owner) {
-    let dirty = dirty.min(block.len());
-    // Dropped after the pool is free again.
-    let mut rejected = Some(Pooled { block, dirty, owner });
-    let mut evicted = Vec::new();
+impl Pool {
+    fn remove(&mut self, at: usize) -> Rested {
+        let rested = self.rested.remove(at);
+        self.bytes -= rested.size;
+        rested
+    }
+
+    fn is_full(&self, more: usize) -> bool {
+        self.rested.len() == BLOCKS_MAX || self.bytes + more > BYTES_MAX
+    }
+
+    /// The one that `owner` left, or the one that has been here longest if another would be too many.
+    fn position(&self, size: usize, owner: Owner) -> Option<usize> {
+        let own = self.rested.iter().position(|rested| rested.owner == owner && rested.size == size);
+        own.or_else(|| {
+            let oldest = || self.rested.iter().position(|rested| rested.size == size);
+            self.is_full(size).then(oldest).flatten()
+        })
+    }
+}
+
+/// Leaves a block of at most [`BLOCK_MAX`] bytes to the thread, where it takes the place of older ones. It is dropped if the
+/// thread is ending.
+pub(super) fn give(block: Rested) {
+    // In an `Option` because the thread may be ending.
+    let mut block = Some(block);
     let _ = POOL.try_with(|pool| {
-        let Ok(mut pool) = pool.try_borrow_mut() else { return };
-        pool.extend(rejected.take());
-        let mut held: usize = pool.iter().map(|pooled| pooled.block.capacity()).sum();
-        let mut excess = pool.len().saturating_sub(BLOCKS_MAX);
-        while held > BYTES_MAX && excess < pool.len() {
-            held -= pool[excess].block.capacity();
-            excess += 1;
+        let (mut pool, Some(block)) = (pool.borrow_mut(), block.take()) else { return };
+        while pool.is_full(block.size) {
+            pool.remove(0);
         }
-        if excess > 0 {
-            evicted.extend(pool.drain(..excess));
-        }
+        pool.bytes += block.size;
+        pool.rested.push(block);
     });
 }
 
-/// A block of just so many bytes: the one that `owner` left last, with how many of them may have been read by it, or
-/// else another, cleared.
+/// A block of just so many bytes: that of `owner` as it was left, with how many of them may have been read by it, or
+/// another one, cleared.
 pub(super) fn take(size: usize, owner: Owner) -> Option<(BytesMut, usize)> {
     let taken = POOL.try_with(|pool| {
-        let mut pool = pool.try_borrow_mut().ok()?;
-        let fits = |pooled: &Pooled| pooled.block.capacity() == size;
-        let own = pool.iter().rposition(|pooled| pooled.owner == owner && fits(pooled));
-        let at = own.or_else(|| pool.iter().rposition(fits))?;
-        Some(pool.remove(at))
+        let mut pool = pool.borrow_mut();
+        while let Some(at) = pool.position(size, owner) {
+            let mut rested = pool.remove(at);
+            if rested.is_whole() {
+                return Some(rested);
+            }
+        }
+        None
     });
-    let Pooled { mut block, dirty, owner: before } = taken.ok().flatten()?;
+    let Rested { mut block, dirty, owner: before, .. } = taken.ok().flatten()?;
     if before == owner {
         return Some((block, dirty));
     }

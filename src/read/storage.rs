@@ -12,7 +12,7 @@ use futures_io::AsyncRead;
 
 use super::{
     error::ReadError,
-    pool::{self, Owner},
+    pool::{self, Owner, Rested},
     spares::Spares,
 };
 
@@ -38,6 +38,8 @@ pub(super) struct Storage {
     /// So much of the end of `block`'s length does not count as initialised: it came initialised from the pool. What is
     /// offered to a reader shall not depend on what others have left there.
     uncounted: usize,
+    /// `block` came from elsewhere. It may be part of something larger, and is nothing for others.
+    adopted: bool,
     /// Named once the thread's pool is asked for a block.
     owner: Option<Owner>,
     small: BytesMut,
@@ -87,6 +89,7 @@ impl Storage {
             filled: tail.len(),
             dirty: 0,
             uncounted: 0,
+            adopted: true,
             owner: None,
             block: tail,
             small: BytesMut::new(),
@@ -221,6 +224,7 @@ impl Storage {
         block.extend_from_slice(&unread[overlap..]);
         (self.start, self.filled) = (0, unread.len());
         (self.size, self.dirty, self.uncounted) = (block.capacity(), overlapping, 0);
+        self.adopted = false;
         self.block = block;
     }
 
@@ -287,7 +291,7 @@ impl Storage {
         }
         block.extend_from_slice(self.unread());
         (self.start, self.filled, self.size) = (0, total, block.capacity());
-        self.uncounted = 0;
+        (self.uncounted, self.adopted) = (0, false);
         self.block = block;
     }
 
@@ -306,17 +310,12 @@ impl Storage {
     }
 
     fn part_with_block(&mut self) {
-        let size = mem::take(&mut self.size);
-        let mut block = mem::take(&mut self.block);
+        let (block, size) = (mem::take(&mut self.block), mem::take(&mut self.size));
         self.uncounted = 0;
-        if block.capacity() < size {
-            // It was handed off in parts. Once its consumers have dropped them it can be had whole.
-            block.clear();
-            let _ = block.try_reclaim(size);
-        }
-        if (1..=pool::BLOCK_MAX).contains(&size) && block.capacity() == size {
+        if (1..=pool::BLOCK_MAX).contains(&size) && !self.adopted {
             let owner = *self.owner.get_or_insert_with(Owner::new);
-            pool::give(block, self.dirty, owner);
+            let dirty = self.dirty.min(block.len());
+            pool::give(Rested { block, size, dirty, owner });
         }
     }
 }

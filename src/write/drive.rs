@@ -167,16 +167,23 @@ pub(crate) fn drive<'a, W: AsyncWrite + Unpin>(
     // What was borrowed comes after what is queued now and before what is queued later.
     let mut may_take = true;
 
-    // What nearly all sends by producers are: one entry, which the writer takes, and nothing else to see to.
-    if progress.inline && seat.batch.is_empty() && state.is_quiet() {
+    let waker = match role {
+        Role::Task(waker, _) => waker,
+        Role::Producer => Waker::noop(),
+    };
+    // What nearly all sends are: one entry, which the writer takes, and nothing else to see to.
+    if seat.batch.is_empty() && state.is_quiet() {
         let only = if borrowed.is_empty() { state.queue.take_only() } else { None };
         if only.is_some() || state.queue.is_empty() && !borrowed.is_empty() {
             drop(state);
-            let call = seat.send(only, &mut borrowed);
+            let call = seat.send(only, &mut Context::from_waker(waker), &mut borrowed);
             state = core.lock();
             progress.note(&mut state, seat, &Step::Write, call);
             let left = !seat.batch.is_empty() || !borrowed.is_empty() || !state.queue.is_empty();
             if !left && progress.end.is_none() && state.is_quiet() {
+                if !progress.inline {
+                    return release(hold, state, role, &mut progress.wakes, Rest::default());
+                }
                 // The writer is released before the state says so.
                 hold.seat = None;
                 state.rest();
@@ -184,7 +191,7 @@ pub(crate) fn drive<'a, W: AsyncWrite + Unpin>(
                 progress.wakes.wake();
                 return false;
             }
-            may_take = false;
+            may_take = !progress.inline;
         }
     }
 
@@ -212,10 +219,6 @@ pub(crate) fn drive<'a, W: AsyncWrite + Unpin>(
         drop(state);
         progress.wakes.wake();
 
-        let waker = match role {
-            Role::Task(waker, _) => waker,
-            Role::Producer => Waker::noop(),
-        };
         let call = seat.call(&step, &mut Context::from_waker(waker), &mut borrowed);
         state = core.lock();
         progress.note(&mut state, seat, &step, call);
@@ -349,10 +352,9 @@ fn plan<W>(state: &StateGuard<'_>, seat: &Seat<W>, borrowed: &Borrowed<'_>) -> S
 impl<W: AsyncWrite + Unpin> Seat<W> {
     /// Offers the writer the one entry there is: a chunk, or else what is borrowed. The batch is empty.
     #[inline]
-    fn send(&mut self, chunk: Option<Chunk>, borrowed: &mut Borrowed<'_>) -> Call {
+    fn send(&mut self, chunk: Option<Chunk>, cx: &mut Context<'_>, borrowed: &mut Borrowed<'_>) -> Call {
         let slice = chunk.as_ref().map_or_else(|| borrowed.as_slice(), Chunk::as_slice);
         let offered = slice.len();
-        let cx = &mut Context::from_waker(Waker::noop());
         let polled = match &mut self.writer {
             Some(writer) => contain(|| Pin::new(writer).poll_write(cx, slice)),
             None => Some(Poll::Pending),

@@ -47,6 +47,11 @@ pub(super) trait Connection: Sized {
 
     /// Reads once although there is nothing.
     async fn wait(&mut self) -> io::Result<()>;
+
+    /// Brings what the thread keeps for all connections to where it always is.
+    async fn rinse() -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Polls a read once, which must find nothing. It is dropped then, as memory that only it holds is not the connection's.

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use futures_handoff::{HandoffBuffer, WriteHandoff, WriteHandoffConfig};
+use futures_handoff::{HandoffBuffer, HandoffBufferConfig, WriteHandoff, WriteHandoffConfig};
 
 use super::{
     connection::{Connection, ROOM, Traffic, finds_nothing},
@@ -43,5 +43,15 @@ impl<const OWNED: bool> Connection for Handoff<OWNED> {
 
     async fn wait(&mut self) -> io::Result<()> {
         finds_nothing(self.buffer.read_available(&mut Arrival::none())).await
+    }
+
+    /// A thread keeps the last blocks that were left to it: now they are tiny ones.
+    async fn rinse() -> io::Result<()> {
+        for size in 1..=100 {
+            let config = HandoffBufferConfig::new(ROOM)?.with_read_reserve(size)?;
+            let mut buffer = HandoffBuffer::with_config(config);
+            finds_nothing(buffer.read_available(&mut Arrival::none())).await?;
+        }
+        Ok(())
     }
 }

@@ -141,7 +141,7 @@ async fn reach<C: Connection>(state: State, all: &mut Vec<C>, connections: usize
         }
     }
     settle(connections).await;
-    Ok(())
+    C::rinse().await
 }
 
 async fn close<C>(all: Vec<C>) {

@@ -24,6 +24,8 @@ names! {
         Windowed,
         /// A write of 64 bytes and a ticket that is awaited before the next one.
         Awaited,
+        /// The same with `send_at(0)`, where the write itself sends.
+        AwaitedAtOnce,
         /// A write of 16 KiB that is sent at once.
         Large,
         /// A write of 64 bytes out of a read buffer, with a ticket that is dropped.
@@ -77,7 +79,7 @@ macro_rules! peer {
                         handoff.write_fire_and_forget(chunk).await.map_err(io::Error::other)?;
                     }
                     Operation::Dropped => drop(handoff.write(chunk).await.map_err(io::Error::other)?),
-                    Operation::Awaited => {
+                    Operation::Awaited | Operation::AwaitedAtOnce => {
                         let ticket = handoff.write(chunk).await.map_err(io::Error::other)?;
                         ticket.wait().await.map_err(io::Error::other)?;
                     }
@@ -119,7 +121,11 @@ impl Operator {
 }
 
 fn handoff(operation: Operation, count: usize) -> io::Result<()> {
-    let (handoff, task) = WriteHandoff::new(Discard, WriteHandoffConfig::default());
+    let mut config = WriteHandoffConfig::default();
+    if operation == Operation::AwaitedAtOnce {
+        config = config.with_send_at(0)?;
+    }
+    let (handoff, task) = WriteHandoff::new(Discard, config);
     let mut task = Box::pin(task);
     futures_executor::block_on(async {
         // A task that has run once lets producers send.
@@ -136,7 +142,7 @@ async fn operate(handoff: &WriteHandoff<Discard>, operation: Operation, count: u
         match operation {
             Operation::Held | Operation::Large => handoff.write_fire_and_forget(chunk.clone()).await?,
             Operation::Dropped => drop(handoff.write(chunk.clone()).await?),
-            Operation::Awaited => handoff.write(chunk.clone()).await?.await?,
+            Operation::Awaited | Operation::AwaitedAtOnce => handoff.write(chunk.clone()).await?.await?,
             Operation::Windowed => {
                 window.push_back(handoff.write(chunk.clone()).await?);
                 if window.len() > WINDOW

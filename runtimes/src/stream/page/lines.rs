@@ -150,9 +150,9 @@ fn spaced(values: &[usize]) -> Vec<f64> {
     kept
 }
 
-/// The mark of a style, in polygons around the point: ten shapes, so that colour is never needed.
+/// The mark of a style, in polygons around the point: twelve shapes, so that colour is never needed.
 fn marks(style: usize) -> Vec<(Vec<(i32, i32)>, RGBColor)> {
-    let (corners, turn) = [(16, 0.0), (4, 0.5), (3, 0.0), (4, 0.0), (3, 1.0)][style % 5];
+    let (corners, turn) = [(16, 0.0), (4, 0.5), (3, 0.0), (4, 0.0), (3, 1.0), (5, 0.0)][style % 6];
     let around = |radius: f64| {
         let corner = |corner: u32| {
             let angle = (f64::from(2 * corner) + turn) * std::f64::consts::PI / f64::from(corners);
@@ -162,7 +162,7 @@ fn marks(style: usize) -> Vec<(Vec<(i32, i32)>, RGBColor)> {
     };
     let outer = (around(11.0), color(style));
     // Every second time round they are hollow.
-    if (style / 5).is_multiple_of(2) { vec![outer] } else { vec![outer, (around(6.0), PAPER)] }
+    if (style / 6).is_multiple_of(2) { vec![outer] } else { vec![outer, (around(6.0), PAPER)] }
 }
 
 /// What stands in a legend.
