@@ -9,7 +9,7 @@ use futures_handoff_runtimes::{
 };
 
 /// As `FAULT_SEEDS` says, or that many.
-const SEEDS: u64 = 3000;
+const SEEDS: u64 = 2000;
 
 /// A schedule that takes longer than this hangs.
 const LIMIT: Duration = Duration::from_secs(10);

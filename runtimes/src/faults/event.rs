@@ -110,7 +110,7 @@ events! {
         ReaderRead => "reads through the buffer",
         ReaderFill => "poll_fill_buf",
         ReaderConsume => "consume",
-        Neighbour => "reads of a neighbour",
+        Neighbour => "reads of neighbours",
     }
 }
 

@@ -17,7 +17,7 @@ pub(super) fn position(bytes: &[u8], needle: &[u8]) -> Option<usize> {
 impl Model {
     /// Makes one call.
     pub(super) fn call(&mut self) {
-        match self.ledger.choices.below(41) {
+        match self.ledger.choices.below(40) {
             0..=5 => {
                 self.input.change();
                 self.read_once();
@@ -36,7 +36,8 @@ impl Model {
             31..=33 => self.read_through(),
             34 | 35 => self.relay(),
             36 => self.fall_quiet(),
-            37 | 38 => self.ledger.neighbour_reads(&mut self.neighbour),
+            // Rare, for there are many of them.
+            37 if self.ledger.choices.once_in(5) => self.ledger.neighbours_read(&mut self.neighbours),
             _ => {
                 let n = self.ledger.choices.below(self.ledger.kept.len().min(8) + 1);
                 self.ledger.line(|| format!("    {n} frames are dropped"));

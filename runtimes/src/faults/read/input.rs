@@ -47,6 +47,8 @@ pub(super) struct Told {
     pub(super) given: RefCell<Vec<u8>>,
     /// Calls since this was last reset.
     pub(super) calls: Cell<usize>,
+    /// How often this or another reader of the thread had nothing.
+    pub(super) pending: Cell<usize>,
 }
 
 /// How a reader behaves for some calls.
@@ -180,6 +182,9 @@ impl Input {
                 (Said::Panicked, Answer::Panicked)
             }
         };
+        if matches!(answer, Answer::Pending { .. }) {
+            self.told.pending.set(self.told.pending.get() + 1);
+        }
         self.told.said.set(said);
         answer
     }

@@ -12,13 +12,15 @@ const SMALL_MAX: usize = 512;
 const COUNT: usize = 96;
 /// The needle searched for last, and the list of spare blocks.
 const LISTS: usize = 512;
+/// What the thread notes of a block that is left to it.
+const LEFT: usize = 128;
 /// What a buffer may keep that has found nothing to read: blocks handed off whole, and its own if the thread's buffers have no
 /// use for one so large.
 const QUIET: usize = 64 * 1024;
-/// The largest block that is left to the thread's other buffers, and how many and how much of them is kept.
+/// The largest block that is left to the thread, and how many and how much of them it keeps.
 const POOLED_MAX: usize = 256 * 1024;
-const POOL_BLOCKS: usize = 4;
-const POOL: usize = 512 * 1024;
+const POOL_BLOCKS: usize = 64;
+const POOL: usize = 2 * 1024 * 1024;
 
 impl Ledger {
     /// What a frame of `n` bytes may keep.
@@ -56,8 +58,11 @@ impl Ledger {
     pub(super) fn weigh(&self) {
         let Some(held) = self.scale.held() else { return };
         let frames: usize = self.kept.iter().map(|kept| kept.most).sum();
-        let pool = POOL.min(POOL_BLOCKS * self.widest.min(POOLED_MAX));
-        let other = frames + self.brought + self.beside + pool + SMALL_BLOCK + LISTS;
+        // One is left there each time that a reader has nothing.
+        let left = POOL_BLOCKS.min(self.told.pending.get());
+        let pool = POOL.min(left * self.widest.min(POOLED_MAX));
+        let lists = LISTS + left * 2 * LEFT;
+        let other = frames + self.brought + self.beside + pool + SMALL_BLOCK + lists;
         let most = (self.most + COUNT + self.most_spare() + other) as i64;
         self.line(|| format!("  expected: at most {most} bytes kept in memory, {held} are"));
         assert!((0..=most).contains(&held), "{held} bytes are kept in memory, at most {most} may be");

@@ -18,8 +18,8 @@ pub(super) struct Model {
     pub(super) buffer: HandoffBuffer,
     pub(super) input: Input,
     pub(super) ledger: Ledger,
-    /// Another buffer of the same kind, on the same thread.
-    pub(super) neighbour: HandoffBuffer,
+    /// Other buffers of the same kind, on the same thread.
+    pub(super) neighbours: Vec<HandoffBuffer>,
     record: Rc<RefCell<Record>>,
 }
 
@@ -45,9 +45,8 @@ impl Model {
         let input = Input::new(choices.clone(), Rc::clone(&record), scale.clone());
         let told = Rc::clone(&input.told);
         let buffer = scale.inside(|| HandoffBuffer::with_config(config));
-        let neighbour = scale.inside(|| HandoffBuffer::with_config(config));
         let ledger = Ledger::new(choices, Rc::clone(&record), scale, told, config);
-        Self { buffer, input, ledger, neighbour, record }
+        Self { buffer, input, ledger, neighbours: Vec::new(), record }
     }
 
     pub(super) fn take_tally(&self) -> Tally {

@@ -1,4 +1,4 @@
-//! Another connection on the same thread, which leaves its blocks to this one and takes them back.
+//! Other connections on the same thread, so many that blocks go from one to another.
 
 use std::{
     io,
@@ -15,7 +15,13 @@ use super::{
 };
 use crate::faults::event::Event;
 
-/// What it reads, and nobody else.
+/// How many there are: more than a thread keeps blocks for, or else bytes.
+const CROWD: usize = 66;
+const FEW: usize = 10;
+/// The longest buffers of which there is a crowd.
+const NARROW: usize = 400;
+
+/// What they read, and nobody else.
 pub(super) const SECRET: u8 = b'S';
 
 /// Gives secrets, as much as there is room for, and then has nothing.
@@ -40,10 +46,22 @@ impl AsyncRead for Secrets {
 }
 
 impl Ledger {
-    /// The neighbour reads some times, is done with it at once, and finds nothing more.
-    pub(super) fn neighbour_reads(&mut self, neighbour: &mut HandoffBuffer) {
+    /// The neighbours read some times, are done with it at once, and find nothing more.
+    pub(super) fn neighbours_read(&mut self, neighbours: &mut Vec<HandoffBuffer>) {
         self.event(Event::Neighbour, String::new);
-        let mut secrets = Secrets { calls: 1 + self.choices.below(3) };
+        if neighbours.is_empty() {
+            let count = if self.max_len() <= NARROW { CROWD } else { FEW };
+            neighbours.extend((0..count).map(|_| HandoffBuffer::with_config(self.config)));
+        }
+        let calls = 1 + self.choices.below(3);
+        for neighbour in &mut *neighbours {
+            self.neighbour_reads(neighbour, calls);
+        }
+        self.beside = neighbours.iter().map(HandoffBuffer::capacity).sum();
+    }
+
+    fn neighbour_reads(&self, neighbour: &mut HandoffBuffer, calls: usize) {
+        let mut secrets = Secrets { calls };
         loop {
             let mut read = pin!(neighbour.read_available(&mut secrets));
             let waited = self.poll_once(|cx| read.as_mut().poll(cx));
@@ -53,6 +71,6 @@ impl Ledger {
             }
             self.scale.inside(|| neighbour.advance(neighbour.len())).expect("all there is");
         }
-        self.beside = neighbour.capacity();
+        self.told.pending.set(self.told.pending.get() + 1);
     }
 }
