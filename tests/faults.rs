@@ -16,7 +16,7 @@ use std::{
 };
 
 use futures_handoff_runtimes::{
-    faults::{End, Sabotage, Side, Source, Tally, minimise, run, run_sabotaged},
+    faults::{End, Failure, Run, Sabotage, Side, Source, Tally, Trial, minimise, run, shortest},
     watched_for,
 };
 
@@ -117,7 +117,7 @@ fn noticed(sabotage: Sabotage, enough: usize) -> (usize, usize) {
     let (mut happened, mut noticed) = (0, 0);
     for seed in 0.. {
         // As it is, the same schedule has no finding: what is found is the sabotage.
-        match run_sabotaged(&Source::Seed(seed), seed % 30, sabotage).result {
+        match Trial::of(Side::Write).sabotaged(seed % 30, sabotage).run(&Source::Seed(seed)).result {
             Ok(summary) => happened += usize::from(summary.sabotaged),
             Err(_) => {
                 happened += 1;
@@ -180,11 +180,15 @@ fn any_bytes_are_a_schedule_and_so_are_the_choices_in_them() {
 fn a_schedule_that_fails_is_shortened_and_fails_still() {
     watched_for(Duration::from_secs(120), "the search for a shorter schedule", || {
         for sabotage in [Sabotage::Drop, Sabotage::Sleep] {
-            let sabotaged = |source: &Source| run_sabotaged(source, 2, sabotage);
+            let sabotaged = |source: &Source| Trial::of(Side::Write).sabotaged(2, sabotage).run(source);
             let failed = (0..).map(|seed| sabotaged(&Source::Seed(seed))).find(|run| run.result.is_err());
             let failed = failed.expect("one in a few is enough");
             let mut shortest = failed.choices.clone();
-            minimise(failed.choices.clone(), sabotaged, |run| shortest.clone_from(&run.choices));
+            minimise(
+                failed.choices.clone(),
+                |source| Some(sabotaged(source)),
+                |run| shortest.clone_from(&run.choices),
+            );
             let (before, after) = (failed.choices.len(), shortest.len());
             assert!(after < before && after < 60, "{before} choices became {shortest:?}");
             sabotaged(&Source::Choices(shortest)).result.expect_err("it is not the same failure, but one");
@@ -195,9 +199,27 @@ fn a_schedule_that_fails_is_shortened_and_fails_still() {
 }
 
 #[test]
+fn a_schedule_that_hangs_is_found_and_shortened_like_one_that_fails() {
+    watched_for(Duration::from_secs(120), "the search for a shorter schedule", || {
+        let stuck = Trial::of(Side::Write).sabotaged(2, Sabotage::Hang).traced();
+        let limit = Duration::from_millis(250);
+        let hangs = |run: &Run| run.result.as_ref().is_err_and(Failure::hangs);
+        let found = (0..).map(|seed| stuck.run_within(&Source::Seed(seed), limit)).find(hangs);
+        let found = found.expect("one in a few is enough");
+        assert!(!found.lines.is_empty() && found.steps > 0, "how far it got is told");
+        let shortest = shortest(stuck, found.choices.clone(), limit).expect("it hangs again");
+        assert!(hangs(&shortest) && shortest.lines.len() < found.lines.len(), "{:?}", shortest.result);
+        let (before, after) = (found.choices.len(), shortest.choices.len());
+        assert!(after < before && after < 60, "{before} choices became {:?}", shortest.choices);
+        let right = run(Side::Write, &Source::Choices(shortest.choices)).result;
+        assert!(right.is_ok(), "without the sabotage nothing is wrong: {right:?}");
+    });
+}
+
+#[test]
 fn what_does_not_fail_is_not_shortened() {
     let right = run(Side::Write, &Source::Seed(0)).choices;
-    minimise(right, |source| run(Side::Write, source), |run| panic!("found {run:?}"));
+    minimise(right, |source| Some(run(Side::Write, source)), |run| panic!("found {run:?}"));
 }
 
 #[test]

@@ -27,7 +27,7 @@ fn every_test_that_is_named_exists() {
     let missing: Vec<_> = named
         .into_iter()
         .filter(|(file, name)| {
-            let places = ["tests", "tests/write", "tests/sockets"]
+            let places = ["tests", "tests/write", "tests/sockets", "tests/cancellation"]
                 .map(|folder| root.join(folder).join(format!("{file}.rs")));
             !places
                 .iter()

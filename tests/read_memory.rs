@@ -4,14 +4,14 @@ mod read_parts;
 
 use std::{
     collections::VecDeque,
-    io,
+    io::{self, IoSliceMut},
     pin::{Pin, pin},
     task::{Context, Poll},
 };
 
 use allocation_counter::measure;
 use futures_handoff::{HandoffBuffer, bytes::Bytes};
-use futures_util::AsyncRead;
+use futures_util::{AsyncRead, AsyncReadExt};
 use read_parts::*;
 
 /// What sharing a block costs beside it: the count.
@@ -185,6 +185,41 @@ fn a_quiet_connection_forgets_what_it_remembered() {
     // The script gives its own memory back meanwhile, and the block is left to the thread.
     let heap = heap.bytes_current + 7 * 30_000;
     assert!((30_000..=65536 + 1024).contains(&heap), "{heap}");
+}
+
+/// A read that is longer than the buffer's own goes past it, and finds nothing as well.
+#[test]
+fn a_quiet_connection_that_is_read_past_its_buffer_forgets_what_it_remembered() {
+    let config = config(1 << 20).with_read_reserve(30_000).unwrap().with_spare_blocks(8).unwrap();
+    for vectored in [false, true] {
+        let mut reader = Script::bursts(&bytes(8 * 30_000), 30_000);
+        reader.push(Step::Stuck);
+        reader.offers.reserve(16);
+        let mut out = bytes(30_000);
+        let heap = measure(|| {
+            let mut buffer = HandoffBuffer::with_config(config);
+            let mut held = Vec::new();
+            for _ in 0..8 {
+                finish(buffer.read_available(&mut reader)).unwrap();
+                held.push(buffer.freeze_all());
+            }
+            drop(held);
+            let mut through = buffer.into_reader(&mut reader);
+            let read = poll_once(pin!(async {
+                if vectored {
+                    through.read_vectored(&mut [IoSliceMut::new(&mut out)]).await
+                } else {
+                    through.read(&mut out).await
+                }
+            }));
+            assert!(read.is_pending());
+            // Leaked to be counted.
+            std::mem::forget(through);
+        });
+        // The script gives its own memory back meanwhile.
+        let heap = heap.bytes_current + 8 * 30_000;
+        assert!(heap <= 65536 + 1024, "{heap}");
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod alone;
+pub mod cancel;
 #[cfg(feature = "harness")]
 pub mod exchange;
 pub mod faults;

@@ -13,9 +13,14 @@ fn a_soak_counts_what_happened() {
         let sum = printed.lines().find(|line| line.starts_with(side)).expect("a line for each side");
         assert!(sum.contains("300 schedules, ") && sum.contains(" steps, seeds 40..340, "), "{sum}");
     }
-    for kind in
-        ["tickets", "writer: partial writes", "writer: panics", "write_prefix", "take_tail", "next_frame"]
-    {
+    for kind in [
+        "tickets",
+        "writer: partial writes",
+        "writer: panics",
+        "write_prefix",
+        "take_tail",
+        "frames looked for",
+    ] {
         let line = printed.lines().find(|line| line.trim_start().ends_with(&format!("  {kind}")));
         let line = line.unwrap_or_else(|| panic!("{kind} is missing in\n{printed}"));
         let count: u64 = line.split_whitespace().next().expect("a number").parse().expect("a number");

@@ -323,7 +323,7 @@ impl HandoffBuffer {
     }
 
     /// The reader has nothing: lets memory go that a quiet connection need not keep. Room that was asked for stays.
-    fn rest(&mut self) {
+    pub(super) fn rest(&mut self) {
         if self.is_empty() && self.reserved == 0 {
             let asked_for = self.config().read_size().start().saturating_mul(2);
             self.storage.rest(REST.max(asked_for));

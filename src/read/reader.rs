@@ -113,6 +113,14 @@ impl<R: AsyncRead + Unpin> HandoffReader<R> {
         self.buffer.is_empty() && n >= self.buffer.pace.size()
     }
 
+    /// What came of a read of at most `given` bytes without the buffer, which lets memory go as after a read of its own.
+    fn passed_by(&mut self, polled: Poll<io::Result<usize>>, given: usize) -> Poll<io::Result<usize>> {
+        if polled.is_pending() {
+            self.buffer.rest();
+        }
+        polled.map(|read| check(read?, given))
+    }
+
     fn copy_to(&mut self, out: &mut [u8]) -> usize {
         let buffered = self.buffer.peek();
         let n = out.len().min(buffered.len());
@@ -125,8 +133,8 @@ impl<R: AsyncRead + Unpin> HandoffReader<R> {
 impl<R: AsyncRead + Unpin> AsyncRead for HandoffReader<R> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut [u8]) -> Poll<io::Result<usize>> {
         if self.bypasses(out.len()) {
-            let n = ready!(Pin::new(&mut self.reader).poll_read(cx, out))?;
-            return Poll::Ready(check(n, out.len()));
+            let polled = Pin::new(&mut self.reader).poll_read(cx, out);
+            return self.passed_by(polled, out.len());
         }
         if !out.is_empty() {
             ready!(self.poll_buffered(cx))?;
@@ -141,8 +149,8 @@ impl<R: AsyncRead + Unpin> AsyncRead for HandoffReader<R> {
     ) -> Poll<io::Result<usize>> {
         let room = outs.iter().fold(0_usize, |sum, out| sum.saturating_add(out.len()));
         if self.bypasses(room) {
-            let n = ready!(Pin::new(&mut self.reader).poll_read_vectored(cx, outs))?;
-            return Poll::Ready(check(n, room));
+            let polled = Pin::new(&mut self.reader).poll_read_vectored(cx, outs);
+            return self.passed_by(polled, room);
         }
         if room > 0 {
             ready!(self.poll_buffered(cx))?;

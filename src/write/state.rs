@@ -212,7 +212,7 @@ impl State {
 
     /// Accepts a chunk that may be copied where copying it is all there is to do: the open gather block has room for it, it
     /// does not make what is queued enough to be sent, and somebody sees to that already. Otherwise nothing happens.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn join(&mut self, bytes: &[u8], is_batching: impl FnOnce() -> bool) -> Option<Range<u64>> {
         let len = bytes.len();
         if self.queue.bytes() + len >= self.limits.send_at {

@@ -4,7 +4,10 @@ use std::{cell::RefCell, fmt, rc::Rc, vec};
 
 use fastrand::Rng;
 
-use super::run::Source;
+use super::{run::Source, trail::Trail};
+
+/// More choices than that are made only by a schedule that calls readers, writers or wakers without end.
+const MAX: usize = 4_000_000;
 
 /// Where all parties of a schedule get their choices from, in the order in which they ask.
 ///
@@ -14,7 +17,7 @@ pub(super) struct Choices(Rc<RefCell<Made>>);
 
 struct Made {
     next: Next,
-    made: Vec<u32>,
+    trail: Trail,
 }
 
 enum Next {
@@ -37,25 +40,25 @@ impl fmt::Debug for Choices {
 }
 
 impl Choices {
-    pub(super) fn new(source: &Source) -> Self {
+    pub(super) fn new(source: &Source, trail: Trail) -> Self {
         let next = match source {
             Source::Seed(seed) => Next::Random(Rng::with_seed(*seed)),
             Source::Choices(choices) => Next::Listed(choices.clone().into_iter()),
             Source::Bytes(bytes) => Next::Packed(bytes.clone().into_iter()),
         };
-        Self(Rc::new(RefCell::new(Made { next, made: Vec::new() })))
+        Self(Rc::new(RefCell::new(Made { next, trail })))
     }
 
     /// A number below `n`.
     pub(super) fn below(&self, n: usize) -> usize {
-        let Made { next, made } = &mut *self.0.borrow_mut();
+        let Made { next, trail } = &mut *self.0.borrow_mut();
         let most = u32::try_from(n.saturating_sub(1)).unwrap_or(u32::MAX - 1);
         let choice = match next {
             Next::Random(rng) => rng.u32(..=most),
             Next::Listed(list) => list.next().unwrap_or(0).min(most),
             Next::Packed(bytes) => unpack(bytes, most),
         };
-        made.push(choice);
+        assert!(trail.choice(choice) <= MAX, "it does not come to rest: more than {MAX} choices");
         choice as usize
     }
 
@@ -71,10 +74,5 @@ impl Choices {
 
     pub(super) fn of<T: Copy, const N: usize>(&self, values: [T; N]) -> T {
         values[self.below(N)]
-    }
-
-    /// All choices so far.
-    pub(super) fn made(&self) -> Vec<u32> {
-        self.0.borrow().made.clone()
     }
 }

@@ -2,6 +2,8 @@
 
 use std::ops::AddAssign;
 
+use super::trail::Trail;
+
 /// The kinds of events of both halves, and what they are called.
 macro_rules! events {
     (write { $($write:ident => $write_name:literal,)* } read { $($read:ident => $read_name:literal,)* }) => {
@@ -83,6 +85,8 @@ events! {
         ReadError => "reader: errors",
         ReadEnd => "reader: ends",
         ReadLie => "reader: impossible counts",
+        ReadPanic => "reader: panics",
+        ReadLimit => "256 reads in one poll",
         BufferFull => "full",
         Reserve => "reserve_read_capacity",
         Split => "split_prefix",
@@ -97,9 +101,16 @@ events! {
         Parse => "parse",
         ParseUndone => "parse undone",
         ParsePanic => "parse panicked",
-        Frame => "next_frame",
+        Frame => "frames looked for",
         FrameTruncated => "frames truncated",
         FrameTooLong => "frames too long",
+        FrameContradicted => "finders: impossible frames",
+        FramePanic => "frames: panics",
+        FramesOver => "frames polled after their end",
+        ReaderRead => "reads through the buffer",
+        ReaderFill => "poll_fill_buf",
+        ReaderConsume => "consume",
+        Neighbour => "reads of neighbours",
     }
 }
 
@@ -133,13 +144,13 @@ impl AddAssign<&Self> for Tally {
 #[derive(Debug, Default)]
 pub(super) struct Record {
     pub(super) tally: Tally,
-    /// A line for each event, where they are wanted.
-    pub(super) lines: Option<Vec<String>>,
+    /// Where a line for each event goes.
+    trail: Trail,
 }
 
 impl Record {
-    pub(super) fn new(traced: bool) -> Self {
-        Self { tally: Tally::default(), lines: traced.then(Vec::new) }
+    pub(super) fn new(trail: Trail) -> Self {
+        Self { tally: Tally::default(), trail }
     }
 
     pub(super) fn event(&mut self, event: Event, detail: impl FnOnce() -> String) {
@@ -150,9 +161,7 @@ impl Record {
         });
     }
 
-    pub(super) fn line(&mut self, line: impl FnOnce() -> String) {
-        if let Some(lines) = &mut self.lines {
-            lines.push(line());
-        }
+    pub(super) fn line(&self, line: impl FnOnce() -> String) {
+        self.trail.line(line);
     }
 }

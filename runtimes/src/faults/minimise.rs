@@ -9,7 +9,7 @@ const TRIES: usize = 100_000;
 const STEP: usize = 24;
 
 struct Search<'a> {
-    run: &'a mut dyn FnMut(&Source) -> Run,
+    run: &'a mut dyn FnMut(&Source) -> Option<Run>,
     best: Vec<u32>,
     tries: usize,
     found: &'a mut dyn FnMut(&Run),
@@ -18,8 +18,8 @@ struct Search<'a> {
 /// Looks for a shorter list of choices, and for smaller ones, with which `run` still fails, and calls `found` with each run
 /// that is better than the last one: the first of them is that of `choices` itself.
 ///
-/// Nothing is found where `choices` do not fail.
-pub fn minimise(choices: Vec<u32>, mut run: impl FnMut(&Source) -> Run, mut found: impl FnMut(&Run)) {
+/// Nothing is found where `choices` do not fail. The search is over when `run` has no answer.
+pub fn minimise(choices: Vec<u32>, mut run: impl FnMut(&Source) -> Option<Run>, mut found: impl FnMut(&Run)) {
     let mut search = Search { run: &mut run, best: Vec::new(), tries: 0, found: &mut found };
     if !search.keeps(choices) {
         return;
@@ -41,7 +41,10 @@ impl Search<'_> {
             return false;
         }
         self.tries += 1;
-        let mut tried = (self.run)(&Source::Choices(choices));
+        let Some(mut tried) = (self.run)(&Source::Choices(choices)) else {
+            self.tries = TRIES;
+            return false;
+        };
         let fails = tried.result.is_err();
         if fails {
             // What comes after the last choice that is not 0 is not needed.

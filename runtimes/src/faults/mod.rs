@@ -19,14 +19,17 @@ mod minimise;
 mod panics;
 mod read;
 mod run;
+mod scale;
 mod soak;
-
+mod trail;
+mod trial;
 mod write;
 
 pub use event::{Event, Tally};
 pub use minimise::minimise;
 pub use panics::keep_panics_quiet;
-pub use run::{Failure, Run, Side, Source, Summary, replay, run};
-
-pub use soak::{Found, Soak, Soaked};
-pub use write::{End, Sabotage, run_sabotaged};
+pub use run::{Failure, Run, Side, Source, Summary, run};
+pub use scale::Weigh;
+pub use soak::{Found, Soak, Soaked, shortest};
+pub use trial::Trial;
+pub use write::{End, Sabotage};

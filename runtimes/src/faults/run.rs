@@ -1,11 +1,11 @@
 //! One schedule of either half.
 
-use std::{error, fmt};
+use std::{error, fmt, time::Duration};
 
 use super::{
     event::{Event, Tally},
-    read,
-    write::{self, End},
+    trial::Trial,
+    write::End,
 };
 
 /// A half of the library.
@@ -59,8 +59,26 @@ pub struct Summary {
 /// Where a schedule went wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
-    pub(super) step: usize,
-    pub(super) finding: String,
+    step: usize,
+    finding: String,
+    hangs: bool,
+}
+
+impl Failure {
+    pub(super) fn new(step: usize, finding: String) -> Self {
+        Self { step, finding, hangs: false }
+    }
+
+    /// The step was not done after `limit`.
+    pub(super) fn hang(step: usize, limit: Duration) -> Self {
+        Self { step, finding: format!("it hangs: it is not done after {limit:?}"), hangs: true }
+    }
+
+    /// Whether it is that the schedule does not end.
+    #[must_use]
+    pub fn hangs(&self) -> bool {
+        self.hangs
+    }
 }
 
 impl fmt::Display for Failure {
@@ -89,18 +107,5 @@ pub struct Run {
 /// Runs a schedule.
 #[must_use]
 pub fn run(side: Side, source: &Source) -> Run {
-    go(side, source, false)
-}
-
-/// Runs a schedule and writes down what happens.
-#[must_use]
-pub fn replay(side: Side, source: &Source) -> Run {
-    go(side, source, true)
-}
-
-fn go(side: Side, source: &Source, traced: bool) -> Run {
-    match side {
-        Side::Write => write::run(source, traced),
-        Side::Read => read::run(source, traced),
-    }
+    Trial::of(side).run(source)
 }

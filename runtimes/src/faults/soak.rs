@@ -5,7 +5,6 @@ use std::{
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
-        mpsc::{self, RecvTimeoutError},
     },
     thread,
     time::{Duration, Instant},
@@ -15,11 +14,21 @@ use super::{
     event::Tally,
     minimise::minimise,
     panics,
-    run::{Run, Side, Source, run},
+    run::{Failure, Run, Side, Source, run},
+    trial::Trial,
 };
 
 /// A schedule that takes longer than this hangs. Usual ones take well under a millisecond.
 const LIMIT: Duration = Duration::from_secs(20);
+
+/// A schedule that is only tried, to find out whether it goes wrong still, hangs if it takes longer than this.
+const TRY: Duration = Duration::from_secs(1);
+
+/// Of those that hang no more are tried: each leaves a thread behind.
+const HANGS_MAX: usize = 40;
+
+/// How long a shorter schedule is looked for.
+const SEARCH: Duration = Duration::from_secs(60);
 
 /// How often the schedules of a thread are added to those of all.
 const EVERY: u64 = 64;
@@ -54,7 +63,7 @@ pub struct Soaked {
 pub struct Found {
     pub seed: u64,
     pub finding: String,
-    /// Fewer choices with which something goes wrong still; `None` if it hangs.
+    /// The fewest choices with which something goes wrong still, as far as they were looked for.
     pub shortest: Option<Run>,
 }
 
@@ -121,15 +130,22 @@ impl Soak {
         };
         let found = match hangs {
             Some(seed) => {
-                let finding = format!("it hangs: it is not done after {LIMIT:?}");
-                Some(Found { seed, finding, shortest: None })
+                // How far it gets is what it is made of.
+                let again = Trial::of(self.side).run_within(&Source::Seed(seed), LIMIT);
+                let finding = again
+                    .result
+                    .err()
+                    .map_or_else(|| "it hangs, but only once".to_owned(), |failure| failure.to_string());
+                Some((seed, finding, again.choices))
             }
-            None => lock(&shared.found).take().map(|(seed, finding, choices)| Found {
-                seed,
-                finding,
-                shortest: shortest(self.side, choices),
-            }),
+            None => lock(&shared.found).take(),
         };
+        let shorten = |(seed, finding, choices)| Found {
+            seed,
+            finding,
+            shortest: shortest(Trial::of(self.side), choices, TRY),
+        };
+        let found = found.map(shorten);
         let sum = lock(&shared.sum).clone();
         Soaked { took: began.elapsed(), found, ..sum }
     }
@@ -176,19 +192,19 @@ impl Shared {
     }
 }
 
-/// The shortest schedule that fails which can be found. One that hangs on the way ends the search.
-fn shortest(side: Side, choices: Vec<u32>) -> Option<Run> {
-    let (sender, better) = mpsc::channel();
-    thread::spawn(move || {
-        // Nobody listens any more where it took too long.
-        let better = |run: &Run| drop(sender.send(run.clone()));
-        minimise(choices, |source| run(side, source), better);
-    });
-    let mut best = None;
-    loop {
-        match better.recv_timeout(LIMIT) {
-            Ok(run) => best = Some(run),
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return best,
+/// The shortest schedule that fails which can be found. One that is not done after `limit` fails, too.
+#[must_use]
+pub fn shortest(trial: Trial, choices: Vec<u32>, limit: Duration) -> Option<Run> {
+    let began = Instant::now();
+    let (mut best, mut hangs) = (None, 0);
+    let go = |source: &Source| {
+        if hangs == HANGS_MAX || began.elapsed() > SEARCH {
+            return None;
         }
-    }
+        let run = trial.run_within(source, limit);
+        hangs += usize::from(run.result.as_ref().is_err_and(Failure::hangs));
+        Some(run)
+    };
+    minimise(choices, go, |run| best = Some(run.clone()));
+    best
 }

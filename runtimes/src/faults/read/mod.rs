@@ -1,10 +1,16 @@
 //! The read half: any calls on a buffer, whose input comes in any pieces, against a plain vector.
 
 mod calls;
+mod finders;
 mod frames;
 mod input;
+mod ledger;
+mod memory;
 mod model;
+mod neighbour;
 mod parse;
+mod reader;
+mod tails;
 
 use std::{
     mem,
@@ -16,33 +22,33 @@ use super::{
     event::Record,
     panics,
     run::{Failure, Run, Source, Summary},
+    scale::{Scale, Weigh},
+    trail::Trail,
 };
 use model::Model;
 
-/// Runs a schedule; what happens is written down if `traced`.
-pub(super) fn run(source: &Source, traced: bool) -> Run {
-    let choices = Choices::new(source);
-    let mut model = Model::new(choices.clone(), Record::new(traced));
+/// Runs a schedule, on a scale if there is one.
+pub(super) fn run(source: &Source, weigh: Option<Weigh>, trail: Trail) -> Run {
+    let choices = Choices::new(source, trail.clone());
+    let mut model = Model::new(choices.clone(), Record::new(trail.clone()), Scale::new(weigh));
     let calls = 1 + choices.below(60);
-    let mut steps = 0;
     // What does not hold is an assertion that fails.
     let held = catch_unwind(AssertUnwindSafe(|| {
         for step in 1..=calls {
-            steps = step;
-            model.line(|| format!("step {step}"));
-            model.call();
-            model.check();
+            trail.step(step);
+            trail.line(|| format!("step {step}"));
+            model.step();
         }
     }));
-    let Record { tally, lines } = model.take_record();
+    let (steps, events) = (trail.steps(), model.take_tally());
     let result = match held {
         Ok(()) => Ok(Summary { bytes: model.read() as u64, end: None, sabotaged: false }),
         Err(panic) => {
             let finding = panics::describe(&*panic);
             // What is broken may not be fit to be dropped.
             mem::forget(model);
-            Err(Failure { step: steps, finding })
+            Err(Failure::new(steps, finding))
         }
     };
-    Run { result, steps, events: tally, choices: choices.made(), lines: lines.unwrap_or_default() }
+    Run { result, steps, events, choices: trail.choices(), lines: trail.lines() }
 }

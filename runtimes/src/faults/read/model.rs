@@ -1,163 +1,87 @@
 //! The buffer beside what it has to hold.
 
-use std::{
-    cell::{Cell, RefCell},
-    collections::VecDeque,
-    pin::pin,
-    rc::Rc,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    task::{Context, Poll, Wake, Waker},
-};
+use std::{cell::RefCell, rc::Rc};
 
-use bytes::Bytes;
 use futures_handoff::{HandoffBuffer, HandoffBufferConfig};
 
-use super::input::{Input, Said};
+use super::{
+    input::{Input, Said},
+    ledger::{Ledger, SPARES_MAX},
+};
 use crate::faults::{
     choices::Choices,
-    event::{Event, Record},
+    event::{Record, Tally},
+    scale::Scale,
 };
 
 pub(super) struct Model {
-    pub(super) choices: Choices,
-    record: Rc<RefCell<Record>>,
     pub(super) buffer: HandoffBuffer,
     pub(super) input: Input,
-    /// What the input said last.
-    pub(super) said: Rc<Cell<Said>>,
-    /// How much of what the input gave is accounted for.
-    counted: usize,
-    pub(super) unread: Vec<u8>,
-    /// Frames handed out, with what they held then.
-    pub(super) kept: VecDeque<(Bytes, Vec<u8>)>,
+    pub(super) ledger: Ledger,
+    /// Other buffers of the same kind, on the same thread.
+    pub(super) neighbours: Vec<HandoffBuffer>,
+    record: Rc<RefCell<Record>>,
 }
 
-/// Whether somebody was woken.
-#[derive(Default)]
-struct Woken(AtomicBool);
-
-impl Wake for Woken {
-    fn wake(self: Arc<Self>) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
-
-fn config(choices: &Choices) -> HandoffBufferConfig {
-    let max_len = 1 + choices.below(choices.of([16, 64, 64, 400, 400, 9000]));
+pub(super) fn config(choices: &Choices) -> HandoffBufferConfig {
+    // Large ones are rare: they take longer.
+    let most = if choices.once_in(60) { 400_000 } else { choices.of([16, 64, 64, 400, 400, 9000]) };
+    let max_len = 1 + choices.below(most);
     let min = 1 + choices.below(max_len);
     let max = min + choices.below(max_len - min + 1);
     let small = choices.below(max_len.min(40) + 1);
     HandoffBufferConfig::new(max_len)
         .and_then(|config| config.with_read_size(min..=max))
         .and_then(|config| config.with_small_copy_max(small))
-        .and_then(|config| config.with_spare_blocks(choices.below(4)))
+        .and_then(|config| config.with_spare_blocks(choices.below(SPARES_MAX + 1)))
         .expect("limits in range")
 }
 
 impl Model {
-    pub(super) fn new(choices: Choices, record: Record) -> Self {
+    pub(super) fn new(choices: Choices, record: Record, scale: Scale) -> Self {
         let config = config(&choices);
+        record.line(|| format!("{config:?}"));
         let record = Rc::new(RefCell::new(record));
-        record.borrow_mut().line(|| format!("{config:?}"));
-        let input = Input::new(choices.clone(), Rc::clone(&record));
-        Self {
-            said: Rc::clone(&input.said),
-            input,
-            buffer: HandoffBuffer::with_config(config),
-            choices,
-            record,
-            counted: 0,
-            unread: Vec::new(),
-            kept: VecDeque::new(),
-        }
+        let input = Input::new(choices.clone(), Rc::clone(&record), scale.clone());
+        let told = Rc::clone(&input.told);
+        let buffer = scale.inside(|| HandoffBuffer::with_config(config));
+        let ledger = Ledger::new(choices, Rc::clone(&record), scale, told, config);
+        Self { buffer, input, ledger, neighbours: Vec::new(), record }
     }
 
-    pub(super) fn event(&self, event: Event, detail: impl FnOnce() -> String) {
-        self.record.borrow_mut().event(event, detail);
-    }
-
-    pub(super) fn line(&self, line: impl FnOnce() -> String) {
-        self.record.borrow_mut().line(line);
-    }
-
-    pub(super) fn take_record(&self) -> Record {
-        self.record.take()
+    pub(super) fn take_tally(&self) -> Tally {
+        self.record.take().tally
     }
 
     /// Bytes that the input gave.
     pub(super) fn read(&self) -> usize {
-        self.input.given.len()
+        self.ledger.told.given.borrow().len()
     }
 
-    pub(super) fn max_len(&self) -> usize {
-        self.buffer.config().max_len()
+    /// Makes one call and looks at what it did.
+    pub(super) fn step(&mut self) {
+        self.ledger.told.said.set(Said::Nothing);
+        self.call();
+        self.check();
     }
 
-    /// A length: mostly one that there is, sometimes more.
-    pub(super) fn amount(&self, len: usize) -> usize {
-        match self.choices.below(10) {
-            7 => len,
-            8 => len + 1 + self.choices.below(3),
-            9 => usize::MAX,
-            _ => self.choices.below(len + 1),
-        }
-    }
-
-    /// Accounts for what the input gave since.
-    pub(super) fn arrived(&mut self) -> usize {
-        let new = &self.input.given[self.counted..];
-        let n = new.len();
-        self.unread.extend_from_slice(new);
-        self.counted += n;
-        n
-    }
-
-    /// The first `n` bytes leave.
-    pub(super) fn leave(&mut self, n: usize) -> Vec<u8> {
-        self.unread.drain(..n).collect()
-    }
-
-    pub(super) fn keep(&mut self, frame: Bytes, expected: Vec<u8>) {
-        assert_eq!(frame, expected, "what was handed out");
-        self.kept.push_back((frame, expected));
-    }
-
-    pub(super) fn check(&self) {
-        self.line(|| {
-            let unread = String::from_utf8_lossy(&self.unread).escape_debug().to_string();
-            format!("  expected: {} of {} bytes: {unread}", self.unread.len(), self.max_len())
+    fn check(&self) {
+        let Self { buffer, ledger, .. } = self;
+        let (unread, max_len) = (&ledger.unread, ledger.max_len());
+        ledger.line(|| {
+            let content = String::from_utf8_lossy(unread).escape_debug().to_string();
+            format!("  expected: {} of {max_len} bytes: {content}", unread.len())
         });
-        assert_eq!(self.buffer.peek(), self.unread, "what is buffered");
-        assert_eq!(self.buffer.len(), self.unread.len(), "the length");
-        assert_eq!(self.buffer.is_empty(), self.unread.is_empty(), "whether it is empty");
-        assert!(self.buffer.len() <= self.max_len(), "more is buffered than may be");
-        let capacity = self.buffer.capacity();
-        assert!(capacity <= self.max_len(), "memory for {capacity} bytes is kept");
-        for (frame, expected) in &self.kept {
-            assert_eq!(frame, expected, "what was handed out earlier");
+        assert_eq!(buffer.peek(), unread, "what is buffered");
+        assert_eq!(buffer.len(), unread.len(), "the length");
+        assert_eq!(buffer.is_empty(), unread.is_empty(), "whether it is empty");
+        assert!(buffer.len() <= max_len, "more is buffered than may be");
+        let capacity = buffer.capacity();
+        assert!(capacity <= ledger.most.max(ledger.brought), "memory for {capacity} bytes is kept");
+        for kept in &ledger.kept {
+            assert_eq!(kept.frame, kept.content, "what was handed out earlier");
         }
-    }
-}
-
-/// Polls a future that reads from `input`, until it is done or given up: then `None`.
-///
-/// It may be pending only for a reader that is, or for having woken its task.
-pub(super) fn wait<T>(choices: &Choices, said: &Cell<Said>, future: impl Future<Output = T>) -> Option<T> {
-    said.set(Said::Nothing);
-    let mut future = pin!(future);
-    loop {
-        let woken = Arc::new(Woken::default());
-        let waker = Waker::from(Arc::clone(&woken));
-        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
-            return Some(output);
-        }
-        let awake = woken.0.load(Ordering::Relaxed);
-        assert!(awake || said.get() == Said::Stalled, "a future waits for nothing");
-        if choices.below(3) < 2 {
-            return None;
-        }
+        ledger.rests(buffer);
+        ledger.weigh();
     }
 }

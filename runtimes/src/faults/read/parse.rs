@@ -7,24 +7,28 @@ use futures_handoff::ParseCursor;
 
 use super::{
     calls::{NEEDLES, position},
+    input::Planned,
     model::Model,
 };
-use crate::faults::{choices::Choices, event::Event};
-
-/// How a parser ends that panics on purpose.
-struct Planned;
+use crate::faults::{choices::Choices, event::Event, scale::Scale};
 
 /// What a parser did.
-struct Parsed {
+struct Parsed<'a> {
+    choices: &'a Choices,
+    scale: &'a Scale,
     at: usize,
     frames: Vec<(Bytes, Vec<u8>)>,
 }
 
-impl Parsed {
-    fn step(&mut self, choices: &Choices, cursor: &mut ParseCursor<'_>, content: &[u8]) {
+impl Parsed<'_> {
+    fn below(&self, n: usize) -> usize {
+        self.scale.outside(|| self.choices.below(n))
+    }
+
+    fn step(&mut self, cursor: &mut ParseCursor<'_>, content: &[u8]) {
         let left = content.len() - self.at;
-        let n = if choices.once_in(8) { left + 1 } else { choices.below(left + 1) };
-        match choices.below(4) {
+        let n = if self.below(8) == 7 { left + 1 } else { self.below(left + 1) };
+        match self.below(4) {
             0 => {
                 assert_eq!(cursor.advance(n).is_ok(), n <= left, "to advance by {n} of {left}");
                 self.at += if n <= left { n } else { 0 };
@@ -32,7 +36,8 @@ impl Parsed {
             1 => match cursor.take(n) {
                 Ok(frame) => {
                     assert_eq!(frame, content[self.at..self.at + n], "what was taken");
-                    self.frames.push((frame, content[self.at..self.at + n].to_vec()));
+                    let (at, frames) = (self.at, &mut self.frames);
+                    self.scale.outside(|| frames.push((frame, content[at..at + n].to_vec())));
                     self.at += n;
                 }
                 Err(error) => {
@@ -40,7 +45,7 @@ impl Parsed {
                 }
             },
             2 => {
-                let needle = choices.of(NEEDLES);
+                let needle = NEEDLES[self.below(NEEDLES.len())];
                 let expected = position(&content[self.at..], needle);
                 assert_eq!(cursor.find(needle), expected, "where {needle:?} is");
             }
@@ -57,32 +62,39 @@ impl Parsed {
 
 impl Model {
     pub(super) fn parse(&mut self) {
-        let steps = self.choices.below(6);
-        let end = self.choices.below(4);
-        self.event(Event::Parse, || format!("{steps} steps"));
-        let (choices, content) = (&self.choices, &self.unread);
-        let mut parsed = Parsed { at: 0, frames: Vec::new() };
-        let result = catch_unwind(AssertUnwindSafe(|| {
-            self.buffer.parse(|cursor| {
-                for _ in 0..steps {
-                    parsed.step(choices, cursor, content);
-                }
-                match end {
-                    2 => Err(()),
-                    3 => resume_unwind(Box::new(Planned)),
-                    _ => Ok(()),
-                }
-            })
-        }));
-        self.kept.extend(parsed.frames);
+        let Self { buffer, ledger, .. } = self;
+        let steps = ledger.choices.below(6);
+        let end = ledger.choices.below(4);
+        ledger.event(Event::Parse, || format!("{steps} steps"));
+        let content = &ledger.unread;
+        let mut parsed = Parsed { choices: &ledger.choices, scale: &ledger.scale, at: 0, frames: Vec::new() };
+        let result = ledger.scale.inside(|| {
+            let parse = AssertUnwindSafe(|| {
+                buffer.parse(|cursor| {
+                    for _ in 0..steps {
+                        parsed.step(cursor, content);
+                    }
+                    match end {
+                        2 => Err(()),
+                        3 => resume_unwind(Box::new(Planned)),
+                        _ => Ok(()),
+                    }
+                })
+            });
+            catch_unwind(parse).map_err(|panic| (!panic.is::<Planned>()).then_some(panic))
+        });
+        let Parsed { at, frames, .. } = parsed;
+        for (frame, content) in frames {
+            ledger.keep(frame, content);
+        }
         match result {
             Ok(Ok(())) => {
                 assert!(end < 2, "a parser that failed succeeded");
-                self.leave(parsed.at);
+                ledger.leave(at);
             }
-            Ok(Err(())) => self.event(Event::ParseUndone, String::new),
-            Err(panic) if panic.is::<Planned>() => self.event(Event::ParsePanic, String::new),
-            Err(finding) => resume_unwind(finding),
+            Ok(Err(())) => ledger.event(Event::ParseUndone, String::new),
+            Err(None) => ledger.event(Event::ParsePanic, String::new),
+            Err(Some(finding)) => resume_unwind(finding),
         }
     }
 }

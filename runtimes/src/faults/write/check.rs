@@ -15,6 +15,7 @@ pub(super) fn step(world: &World) {
     world.settle(None);
     world.follow_wakes();
     written_so_far(world);
+    memory(world);
     expected(world);
     match world.handle() {
         Some(handle) => positions(world, &handle),
@@ -51,6 +52,14 @@ fn written_so_far(world: &World) {
     oracle.compared = device.taken.len();
 }
 
+/// Chunks that are written are not kept, but for the one that is written in part.
+fn memory(world: &World) {
+    let (oracle, owned) = (world.oracle.borrow(), world.owned().bytes);
+    let unwritten = oracle.accepted() - oracle.chunk_at(world.device.borrow().written);
+    let most = unwritten + world.carried.get() as u64;
+    world.expect(owned as u64 <= most, || format!("chunks of {owned} bytes are kept, at most {most} may be"));
+}
+
 fn positions(world: &World, handle: &futures_handoff::WriteHandoff<FaultyWriter>) {
     let stats = handle.stats();
     let (pending, items) = (handle.pending_bytes(), handle.pending_items());
@@ -70,7 +79,8 @@ fn positions(world: &World, handle: &futures_handoff::WriteHandoff<FaultyWriter>
     });
     if let Some(reason) = handle.close_reason() {
         let failed = !reason.is_closed();
-        world.expect(pending == 0 || !failed, || "an ended stream has something pending".into());
+        let left = if failed { 0 } else { stats.accepted - stats.written };
+        world.expect(pending as u64 == left, || format!("{pending} are pending, {left} should be"));
         world.expect(world.line.borrow().first().is_none(), || "somebody waits for room in vain".into());
         world.expect(handle.available() == 0, || "a closed stream has room".into());
         let causes = &oracle.causes;
@@ -118,7 +128,7 @@ pub(super) fn settled(world: &World) {
     let Some(handle) = world.handle() else { return };
     world.expect(handle.pending_bytes() == 0, || format!("{} bytes do not move", handle.pending_bytes()));
     world.expect(world.line.borrow().first().is_none(), || "somebody still waits for room".into());
-    let kept = world.owned();
+    let kept = world.owned().items;
     world.expect(kept == 0 || handle.is_closed(), || format!("{kept} written chunks are kept in memory"));
 }
 

@@ -7,6 +7,7 @@ use std::{
     pin::Pin,
     rc::Rc,
     task::{Context, Poll, Waker},
+    thread,
 };
 
 use futures_util::AsyncWrite;
@@ -61,6 +62,8 @@ pub enum Sabotage {
     Corrupt,
     /// Does not wake the task that waits for it, from then on.
     Sleep,
+    /// Does not return from the call that brings it.
+    Hang,
 }
 
 #[derive(Debug)]
@@ -203,6 +206,9 @@ impl Device {
                     self.taken.push(byte ^ 1);
                 }
                 Sabotage::Sleep => self.taken.push(byte),
+                Sabotage::Hang => loop {
+                    thread::park();
+                },
             },
             _ => self.taken.push(byte),
         }

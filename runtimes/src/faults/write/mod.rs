@@ -9,9 +9,10 @@ mod schedule;
 mod submit;
 mod tasks;
 mod waiting;
+mod weight;
 mod world;
 
 pub use device::Sabotage;
 pub use oracle::End;
 pub(super) use schedule::run;
-pub use schedule::run_sabotaged;
+pub(super) use weight::run_weighed;

@@ -1,6 +1,6 @@
 //! What has to be true of the stream: a plain vector, and what was done to end it.
 
-use std::ops::Range;
+use std::{mem, ops::Range};
 
 use futures_handoff::CloseReason;
 
@@ -34,6 +34,8 @@ pub(super) struct Causes {
 pub(super) struct Oracle {
     /// All bytes accepted.
     pub(super) bytes: Vec<u8>,
+    /// Where the submissions begin.
+    starts: Vec<u64>,
     /// Accepted in this step and not yet in place: a writer may write to its own stream in the middle of a submission.
     parked: Vec<(Range<u64>, Vec<u8>)>,
     /// Items of sinks that were let in on one byte of room: the position of the last byte, and the bytes above that.
@@ -68,17 +70,28 @@ impl Oracle {
     pub(super) fn settle(&mut self, unplaced: Option<Vec<u8>>) -> Result<(), String> {
         let mut unplaced = unplaced.unwrap_or_default();
         self.parked.sort_by_key(|(range, _)| range.start);
-        for (range, bytes) in self.parked.drain(..) {
+        for (range, bytes) in mem::take(&mut self.parked) {
             if range.start > self.bytes.len() as u64 {
-                self.bytes.append(&mut unplaced);
+                self.place(mem::take(&mut unplaced));
             }
             if !range.is_empty() && range.start != self.bytes.len() as u64 {
                 return Err(format!("{range:?} was accepted where {} should follow", self.bytes.len()));
             }
-            self.bytes.extend(bytes);
+            self.place(bytes);
         }
-        self.bytes.append(&mut unplaced);
+        self.place(unplaced);
         Ok(())
+    }
+
+    fn place(&mut self, bytes: Vec<u8>) {
+        self.starts.push(self.accepted());
+        self.bytes.extend(bytes);
+    }
+
+    /// Where the submission begins that has the byte at a position.
+    pub(super) fn chunk_at(&self, position: u64) -> u64 {
+        let next = self.starts.partition_point(|start| *start <= position);
+        next.checked_sub(1).map_or(0, |at| self.starts[at])
     }
 
     pub(super) fn accepted(&self) -> u64 {
@@ -126,6 +139,6 @@ impl Oracle {
 
     /// Somebody took the writer and the unwritten bytes.
     pub(super) fn take_parts(&mut self) -> bool {
-        std::mem::replace(&mut self.parts_taken, true)
+        mem::replace(&mut self.parts_taken, true)
     }
 }

@@ -21,24 +21,20 @@ use crate::faults::{
     event::{Event, Record},
     panics,
     run::{Failure, Run, Source, Summary},
+    trail::Trail,
 };
 
 /// Steps after which a schedule counts as one that never comes to rest.
 const STEPS_MAX: usize = 50_000;
 
-/// Runs a schedule; what happens is written down if `traced`.
-pub(in crate::faults) fn run(source: &Source, traced: bool) -> Run {
-    Schedule::new(source, None, traced).run()
-}
-
-/// Runs a schedule on a device that does something wrong to the byte at a position, which must be noticed.
-#[must_use]
-pub fn run_sabotaged(source: &Source, position: u64, sabotage: Sabotage) -> Run {
-    Schedule::new(source, Some((position, sabotage)), false).run()
+/// Runs a schedule, on a device that does something wrong to the byte at a position if that is asked for.
+pub(in crate::faults) fn run(source: &Source, sabotage: Option<(u64, Sabotage)>, trail: Trail) -> Run {
+    Schedule::new(source, sabotage, trail).run()
 }
 
 struct Schedule {
     choices: Choices,
+    trail: Trail,
     world: Rc<World>,
     tasks: Tasks,
     abort: AbortHandle,
@@ -68,12 +64,12 @@ async fn write_out(world: Rc<World>, task: WriteTask<FaultyWriter>) {
 }
 
 impl Schedule {
-    fn new(source: &Source, sabotage: Option<(u64, Sabotage)>, traced: bool) -> Self {
-        let choices = Choices::new(source);
+    fn new(source: &Source, sabotage: Option<(u64, Sabotage)>, trail: Trail) -> Self {
+        let choices = Choices::new(source, trail.clone());
         let config = config(&choices);
         let mut tasks = Tasks::new();
         let device = Device::new(choices.clone(), sabotage);
-        let record = Record::new(traced);
+        let record = Record::new(trail.clone());
         let world = World::new(choices.clone(), record, config, device, tasks.woken());
         world.line(|| format!("{config:?}"));
         world.line(|| world.device.borrow().plan());
@@ -96,13 +92,14 @@ impl Schedule {
         }
         let abort_at = choices.once_in(10).then(|| choices.below(120));
         let drop_at = choices.once_in(10).then(|| choices.below(120));
-        Self { choices, world, tasks, abort, keeper, abort_at, drop_at }
+        Self { choices, trail, world, tasks, abort, keeper, abort_at, drop_at }
     }
 
     fn run(mut self) -> Run {
         let mut step = 0;
         let finding = loop {
             step += 1;
+            self.trail.step(step);
             let going = catch_unwind(AssertUnwindSafe(|| {
                 let going = self.step(step);
                 check::step(&self.world);
@@ -119,7 +116,7 @@ impl Schedule {
                 (Ok(false), None) => return self.finish(step),
             }
         };
-        let run = self.come_to(step, Err(Failure { step, finding }));
+        let run = self.come_to(step, Err(Failure::new(step, finding)));
         // What is broken may not be fit to be dropped.
         mem::forget(self);
         run
@@ -127,8 +124,8 @@ impl Schedule {
 
     /// What is left of the schedule to tell.
     fn come_to(&self, steps: usize, result: Result<Summary, Failure>) -> Run {
-        let Record { tally, lines } = self.world.take_record();
-        Run { result, steps, events: tally, choices: self.choices.made(), lines: lines.unwrap_or_default() }
+        let events = self.world.take_tally();
+        Run { result, steps, events, choices: self.trail.choices(), lines: self.trail.lines() }
     }
 
     /// Makes a step; whether there may be more.
@@ -227,11 +224,11 @@ impl Schedule {
         let finding = match () {
             () if device.drops != 1 => Some("the writer was not dropped once"),
             () if !broken && device.flushed != oracle.accepted() => Some("an orderly end left bytes behind"),
-            () if world.owned() > 0 => Some("chunks are kept in memory after the end"),
+            () if world.owned().items > 0 => Some("chunks are kept in memory after the end"),
             () => None,
         };
         let summary = Summary { bytes: oracle.accepted(), end: oracle.end(), sabotaged: device.sabotaged };
-        let failed = |finding: &str| Err(Failure { step: steps, finding: finding.to_owned() });
+        let failed = |finding: &str| Err(Failure::new(steps, finding.to_owned()));
         Run { result: finding.map_or(Ok(summary), failed), ..run }
     }
 }

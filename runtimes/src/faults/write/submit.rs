@@ -179,6 +179,7 @@ impl Submitter {
         let (world, need) = (&self.world, room_of(bytes.len()));
         world.event(Event::Write, || format!("{} bytes", bytes.len()));
         let chunk = world.chunk(&bytes);
+        let carried = world.carry(bytes.len());
         let result = match world.below(3) {
             0 => {
                 let waited = for_room(world, need, self.handle.write_fire_and_forget(chunk)).await;
@@ -190,6 +191,7 @@ impl Submitter {
             }
             _ => for_room(world, need, self.handle.write(chunk)).await.map(|result| result.map(Some)),
         };
+        drop(carried);
         match result {
             Some(Ok(Some(ticket))) => self.ticket(ticket, bytes).await,
             Some(Ok(None)) => world.accepted(bytes),
@@ -214,9 +216,11 @@ impl Submitter {
             let result = self.handle.try_write_all(&mut chunks).map_err(tried);
             result.map_err(|(refusal, back)| (refusal, back.concat(), Some(before)))
         } else {
+            let carried = world.carry(bytes.len());
             let Some(result) = for_room(world, need, self.handle.write_all(&mut chunks)).await else {
                 return;
             };
+            drop(carried);
             result.map_err(waited).map_err(|(refusal, back)| (refusal, back.concat(), None))
         };
         match result {

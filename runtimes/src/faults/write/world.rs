@@ -13,7 +13,7 @@ use futures_handoff::{AbortHandle, CloseReason, Flushed, WeakWriteHandoff, Write
 
 use crate::faults::{
     choices::Choices,
-    event::{Event, Record},
+    event::{Event, Record, Tally},
 };
 
 use super::{
@@ -27,8 +27,8 @@ pub(super) type Weak = WeakWriteHandoff<FaultyWriter>;
 
 thread_local! {
     static VISITED: RefCell<Option<Weak>> = const { RefCell::new(None) };
-    /// Chunks of an owner that is not dropped yet.
-    static OWNED: Cell<usize> = const { Cell::new(0) };
+    /// Chunks of an owner that is not dropped yet, and their bytes.
+    static OWNED: Cell<Room> = const { Cell::new(Room { bytes: 0, items: 0 }) };
 }
 
 /// Calls the stream from wherever user code may run: a waker, a drop of the owner of a chunk. Were the stream's lock held
@@ -45,7 +45,9 @@ struct Owner(Vec<u8>);
 
 impl Owner {
     fn new(bytes: &[u8]) -> Self {
-        OWNED.set(OWNED.get() + 1);
+        let mut owned = OWNED.get();
+        owned += Room { bytes: bytes.len(), items: 1 };
+        OWNED.set(owned);
         Self(bytes.to_vec())
     }
 }
@@ -58,7 +60,8 @@ impl AsRef<[u8]> for Owner {
 
 impl Drop for Owner {
     fn drop(&mut self) {
-        OWNED.set(OWNED.get() - 1);
+        let owned = OWNED.get();
+        OWNED.set(Room { bytes: owned.bytes - self.0.len(), items: owned.items - 1 });
         visit();
     }
 }
@@ -77,6 +80,8 @@ pub(super) struct World {
     woken: Woken,
     /// How often each task was woken.
     wakes: RefCell<Vec<usize>>,
+    /// Bytes in the hands of futures that wait.
+    pub(super) carried: Cell<usize>,
     /// The task that is polled.
     pub(super) current: Cell<usize>,
     violation: RefCell<Option<String>>,
@@ -96,7 +101,7 @@ impl World {
         device: Device,
         woken: Woken,
     ) -> Rc<Self> {
-        OWNED.set(0);
+        OWNED.set(Room::default());
         Rc::new(Self {
             choices,
             record: RefCell::new(record),
@@ -109,6 +114,7 @@ impl World {
             spawned: RefCell::default(),
             woken,
             wakes: RefCell::default(),
+            carried: Cell::new(0),
             current: Cell::new(0),
             violation: RefCell::default(),
             loose: RefCell::default(),
@@ -165,8 +171,14 @@ impl World {
     }
 
     /// Chunks that somebody still keeps in memory that is not the stream's own.
-    pub(super) fn owned(&self) -> usize {
+    pub(super) fn owned(&self) -> Room {
         OWNED.get()
+    }
+
+    /// Bytes that a future holds which has not submitted them, for as long as the answer lives.
+    pub(super) fn carry(&self, bytes: usize) -> Carried<'_> {
+        self.carried.set(self.carried.get() + bytes);
+        Carried { sum: &self.carried, bytes }
     }
 
     // --- what happens ---------------------------------------------------------------------------------------------
@@ -176,11 +188,11 @@ impl World {
     }
 
     pub(super) fn line(&self, line: impl FnOnce() -> String) {
-        self.record.borrow_mut().line(line);
+        self.record.borrow().line(line);
     }
 
-    pub(super) fn take_record(&self) -> Record {
-        self.record.take()
+    pub(super) fn take_tally(&self) -> Tally {
+        self.record.take().tally
     }
 
     // --- tasks --------------------------------------------------------------------------------------------------
@@ -322,6 +334,17 @@ impl World {
             let parked = self.oracle.borrow_mut().park(ticket.positions(), bytes);
             self.check(parked);
         }
+    }
+}
+
+pub(super) struct Carried<'a> {
+    sum: &'a Cell<usize>,
+    bytes: usize,
+}
+
+impl Drop for Carried<'_> {
+    fn drop(&mut self) {
+        self.sum.set(self.sum.get() - self.bytes);
     }
 }
 

@@ -1,15 +1,11 @@
 //! `faults`: schedules of both halves, checked against a model.
 
-use std::{
-    sync::mpsc,
-    thread,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::{
-    faults::{Found, Run, Side, Soak, Soaked, Source, keep_panics_quiet, replay},
+    faults::{Found, Run, Side, Soak, Soaked, Source, Trial, keep_panics_quiet},
     stream::{
         Failure, interrupt,
         names::names,
@@ -106,18 +102,9 @@ impl Args {
     }
 }
 
-/// Replays a schedule in a thread of its own, so that a hang is noticed.
+/// Replays a schedule and prints it, as far as it gets.
 fn print_steps(side: Side, source: &Source) -> Result<(), Failure> {
-    let (sender, done) = mpsc::channel();
-    let what = source.clone();
-    thread::spawn(move || {
-        // Nobody listens any more where it took too long.
-        let _ = sender.send(replay(side, &what));
-    });
-    let Ok(run) = done.recv_timeout(LIMIT) else {
-        return Err(Failure::Other(format!("the {side} schedule is not done after {LIMIT:?}: it hangs")));
-    };
-    let Run { result, steps, choices, lines, .. } = run;
+    let Run { result, steps, choices, lines, .. } = Trial::of(side).traced().run_within(source, LIMIT);
     lines.iter().for_each(|line| println!("{line}"));
     match result {
         Ok(summary) => {

@@ -1,0 +1,211 @@
+//! What the buffer has to hold, and what has left it.
+
+use std::{
+    cell::RefCell,
+    collections::VecDeque,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    rc::Rc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, Wake, Waker},
+};
+
+use bytes::Bytes;
+use futures_handoff::HandoffBufferConfig;
+
+use super::input::{Planned, Said, Told};
+use crate::faults::{
+    choices::Choices,
+    event::{Event, Record},
+    scale::Scale,
+};
+
+/// How often one poll may call the reader.
+const CALLS_MAX: usize = 256;
+
+/// The most blocks that a buffer of a schedule remembers.
+pub(super) const SPARES_MAX: usize = 3;
+
+/// A frame that was handed out.
+pub(super) struct Kept {
+    pub(super) frame: Bytes,
+    /// What it held then.
+    pub(super) content: Vec<u8>,
+    /// The most memory that it may keep.
+    pub(super) most: usize,
+}
+
+pub(super) struct Ledger {
+    pub(super) choices: Choices,
+    record: Rc<RefCell<Record>>,
+    pub(super) scale: Scale,
+    pub(super) told: Rc<Told>,
+    pub(super) config: HandoffBufferConfig,
+    /// How much of what the input gave is accounted for.
+    counted: usize,
+    pub(super) unread: Vec<u8>,
+    pub(super) kept: VecDeque<Kept>,
+    /// The lengths of the longest frames, the longest first.
+    pub(super) largest: Vec<usize>,
+    /// The largest block that the buffer may have.
+    pub(super) most: usize,
+    /// Memory that tails may have brought along.
+    pub(super) brought: usize,
+    /// Room was asked for.
+    pub(super) asked: bool,
+    /// The largest block that this thread may keep for its buffers.
+    pub(super) widest: usize,
+    /// The block of the neighbour.
+    pub(super) beside: usize,
+}
+
+/// Whether somebody was woken.
+#[derive(Default)]
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// How polling came to its end.
+pub(super) enum Waited<T> {
+    Done(T),
+    GivenUp,
+    /// The reader or the finder panicked, as it was meant to.
+    Panicked,
+}
+
+impl Ledger {
+    pub(super) fn new(
+        choices: Choices,
+        record: Rc<RefCell<Record>>,
+        scale: Scale,
+        told: Rc<Told>,
+        config: HandoffBufferConfig,
+    ) -> Self {
+        Self {
+            choices,
+            record,
+            scale,
+            told,
+            config,
+            counted: 0,
+            unread: Vec::new(),
+            kept: VecDeque::new(),
+            largest: Vec::new(),
+            most: config.max_len(),
+            brought: 0,
+            asked: false,
+            widest: config.max_len(),
+            beside: 0,
+        }
+    }
+
+    pub(super) fn event(&self, event: Event, detail: impl FnOnce() -> String) {
+        self.record.borrow_mut().event(event, detail);
+    }
+
+    pub(super) fn line(&self, line: impl FnOnce() -> String) {
+        self.record.borrow().line(line);
+    }
+
+    pub(super) fn max_len(&self) -> usize {
+        self.config.max_len()
+    }
+
+    pub(super) fn said(&self) -> Said {
+        self.told.said.get()
+    }
+
+    /// A length: mostly one that there is, sometimes more.
+    pub(super) fn amount(&self, len: usize) -> usize {
+        match self.choices.below(10) {
+            7 => len,
+            8 => len + 1 + self.choices.below(3),
+            9 => usize::MAX,
+            _ => self.choices.below(len + 1),
+        }
+    }
+
+    /// Accounts for what the input gave since.
+    pub(super) fn arrived(&mut self) -> usize {
+        let given = self.told.given.borrow();
+        let new = &given[self.counted..];
+        self.unread.extend_from_slice(new);
+        self.counted += new.len();
+        new.len()
+    }
+
+    /// The first `n` bytes leave.
+    pub(super) fn leave(&mut self, n: usize) -> Vec<u8> {
+        self.unread.drain(..n).collect()
+    }
+
+    pub(super) fn keep(&mut self, frame: Bytes, content: Vec<u8>) {
+        assert_eq!(frame, content, "what was handed out");
+        let most = self.most_of(content.len());
+        let at = self.largest.partition_point(|n| *n >= content.len());
+        self.largest.insert(at, content.len());
+        self.largest.truncate(SPARES_MAX);
+        self.kept.push_back(Kept { frame, content, most });
+    }
+
+    pub(super) fn drop_kept(&mut self, n: usize) {
+        for kept in self.kept.drain(..n) {
+            self.scale.inside(|| drop(kept.frame));
+        }
+    }
+
+    /// Polls what reads from the input, until it is done or given up. No poll calls the reader too often, and none is pending
+    /// but for a reader that is, or for having woken its task.
+    pub(super) fn wait<T>(&self, mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> Waited<T> {
+        self.told.said.set(Said::Nothing);
+        loop {
+            let before = self.told.calls.get();
+            let waited = self.poll_once(&mut poll);
+            let calls = self.told.calls.get() - before;
+            assert!(calls <= CALLS_MAX, "{calls} calls of the reader in one poll");
+            if calls == CALLS_MAX {
+                self.event(Event::ReadLimit, String::new);
+            }
+            if !matches!(waited, Waited::GivenUp) {
+                return waited;
+            }
+            assert!(calls > 0, "a future waits, but has not asked its reader");
+            if self.choices.below(3) < 2 {
+                return Waited::GivenUp;
+            }
+        }
+    }
+
+    /// Polls once, and gives up if it is pending.
+    pub(super) fn poll_once<T>(&self, mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> Waited<T> {
+        let woken = Arc::new(Woken::default());
+        let waker = Waker::from(Arc::clone(&woken));
+        let polled = self.scale.inside(|| {
+            catch_unwind(AssertUnwindSafe(|| poll(&mut Context::from_waker(&waker))))
+                .map_err(|panic| (!panic.is::<Planned>()).then_some(panic))
+        });
+        match polled {
+            Ok(Poll::Ready(output)) => return Waited::Done(output),
+            Ok(Poll::Pending) => {}
+            Err(None) => return Waited::Panicked,
+            Err(Some(finding)) => resume_unwind(finding),
+        }
+        let awake = woken.0.load(Ordering::Relaxed);
+        assert!(awake || self.said() == Said::Stalled, "a future waits for nothing");
+        Waited::GivenUp
+    }
+
+    pub(super) fn given_up(&self, arrived: usize) {
+        self.event(Event::ReadCancel, || format!("with {arrived} bytes read"));
+    }
+
+    pub(super) fn panicked(&self) {
+        assert_eq!(self.said(), Said::Panicked, "a panic that was not planned");
+    }
+}

@@ -1,0 +1,28 @@
+//! Every future of the crate, dropped after every number of polls that it takes.
+//!
+//! The world around it is slow: a writer is pending at each write, flush and close and takes a few bytes at a time, a reader is
+//! pending at each read and gives as few. What is left behind is checked each time: nothing is lost and nothing there twice, others
+//! are served, no room stays taken, and the stream can be used on. A test compares the list of what is covered with the
+//! futures in the sources.
+
+#[cfg(feature = "tokio")]
+mod adapters;
+mod coverage;
+mod ending;
+mod polls;
+mod reading;
+mod slow_reader;
+mod submitting;
+mod waiting;
+mod world;
+
+/// Tests of what is named beside them, and the list of the names.
+macro_rules! cancelled {
+    ($($(#[$attribute:meta])* $what:literal fn $name:ident() $body:block)*) => {
+        futures_handoff_runtimes::watched_tests! { $($(#[$attribute])* fn $name() $body)* }
+
+        /// What is covered here.
+        pub(crate) const COVERED: &[&str] = &[$($what),*];
+    };
+}
+pub(crate) use cancelled;

@@ -1,0 +1,154 @@
+//! Futures that read: what was read is in the buffer or handed out, the rest is with the reader.
+
+use std::{future::poll_fn, pin::Pin};
+
+use futures_handoff::{Delimiter, HandoffBuffer, HandoffReader, LengthPrefix};
+use futures_handoff_runtimes::cancel::{Cut, at_every_poll};
+use futures_util::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, StreamExt};
+
+use super::{cancelled, slow_reader::SlowReader, world::Slow};
+
+const LINES: &[u8] = b"one\nand two\nthe third one\nrest";
+
+fn buffer() -> HandoffBuffer {
+    HandoffBuffer::new(64).unwrap()
+}
+
+/// Runs what reads from a reader into a buffer. What it has handed out, what is buffered, and what the reader has left is all
+/// there is, and the next who reads gets the rest.
+fn reads(content: &[u8], mut read: impl FnMut(&mut Cut, &mut HandoffBuffer, &mut SlowReader) -> Vec<u8>) {
+    let most = at_every_poll(|cut| {
+        let (mut buffer, mut reader) = (buffer(), SlowReader::new(content));
+        let handed_out = read(cut, &mut buffer, &mut reader);
+        assert_eq!([&handed_out, buffer.peek(), &reader.left()].concat(), content, "all of it is somewhere");
+        let stirring = reader.clone();
+        let mut rest = Vec::new();
+        let read = Cut::whole().run(buffer.into_reader(reader).read_to_end(&mut rest), || stirring.unblock());
+        assert!(read.is_some_and(|read| read.is_ok()));
+        assert_eq!([handed_out, rest].concat(), content, "the next one gets the rest");
+    });
+    assert!(most > 1, "it never waits: there is nothing to cancel");
+}
+
+/// Runs what reads through a buffer in front of its reader.
+fn reads_through(mut read: impl AsyncFnMut(&mut HandoffReader<SlowReader>, &mut Vec<u8>)) {
+    reads(LINES, |cut, buffer, reader| {
+        let stirring = reader.clone();
+        let mut through = std::mem::replace(buffer, self::buffer()).into_reader(reader.clone());
+        let mut out = Vec::new();
+        cut.run(read(&mut through, &mut out), || stirring.unblock());
+        *buffer = through.into_parts().0;
+        out
+    });
+}
+
+cancelled! {
+    "Future for ReadAvailable"
+    fn a_read() {
+        reads(LINES, |cut, buffer, reader| {
+            let stirring = reader.clone();
+            cut.run(buffer.read_available(reader), || stirring.unblock());
+            Vec::new()
+        });
+    }
+
+    "fn poll_read_available"
+    fn a_read_that_is_polled_for() {
+        reads(LINES, |cut, buffer, reader| {
+            let stirring = reader.clone();
+            let read = poll_fn(|cx| buffer.poll_read_available(cx, Pin::new(&mut *reader)));
+            cut.run(read, || stirring.unblock());
+            Vec::new()
+        });
+    }
+
+    "Future for ReadReady"
+    fn a_read_of_all_there_is() {
+        reads(LINES, |cut, buffer, reader| {
+            let stirring = reader.clone();
+            cut.run(buffer.read_ready(reader, 20), || stirring.unblock());
+            Vec::new()
+        });
+    }
+
+    "fn poll_read_ready"
+    fn a_read_of_all_there_is_that_is_polled_for() {
+        reads(LINES, |cut, buffer, reader| {
+            let stirring = reader.clone();
+            let read = poll_fn(|cx| buffer.poll_read_ready(cx, Pin::new(&mut *reader), 20));
+            cut.run(read, || stirring.unblock());
+            Vec::new()
+        });
+    }
+
+    "Future for NextFrame"
+    fn a_frame() {
+        reads(LINES, |cut, buffer, reader| {
+            let (stirring, mut lines) = (reader.clone(), Delimiter::new(b"\n"));
+            let frame = cut.run(buffer.next_frame(reader, &mut lines), || stirring.unblock());
+            frame.map_or_else(Vec::new, |frame| frame.unwrap().unwrap().to_vec())
+        });
+        reads(b"\0\x09announced and the rest", |cut, buffer, reader| {
+            let (stirring, mut lengths) = (reader.clone(), LengthPrefix::u16_be());
+            let frame = cut.run(buffer.next_frame(reader, &mut lengths), || stirring.unblock());
+            frame.map_or_else(Vec::new, |frame| frame.unwrap().unwrap().to_vec())
+        });
+    }
+
+    "Stream for Frames"
+    fn a_stream_of_frames() {
+        reads(LINES, |cut, buffer, reader| {
+            let stirring = reader.clone();
+            let mut frames = buffer.frames(reader, Delimiter::new(b"\n"));
+            let mut out = Vec::new();
+            let read = async {
+                while out.len() < LINES.len() - 4 {
+                    out.extend(frames.next().await.unwrap().unwrap());
+                }
+            };
+            cut.run(read, || stirring.unblock());
+            out
+        });
+    }
+
+    "AsyncRead for HandoffReader"
+    fn a_read_through_the_buffer() {
+        for room in [2, 100] {
+            reads_through(async |reader, out| {
+                let mut piece = vec![0; room];
+                while out.len() < 10 {
+                    let n = reader.read(&mut piece).await.unwrap();
+                    out.extend_from_slice(&piece[..n]);
+                }
+            });
+        }
+    }
+
+    "AsyncBufRead for HandoffReader"
+    fn a_line_through_the_buffer() {
+        reads_through(async |reader, out| {
+            reader.read_until(b'\n', out).await.unwrap();
+            reader.read_until(b'\n', out).await.unwrap();
+        });
+    }
+
+    /// It is the inner one that writes.
+    "AsyncWrite for HandoffReader"
+    fn a_write_to_what_is_read_from() {
+        let most = at_every_poll(|cut| {
+            let writer = Slow::default();
+            let mut both = buffer().into_reader(writer.clone());
+            let write = async {
+                both.write_all(LINES).await.unwrap();
+                both.flush().await.unwrap();
+                both.close().await.unwrap();
+            };
+            let done = cut.run(write, || writer.unblock()).is_some();
+            let record = writer.record();
+            assert!(LINES.starts_with(&record.taken), "not what was written");
+            assert_eq!(done, record.closes == 1);
+            assert!(record.closes == 0 || record.flushed == LINES.len());
+        });
+        assert!(most > LINES.len() / 3);
+    }
+}

@@ -1,0 +1,139 @@
+//! Futures that submit: what is dropped before its answer has submitted nothing, and its place in the line is free.
+
+use std::future::Future;
+
+use futures_handoff::{HandoffBuffer, HandoffBufferConfig, WriteHandoff, bytes::Bytes, bytes::BytesMut};
+use futures_handoff_runtimes::cancel::Cut;
+
+use super::{
+    cancelled,
+    world::{FULL, Slow, World, in_every_config},
+};
+
+const CHUNK: &[u8] = b"chunk";
+const RIVAL: &[u8] = b"rival";
+
+/// Runs a submission of [`CHUNK`] on a stream without room, with another one behind it.
+///
+/// `submit` tells whether it was accepted.
+fn submission<F: Future<Output = bool>>(
+    cut: &mut Cut,
+    mut world: World,
+    handle: &WriteHandoff<Slow>,
+    submit: F,
+) -> (World, Vec<u8>) {
+    let behind = handle.sender();
+    world.rival(async move { behind.write_fire_and_forget(RIVAL.into()).await.unwrap() });
+    let accepted = cut.run(submit, || world.stir());
+    assert_ne!(accepted, Some(false), "it was refused");
+    let chunk = if accepted.is_some() { CHUNK } else { b"" };
+    (world, [FULL, chunk, RIVAL].concat())
+}
+
+/// Runs a submission by a future that borrows the handle, in all configurations.
+fn submissions(submit: impl AsyncFn(&WriteHandoff<Slow>) -> bool) {
+    in_every_config(|cut, config| {
+        let (world, handle) = World::new(config);
+        handle.try_write_fire_and_forget(FULL.into()).unwrap();
+        let (world, expected) = submission(cut, world, &handle, submit(&handle));
+        world.goes_on(handle, &expected);
+    });
+}
+
+fn read_buffer(content: &[u8]) -> HandoffBuffer {
+    HandoffBuffer::from_tail(BytesMut::from(content), HandoffBufferConfig::new(64).unwrap()).unwrap()
+}
+
+cancelled! {
+    "Future for Write"
+    fn a_write() {
+        submissions(async |handle| handle.write(CHUNK.into()).await.is_ok());
+        submissions(async |handle| handle.sender().write(CHUNK.into()).await.is_ok());
+    }
+
+    "Future for WriteFireAndForget"
+    fn a_write_without_a_ticket() {
+        submissions(async |handle| handle.write_fire_and_forget(CHUNK.into()).await.is_ok());
+        submissions(async |handle| handle.sender().write_fire_and_forget(CHUNK.into()).await.is_ok());
+    }
+
+    /// The parts that were lent are still there if they were not accepted.
+    "Future for WriteAll"
+    fn a_write_of_several_parts() {
+        in_every_config(|cut, config| {
+            let (world, handle) = World::new(config);
+            handle.try_write_fire_and_forget(FULL.into()).unwrap();
+            let mut parts = [Bytes::from(&CHUNK[..2]), Bytes::from(&CHUNK[2..])];
+            let submit = async { handle.write_all(&mut parts).await.is_ok() };
+            let (world, expected) = submission(cut, world, &handle, submit);
+            let accepted = expected.len() > FULL.len() + RIVAL.len();
+            let left = if accepted { b"" } else { CHUNK };
+            assert_eq!(parts.concat(), left, "what is left with the caller");
+            world.goes_on(handle, &expected);
+        });
+    }
+
+    "Future for Reserve"
+    fn a_reservation() {
+        submissions(async |handle| handle.reserve(CHUNK.len()).await.unwrap().send(CHUNK.into()).is_ok());
+    }
+
+    /// One that was granted and is not used.
+    "Future for Reserve"
+    fn a_permit() {
+        in_every_config(|cut, config| {
+            let (mut world, handle) = World::new(config);
+            handle.try_write_fire_and_forget(FULL.into()).unwrap();
+            let behind = handle.sender();
+            world.rival(async move { behind.write_fire_and_forget(RIVAL.into()).await.unwrap() });
+            let permit = cut.run(handle.reserve(CHUNK.len()), || world.stir());
+            drop(permit);
+            world.goes_on(handle, &[FULL, RIVAL].concat());
+        });
+    }
+
+    /// The bytes are in the read buffer or on their way.
+    "Future for WritePrefix"
+    fn a_write_from_a_read_buffer() {
+        prefixes(async |handle, buffer| handle.write_prefix(buffer, CHUNK.len()).await.is_ok());
+    }
+
+    "Future for WritePrefixFireAndForget"
+    fn a_write_from_a_read_buffer_without_a_ticket() {
+        prefixes(async |handle, buffer| {
+            handle.write_prefix_fire_and_forget(buffer, CHUNK.len()).await.is_ok()
+        });
+    }
+
+    /// What was accepted within it leaves, and is not held for a promise that nobody keeps.
+    "Future for Batching"
+    fn a_batch() {
+        in_every_config(|cut, config| {
+            let (mut world, handle) = World::new(config);
+            let (mut accepted, sender) = (Vec::new(), handle.sender());
+            let batch = async {
+                for byte in b'a'..b'k' {
+                    sender.write_fire_and_forget(Bytes::from(vec![byte; 2])).await.unwrap();
+                    accepted.extend([byte; 2]);
+                }
+            };
+            cut.run(handle.batching(batch), || world.stir());
+            drop(sender);
+            world.goes_on(handle, &accepted);
+        });
+    }
+}
+
+/// Runs the submission of a prefix of a read buffer, in all configurations.
+fn prefixes(submit: impl AsyncFn(&WriteHandoff<Slow>, &mut HandoffBuffer) -> bool) {
+    in_every_config(|cut, config| {
+        let (world, handle) = World::new(config);
+        handle.try_write_fire_and_forget(FULL.into()).unwrap();
+        let mut buffer = read_buffer(&[CHUNK, b" and more"].concat());
+        let (world, expected) = submission(cut, world, &handle, submit(&handle, &mut buffer));
+        let accepted = expected.len() > FULL.len() + RIVAL.len();
+        let left: &[u8] = if accepted { b"" } else { CHUNK };
+        assert_eq!(buffer.peek(), [left, b" and more"].concat(), "what is left in the read buffer");
+        world.goes_on(handle, &expected);
+    });
+}

@@ -1,0 +1,220 @@
+//! A stream into a slow writer, and those who use it beside the future that is cancelled.
+
+use std::{
+    future::Future,
+    io::{self, IoSlice},
+    mem,
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard},
+    task::{Context, Poll, Waker},
+};
+
+use futures_handoff::{CloseReason, Inline, WriteHandoff, WriteHandoffConfig, WriteTask, WriterFailure};
+use futures_handoff_runtimes::cancel::{Cut, at_every_poll};
+use futures_test::task::{AwokenCount, new_count_waker};
+use futures_util::AsyncWrite;
+
+/// The most that a write takes.
+const SHORT: usize = 3;
+
+/// The byte budget of the streams.
+pub(crate) const BUDGET: usize = 6;
+
+/// What fills it.
+pub(crate) const FULL: &[u8] = b"first!";
+
+/// What a slow writer did.
+#[derive(Debug, Default)]
+pub(crate) struct Record {
+    pub(crate) taken: Vec<u8>,
+    /// How many bytes had been taken at the last flush.
+    pub(crate) flushed: usize,
+    pub(crate) closes: usize,
+    blocked: bool,
+    ready: bool,
+    waker: Option<Waker>,
+}
+
+/// A writer that is pending once at each call and takes a few bytes at a time.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Slow(Arc<Mutex<Record>>);
+
+impl Slow {
+    pub(crate) fn record(&self) -> MutexGuard<'_, Record> {
+        self.0.lock().unwrap()
+    }
+
+    fn poll(&self, cx: &mut Context<'_>) -> Poll<MutexGuard<'_, Record>> {
+        let mut record = self.record();
+        record.blocked = !mem::take(&mut record.ready);
+        if record.blocked {
+            record.waker = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+        Poll::Ready(record)
+    }
+
+    /// Becomes ready for one call, if it was pending.
+    pub(crate) fn unblock(&self) -> bool {
+        let mut record = self.record();
+        let was_blocked = mem::take(&mut record.blocked);
+        record.ready |= was_blocked;
+        let waker = record.waker.take();
+        drop(record);
+        waker.into_iter().for_each(Waker::wake);
+        was_blocked
+    }
+}
+
+impl AsyncWrite for Slow {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll_write_vectored(cx, &[IoSlice::new(buf)])
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.poll(cx).map(|mut record| {
+            let before = record.taken.len();
+            record.taken.extend(bufs.iter().flat_map(|buf| buf.iter()).take(SHORT));
+            Ok(record.taken.len() - before)
+        })
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll(cx).map(|mut record| {
+            record.flushed = record.taken.len();
+            Ok(())
+        })
+    }
+
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll(cx).map(|mut record| {
+            record.closes += 1;
+            Ok(())
+        })
+    }
+}
+
+/// A future that is polled when it was woken.
+pub(crate) struct Running<T> {
+    /// `None` once done.
+    future: Option<Pin<Box<dyn Future<Output = T>>>>,
+    waker: Waker,
+    wakes: AwokenCount,
+    seen: Option<usize>,
+    pub(crate) output: Option<T>,
+}
+
+impl<T> Running<T> {
+    pub(crate) fn new(future: impl Future<Output = T> + 'static) -> Self {
+        let (waker, wakes) = new_count_waker();
+        Self { future: Some(Box::pin(future)), waker, wakes, seen: None, output: None }
+    }
+
+    /// Polls it if it is due; whether it was.
+    pub(crate) fn stir(&mut self) -> bool {
+        let Some(future) = &mut self.future else { return false };
+        if self.seen.is_some_and(|seen| self.wakes.get() == seen) {
+            return false;
+        }
+        self.seen = Some(self.wakes.get());
+        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&self.waker)) {
+            (self.output, self.future) = (Some(output), None);
+        }
+        true
+    }
+}
+
+pub(crate) type Outcome = Result<Slow, WriterFailure<Slow>>;
+
+/// The task, its writer, and others who use the stream.
+pub(crate) struct World {
+    pub(crate) writer: Slow,
+    /// `None` where the task is what is cancelled.
+    pub(crate) task: Option<Running<Outcome>>,
+    /// Runs from the first step on: after the future that is cancelled was polled for the first time.
+    rival: Option<Running<()>>,
+}
+
+impl World {
+    /// A stream whose task has begun, if it is to run by itself.
+    pub(crate) fn new(config: WriteHandoffConfig) -> (Self, WriteHandoff<Slow>) {
+        let (mut world, handle, task) = Self::without_task(config);
+        let mut task = Running::new(task);
+        assert!(task.stir() && task.output.is_none(), "the task has begun");
+        world.task = Some(task);
+        (world, handle)
+    }
+
+    pub(crate) fn without_task(config: WriteHandoffConfig) -> (Self, WriteHandoff<Slow>, WriteTask<Slow>) {
+        let writer = Slow::default();
+        let (handle, task) = WriteHandoff::new(writer.clone(), config);
+        (Self { writer, task: None, rival: None }, handle, task)
+    }
+
+    /// Somebody who comes after the future that is cancelled, and must be served whatever becomes of that.
+    pub(crate) fn rival(&mut self, rival: impl Future<Output = ()> + 'static) {
+        self.rival = Some(Running::new(rival));
+    }
+
+    /// Lets one of all make a step; whether there was one to make.
+    pub(crate) fn stir(&mut self) -> bool {
+        self.rival.as_mut().is_some_and(Running::stir)
+            || self.task.as_mut().is_some_and(Running::stir)
+            || self.writer.unblock()
+    }
+
+    pub(crate) fn come_to_rest(&mut self) {
+        while self.stir() {}
+        assert!(
+            self.rival.as_ref().is_none_or(|rival| rival.output.is_some()),
+            "somebody else waits for ever"
+        );
+    }
+
+    /// The stream must hold `expected`, have all its room, and go on until its end.
+    pub(crate) fn goes_on(mut self, handle: WriteHandoff<Slow>, expected: &[u8]) {
+        self.come_to_rest();
+        assert_eq!(self.writer.record().taken, expected, "what is on the wire");
+        assert_eq!((handle.pending_bytes(), handle.pending_items()), (0, 0), "room is still taken");
+        assert_eq!(handle.available(), handle.config().max_pending_bytes(), "room is still reserved");
+        handle.try_write_fire_and_forget("end".into()).unwrap();
+        drop(handle);
+        let expected = [expected, b"end"].concat();
+        self.ends_closed(&expected);
+    }
+
+    /// The stream must come to an orderly end, with `expected` written, flushed, and the writer closed once.
+    pub(crate) fn ends_closed(mut self, expected: &[u8]) {
+        self.come_to_rest();
+        let outcome = self.task.and_then(|task| task.output).expect("the task ends");
+        assert!(outcome.is_ok(), "{outcome:?}");
+        let record = self.writer.record();
+        assert_eq!((&record.taken[..], record.flushed, record.closes), (expected, expected.len(), 1));
+    }
+}
+
+/// Configurations in which different parties poll the writer.
+pub(crate) fn configs() -> impl Iterator<Item = WriteHandoffConfig> {
+    let inlines = [Inline::SameThread, Inline::Always, Inline::Never];
+    inlines.into_iter().flat_map(|inline| {
+        [0, BUDGET].map(|send_at| {
+            let config = WriteHandoffConfig::new(8, BUDGET).and_then(|config| config.with_send_at(send_at));
+            config.unwrap().with_inline(inline)
+        })
+    })
+}
+
+/// Runs a scenario at every poll, in each configuration. Its future has to wait in one of them at least.
+pub(crate) fn in_every_config(mut scenario: impl FnMut(&mut Cut, WriteHandoffConfig)) {
+    let most = configs().map(|config| at_every_poll(|cut| scenario(cut, config))).max();
+    assert!(most > Some(1), "it never waits: there is nothing to cancel");
+}
+
+/// Whether a stream ended in order.
+pub(crate) fn is_closed(reason: Option<CloseReason>) -> bool {
+    reason.is_some_and(|reason| reason.is_closed())
+}
