@@ -74,9 +74,9 @@ impl Pool {
         self.rested.len() == BLOCKS_MAX || self.bytes + more > BYTES_MAX
     }
 
-    /// The one that `owner` left, or the one that has been here longest if another would be too many.
+    /// The one that `owner` left, or the one of that size that has been here longest if another would be too many.
     fn position(&self, size: usize, owner: Owner) -> Option<usize> {
-        let own = self.rested.iter().position(|rested| rested.owner == owner && rested.size == size);
+        let own = self.rested.iter().position(|rested| rested.owner == owner);
         own.or_else(|| {
             let oldest = || self.rested.iter().position(|rested| rested.size == size);
             self.is_full(size).then(oldest).flatten()
@@ -106,7 +106,8 @@ pub(super) fn take(size: usize, owner: Owner) -> Option<(BytesMut, usize)> {
         let mut pool = pool.borrow_mut();
         while let Some(at) = pool.position(size, owner) {
             let mut rested = pool.remove(at);
-            if rested.is_whole() {
+            // One that its owner has outgrown is of no use to it.
+            if rested.size == size && rested.is_whole() {
                 return Some(rested);
             }
         }
