@@ -31,6 +31,8 @@ names! {
         Batching,
         /// A handle as it comes, whose task runs with the producer's loop instead of being spawned.
         RunUntil,
+        /// The same, with a `dispatch` at the end of the burst: before the read that finds nothing yet.
+        Dispatch,
     }
 }
 

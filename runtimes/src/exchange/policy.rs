@@ -66,19 +66,26 @@ impl<W: AsyncWrite + Unpin + Send> Way for Buffered<W> {
 }
 
 /// A handle.
-pub(super) struct Through<'a, W>(pub(super) &'a WriteHandoff<W>);
+pub(super) struct Through<'a, W> {
+    pub(super) handoff: &'a WriteHandoff<W>,
+    /// It does not wait for the producer to wait.
+    pub(super) dispatches: bool,
+}
 
 impl<W: AsyncWrite + Unpin + Send> Way for Through<'_, W> {
     async fn write(&mut self, pattern: &Pattern, offset: u64, len: usize) -> io::Result<()> {
-        Ok(self.0.write_fire_and_forget(pattern.owned(offset, len)).await?)
+        Ok(self.handoff.write_fire_and_forget(pattern.owned(offset, len)).await?)
     }
 
     async fn end_of_burst(&mut self) -> io::Result<()> {
+        if self.dispatches {
+            self.handoff.dispatch();
+        }
         Ok(())
     }
 
     async fn close(&mut self) -> io::Result<()> {
-        Ok(self.0.close().await?)
+        Ok(self.handoff.close().await?)
     }
 }
 

@@ -167,8 +167,9 @@ where
         policy => {
             let (handoff, mut task) =
                 WriteHandoff::new(writer, policy::config(policy).map_err(Failure::Setup)?);
-            let asked = asker.ask(Through(&handoff));
-            if policy == Policy::RunUntil {
+            let dispatches = policy == Policy::Dispatch;
+            let asked = asker.ask(Through { handoff: &handoff, dispatches });
+            if dispatches || policy == Policy::RunUntil {
                 return task.run_until(asked).await;
             }
             R::spawn(task.detach());

@@ -93,7 +93,7 @@ fn wrong_values_are_refused_in_a_sentence() {
     refused(
         "exchange --policy sometimes",
         "invalid value 'sometimes' for '--policy <POLICIES>': 'sometimes' is neither all nor one of direct, \
-         direct_buffered, default, send_at_0, inline_never, batching, run_until",
+         direct_buffered, default, send_at_0, inline_never, batching, run_until, dispatch",
     );
     refused(
         "exchange --transport unix",

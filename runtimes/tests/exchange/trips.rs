@@ -49,7 +49,7 @@ runtimes::watched_tests! {
     }
 
     fn a_handle_gathers_a_burst() {
-        for policy in [Policy::Default, Policy::InlineNever, Policy::Batching, Policy::RunUntil] {
+        for policy in [Policy::Default, Policy::InlineNever, Policy::Batching, Policy::RunUntil, Policy::Dispatch] {
             let figures = measured(&exchange(policy, 64, 64));
             assert!(figures.writes_per_frame < 0.25, "{policy}: {figures:?}");
         }
