@@ -2,8 +2,8 @@
 
 use futures_handoff::{
     AbortHandle, Batching, Close, CloseReason, Closed, ConfigError, DetachedWriteTask, Flush, Flushed,
-    Inline, IntoParts, Permit, PermitError, Reserve, TicketError, TryWriteError, WeakWriteHandoff, Write,
-    WriteAll, WriteError, WriteFireAndForget, WriteHandoff, WriteHandoffConfig, WritePrefix,
+    Inline, IntoParts, Permit, PermitError, Reserve, RunUntil, TicketError, TryWriteError, WeakWriteHandoff,
+    Write, WriteAll, WriteError, WriteFireAndForget, WriteHandoff, WriteHandoffConfig, WritePrefix,
     WritePrefixError, WritePrefixFireAndForget, WriteSender, WriteStats, WriteTask, WriteTicket,
     WriterFailure, bytes::Bytes,
 };
@@ -113,6 +113,10 @@ assert_impl_all!(Batching<'static, WriteHandoff<Sendable>, Ready<()>>: Send, Syn
 assert_not_impl_any!(Batching<'static, WriteHandoff<Sendable>, Pending<Rc<()>>>: Clone);
 assert_not_impl_any!(Batching<'static, WriteHandoff<Sendable>, Ready<Rc<()>>>: Send, Sync);
 assert_not_impl_any!(Batching<'static, WriteHandoff<Sendable>, PhantomPinned>: Unpin);
+assert_impl_all!(RunUntil<'static, Sendable, Ready<()>>: Send, Sync, Unpin, Debug);
+assert_not_impl_any!(RunUntil<'static, Sendable, Ready<Rc<()>>>: Send, Sync);
+assert_not_impl_any!(RunUntil<'static, Bound, Ready<()>>: Send, Sync);
+assert_not_impl_any!(RunUntil<'static, Sendable, PhantomPinned>: Unpin);
 
 // Errors travel, name their cause, and become I/O errors.
 assert_impl_all!(CloseReason: Send, Sync, Unpin, Clone, Error, Into<io::Error>);

@@ -77,6 +77,7 @@ enum Call {
     /// And whether it goes back in by `from_tail`.
     TakeTail(bool),
     Find(usize),
+    FindFrom(Amount, usize),
     Parse(Vec<ParseStep>, bool),
     Reserve(Amount),
     Line,
@@ -100,6 +101,7 @@ fn call() -> impl Strategy<Value = Call> {
         1 => Just(Call::FreezeAll),
         1 => any::<bool>().prop_map(Call::TakeTail),
         4 => (0..NEEDLES.len()).prop_map(Call::Find),
+        4 => (amount(), 0..NEEDLES.len()).prop_map(|(from, needle)| Call::FindFrom(from, needle)),
         4 => (proptest::collection::vec(step, 0..6), any::<bool>())
             .prop_map(|(steps, commit)| Call::Parse(steps, commit)),
         1 => amount().prop_map(Call::Reserve),
@@ -223,6 +225,12 @@ impl Model {
             Call::Find(needle) => {
                 let expected = position(self.unread.make_contiguous(), NEEDLES[needle]);
                 assert_eq!(self.buffer.find(NEEDLES[needle]), expected);
+            }
+            Call::FindFrom(from, needle) => {
+                let (from, needle) = (from.of(len), NEEDLES[needle]);
+                let ahead = self.unread.make_contiguous().get(from..);
+                let expected = ahead.and_then(|ahead| position(ahead, needle)).map(|at| from + at);
+                assert_eq!(self.buffer.find_from(from, needle), expected);
             }
             Call::Parse(steps, commit) => self.parse(steps, commit),
             Call::Reserve(amount) => {

@@ -53,6 +53,28 @@ fn consuming_keeps_the_place() {
 }
 
 #[test]
+fn looking_ahead_goes_on_behind_what_was_found() {
+    soon(|| {
+        let mut buffer = holding(2 * LEN, &b".......\n".repeat(LEN / 8));
+        let mut from = 0;
+        let mut lines = 0;
+        while let Some(end) = buffer.find_from(from, b"\n") {
+            assert_eq!(end % 8, 7);
+            (from, lines) = (end + 1, lines + 1);
+        }
+        assert_eq!((from, lines), (LEN, LEN / 8));
+        let mut reader = &vec![b'.'; LEN][..];
+        while !reader.is_empty() {
+            finish(buffer.read_available(&mut reader)).unwrap();
+        }
+        for _ in 0..SEARCHES {
+            assert_eq!(buffer.find_from(from, b"\n"), None);
+        }
+        assert_eq!(buffer.find_from(2 * LEN + 1, b"\n"), None, "there is nothing so far");
+    });
+}
+
+#[test]
 fn a_parser_that_starts_over_keeps_the_place_of_its_last_search() {
     soon(|| {
         let mut buffer = buffer(2 * LEN);

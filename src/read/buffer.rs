@@ -366,14 +366,10 @@ impl HandoffBuffer {
     }
 
     /// The offset of the first `needle` that starts at `from` or later, to look at several messages before any is
-    /// consumed: those with one destination can leave as one prefix.
+    /// consumed: those with one destination can leave as one prefix. `None` as well if there are fewer than `from` bytes.
     ///
-    /// As for [`find`](Self::find), each byte is scanned once if every search begins where the last one found something, or
-    /// right behind it.
-    ///
-    /// # Errors
-    ///
-    /// `None` as well if there are no more than `from` bytes.
+    /// As for [`find`](Self::find), each byte is scanned once if every search begins right behind what the last one found, or
+    /// where that began if it found nothing.
     ///
     /// # Examples
     ///
