@@ -10,7 +10,10 @@ use std::{
 };
 
 use allocation_counter::measure;
-use futures_handoff::{HandoffBuffer, bytes::Bytes};
+use futures_handoff::{
+    HandoffBuffer,
+    bytes::{Bytes, BytesMut},
+};
 use futures_util::{AsyncRead, AsyncReadExt};
 use read_parts::*;
 
@@ -238,6 +241,32 @@ fn a_block_that_others_have_read_into_holds_zeros() {
     let read = || assert_eq!(finish(second.read_available(&mut Liar)).unwrap(), 4096);
     assert_eq!(measure(read).count_total, 0, "it has the block of another");
     assert!(second.peek().iter().all(|byte| *byte == 0), "what another connection has read");
+}
+
+/// What looks like a block of 50 bytes is the second half of one of 100, and must not come to a buffer of 50.
+#[test]
+fn a_block_that_came_from_elsewhere_is_not_left_to_others() {
+    let config = config(50).with_read_reserve(50).unwrap().with_small_copy_max(0).unwrap();
+    let mut reader = Script::new([Step::Data(bytes(10)), Step::Stuck]);
+    let mut tail = BytesMut::zeroed(100);
+    drop(tail.split_to(50));
+    let mut first = HandoffBuffer::from_tail(tail, config).unwrap();
+    drop(first.freeze_all());
+    // It remembers the block, and now uses it again.
+    assert_eq!(finish(first.read_available(&mut reader)).unwrap(), 10);
+    first.advance(10).unwrap();
+    assert!(poll_once(pin!(first.read_available(&mut reader))).is_pending());
+
+    for _ in 1..POOL_BLOCKS {
+        let mut crowd = buffer(1 << 20);
+        assert!(poll_once(pin!(crowd.read_available(&mut reader))).is_pending());
+    }
+    let mut second = HandoffBuffer::with_config(config);
+    let mut reader = Script::bursts(&bytes(80), 50);
+    assert_eq!(finish(second.read_available(&mut reader)).unwrap(), 50);
+    drop(second.split_prefix(30).unwrap());
+    assert_eq!(finish(second.read_available(&mut reader)).unwrap(), 30);
+    assert!(second.capacity() <= 50, "{}", second.capacity());
 }
 
 /// Claims to have filled what it was offered, and has written nothing.

@@ -256,9 +256,10 @@ impl Storage {
         self.block.split_to(n)
     }
 
-    /// As [`detach`](Self::detach), but a block that leaves nearly filled and whole is remembered.
+    /// As [`detach`](Self::detach), but a block that leaves nearly filled and whole is remembered, unless it came from
+    /// elsewhere.
     pub(super) fn detach_frozen(&mut self, n: usize) -> Bytes {
-        let whole = self.block.capacity() == self.size;
+        let whole = self.block.capacity() == self.size && !self.adopted;
         if n < self.len() || n < self.size - self.size / 4 || !whole {
             return self.detach(n).freeze();
         }

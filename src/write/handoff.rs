@@ -329,6 +329,9 @@ impl<W: AsyncWrite + Unpin> WriteHandoff<W> {
     }
 
     /// Sends what is held now: at once if this thread may poll the writer, by the task otherwise. Never waits.
+    ///
+    /// For producers that compute for long without waiting, and for those that ask a question and wait for the answer: what is
+    /// held leaves without it only after the read that finds no answer yet.
     pub fn dispatch(&self) {
         hurry(self);
     }
