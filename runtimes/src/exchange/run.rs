@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     Runtime, set_workers,
-    stream::{Failure, RuntimeName, Unavailable, interrupt, report::histogram, usage},
+    stream::{Failure, RuntimeName, Unavailable, interrupt, names::on_runtime, report::histogram, usage},
 };
 
 /// The most that is read at a time.
@@ -79,19 +79,7 @@ pub fn measure(exchange: &Exchange, limit: Duration) -> Result<Figures, Failure>
 type Runner = fn(&Exchange, Duration) -> Result<Figures, Failure>;
 
 fn runner(runtime: RuntimeName) -> Result<Runner, Unavailable> {
-    Ok(match runtime {
-        RuntimeName::Local => on::<crate::Local>,
-        #[cfg(feature = "tokio")]
-        RuntimeName::Tokio => on::<crate::Tokio>,
-        #[cfg(feature = "tokio")]
-        RuntimeName::TokioCurrent => on::<crate::TokioCurrent>,
-        #[cfg(feature = "smol")]
-        RuntimeName::Smol => on::<crate::Smol>,
-        #[cfg(feature = "async-std")]
-        RuntimeName::AsyncStd => on::<crate::AsyncStd>,
-        #[allow(unreachable_patterns, reason = "with every feature on there is no other")]
-        other => return Err(Unavailable::Runtime(other)),
-    })
+    Ok(on_runtime!(runtime, on))
 }
 
 fn on<R: Runtime>(exchange: &Exchange, limit: Duration) -> Result<Figures, Failure> {

@@ -21,6 +21,27 @@ macro_rules! names {
 
 pub(crate) use names;
 
+/// What `$on::<R>` is for the runtime of a name; an `Unavailable` returns if that is not compiled in.
+macro_rules! on_runtime {
+    ($name:expr, $on:ident) => {
+        match $name {
+            $crate::stream::RuntimeName::Local => $on::<$crate::Local>,
+            #[cfg(feature = "tokio")]
+            $crate::stream::RuntimeName::Tokio => $on::<$crate::Tokio>,
+            #[cfg(feature = "tokio")]
+            $crate::stream::RuntimeName::TokioCurrent => $on::<$crate::TokioCurrent>,
+            #[cfg(feature = "smol")]
+            $crate::stream::RuntimeName::Smol => $on::<$crate::Smol>,
+            #[cfg(feature = "async-std")]
+            $crate::stream::RuntimeName::AsyncStd => $on::<$crate::AsyncStd>,
+            #[allow(unreachable_patterns, reason = "with every feature on there is no other")]
+            other => return Err($crate::stream::Unavailable::Runtime(other)),
+        }
+    };
+}
+
+pub(crate) use on_runtime;
+
 names! {
     /// A runtime, compiled in or not.
     RuntimeName {

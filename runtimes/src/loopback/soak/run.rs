@@ -21,7 +21,7 @@ use crate::{
     Runtime,
     loopback::{open_descriptors, within},
     set_workers,
-    stream::{Failure, RuntimeName, Unavailable},
+    stream::{Failure, RuntimeName, Unavailable, names::on_runtime},
 };
 
 /// So many looks at the process at the least, however short the time.
@@ -90,19 +90,7 @@ pub fn soak(soak: Soak, mut go_on: impl FnMut(&Sample) -> bool) -> Result<Soaked
 }
 
 fn runner(runtime: RuntimeName) -> Result<Runner, Unavailable> {
-    Ok(match runtime {
-        RuntimeName::Local => on::<crate::Local>,
-        #[cfg(feature = "tokio")]
-        RuntimeName::Tokio => on::<crate::Tokio>,
-        #[cfg(feature = "tokio")]
-        RuntimeName::TokioCurrent => on::<crate::TokioCurrent>,
-        #[cfg(feature = "smol")]
-        RuntimeName::Smol => on::<crate::Smol>,
-        #[cfg(feature = "async-std")]
-        RuntimeName::AsyncStd => on::<crate::AsyncStd>,
-        #[allow(unreachable_patterns, reason = "with every feature on there is no other")]
-        other => return Err(Unavailable::Runtime(other)),
-    })
+    Ok(on_runtime!(runtime, on))
 }
 
 /// What the workers have in common.
