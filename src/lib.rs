@@ -48,8 +48,8 @@
 //! # Running the writer task
 //!
 //! [`WriteHandoff::new`] returns a [`WriteTask`], which is a plain future: spawn it, run it on a thread of its own, or let it
-//! [run with](WriteTask::run_until) a connection's loop in one task, which costs least. [`WriteHandoff::spawn`] hands it to an [`Executor`]; the features bring some, and any type can be one.
-//! Nothing is written before the task is polled for the first time.
+//! [run with](WriteTask::run_until) a connection's loop in one task, which costs least. [`WriteHandoff::spawn`] hands it to an
+//! [`Executor`]; the features bring some, and any type can be one. Nothing is written before the task is polled for the first time.
 //!
 //! # Cancel safety
 //!

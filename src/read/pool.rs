@@ -42,8 +42,8 @@ pub(super) struct Rested {
 }
 
 impl Rested {
-    /// Makes it whole. One that was handed off in parts comes back once its consumers have dropped them.
-    fn is_whole(&mut self) -> bool {
+    /// Whether it is whole now. One that was handed off in parts comes back once its consumers have dropped them.
+    fn make_whole(&mut self) -> bool {
         if self.block.capacity() == self.size {
             return true;
         }
@@ -87,10 +87,8 @@ impl Pool {
 /// Leaves a block of at most [`BLOCK_MAX`] bytes to the thread, where it takes the place of older ones. It is dropped if the
 /// thread is ending.
 pub(super) fn give(block: Rested) {
-    // In an `Option` because the thread may be ending.
-    let mut block = Some(block);
     let _ = POOL.try_with(|pool| {
-        let (mut pool, Some(block)) = (pool.borrow_mut(), block.take()) else { return };
+        let mut pool = pool.borrow_mut();
         while pool.is_full(block.size) {
             pool.remove(0);
         }
@@ -107,7 +105,7 @@ pub(super) fn take(size: usize, owner: Owner) -> Option<(BytesMut, usize)> {
         while let Some(at) = pool.position(size, owner) {
             let mut rested = pool.remove(at);
             // One that its owner has outgrown is of no use to it.
-            if rested.size == size && rested.is_whole() {
+            if rested.size == size && rested.make_whole() {
                 return Some(rested);
             }
         }

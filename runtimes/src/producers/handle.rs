@@ -8,8 +8,8 @@ use bytes::Bytes;
 use super::peer::{Peer1, Peer2};
 use super::{Implementation, channel::Channel, discard::Discard, handoff::Handoff};
 use crate::{
-    Local, Runtime,
-    stream::{RuntimeName, Unavailable},
+    Runtime,
+    stream::{RuntimeName, Unavailable, names::on_runtime},
 };
 
 /// What may be pending at a time.
@@ -64,19 +64,7 @@ pub(super) fn visit<V: Visitor>(
     visitor: V,
 ) -> Result<V::Output, Unavailable> {
     implementation.check(runtime)?;
-    let visited = match runtime {
-        RuntimeName::Local => on::<Local, V>(implementation, visitor),
-        #[cfg(feature = "tokio")]
-        RuntimeName::Tokio => on::<crate::Tokio, V>(implementation, visitor),
-        #[cfg(feature = "tokio")]
-        RuntimeName::TokioCurrent => on::<crate::TokioCurrent, V>(implementation, visitor),
-        #[cfg(feature = "smol")]
-        RuntimeName::Smol => on::<crate::Smol, V>(implementation, visitor),
-        #[cfg(feature = "async-std")]
-        RuntimeName::AsyncStd => on::<crate::AsyncStd, V>(implementation, visitor),
-        #[allow(unreachable_patterns, reason = "with every feature on there is no other")]
-        other => return Err(Unavailable::Runtime(other)),
-    };
+    let visited = on_runtime!(runtime, on, V)(implementation, visitor);
     visited.ok_or(Unavailable::Implementation(implementation.proxy(), runtime))
 }
 

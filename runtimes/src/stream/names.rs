@@ -21,19 +21,19 @@ macro_rules! names {
 
 pub(crate) use names;
 
-/// What `$on::<R>` is for the runtime of a name; an `Unavailable` returns if that is not compiled in.
+/// What `$on::<R, ..>` is for the runtime of a name; an `Unavailable` returns if that is not compiled in.
 macro_rules! on_runtime {
-    ($name:expr, $on:ident) => {
+    ($name:expr, $on:ident $(, $more:ident)*) => {
         match $name {
-            $crate::stream::RuntimeName::Local => $on::<$crate::Local>,
+            $crate::stream::RuntimeName::Local => $on::<$crate::Local $(, $more)*>,
             #[cfg(feature = "tokio")]
-            $crate::stream::RuntimeName::Tokio => $on::<$crate::Tokio>,
+            $crate::stream::RuntimeName::Tokio => $on::<$crate::Tokio $(, $more)*>,
             #[cfg(feature = "tokio")]
-            $crate::stream::RuntimeName::TokioCurrent => $on::<$crate::TokioCurrent>,
+            $crate::stream::RuntimeName::TokioCurrent => $on::<$crate::TokioCurrent $(, $more)*>,
             #[cfg(feature = "smol")]
-            $crate::stream::RuntimeName::Smol => $on::<$crate::Smol>,
+            $crate::stream::RuntimeName::Smol => $on::<$crate::Smol $(, $more)*>,
             #[cfg(feature = "async-std")]
-            $crate::stream::RuntimeName::AsyncStd => $on::<$crate::AsyncStd>,
+            $crate::stream::RuntimeName::AsyncStd => $on::<$crate::AsyncStd $(, $more)*>,
             #[allow(unreachable_patterns, reason = "with every feature on there is no other")]
             other => return Err($crate::stream::Unavailable::Runtime(other)),
         }
