@@ -74,6 +74,21 @@ runtimes::tests! {
         assert_eq!(log.len(), 20_000);
     }
 
+    async fn without_the_right_to_poll_the_writer_a_dispatch_waits_for_the_end_of_it<R: Runtime>() {
+        let (handoff, mut task, log) = willing(defaults().with_inline(Inline::Never));
+        let mut producer = Box::pin(handoff.batching(async {
+            put(&handoff, "a");
+            handoff.dispatch();
+            assert!(!task.is_due(), "it is woken once");
+            put(&handoff, "b");
+            pause().await;
+        }));
+        assert!(poll(&mut producer).is_pending());
+        drop(producer);
+        task.run();
+        assert_eq!(log.calls(), [Call::Write { offered: 2 }]);
+    }
+
     async fn other_streams_are_written_as_always<R: Runtime>() {
         let (handoff, _task, log) = willing(defaults());
         let (other, mut other_task, other_log) = willing(defaults());
