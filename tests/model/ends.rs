@@ -113,6 +113,7 @@ fn a_task_dropped_while_a_producer_writes() {
         other.join().unwrap();
         let reason = block_on(handoff.closed());
         assert!(matches!(reason, CloseReason::TaskDropped));
+        assert!(handoff.try_write(chunk("late")).is_err_and(|refused| refused.is_closed()));
         let accepted = ticket.is_ok();
         if let Ok(ticket) = ticket {
             assert_eq!(block_on(ticket).is_ok(), device.taken().len() == 3);

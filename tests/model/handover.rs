@@ -98,9 +98,25 @@ fn what_a_ticket_tells_of_has_happened() {
         let task = run(task);
         if ticket.try_result().is_some_and(|result| result.is_ok()) {
             assert_eq!(device.known_to_be_taken(), 2);
+            assert_eq!(handoff.stats().written, 2);
         }
         drop(handoff);
         assert_done(task, &["ab"]);
+    });
+}
+
+#[test]
+fn parts_of_one_write_stay_together() {
+    explore(3, || {
+        let device = Device::short(3);
+        let (handoff, task) = stream(&device, 8);
+        let task = run(task);
+        let other = handoff.clone();
+        let other = thread::spawn(move || drop(other.try_write_all([chunk("1"), chunk("2")]).unwrap()));
+        handoff.try_write_all([chunk("a"), chunk("b")]).unwrap();
+        drop(handoff);
+        other.join().unwrap();
+        assert_done(task, &["ab12", "12ab"]);
     });
 }
 

@@ -4,8 +4,14 @@ use super::support::*;
 use futures_util::AsyncWriteExt;
 use std::{
     sync::{Arc, Mutex},
-    task::Context,
+    task::{Context, Wake, Waker},
 };
+
+struct Unheard;
+
+impl Wake for Unheard {
+    fn wake(self: Arc<Self>) {}
+}
 
 runtimes::tests! {
     async fn abort_gives_back_the_writer_and_the_unwritten_bytes<R: Runtime>() {
@@ -282,5 +288,29 @@ runtimes::tests! {
         drop(handoff);
         (&mut task).await;
         (&mut task).await;
+    }
+
+    /// With an executor whose waker keeps the task, stream and task would otherwise keep each other for ever.
+    async fn a_stream_that_has_ended_keeps_no_waker<R: Runtime>() {
+        for end in 0..3 {
+            let (handoff, task, _log) = willing(defaults());
+            let kept = Arc::new(Unheard);
+            let waker = Waker::from(Arc::clone(&kept));
+            let cx = &mut Context::from_waker(&waker);
+            let mut task = task.into_future();
+            assert!(task.as_mut().poll(cx).is_pending());
+            let mut closed = handoff.closed();
+            assert!(closed.poll_unpin(cx).is_pending());
+            assert_eq!(Arc::strong_count(&kept), 4);
+            match end {
+                0 => drop(task),
+                1 => handoff.abort_handle().abort(),
+                _ => {
+                    drop(handoff.close());
+                    assert!(task.as_mut().poll(cx).is_ready());
+                }
+            }
+            assert_eq!(Arc::strong_count(&kept), 2);
+        }
     }
 }
