@@ -46,7 +46,7 @@ runtimes::tests! {
     }
 
     async fn large_chunks_still_leave_at_once<R: Runtime>() {
-        let (handoff, _task, log) = willing(defaults());
+        let (handoff, task, log) = willing(defaults());
         handoff
             .batching(async {
                 put(&handoff, "small ");
@@ -55,6 +55,38 @@ runtimes::tests! {
             })
             .await;
         assert_eq!(log.calls().len(), 1);
+        assert!(!task.is_due(), "with nothing left it is not woken");
+    }
+
+    /// A writer that is not ready has the task's waker only once the producer has nothing more to say.
+    async fn while_it_lasts_a_stalled_writer_wakes_nobody<R: Runtime>() {
+        let (handoff, mut task, log, gate) = gated(defaults());
+        let mut producer = Box::pin(handoff.batching(async {
+            handoff.try_write_fire_and_forget(filled(b'L', 20_000)).unwrap();
+            assert!(!task.is_due(), "the producer sees to it");
+            pause().await;
+        }));
+        assert!(poll(&mut producer).is_pending());
+        drop(producer);
+        assert!(task.is_due(), "what it could not send is the task's");
+        gate.open();
+        task.run();
+        assert_eq!(log.len(), 20_000);
+    }
+
+    async fn other_streams_are_written_as_always<R: Runtime>() {
+        let (handoff, _task, log) = willing(defaults());
+        let (other, mut other_task, other_log) = willing(defaults());
+        let mut producer = Box::pin(handoff.batching(async {
+            put(&handoff, "a");
+            put(&other, "b");
+            assert!(other_task.is_due(), "its task is woken");
+            pause().await;
+        }));
+        assert!(poll(&mut producer).is_pending());
+        drop(producer);
+        other_task.run();
+        assert_eq!((log.written(), other_log.written()), (b"a".to_vec(), b"b".to_vec()));
     }
 
     async fn what_a_producer_waits_for_inside_comes<R: Runtime>() {

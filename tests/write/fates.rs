@@ -256,14 +256,22 @@ runtimes::tests! {
             io::ErrorKind::InvalidData,
             io::ErrorKind::Other,
         ];
-        for ((step, _, _), kind) in failures().into_iter().zip(kinds) {
+        for ((step, _, in_doubt), kind) in failures().into_iter().zip(kinds) {
             let (handoff, mut task, _log) = scripted([step], defaults());
             let ticket = handoff.try_write(filled(b'x', 8)).unwrap();
+            let barrier = handoff.written();
             let failure = task.run().unwrap().unwrap_err();
             let error = ticket.await.unwrap_err();
-            assert_eq!(std::error::Error::source(&error).is_some(), kind == io::ErrorKind::BrokenPipe);
-            assert!(error.to_string().contains("0 of 8 bytes were written"), "{error}");
+            let doubt = if in_doubt { ", 8 more are in doubt" } else { "" };
+            assert_eq!(error.to_string(), format!("{}; 0 of 8 bytes were written{doubt}", error.reason()));
             assert!(failure.to_string().contains("8 were not"), "{failure}");
+            assert_eq!((error.is_empty(), barrier.await.unwrap_err().is_empty()), (false, true));
+            let permit = handoff.try_reserve(1).unwrap_err();
+            let prefix = handoff.try_write_prefix(&mut holding(b"x"), 1).unwrap_err();
+            let errors: [&dyn std::error::Error; 4] = [&error, &failure, &permit, &prefix];
+            for (n, error) in errors.into_iter().enumerate() {
+                assert_eq!(error.source().is_some(), kind == io::ErrorKind::BrokenPipe, "{n}: {error:?}");
+            }
             assert!(!format!("{failure:?} {error:?}").contains("xx"), "payload in debug output");
             assert_eq!(io::Error::from(error).kind(), kind);
             assert_eq!(io::Error::from(failure).kind(), kind);

@@ -212,19 +212,34 @@ runtimes::tests! {
         let secret = || text("SECRET");
         let ticket = handoff.try_write(secret()).unwrap();
         let permit = handoff.try_reserve(6).unwrap();
-        let mut buffer = HandoffBuffer::from_tail(
-            secret()[..].into(),
-            futures_handoff::HandoffBufferConfig::new(64).unwrap(),
-        )
-        .unwrap();
+        let mut buffer = holding(&secret());
         let shown = [
-            format!("{:?} {:?} {:?}", *handoff, handoff.sender(), handoff.downgrade()),
-            format!("{:?} {:?} {:?}", handoff.write(secret()), handoff.write_fire_and_forget(secret()), handoff.reserve(1)),
-            format!("{:?} {:?}", handoff.write_all([secret()]), handoff.write_prefix(&mut buffer, 6)),
-            format!("{ticket:?} {:?} {permit:?} {:?}", ticket.flushed(), handoff.abort_handle()),
-            format!("{:?} {:?} {:?}", handoff.flush(), handoff.closed(), handoff.batching(async { secret() })),
-            format!("{:?} {:?}", handoff.try_write(filled(b'S', 20)), handoff.try_write(filled(b'S', 12))),
-        ]
+            ("WriteHandoff", format!("{:?}", *handoff)),
+            ("WriteSender", format!("{:?}", handoff.sender())),
+            ("WeakWriteHandoff", format!("{:?}", handoff.downgrade())),
+            ("Write", format!("{:?}", handoff.write(secret()))),
+            ("WriteFireAndForget", format!("{:?}", handoff.write_fire_and_forget(secret()))),
+            ("WriteAll", format!("{:?}", handoff.write_all([secret()]))),
+            ("WritePrefix", format!("{:?}", handoff.write_prefix(&mut buffer, 6))),
+            (
+                "WritePrefixFireAndForget",
+                format!("{:?}", handoff.write_prefix_fire_and_forget(&mut buffer, 6)),
+            ),
+            ("Reserve", format!("{:?}", handoff.reserve(1))),
+            ("Permit", format!("{permit:?}")),
+            ("WriteTicket", format!("{ticket:?}")),
+            ("Flushed", format!("{:?}", ticket.flushed())),
+            ("Flush", format!("{:?}", handoff.flush())),
+            ("Batching", format!("{:?}", handoff.batching(async { secret() }))),
+            ("Closed", format!("{:?}", handoff.closed())),
+            ("AbortHandle", format!("{:?}", handoff.abort_handle())),
+            ("Err(TryWriteError(no room", format!("{:?}", handoff.try_write(filled(b'S', 12)))),
+            ("Err(TryWriteError(the write of 20", format!("{:?}", handoff.try_write(filled(b'S', 20)))),
+        ];
+        for (name, shown) in &shown {
+            assert!(shown.starts_with(name), "{shown} does not begin with {name}");
+        }
+        let shown = shown.map(|(_, shown)| shown)
         .join(" ");
         assert!(!shown.contains("SECRET") && !shown.contains("SS"), "{shown}");
         assert!(!shown.contains("83, 69"), "{shown}");
@@ -233,5 +248,11 @@ runtimes::tests! {
         handoff.abort_handle().abort();
         let failure = task.run().unwrap().unwrap_err();
         assert!(format!("{failure:?}").contains("unwritten: 6"));
+        assert!(format!("{:?}", handoff.close()).starts_with("Close {"));
+        assert!(format!("{:?}", (*handoff).clone().into_parts()).starts_with("IntoParts {"));
+        let (_, mut task) = WriteHandoff::new(Vec::new(), defaults());
+        assert!(format!("{task:?}").starts_with("WriteTask {"));
+        assert!(format!("{:?}", task.run_until(async { secret() })).starts_with("RunUntil {"));
+        assert!(format!("{:?}", task.detach()).starts_with("WriteTask {"));
     }
 }

@@ -1,16 +1,12 @@
 //! Writing straight out of a read buffer: borrowed while the writer takes it, owned when it has to wait.
 
 use super::support::*;
-use futures_handoff::{HandoffBuffer, HandoffBufferConfig, WritePrefixError};
+use futures_handoff::WritePrefixError;
 use std::{
     io,
     sync::{Arc, Mutex},
     task::{Context, Poll},
 };
-
-fn holding(bytes: &[u8]) -> HandoffBuffer {
-    HandoffBuffer::from_tail(bytes.into(), HandoffBufferConfig::new(1 << 20).unwrap()).unwrap()
-}
 
 /// Everything from 10 bytes on is sent at once, and everything above 4 is not copied.
 fn eager() -> WriteHandoffConfig {
@@ -31,6 +27,39 @@ runtimes::tests! {
         assert_eq!(log.written(), b"> GET /\nrest");
         assert_eq!(ticket.positions(), 2..8);
         assert!(ticket.await.is_ok());
+    }
+
+    /// One that has to wait. An entry of its own is one that was not copied into the block.
+    async fn a_prefix_of_up_to_4_kib_is_gathered<R: Runtime>() {
+        const MAX: usize = 4096;
+        let (handoff, mut task, log) = willing(defaults().with_inline(Inline::Never));
+        let mut buffer = holding(&pattern(30_000));
+        let mut put = |n, items| {
+            handoff.try_write_prefix(&mut buffer, n).unwrap();
+            assert_eq!(handoff.pending_items(), items, "{n}");
+        };
+        put(MAX, 1);
+        put(MAX, 2);
+        // It begins a block of 16 KiB.
+        put(1, 3);
+        put(MAX, 3);
+        put(MAX + 1, 4);
+        put(1, 5);
+        task.run();
+        assert_eq!(log.written(), &pattern(30_000)[..4 * MAX + 3]);
+    }
+
+    async fn a_prefix_of_4_kib_leaves_no_earlier_than_others<R: Runtime>() {
+        const MAX: usize = 4096;
+        let (handoff, mut task, log) = willing(defaults().with_send_at(4 * MAX).unwrap());
+        for (n, at_once) in [(MAX, false), (MAX + 1, true)] {
+            let mut buffer = holding(&pattern(n));
+            handoff.try_write_fire_and_forget(filled(0, 2 * MAX)).unwrap();
+            let before = log.len();
+            handoff.try_write_prefix(&mut buffer, n).unwrap();
+            assert_eq!(log.len() > before, at_once, "three quarters are enough where it would have to be owned");
+            task.run();
+        }
     }
 
     async fn a_long_prefix_is_offered_where_it_lies<R: Runtime>() {

@@ -1,12 +1,8 @@
 //! What is asked for and cannot be had: a documented error that hands everything back, and a stream that goes on.
 
 use super::support::*;
-use futures_handoff::{HandoffBuffer, HandoffBufferConfig, WritePrefixError};
+use futures_handoff::WritePrefixError;
 use std::{error::Error, io};
-
-fn holding(bytes: &[u8]) -> HandoffBuffer {
-    HandoffBuffer::from_tail(bytes.into(), HandoffBufferConfig::new(1 << 20).unwrap()).unwrap()
-}
 
 /// Parts that are others at each look.
 struct Growing {

@@ -18,8 +18,8 @@ use futures_test::task::{AwokenCount, new_count_waker};
 use futures_util::AsyncWrite;
 
 pub(crate) use futures_handoff::{
-    CloseReason, Inline, PermitError, TryWriteError, WriteError, WriteHandoff, WriteHandoffConfig, WriteTask,
-    WriteTicket, bytes::Bytes,
+    CloseReason, HandoffBuffer, HandoffBufferConfig, Inline, PermitError, TryWriteError, WriteError,
+    WriteHandoff, WriteHandoffConfig, WriteTask, WriteTicket, bytes::Bytes,
 };
 pub(crate) use futures_handoff_runtimes::{
     self as runtimes,
@@ -141,6 +141,11 @@ pub(crate) fn gated(
     let gate = Gate::new();
     let (handoff, task, log) = scripted([WriteStep::Wait(gate.clone())], config);
     (handoff, task, log, gate)
+}
+
+/// A read buffer with these bytes in it.
+pub(crate) fn holding(bytes: &[u8]) -> HandoffBuffer {
+    HandoffBuffer::from_tail(bytes.into(), HandoffBufferConfig::new(1 << 20).unwrap()).unwrap()
 }
 
 pub(crate) fn defaults() -> WriteHandoffConfig {

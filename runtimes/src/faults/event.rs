@@ -51,6 +51,7 @@ events! {
         Ticket => "tickets",
         TicketFailed => "tickets failed",
         Batching => "batching",
+        BatchingPanic => "batching: panics",
         Dispatch => "dispatch",
         Cancel => "cancels",
         Flush => "flushes",
@@ -75,6 +76,11 @@ events! {
         TaskDrop => "writer tasks dropped",
         ProducerDrop => "producers dropped",
         WakerChange => "changes of waker",
+        RunUntil => "run_until",
+        RunUntilNested => "run_until: nested",
+        RunUntilDrop => "run_until: given up",
+        RunUntilLeft => "run_until: left by its producer",
+        RunUntilPanic => "run_until: panics",
     }
     read {
         Read => "read_available",

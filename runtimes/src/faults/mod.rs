@@ -5,10 +5,10 @@
 //! which is what makes it possible to [shorten](minimise) one that fails.
 //!
 //! On the side of writing the choices decide on the limits, on what the producers do and when they give up, on which task
-//! is polled next and which is dropped, and on how the writer behaves: short writes, waiting, one failure at a byte of its
-//! choosing. After each step the positions, the room, the line of those who wait for room and the bytes written so far
-//! are compared with a model; at the end so is the fate of every byte. Should nothing be left to run while somebody still
-//! waits, that is a failure, too.
+//! is polled next and which is dropped, on whether the writer's task is one of its own or runs with producers, and on how the
+//! writer behaves: short writes, waiting, one failure at a byte of its choosing. After each step the positions, the room, the
+//! line of those who wait for room and the bytes written so far are compared with a model; at the end so is the fate of every
+//! byte. Should nothing be left to run while somebody still waits, that is a failure, too.
 //!
 //! On the side of reading they decide on the limits, on how the input arrives, and on which calls are made and where they
 //! are dropped. After each call the buffer must hold what the model does, and every frame handed out what it held then.

@@ -17,11 +17,16 @@ pub(super) fn step(world: &World) {
     written_so_far(world);
     memory(world);
     expected(world);
-    match world.handle() {
-        Some(handle) => positions(world, &handle),
-        // The last handle is gone, which closes the stream.
-        None => world.oracle.borrow_mut().causes.closed = true,
+    if let Some(handle) = open_handle(world) {
+        positions(world, &handle);
     }
+}
+
+/// A handle, unless the last one is gone, which closes the stream.
+fn open_handle(world: &World) -> Option<futures_handoff::WriteHandoff<FaultyWriter>> {
+    let handle = world.handle();
+    world.oracle.borrow_mut().causes.closed |= handle.is_none();
+    handle
 }
 
 /// What should be true now, for those who read along.
@@ -139,6 +144,8 @@ pub(super) fn outcome(
     takes: bool,
 ) {
     world.settle(None);
+    // It may have been dropped in this step, by a producer in the same task.
+    open_handle(world);
     let first = takes && !world.oracle.borrow_mut().take_parts();
     match outcome {
         Ok(writer) => {

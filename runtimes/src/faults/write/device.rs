@@ -111,7 +111,7 @@ impl Device {
         Self {
             pending: choices.of([0, 10, 40, 80]),
             at_once: choices.of([100, 50, 0]),
-            short: choices.of([0, 30, 90]),
+            short: choices.of([0, 30, 95]),
             tiny: choices.once_in(3),
             vectored: choices.below(3) < 2,
             fault,

@@ -2,12 +2,16 @@
 
 mod check;
 mod device;
+mod inside;
 mod line;
+mod neighbour;
 mod oracle;
+mod planned;
 mod producer;
 mod schedule;
 mod submit;
 mod tasks;
+mod together;
 mod waiting;
 mod weight;
 mod world;

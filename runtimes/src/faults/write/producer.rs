@@ -6,6 +6,7 @@ use futures_handoff::CloseReason;
 
 use super::{
     check,
+    planned::{Panicking, contained},
     submit::{Handle, Submitter, pause},
     waiting::{Patience, for_flush, for_ticket},
     world::World,
@@ -62,16 +63,8 @@ impl Submitter {
                 let seen = handle.with_writer(|_| handle.with_writer(|_| ()).is_none());
                 world.expect(seen != Some(false), || "the writer was lent twice".into());
             }
-            51..=53 => {
-                world.event(Event::Batching, || "begins".into());
-                let burst = async {
-                    for _ in 0..1 + world.below(3) {
-                        self.try_write().await;
-                        pause(world).await;
-                    }
-                };
-                handle.batching(burst).await;
-            }
+            51..=53 => self.write_in_batches(None).await,
+            57 | 58 => self.write_in_batches(Some(world.below(3))).await,
             54 if world.once_in(4) => self.close().await,
             55 if world.once_in(8) => {
                 let wanting = Wanting::new(world);
@@ -79,6 +72,22 @@ impl Submitter {
                 await_parts(world, parts, wanting, Patience::random(world)).await;
             }
             _ => pause(world).await,
+        }
+    }
+
+    /// Writes a burst, which may panic after so many polls.
+    async fn write_in_batches(&self, panics_after: Option<usize>) {
+        let world = &self.world;
+        world.event(Event::Batching, || "begins".into());
+        let burst = pin!(async {
+            for _ in 0..1 + world.below(3) {
+                self.try_write().await;
+                pause(world).await;
+            }
+        });
+        let mut batching = pin!(self.handle.batching(Panicking::new(burst, panics_after)));
+        if poll_fn(|cx| contained(|| batching.as_mut().poll(cx))).await.is_none() {
+            world.event(Event::BatchingPanic, String::new);
         }
     }
 

@@ -6,14 +6,16 @@ use std::{
     rc::Rc,
 };
 
-use futures_handoff::{AbortHandle, Inline, WriteHandoff, WriteHandoffConfig, WriteTask};
+use futures_handoff::{AbortHandle, Inline, WriteHandoff, WriteHandoffConfig};
 
 use super::{
     check,
     device::{Device, FaultyWriter, Sabotage},
+    inside::Inside,
     producer::{keep, produce},
     submit::Handle,
-    tasks::{Kind, Tasks},
+    tasks::{Body, Kind, Tasks},
+    together::{run_alone, run_together},
     world::World,
 };
 use crate::faults::{
@@ -57,10 +59,20 @@ fn config(choices: &Choices) -> WriteHandoffConfig {
     config.expect("limits in range").with_inline(inline)
 }
 
-async fn write_out(world: Rc<World>, task: WriteTask<FaultyWriter>) {
-    let outcome = task.await;
-    let takes = world.oracle.borrow().wanting_parts == 0;
-    check::outcome(&world, outcome, takes);
+/// How the task of the writer is run.
+#[derive(Debug, Clone, Copy)]
+struct Service {
+    /// In one task with producers, and not in one of its own.
+    together: bool,
+    /// Without an output.
+    detached: bool,
+}
+
+impl Service {
+    fn new(choices: &Choices) -> Self {
+        let choice = choices.below(6);
+        Self { together: choice >= 4, detached: choice % 2 == 1 }
+    }
 }
 
 impl Schedule {
@@ -75,18 +87,27 @@ impl Schedule {
         world.line(|| world.device.borrow().plan());
         let (handle, task) = WriteHandoff::new(FaultyWriter::new(&world), config);
         world.watch(handle.downgrade());
-        let detached = choices.once_in(2);
-        if detached {
-            tasks.add(Kind::Writer, Box::pin(task.detach()));
-        } else {
-            tasks.add(Kind::Writer, Box::pin(write_out(Rc::clone(&world), task)));
-        }
+        let service = Service::new(&choices);
+        let (writer, mut inside) = (tasks.reserve(Kind::Writer), Vec::new());
         for _ in 0..1 + choices.below(4) {
-            let produced = produce(Rc::clone(&world), handle.clone(), 1 + choices.below(14));
-            tasks.add(Kind::Producer, Box::pin(produced));
+            let produced = Box::pin(produce(Rc::clone(&world), handle.clone(), 1 + choices.below(14)));
+            if service.together && (inside.is_empty() || choices.once_in(3)) {
+                inside.push(Inside::new(&world, tasks.reserve(Kind::Producer), produced));
+            } else {
+                tasks.add(Kind::Producer, produced);
+            }
         }
+        let body: Body = match service {
+            Service { together: true, detached } => {
+                Box::pin(run_together(Rc::clone(&world), task, inside, detached))
+            }
+            Service { detached: true, .. } => Box::pin(task.detach()),
+            Service { detached: false, .. } => Box::pin(run_alone(Rc::clone(&world), task)),
+        };
+        tasks.start(writer, body);
+        world.line(|| format!("{service:?}"));
         let abort = handle.abort_handle();
-        let keeper = (detached || choices.once_in(2)).then_some(handle);
+        let keeper = (service.detached || choices.once_in(2)).then_some(handle);
         if choices.once_in(20) {
             world.abort_within(abort.clone());
         }
@@ -141,7 +162,9 @@ impl Schedule {
             self.world.line(|| format!("step {step}: drop the task of the writer"));
             self.world.event(Event::TaskDrop, String::new);
             self.world.oracle.borrow_mut().causes.task_dropped = true;
-            self.tasks.kill(0);
+            for id in self.tasks.alive(|kind| kind == Kind::Writer) {
+                self.tasks.kill(id);
+            }
             return true;
         }
         let alive = self.tasks.alive(|_| true);
@@ -205,6 +228,12 @@ impl Schedule {
         let waiting = self.tasks.alive(|kind| kind != Kind::Writer);
         if let Some(id) = waiting.first() {
             self.world.fail(format!("task {id} ({:?}) waits for ever", self.tasks.kind(*id)));
+        }
+        self.world.expect(self.world.running.get() == 0, || {
+            "what runs with the task of the writer waits for ever".into()
+        });
+        if self.world.end_rest() {
+            return true;
         }
         if let Some(keeper) = self.keeper.take() {
             self.tasks.add(Kind::Keeper, Box::pin(keep(Rc::clone(&self.world), keeper)));

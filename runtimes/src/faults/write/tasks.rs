@@ -71,8 +71,19 @@ impl Tasks {
 
     /// Adds a task. Its number is never used again.
     pub(super) fn add(&mut self, kind: Kind, body: Body) {
-        let flag = self.flag(self.slots.len());
-        self.slots.push(Slot { kind, body: Some(body), flag });
+        let id = self.reserve(kind);
+        self.start(id, body);
+    }
+
+    /// A number for a task that is started later, or for something that is never a task by itself.
+    pub(super) fn reserve(&mut self, kind: Kind) -> usize {
+        let id = self.slots.len();
+        self.slots.push(Slot { kind, body: None, flag: self.flag(id) });
+        id
+    }
+
+    pub(super) fn start(&mut self, id: usize, body: Body) {
+        self.slots[id].body = Some(body);
     }
 
     /// The tasks that were woken and not polled since.

@@ -2,10 +2,12 @@
 
 use std::{
     cell::{Cell, RefCell},
+    future::poll_fn,
     ops::Range,
     pin::pin,
     rc::Rc,
-    task::{Context, Waker},
+    sync::Arc,
+    task::{Context, Poll, Waker},
 };
 
 use bytes::Bytes;
@@ -91,6 +93,11 @@ pub(super) struct World {
     abort: RefCell<Option<AbortHandle>>,
     /// Writes that the writer still makes to its own stream.
     from_within: Cell<u32>,
+    /// What runs with the task of the writer and has to come to its end.
+    pub(super) running: Cell<usize>,
+    /// Who waits until all others do, and how often that was so.
+    resting: RefCell<Option<Waker>>,
+    rests: Cell<usize>,
 }
 
 impl World {
@@ -120,6 +127,9 @@ impl World {
             loose: RefCell::default(),
             abort: RefCell::default(),
             from_within: Cell::new(3),
+            running: Cell::new(0),
+            resting: RefCell::default(),
+            rests: Cell::new(0),
         })
     }
 
@@ -203,6 +213,31 @@ impl World {
 
     pub(super) fn take_spawned(&self) -> Vec<(Kind, Body)> {
         self.spawned.take()
+    }
+
+    pub(super) fn woken(&self) -> Woken {
+        Arc::clone(&self.woken)
+    }
+
+    /// Waits until nothing else is left to do. One at a time.
+    pub(super) fn rest(&self) -> impl Future<Output = ()> {
+        let before = self.rests.get();
+        poll_fn(move |cx| {
+            if self.rests.get() > before {
+                return Poll::Ready(());
+            }
+            *self.resting.borrow_mut() = Some(cx.waker().clone());
+            Poll::Pending
+        })
+    }
+
+    /// Nothing else is left to do; whether somebody has waited for that.
+    pub(super) fn end_rest(&self) -> bool {
+        let waker = self.resting.take();
+        let any = waker.is_some();
+        self.rests.set(self.rests.get() + usize::from(any));
+        waker.into_iter().for_each(Waker::wake);
+        any
     }
 
     /// Follows the wake-ups since the last time.
