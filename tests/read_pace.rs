@@ -186,6 +186,7 @@ fn calls_that_read_nothing_do_not_make_reads_smaller() {
         assert!(matches!(filled, Filled { n: 0, then: Then::Limit }));
         let filled = finish(buffer.read_ready(&mut Script::new([]), 1000));
         assert!(matches!(filled, Filled { n: 0, then: Then::End }));
+        assert_eq!(finish(buffer.read_available(&mut Script::new([]))).unwrap(), 0);
     }
     assert_eq!(offered(&mut buffer, 1), 4096);
 }
