@@ -367,3 +367,17 @@ fn a_large_block_is_touched_step_by_step() {
     }
     assert!(reader.offers.iter().all(|offer| *offer <= 4096), "{:?}", reader.offers);
 }
+
+#[test]
+fn initialised_memory_is_offered_whole_until_the_buffer_waits() {
+    let mut buffer = HandoffBuffer::with_config(config(1 << 20).with_read_size(16384..=65536).unwrap());
+    let mut reader = &bytes(16384)[..];
+    while !reader.is_empty() {
+        finish(buffer.read_available(&mut reader)).unwrap();
+    }
+    buffer.advance(16384).unwrap();
+    assert_eq!([offered(&mut buffer, 10), offered(&mut buffer, 10)], [16384; 2]);
+    assert!(poll_once(pin!(buffer.read_available(&mut Script::new([Step::Stuck])))).is_pending());
+    // What a thread's blocks were used for before makes no difference to what is offered.
+    assert_eq!(offered(&mut buffer, 10), 4096);
+}
