@@ -168,6 +168,34 @@ runtimes::watched_tests! {
         assert!(info.count_total <= 4 * 1000, "{} allocations", info.count_total);
     }
 
+    /// The slots for as many chunks and tickets are kept.
+    fn bursts_of_200_large_writes_with_tickets() {
+        let config = WriteHandoffConfig::new(256, 1 << 20).unwrap().with_inline(Inline::Never);
+        let mut stream = Stream::new(config);
+        let mut tickets = Vec::with_capacity(200);
+        allocates_nothing(|| {
+            for _ in 0..200 {
+                tickets.push(stream.handoff.try_write(LARGE.slice(..2000)).unwrap());
+            }
+            assert!(tickets.iter_mut().all(|ticket| poll(ticket).is_pending()));
+            while stream.handoff.pending_bytes() > 0 {
+                stream.run();
+            }
+            assert!(tickets.drain(..).all(|mut ticket| poll(&mut ticket).is_ready()));
+        });
+    }
+
+    /// Each keeps the small block that it needs.
+    fn one_small_write_at_a_time_in_each_of_many_streams() {
+        let mut streams: Vec<_> = (0..16).map(|_| Stream::new(queueing())).collect();
+        allocates_nothing(|| {
+            for stream in &mut streams {
+                stream.handoff.try_write_fire_and_forget(SMALL).unwrap();
+                stream.run();
+            }
+        });
+    }
+
     fn waiting_for_room() {
         let mut stream = Stream::new(WriteHandoffConfig::new(64, 64).unwrap().with_inline(Inline::Never));
         allocates_nothing(|| {
@@ -241,6 +269,52 @@ runtimes::watched_tests! {
             stream.run();
         });
         assert!(used.bytes_current <= 1536, "{} bytes", used.bytes_current);
+    }
+
+    /// At most four blocks of 16 KiB are left to the streams of a thread, whatever bursts there were and in how many.
+    fn idle_streams_keep_no_block_of_a_burst() {
+        const LEFT: u64 = 4 * 16 * 1024 + 512;
+        let long = queueing().with_copy_max(64 * 1024).unwrap();
+        for (config, chunk, count) in [(queueing(), SMALL, 400), (long, LARGE, 1), (long, Bytes::from(vec![0; 40_000]), 1)] {
+            let mut streams: Vec<_> = (0..64).map(|_| Stream::new(config)).collect();
+            let idle = measure(|| {
+                for stream in &mut streams {
+                    for _ in 0..count {
+                        stream.handoff.try_write_fire_and_forget(chunk.clone()).unwrap();
+                    }
+                    while stream.handoff.pending_bytes() > 0 {
+                        stream.run();
+                    }
+                }
+            });
+            let each = idle.bytes_current.saturating_sub(LEFT as i64) / 64;
+            assert!(each <= 1536, "{each} bytes in each of 64 streams");
+            let left = measure(|| {
+                let mut stream = Stream::new(config);
+                for _ in 0..count {
+                    stream.handoff.try_write_fire_and_forget(chunk.clone()).unwrap();
+                }
+                while stream.handoff.pending_bytes() > 0 {
+                    stream.run();
+                }
+            });
+            assert!(left.bytes_current <= 0, "{} bytes more with every stream", left.bytes_current);
+        }
+    }
+
+    /// On a thread that has had none before.
+    fn what_is_left_to_a_thread_is_bounded() {
+        let left = measure(|| {
+            let mut streams: Vec<_> = (0..16).map(|_| Stream::new(queueing())).collect();
+            for stream in &mut streams {
+                for _ in 0..400 {
+                    stream.handoff.try_write_fire_and_forget(SMALL).unwrap();
+                }
+                stream.run();
+            }
+        });
+        let most = 4 * 16 * 1024 + 512;
+        assert!(left.bytes_current <= most, "{} bytes", left.bytes_current);
     }
 
     fn another_handle_or_ticket_costs_nothing() {

@@ -65,8 +65,8 @@ enum Outcome {
     Failed { reason: CloseReason, in_doubt: usize },
 }
 
-/// The right to poll the writer. Should the holder unwind, which only user code with a panicking `Drop` or waker can
-/// make it do, the stream ends instead of hanging.
+/// The right to poll the writer. Should the holder unwind, which no user code that it calls can make it do, the stream ends
+/// instead of hanging.
 struct Hold<'a, W> {
     core: &'a Core,
     seat: Option<MutexGuard<'a, Seat<W>>>,

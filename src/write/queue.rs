@@ -350,10 +350,7 @@ impl Batch {
         if count < 2 || first > MERGE_MAX / 2 {
             return;
         }
-        let mut block = match self.spare.take() {
-            Some(spare) if spare.capacity() >= total => spare,
-            _ => Vec::with_capacity(total),
-        };
+        let mut block = Vec::with_capacity(total);
         for chunk in self.chunks.drain(..count) {
             block.extend_from_slice(&chunk.as_slice()[mem::take(&mut self.head)..]);
             contain(|| drop(chunk));

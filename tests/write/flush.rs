@@ -104,6 +104,25 @@ runtimes::tests! {
         assert_eq!(handoff.stats().flush_calls, 2);
     }
 
+    async fn a_writer_that_has_begun_to_close_is_not_flushed_again<R: Runtime>() {
+        let gate = Gate::new();
+        let writer = ScriptWriter::willing().with_close([EndStep::Wait(gate.clone())]);
+        let log = writer.log();
+        let (handoff, mut task) = stream(writer, defaults());
+        handoff.try_write_fire_and_forget(text("a")).unwrap();
+        let close = handoff.close();
+        task.run();
+        assert!(gate.is_reached());
+        let mut flush = Hand::waiting(handoff.flush());
+        task.wake();
+        task.run();
+        assert_eq!(log.flushes(), 1, "that was before");
+        gate.open();
+        assert!(task.run().unwrap().is_ok());
+        assert!(flush.run().unwrap().is_ok());
+        assert_eq!((log.flushes(), close.await.is_ok()), (1, true));
+    }
+
     async fn a_flush_goes_before_newer_writes<R: Runtime>() {
         let gate = Gate::new();
         let steps = [WriteStep::Wait(gate.clone()), WriteStep::Accept(3)];

@@ -113,6 +113,48 @@ runtimes::tests! {
         assert!(log.written() == sent.repeat(3));
     }
 
+    /// Nothing is to be written then, and so there is nothing to wake the task for.
+    async fn a_barrier_on_an_idle_stream_wakes_nobody<R: Runtime>() {
+        let (handoff, task, _log) = willing(defaults());
+        let barrier = handoff.try_write(Bytes::new()).unwrap();
+        assert!(matches!(barrier.try_result(), Some(Ok(()))));
+        assert!(!task.is_due());
+    }
+
+    /// A burst that fills blocks of 1 KiB gets larger ones. One chunk that is longer than a block is no burst.
+    async fn blocks_grow_once_a_burst_fills_them<R: Runtime>() {
+        let config = || defaults().with_copy_max(4096).unwrap().with_inline(Inline::Never);
+        for (before, items) in [(vec![2000], 2), (vec![600; 7], 1)] {
+            let (handoff, mut task, _log) = willing(config());
+            for len in before {
+                handoff.try_write_fire_and_forget(filled(0, len)).unwrap();
+            }
+            task.run();
+            for _ in 0..2 {
+                handoff.try_write_fire_and_forget(filled(1, 600)).unwrap();
+            }
+            assert_eq!(handoff.pending_items(), items);
+            task.run();
+        }
+    }
+
+    /// What a task that comes back to a stalled writer takes joins the block that is there already, if it fits.
+    async fn what_comes_while_the_writer_stalls_joins_the_last_block<R: Runtime>() {
+        for (more, items) in [(1000, 1), (1001, 2)] {
+            let (handoff, mut task, log, gate) = gated(defaults().with_inline(Inline::Never));
+            handoff.try_write_fire_and_forget(filled(0, 24)).unwrap();
+            task.run();
+            handoff.try_write_fire_and_forget(filled(1, more)).unwrap();
+            assert_eq!(handoff.pending_items(), 2);
+            task.wake();
+            task.run();
+            assert_eq!(handoff.pending_items(), items, "{more}");
+            gate.open();
+            task.run();
+            assert_eq!(log.written(), [vec![0; 24], vec![1; more]].concat());
+        }
+    }
+
     async fn a_writer_without_vectored_writes_gets_few_calls<R: Runtime>() {
         let writer = ScriptWriter::willing().not_vectored();
         let log = writer.log();
@@ -156,6 +198,64 @@ runtimes::tests! {
         }
         task.run();
         assert_eq!(log.calls()[2..], [Call::WriteVectored { slices: 8, offered: 88 }]);
+    }
+
+    /// A short write that ends inside a slice says nothing, and so does one that takes all that was offered.
+    async fn only_takes_of_exactly_the_first_slice_count<R: Runtime>() {
+        // Of chunks of 11 bytes, two at a time: inside the first, to its end, the second.
+        let (handoff, mut task, log) =
+            scripted([5, 6, 11, 5, 6, 11, 3, 2, 1].map(WriteStep::Accept), ungathered(64, 1024));
+        for _ in 0..2 {
+            for _ in 0..2 {
+                handoff.try_write_fire_and_forget(filled(0, 11)).unwrap();
+            }
+            task.run();
+        }
+        for _ in 0..3 {
+            handoff.try_write_fire_and_forget(filled(0, 11)).unwrap();
+        }
+        task.run();
+        assert_eq!(log.calls()[6..], [33, 30, 28, 27].map(|offered| Call::WriteVectored { slices: 3, offered }));
+    }
+
+    async fn a_take_counts_as_exact_by_what_was_left_of_the_first_slice<R: Runtime>() {
+        let (handoff, mut task, log) = scripted([5, 6, 11, 11].map(WriteStep::Accept), ungathered(64, 1024));
+        for _ in 0..6 {
+            handoff.try_write_fire_and_forget(filled(0, 11)).unwrap();
+        }
+        task.run();
+        assert_eq!(log.calls()[4..], [Call::Write { offered: 33 }], "three takes of it were exact");
+    }
+
+    /// For a writer that was found out, up to 16 KiB are copied together, unless there is much of the first chunk.
+    async fn without_vectored_writes_small_chunks_are_merged<R: Runtime>() {
+        const MAX: usize = 16 * 1024;
+        let found_out = || [1; 4].map(WriteStep::Accept);
+        let short = |n| found_out().into_iter().chain([WriteStep::Accept(n)]);
+        let all = || short(usize::MAX);
+        for (steps, chunks, calls) in [
+            (all(), vec![10, 10], vec![20]),
+            (all(), vec![MAX / 2, MAX / 2], vec![MAX]),
+            (all(), vec![MAX / 2, MAX / 2 + 1], vec![MAX / 2, MAX / 2 + 1]),
+            (all(), vec![MAX / 2 + 1, 10], vec![MAX / 2 + 1, 10]),
+            (all(), vec![8000, 8000, 8000], vec![16_000, 8000]),
+            // What is written of the first one counts no more.
+            (short(101), vec![MAX / 2 + 1, MAX / 2 + 100], vec![MAX / 2 + 1, MAX]),
+        ] {
+            let (handoff, mut task, log) = scripted(steps, ungathered(64, 1 << 20));
+            for _ in 0..4 {
+                handoff.try_write_fire_and_forget(filled(0, 1)).unwrap();
+            }
+            task.run();
+            let before = log.calls().len();
+            for len in &chunks {
+                handoff.try_write_fire_and_forget(filled(1, *len)).unwrap();
+            }
+            task.run();
+            let offered: Vec<_> = calls.into_iter().map(|offered| Call::Write { offered }).collect();
+            assert_eq!(log.calls()[before..], offered, "{chunks:?}");
+            assert_eq!((log.len(), handoff.pending_items()), (4 + chunks.iter().sum::<usize>(), 0));
+        }
     }
 
     async fn a_producer_sends_before_it_waits_for_room<R: Runtime>() {

@@ -78,6 +78,33 @@ runtimes::tests! {
         assert_eq!(log.len(), 40_000);
     }
 
+    async fn a_sender_tells_what_the_handle_tells<R: Runtime>() {
+        let (handoff, mut task, _log, gate) = gated(ungathered(8, 64));
+        let sender = handoff.sender();
+        for items in 0..3 {
+            assert_eq!((sender.pending_items(), sender.pending_bytes()), (items, 3 * items));
+            assert_eq!((handoff.pending_items(), handoff.pending_bytes()), (items, 3 * items));
+            assert_eq!((sender.available(), sender.is_closed()), (64 - 3 * items, false));
+            assert_eq!(sender.stats(), handoff.stats());
+            handoff.try_write_fire_and_forget(text("abc")).unwrap();
+        }
+        drop(handoff.close());
+        assert_eq!((sender.available(), sender.is_closed()), (0, true));
+        gate.open();
+        task.run();
+    }
+
+    /// A visit is not the task's first run: whoever writes afterwards may still send.
+    async fn after_a_visit_large_chunks_leave_at_once<R: Runtime>() {
+        let (handoff, mut task, log) = willing(defaults());
+        handoff.try_write_fire_and_forget(text("small ")).unwrap();
+        assert!(task.is_due());
+        assert!(handoff.with_writer(|_| ()).is_some());
+        handoff.try_write_fire_and_forget(filled(b'L', 20_000)).unwrap();
+        assert_eq!(log.len(), 20_006);
+        task.run();
+    }
+
     async fn a_sender_closes_and_tells_the_end<R: Runtime>() {
         let (handoff, mut task, log) = willing(defaults());
         let sender = handoff.sender();

@@ -4,30 +4,34 @@ use super::support::*;
 use futures_handoff::WritePrefixError;
 use std::{error::Error, io};
 
-/// Parts that are others at each look.
-struct Growing {
-    parts: Vec<Bytes>,
+/// Parts that are others from the second look on.
+struct Changing {
+    first: Vec<Bytes>,
+    then: Vec<Bytes>,
     looks: usize,
 }
 
-impl AsMut<[Bytes]> for Growing {
+impl AsMut<[Bytes]> for Changing {
     fn as_mut(&mut self) -> &mut [Bytes] {
         self.looks += 1;
-        let seen = if self.looks == 1 { 1 } else { self.parts.len() };
-        &mut self.parts[..seen]
+        if self.looks == 1 { &mut self.first } else { &mut self.then }
     }
 }
 
 runtimes::tests! {
     async fn parts_that_grow_while_they_wait_get_no_more_room_than_there_is<R: Runtime>() {
-        let (handoff, mut task, _log) = willing(ungathered(4, 100));
-        handoff.try_write_fire_and_forget(filled(0, 100)).unwrap();
-        let parts = vec![filled(1, 50); 10];
-        let mut write = Hand::waiting(handoff.write_all(Growing { parts, looks: 0 }));
-        task.run();
-        let refused = write.run().unwrap().unwrap_err();
-        assert!(matches!(refused, WriteError::TooLarge { len: 500, limit: 100, .. }));
-        assert_eq!((handoff.pending_bytes(), handoff.available()), (0, 100));
+        for (len, then, limit) in [(500, vec![filled(1, 500)], 100), (5, vec![filled(1, 10); 5], 4)] {
+            let (handoff, mut task, _log) = willing(ungathered(4, 100));
+            handoff.try_write_fire_and_forget(filled(0, 100)).unwrap();
+            let parts = Changing { first: vec![filled(1, 50)], then, looks: 0 };
+            let mut write = Hand::waiting(handoff.write_all(parts));
+            task.run();
+            match write.run().unwrap().unwrap_err() {
+                WriteError::TooLarge { len: asked, limit: most, .. } => assert_eq!((asked, most), (len, limit)),
+                other => panic!("{other}"),
+            }
+            assert_eq!((handoff.pending_bytes(), handoff.available()), (0, 100));
+        }
     }
 
     async fn every_verb_is_refused_after_close<R: Runtime>() {

@@ -11,6 +11,10 @@ use std::{
     io,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     task::{Context, Poll, Waker},
 };
 
@@ -95,6 +99,26 @@ runtimes::tests! {
         assert!(producer.is_due(), "the writer wakes it");
         assert!(producer.run().is_some());
         assert_eq!(log.written(), b"abcdefgh");
+    }
+
+    /// Nothing has changed for it, whatever else the future waits for.
+    async fn each_poll_asks_a_writer_that_waits_once<R: Runtime>() {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&asked);
+        let writer = FnWriter(move |op: Op<'_>, _: &mut Context<'_>| match op {
+            Op::Write(_) => {
+                counted.fetch_add(1, Ordering::SeqCst);
+                Poll::Pending
+            }
+            _ => op.all(),
+        });
+        let (handoff, mut task) = WriteHandoff::new(writer, defaults());
+        put(&handoff, "a");
+        let mut idle = pin!(task.run_until(pending::<()>()));
+        for polls in 1..4 {
+            assert!(idle.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+            assert_eq!(asked.load(Ordering::SeqCst), polls);
+        }
     }
 
     /// A future may be polled by one task and then by another.

@@ -77,10 +77,9 @@ pub fn run_all(
 }
 
 fn try_one(tree: &Tree, suite: &Suite, id: usize) -> io::Result<Fate> {
-    let tests: Vec<_> = suite.tests.iter().filter(|test| test.reaches.contains(&id)).collect();
-    if tests.is_empty() {
-        return Ok(Fate::Unreached);
-    }
+    let tests: Vec<_> =
+        suite.tests.iter().filter(|test| test.reaches.as_ref().is_none_or(|ids| ids.contains(&id))).collect();
+    let reached = tests.iter().any(|test| test.reaches.is_some());
     let told = Told::Alive(id);
     for group in tests.chunks(TOGETHER) {
         let mut of_program: BTreeMap<usize, Vec<_>> = BTreeMap::new();
@@ -97,5 +96,5 @@ fn try_one(tree: &Tree, suite: &Suite, id: usize) -> io::Result<Fate> {
             }
         }
     }
-    Ok(Fate::Missed)
+    Ok(if reached { Fate::Missed } else { Fate::Unreached })
 }
