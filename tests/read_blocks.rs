@@ -55,6 +55,17 @@ fn bytes_are_moved_only_if_that_makes_much_room() {
 }
 
 #[test]
+fn bytes_are_not_moved_within_a_block_of_which_too_little_is_left() {
+    let data = bytes(1100);
+    let mut buffer = filled(thousands(), &data[..1000]);
+    let front = buffer.split_prefix(600).unwrap();
+    buffer.advance(100).unwrap();
+    read_all(&mut buffer, &data[1000..]);
+    assert_eq!((buffer.peek(), buffer.capacity()), (&data[700..], 300 + 1000));
+    assert_eq!(front, data[..600]);
+}
+
+#[test]
 fn the_largest_block_is_used_to_its_end() {
     let data = bytes(1100);
     let mut buffer = buffer(1000);
