@@ -49,7 +49,7 @@ impl Rested {
         }
         self.block.clear();
         self.dirty = 0;
-        self.block.try_reclaim(self.size)
+        self.block.try_reclaim(self.size) && self.block.capacity() == self.size
     }
 }
 
