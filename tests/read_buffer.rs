@@ -2,7 +2,7 @@
 
 mod read_parts;
 
-use std::io;
+use std::{fmt, io};
 
 use futures_handoff::{
     Delimiter, Filled, Frames, HandoffBuffer, HandoffBufferConfig, HandoffReader, LengthPrefix, NextFrame,
@@ -56,6 +56,11 @@ fn a_large_tail_takes_its_block_along_and_a_small_one_does_not() {
     assert_eq!(tail, bytes(8192)[4000..]);
     assert!(tail.capacity() >= capacity - 4000);
     assert_eq!(buffer.capacity(), 0);
+
+    let mut buffer = holding(8192, &bytes(8192));
+    buffer.advance(8192 - 2048).unwrap();
+    assert_eq!(buffer.take_tail(), bytes(8192)[8192 - 2048..]);
+    assert_eq!(buffer.capacity(), 0, "a quarter is enough");
 
     let mut buffer = holding(8192, &bytes(8192));
     buffer.advance(8000).unwrap();
@@ -220,6 +225,24 @@ fn reserved_room_outlasts_a_growing_read_size() {
 }
 
 #[test]
+fn room_asked_for_again_outlasts_a_read_size_that_has_outgrown_it() {
+    let config = config(1 << 20).with_read_size(1000..=100_000).unwrap();
+    let mut buffer = HandoffBuffer::with_config(config);
+    buffer.reserve_read_capacity(10_000).unwrap();
+    let mut reader = &bytes(30_000)[..];
+    for n in [1000, 2000, 4000] {
+        assert_eq!(finish(buffer.read_available(&mut reader)).unwrap(), n);
+        buffer.advance(n).unwrap();
+    }
+    buffer.reserve_read_capacity(10_000).unwrap();
+    for n in [8000, 10_000] {
+        assert_eq!(finish(buffer.read_available(&mut reader)).unwrap(), n);
+        assert_eq!(buffer.capacity(), 10_000);
+        buffer.advance(n).unwrap();
+    }
+}
+
+#[test]
 fn reserving_room_that_is_there_changes_nothing() {
     let mut buffer = holding(65536, &bytes(4000));
     buffer.reserve_read_capacity(10_000).unwrap();
@@ -341,6 +364,32 @@ fn debug_shows_no_payload() {
     shown += &format!("{:?}", buffer.into_reader(io::empty()));
     // As text and as a list of numbers.
     assert!(!shown.contains("secret") && !shown.contains("115, 101"), "{shown}");
+}
+
+#[test]
+fn debug_names_the_type_and_its_sizes() {
+    fn shows(value: &dyn fmt::Debug, parts: &[&str]) {
+        let shown = format!("{value:?}");
+        assert!(parts.iter().all(|part| shown.contains(part)), "{shown} should show {parts:?}");
+    }
+    let mut buffer = holding(64, b"secret");
+    let mut reader = Script::new([]);
+    let all = ["HandoffBuffer", "len: 6", "max_len: 64", "capacity: 64"];
+    shows(&buffer, &all);
+    shows(&buffer.read_available(&mut reader), &[&all[..], &["ReadAvailable"]].concat());
+    shows(&buffer.read_ready(&mut reader, 33), &[&all[..], &["ReadReady", "limit: 33"]].concat());
+    shows(&buffer.next_frame(&mut reader, &mut LengthPrefix::u8()), &[&all[..], &["NextFrame"]].concat());
+    shows(&buffer.frames(&mut reader, LengthPrefix::u8()), &[&all[..], &["Frames", "done: false"]].concat());
+    shows(&Delimiter::new("secret"), &["Delimiter", "len: 6"]);
+    let parsed = buffer.parse(|cursor| {
+        cursor.advance(2)?;
+        shows(cursor, &["ParseCursor", "consumed: 2", "len: 4"]);
+        cursor.advance(5)
+    });
+    assert!(parsed.is_err());
+    let error = HandoffBuffer::from_tail(BytesMut::from("secret"), config(5)).unwrap_err();
+    shows(&error, &["TailError", "len: 6", "limit: 5"]);
+    shows(&buffer.into_reader(io::empty()), &[&all[..], &["HandoffReader"]].concat());
 }
 
 #[test]

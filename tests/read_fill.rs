@@ -167,6 +167,24 @@ fn read_ready_hands_off_full_blocks_rather_than_move_them() {
 }
 
 #[test]
+fn read_ready_uses_the_end_of_a_block_if_it_is_worth_a_read_or_all_that_is_asked_for() {
+    let config = config(1 << 20).with_read_reserve(1000).unwrap();
+    for (capacity, limit, n) in [(1100, 65536, 1000), (1100, 1100, 1100), (1250, 65536, 1250)] {
+        let mut buffer = HandoffBuffer::with_config(config);
+        buffer.reserve_read_capacity(capacity).unwrap();
+        let mut reader = Script::bursts(&bytes(10_000), 10_000);
+        // The room that was asked for is used up, and its block is still there.
+        while reader.given < capacity {
+            finish(buffer.read_available(&mut reader)).unwrap();
+            buffer.advance(buffer.len()).unwrap();
+        }
+        let filled = finish(buffer.read_ready(&mut reader, limit));
+        assert!(matches!(filled.then, Then::Limit));
+        assert_eq!((filled.n, buffer.capacity()), (n, capacity));
+    }
+}
+
+#[test]
 fn read_ready_moves_little_to_read_on() {
     let config = config(1 << 20).with_read_reserve(1000).unwrap();
     let mut buffer = HandoffBuffer::with_config(config);

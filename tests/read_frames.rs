@@ -366,3 +366,11 @@ fn delimiters_and_lengths_work_on_their_own() {
     assert_eq!(LengthPrefix::u16_le().find_frame(&[1, 0, 3, 4], 0), Found::Frame(3));
     assert_eq!(LengthPrefix::u8().needle(), None);
 }
+
+/// It is told how much it was shown before, and that no frame ended there.
+#[test]
+fn a_delimiter_looks_only_where_a_needle_may_have_been_completed() {
+    assert_eq!(Delimiter::new("\n").find_frame(b"\n\n", 1), Found::Frame(2));
+    assert_eq!(Delimiter::new("\r\n").find_frame(b"a\r\nb\r\n", 3), Found::Frame(6));
+    assert_eq!(Delimiter::new("\r\n").find_frame(b"a\r\nb\r\n", 2), Found::Frame(3));
+}

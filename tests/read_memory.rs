@@ -2,19 +2,14 @@
 
 mod read_parts;
 
-use std::{
-    collections::VecDeque,
-    io::{self, IoSliceMut},
-    pin::{Pin, pin},
-    task::{Context, Poll},
-};
+use std::{collections::VecDeque, io::IoSliceMut, pin::pin};
 
 use allocation_counter::measure;
 use futures_handoff::{
     HandoffBuffer,
     bytes::{Bytes, BytesMut},
 };
-use futures_util::{AsyncRead, AsyncReadExt};
+use futures_util::AsyncReadExt;
 use read_parts::*;
 
 /// What sharing a block costs beside it: the count.
@@ -81,6 +76,19 @@ fn a_kept_frame_holds_on_to_little_more_than_itself() {
                 assert!(!shared || heap <= 2000 * len * 5 / 4 + 4096, "{name} of {len}: {heap}");
             }
         }
+    }
+}
+
+#[test]
+fn copies_share_a_block_up_to_the_longest_that_counts_as_small() {
+    for (small_copy_max, len, shared) in
+        [(256, 256, true), (256, 257, false), (1000, 512, true), (1000, 513, false)]
+    {
+        let config = config(1 << 20).with_small_copy_max(small_copy_max).unwrap();
+        let mut buffer = HandoffBuffer::with_config(config);
+        finish(buffer.read_available(&mut &bytes(2 * len)[..])).unwrap();
+        let (first, second) = (buffer.split_prefix(len).unwrap(), buffer.split_prefix(len).unwrap());
+        assert_eq!(first.as_ptr_range().end == second.as_ptr(), shared, "{len}");
     }
 }
 
@@ -171,23 +179,52 @@ fn connections_that_fell_quiet_hold_little() {
 
 #[test]
 fn a_quiet_connection_forgets_what_it_remembered() {
-    let config = config(1 << 20).with_read_reserve(30_000).unwrap().with_spare_blocks(8).unwrap();
-    let mut buffer = HandoffBuffer::with_config(config);
-    let mut reader = Script::bursts(&bytes(8 * 30_000), 30_000);
-    reader.push(Step::Stuck);
-    reader.offers.reserve(16);
-    let heap = measure(|| {
-        let mut held = Vec::new();
-        for _ in 0..8 {
+    // How many of eight blocks stay: one is left to the thread or, if it is too large for that, kept within the limit.
+    for (size, stay) in [(30_000, 3), (300_000, 2)] {
+        let config = config(1 << 20).with_read_reserve(size).unwrap().with_spare_blocks(8).unwrap();
+        let mut buffer = HandoffBuffer::with_config(config);
+        let mut reader = Script::bursts(&bytes(8 * size), size);
+        reader.push(Step::Stuck);
+        reader.offers.reserve(16);
+        let heap = measure(|| {
+            let mut held = Vec::new();
+            for _ in 0..8 {
+                finish(buffer.read_available(&mut reader)).unwrap();
+                held.push(buffer.freeze_all());
+            }
+            drop(held);
+            assert!(poll_once(pin!(buffer.read_available(&mut reader))).is_pending());
+        });
+        // The script gives its own memory back meanwhile.
+        let (heap, stay) = (heap.bytes_current + 8 * size as i64, stay * size as i64);
+        assert!((stay..=stay + 1024).contains(&heap), "{heap}");
+    }
+}
+
+#[test]
+fn blocks_of_a_burst_are_forgotten_once_reads_become_smaller() {
+    let data = bytes(1 << 20);
+    let mut kept = None;
+    let heap = left_by(|| {
+        let mut buffer = HandoffBuffer::with_config(config(1 << 20).with_read_size(1024..=65536).unwrap());
+        let mut reader = &data[..];
+        while buffer.len() < 65536 {
+            buffer.advance(buffer.len()).unwrap();
             finish(buffer.read_available(&mut reader)).unwrap();
-            held.push(buffer.freeze_all());
         }
-        drop(held);
-        assert!(poll_once(pin!(buffer.read_available(&mut reader))).is_pending());
+        let first = buffer.freeze_all();
+        finish(buffer.read_available(&mut reader)).unwrap();
+        let second = buffer.freeze_all();
+        assert_eq!((first.len(), second.len()), (65536, 65536));
+        drop((first, second));
+        for _ in 0..4 {
+            assert_eq!(finish(buffer.read_available(&mut &data[..10])).unwrap(), 10);
+            buffer.advance(10).unwrap();
+        }
+        kept = Some(buffer);
     });
-    // The script gives its own memory back meanwhile, and the block is left to the thread.
-    let heap = heap.bytes_current + 7 * 30_000;
-    assert!((30_000..=65536 + 1024).contains(&heap), "{heap}");
+    let capacity = kept.map_or(0, |buffer| buffer.capacity());
+    assert!((capacity..=capacity + 1024).contains(&heap), "{heap}, {capacity} of them in use");
 }
 
 /// A read that is longer than the buffer's own goes past it, and finds nothing as well.
@@ -269,15 +306,6 @@ fn a_block_that_came_from_elsewhere_is_not_left_to_others() {
     assert!(second.capacity() <= 50, "{}", second.capacity());
 }
 
-/// Claims to have filled what it was offered, and has written nothing.
-struct Liar;
-
-impl AsyncRead for Liar {
-    fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
-        Poll::Ready(Ok(buf.len()))
-    }
-}
-
 /// Allocations and allocated bytes of this many rounds, after a warm-up.
 const ROUNDS: u64 = 1000;
 fn steady(mut round: impl FnMut()) -> (u64, u64) {
@@ -339,14 +367,15 @@ fn small_frames_that_are_kept_allocate_a_block_for_many() {
 
 #[test]
 fn blocks_handed_off_whole_are_used_again() {
-    for held in [0, 1, 8] {
+    // A block counts as whole from three quarters on.
+    for (held, len) in [(0, 16384), (1, 16384), (8, 16384), (1, 12288)] {
         let config = config(1 << 20).with_read_reserve(16384).unwrap().with_spare_blocks(held + 1).unwrap();
         let mut buffer = HandoffBuffer::with_config(config);
-        let data = bytes(16384);
+        let data = bytes(len);
         let mut out = VecDeque::with_capacity(held + 1);
         let (count, bytes) = steady(|| {
             let mut reader = &data[..];
-            assert_eq!(finish(buffer.read_available(&mut reader)).unwrap(), 16384);
+            assert_eq!(finish(buffer.read_available(&mut reader)).unwrap(), len);
             out.push_back(buffer.freeze_all());
             assert!(out.iter().all(|block| *block == data));
             if out.len() > held {
@@ -354,7 +383,7 @@ fn blocks_handed_off_whole_are_used_again() {
             }
         });
         // The count of a shared block, each time.
-        assert!(count <= ROUNDS && bytes <= COUNT as u64 * ROUNDS, "{held}: {count} {bytes}");
+        assert!(count <= ROUNDS && bytes <= COUNT as u64 * ROUNDS, "{held} of {len}: {count} {bytes}");
     }
 }
 

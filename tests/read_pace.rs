@@ -108,15 +108,106 @@ fn the_read_size_grows_to_what_is_asked_for_at_a_time() {
 #[test]
 fn the_read_size_grows_beside_a_tail_that_stays() {
     let config = config(1 << 20).with_read_size(1024..=16384).unwrap();
-    let mut buffer = HandoffBuffer::with_config(config);
-    let mut reader = Script::bursts(&bytes(200_000), 200_000);
-    // A parser that always leaves the last 100 bytes: most offers fall short of the read size by those.
-    for _ in 0..20 {
-        finish(buffer.read_available(&mut reader)).unwrap();
-        buffer.advance(buffer.len() - 100).unwrap();
+    for gathers in [false, true] {
+        let mut buffer = HandoffBuffer::with_config(config);
+        // A parser that always leaves the last 100 bytes: most offers fall short of the read size by those.
+        let mut reader = Script::new([Step::Data(bytes(500)), Step::Pending, Step::Data(bytes(400_000))]);
+        for _ in 0..20 {
+            read(&mut buffer, &mut reader, gathers);
+            buffer.advance(buffer.len() - 100).unwrap();
+        }
+        assert_eq!(reader.offers.iter().max(), Some(&16384), "{:?}", reader.offers);
+        assert!(reader.offers[10..].iter().all(|offer| *offer > 16384 / 2), "{:?}", reader.offers);
     }
-    assert_eq!(reader.offers.iter().max(), Some(&16384), "{:?}", reader.offers);
-    assert!(reader.offers[10..].iter().all(|offer| *offer > 16384 / 2), "{:?}", reader.offers);
+}
+
+#[test]
+fn the_read_size_stays_if_reads_nearly_fill_it() {
+    for gathers in [false, true] {
+        let mut buffer = HandoffBuffer::with_config(config(1 << 20).with_read_size(1024..=16384).unwrap());
+        let mut reader = Script::paced(&bytes(20 * 820), 820);
+        while reader.given < 20 * 820 {
+            read(&mut buffer, &mut reader, gathers);
+            buffer.advance(buffer.len()).unwrap();
+        }
+        assert!(reader.offers.iter().all(|offer| *offer <= 1024), "{:?}", reader.offers);
+    }
+}
+
+fn read(buffer: &mut HandoffBuffer, reader: &mut Script, gathers: bool) {
+    if gathers {
+        let _ = finish(buffer.read_ready(reader, 1 << 20));
+    } else {
+        finish(buffer.read_available(reader)).unwrap();
+    }
+}
+
+/// An empty buffer whose reads have grown from 1024 bytes to `max`.
+fn grown(max: usize) -> HandoffBuffer {
+    let mut buffer = HandoffBuffer::with_config(config(1 << 20).with_read_size(1024..=max).unwrap());
+    for _ in 0..20 {
+        offered(&mut buffer, max);
+    }
+    assert_eq!(offered(&mut buffer, max), max);
+    buffer
+}
+
+/// What a reader is offered that has `n` bytes, which are consumed.
+fn offered(buffer: &mut HandoffBuffer, n: usize) -> usize {
+    let mut reader = Script::bursts(&vec![1; n], n);
+    finish(buffer.read_available(&mut reader)).unwrap();
+    buffer.advance(buffer.len()).unwrap();
+    reader.offers[0]
+}
+
+#[test]
+fn the_read_size_is_halved_after_four_reads_of_no_more_than_half_of_it() {
+    let mut buffer = grown(4096);
+    let lean: Vec<_> = [2048; 4].into_iter().chain([10; 8]).map(|n| offered(&mut buffer, n)).collect();
+    assert_eq!(lean, [[4096; 4], [2048; 4], [1024; 4]].concat());
+    let mut buffer = grown(4096);
+    assert!((0..20).all(|_| offered(&mut buffer, 2049) == 4096));
+}
+
+#[test]
+fn a_read_size_that_was_filled_before_is_taken_up_again_at_once() {
+    let mut buffer = grown(4096);
+    for _ in 0..4 {
+        assert_eq!(offered(&mut buffer, 10), 4096);
+    }
+    assert_eq!((offered(&mut buffer, 4096), offered(&mut buffer, 4096)), (2048, 4096));
+}
+
+#[test]
+fn calls_that_read_nothing_do_not_make_reads_smaller() {
+    let mut buffer = grown(4096);
+    for _ in 0..10 {
+        let filled = finish(buffer.read_ready(&mut Script::new([]), 0));
+        assert!(matches!(filled, Filled { n: 0, then: Then::Limit }));
+        let filled = finish(buffer.read_ready(&mut Script::new([]), 1000));
+        assert!(matches!(filled, Filled { n: 0, then: Then::End }));
+        assert_eq!(finish(buffer.read_available(&mut Script::new([]))).unwrap(), 0);
+    }
+    assert_eq!(offered(&mut buffer, 1), 4096);
+}
+
+#[test]
+fn reads_after_a_wait_are_as_large_as_before() {
+    let mut buffer = HandoffBuffer::with_config(config(1 << 20).with_read_size(16384..=65536).unwrap());
+    let mut reader = Script::paced(&bytes(3 * 16384), 16384);
+    for _ in 0..3 {
+        assert_eq!(finish(buffer.read_ready(&mut reader, 16384)).n, 16384);
+        buffer.advance(16384).unwrap();
+    }
+    assert_eq!(reader.offers.last(), Some(&16384), "{:?}", reader.offers);
+}
+
+#[test]
+fn a_quiet_connection_starts_again_with_reads_of_64_kib() {
+    let mut buffer = grown(262_144);
+    assert!(poll_once(pin!(buffer.read_available(&mut Script::new([Step::Stuck])))).is_pending());
+    assert_eq!(offered(&mut buffer, 1), 65536);
+    assert_eq!(buffer.capacity(), 65536);
 }
 
 #[test]
@@ -252,6 +343,21 @@ fn a_quiet_buffer_keeps_the_block_that_its_reads_need() {
 }
 
 #[test]
+fn a_quiet_buffer_keeps_a_block_of_up_to_twice_its_smallest_read() {
+    for (size, kept) in [(400_000, 400_000), (400_001, 0)] {
+        let mut buffer = buffer_of_reads(200_000);
+        buffer.reserve_read_capacity(size).unwrap();
+        let mut reader = Script::new([Step::Data(bytes(size)), Step::Stuck]);
+        while reader.given < size {
+            finish(buffer.read_available(&mut reader)).unwrap();
+        }
+        buffer.advance(size).unwrap();
+        assert!(poll_once(pin!(buffer.read_available(&mut reader))).is_pending());
+        assert_eq!(buffer.capacity(), kept);
+    }
+}
+
+#[test]
 fn a_large_block_is_touched_step_by_step() {
     let config = config(1 << 20).with_read_size(65536..=131_072).unwrap();
     let mut buffer = HandoffBuffer::with_config(config);
@@ -260,4 +366,18 @@ fn a_large_block_is_touched_step_by_step() {
         finish(buffer.read_available(&mut reader)).unwrap();
     }
     assert!(reader.offers.iter().all(|offer| *offer <= 4096), "{:?}", reader.offers);
+}
+
+#[test]
+fn initialised_memory_is_offered_whole_until_the_buffer_waits() {
+    let mut buffer = HandoffBuffer::with_config(config(1 << 20).with_read_size(16384..=65536).unwrap());
+    let mut reader = &bytes(16384)[..];
+    while !reader.is_empty() {
+        finish(buffer.read_available(&mut reader)).unwrap();
+    }
+    buffer.advance(16384).unwrap();
+    assert_eq!([offered(&mut buffer, 10), offered(&mut buffer, 10)], [16384; 2]);
+    assert!(poll_once(pin!(buffer.read_available(&mut Script::new([Step::Stuck])))).is_pending());
+    // What a thread's blocks were used for before makes no difference to what is offered.
+    assert_eq!(offered(&mut buffer, 10), 4096);
 }

@@ -92,3 +92,14 @@ fn a_parser_that_starts_over_keeps_the_place_of_its_last_search() {
         }
     });
 }
+
+#[test]
+fn a_search_from_an_earlier_place_resumes_as_well() {
+    soon(|| {
+        let mut buffer = dots();
+        assert_eq!(buffer.find_from(LEN / 2, b"\n"), None);
+        for _ in 0..SEARCHES {
+            assert_eq!(buffer.find(b"\n"), None);
+        }
+    });
+}

@@ -124,7 +124,7 @@ impl HandoffBuffer {
         self.poll_read_toward(cx, reader, 0)
     }
 
-    /// Reads once, on the way to `goal` unconsumed bytes.
+    /// Reads once, on the way to `goal > len()` unconsumed bytes, or 0 if no frame is announced.
     pub(super) fn poll_read_toward<R: AsyncRead + ?Sized>(
         &mut self,
         cx: &mut Context<'_>,
@@ -297,7 +297,7 @@ impl HandoffBuffer {
         let size = self.pace.size().min(max_len - len);
         // A new block at least doubles what the old one held, so moving costs a constant per byte read; unless
         // a frame is announced. That is believed only in proportion to what of it has arrived.
-        let grown = if goal > len { goal.min(len.saturating_mul(4)) } else { len.saturating_mul(2) };
+        let grown = if goal == 0 { len.saturating_mul(2) } else { goal.min(len.saturating_mul(4)) };
         let target = grown.max(len + size).min(max_len);
         // Room that was asked for is not exchanged for a larger block.
         let read = if self.reserved > 0 { 0 } else { size };

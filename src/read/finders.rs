@@ -185,7 +185,7 @@ impl FrameFinder for LengthPrefix {
         let Some(header) = buffered.get(..self.width) else {
             return Found::Need(self.width);
         };
-        let append = |length: u64, byte: &u8| length << 8 | u64::from(*byte);
+        let append = |length: u64, byte: &u8| length * 256 + u64::from(*byte);
         let length = if self.little_endian {
             header.iter().rev().fold(0, append)
         } else {

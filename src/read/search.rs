@@ -67,7 +67,7 @@ impl Search {
         let end = found.unwrap_or_else(|| resume.max((base + bytes.len() + 1).saturating_sub(needle.len())));
         if touches {
             self.clean.end = end;
-        } else if end > self.clean.end {
+        } else if end >= self.clean.end {
             self.clean = from..end;
         }
         found

@@ -110,6 +110,15 @@ impl AsyncRead for Script {
     }
 }
 
+/// Claims to have filled what it was offered, and has written nothing.
+pub struct Liar;
+
+impl AsyncRead for Liar {
+    fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(buf.len()))
+    }
+}
+
 /// Runs a future to its end. One that is still pending after very many polls hangs, and fails the test.
 pub fn finish<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);

@@ -58,6 +58,20 @@ runtimes::tests! {
         assert!(!task.is_due(), "with nothing left it is not woken");
     }
 
+    async fn chunks_that_are_not_copied_are_held_alike<R: Runtime>() {
+        let (handoff, task, log) = willing(defaults());
+        let mut producer = Box::pin(handoff.batching(async {
+            put(&handoff, "small ");
+            for _ in 0..3 {
+                handoff.try_write_fire_and_forget(filled(b'M', 2000)).unwrap();
+            }
+            assert!(!task.is_due() && log.is_empty());
+            pause().await;
+        }));
+        assert!(poll(&mut producer).is_pending());
+        assert_eq!(log.calls(), [Call::WriteVectored { slices: 4, offered: 6006 }]);
+    }
+
     /// A writer that is not ready has the task's waker only once the producer has nothing more to say.
     async fn while_it_lasts_a_stalled_writer_wakes_nobody<R: Runtime>() {
         let (handoff, mut task, log, gate) = gated(defaults());

@@ -32,7 +32,8 @@ runtimes::tests! {
     /// One that has to wait. An entry of its own is one that was not copied into the block.
     async fn a_prefix_of_up_to_4_kib_is_gathered<R: Runtime>() {
         const MAX: usize = 4096;
-        let (handoff, mut task, log) = willing(defaults().with_inline(Inline::Never));
+        let config = defaults().with_send_at(64 * 1024).unwrap().with_inline(Inline::Never);
+        let (handoff, mut task, log) = willing(config);
         let mut buffer = holding(&pattern(30_000));
         let mut put = |n, items| {
             handoff.try_write_prefix(&mut buffer, n).unwrap();

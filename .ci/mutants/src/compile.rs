@@ -134,18 +134,49 @@ fn blame(error: &Message, marks: &BTreeMap<String, Vec<Mark>>) -> BTreeSet<usize
     blamed
 }
 
-/// Builds all programs of tests.
+/// What `cargo metadata` prints.
+#[derive(Deserialize)]
+struct Metadata {
+    packages: Vec<Package>,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    name: String,
+    targets: Vec<Target>,
+}
+
+/// The names of the package's programs of tests.
+fn names(tree: &Tree) -> Result<Vec<String>, Box<dyn Error>> {
+    let listed = Command::new("cargo")
+        .args(["metadata", "--no-deps", "--format-version", "1"])
+        .current_dir(&tree.root)
+        .stderr(Stdio::null())
+        .output()?;
+    let metadata: Metadata = serde_json::from_slice(&listed.stdout)?;
+    let packages = metadata.packages.into_iter().filter(|package| package.name == "futures-handoff");
+    let targets = packages.flat_map(|package| package.targets).filter(|target| target.kind == ["test"]);
+    Ok(targets.map(|target| target.name).collect())
+}
+
+/// Builds the programs of tests, all but these.
 pub fn programs(tree: &Tree, without: &[String]) -> Result<Vec<Program>, Box<dyn Error>> {
-    let (good, lines) = cargo(tree, &["test", "--no-run", "--tests"])?;
+    let names = names(tree)?;
+    if let Some(unknown) = without.iter().find(|name| !names.contains(name)) {
+        return Err(format!("no such program of tests: {unknown} (there are: {})", names.join(", ")).into());
+    }
+    let mut arguments = vec!["test", "--no-run"];
+    for name in names.iter().filter(|name| !without.contains(name)) {
+        arguments.extend(["--test", name]);
+    }
+    let (good, lines) = cargo(tree, &arguments)?;
     if !good {
         return Err(format!("the tests cannot be built in {}", tree.root.display()).into());
     }
     Ok(lines
         .into_iter()
         .filter_map(|line| match line {
-            Line::CompilerArtifact { target, executable: Some(path) }
-                if target.kind == ["test"] && !without.contains(&target.name) =>
-            {
+            Line::CompilerArtifact { target, executable: Some(path) } if target.kind == ["test"] => {
                 Some(Program { name: target.name, path })
             }
             _ => None,

@@ -1,0 +1,108 @@
+//! The block that unread bytes lie in: when it is used on, when another one takes its place, and what that costs.
+
+mod read_parts;
+
+use allocation_counter::measure;
+use futures_handoff::{HandoffBuffer, HandoffBufferConfig};
+use read_parts::*;
+
+/// Reads of 1000 bytes, each of which makes a block of its own if it can.
+fn thousands() -> HandoffBufferConfig {
+    config(1 << 20).with_read_reserve(1000).unwrap()
+}
+
+/// A buffer with these bytes in a block of just that size.
+fn filled(config: HandoffBufferConfig, data: &[u8]) -> HandoffBuffer {
+    let mut buffer = HandoffBuffer::with_config(config);
+    buffer.reserve_read_capacity(data.len()).unwrap();
+    read_all(&mut buffer, data);
+    assert_eq!((buffer.len(), buffer.capacity()), (data.len(), data.len()));
+    buffer
+}
+
+fn read_all(buffer: &mut HandoffBuffer, mut data: &[u8]) {
+    while !data.is_empty() {
+        finish(buffer.read_available(&mut data)).unwrap();
+    }
+}
+
+#[test]
+fn spare_memory_is_cleared_once() {
+    let data = bytes(1000);
+    let mut buffer = filled(thousands(), &data);
+    buffer.advance(1000).unwrap();
+    assert_eq!(finish(buffer.read_available(&mut Liar)).unwrap(), 1000);
+    assert!(buffer.peek() == data, "bytes read earlier, and not zeros");
+    // The same if some are left, which are moved to the front.
+    buffer.advance(900).unwrap();
+    assert_eq!(finish(buffer.read_available(&mut Liar)).unwrap(), 900);
+    assert!(buffer.peek()[..100] == data[900..] && buffer.peek()[100..] == data[100..]);
+}
+
+#[test]
+fn bytes_are_moved_only_if_that_makes_much_room() {
+    // Less than a quarter of the block is free at its front, so it gives way to one of twice the size.
+    let data = bytes(4100);
+    let mut buffer = filled(thousands(), &data[..4000]);
+    buffer.advance(300).unwrap();
+    read_all(&mut buffer, &data[4000..]);
+    assert_eq!((buffer.peek(), buffer.capacity()), (&data[300..], 2 * 3700));
+    // With a quarter it is used on.
+    let mut buffer = filled(thousands(), &data[..4000]);
+    buffer.advance(1000).unwrap();
+    assert_eq!(measure(|| read_all(&mut buffer, &data[4000..])).count_total, 0);
+    assert_eq!((buffer.peek(), buffer.capacity()), (&data[1000..], 4000));
+}
+
+#[test]
+fn bytes_are_not_moved_within_a_block_of_which_too_little_is_left() {
+    let data = bytes(1100);
+    let mut buffer = filled(thousands(), &data[..1000]);
+    let front = buffer.split_prefix(600).unwrap();
+    buffer.advance(100).unwrap();
+    read_all(&mut buffer, &data[1000..]);
+    assert_eq!((buffer.peek(), buffer.capacity()), (&data[700..], 300 + 1000));
+    assert_eq!(front, data[..600]);
+}
+
+#[test]
+fn the_largest_block_is_used_to_its_end() {
+    let data = bytes(1100);
+    let mut buffer = buffer(1000);
+    read_all(&mut buffer, &data[..50]);
+    let reads = measure(|| {
+        for piece in data[50..1000].chunks(50) {
+            read_all(&mut buffer, piece);
+        }
+        // No other could be larger, so the bytes are moved within it however little room that makes.
+        buffer.advance(10).unwrap();
+        read_all(&mut buffer, &data[1000..1010]);
+    });
+    assert_eq!(reads.count_total, 0);
+    assert_eq!(buffer.peek(), &data[10..1010]);
+}
+
+#[test]
+fn the_front_of_a_block_comes_back_beside_unread_bytes() {
+    let data = bytes(1500);
+    let mut buffer = HandoffBuffer::with_config(thousands());
+    read_all(&mut buffer, &data[..1000]);
+    drop(buffer.split_prefix(900).unwrap());
+    assert_eq!(buffer.capacity(), 100);
+    assert_eq!(measure(|| read_all(&mut buffer, &data[1000..])).count_total, 0);
+    assert_eq!((buffer.peek(), buffer.capacity()), (&data[900..], 1000));
+}
+
+#[test]
+fn a_growing_frame_moves_to_a_remembered_block_only_if_that_is_much_larger() {
+    let data = bytes(1100);
+    for (remembered, moves_to) in [(1499, 2000), (1500, 1500)] {
+        let mut buffer = filled(thousands(), &bytes(remembered));
+        let whole = buffer.freeze_all();
+        read_all(&mut buffer, &data[..1000]);
+        assert_eq!(buffer.capacity(), 1000);
+        drop(whole);
+        read_all(&mut buffer, &data[1000..]);
+        assert_eq!((buffer.peek(), buffer.capacity()), (&data[..], moves_to));
+    }
+}
