@@ -117,6 +117,19 @@ runtimes::tests! {
         assert!(freed.get());
     }
 
+    async fn abort_and_weak_handles_keep_nothing<R: Runtime>() {
+        let (handoff, task, _log) = willing(defaults());
+        let (bytes, freed) = Block::bytes(vec![1; 2000]);
+        handoff.try_write_fire_and_forget(bytes).unwrap();
+        let (abort, weak) = (handoff.abort_handle(), handoff.downgrade());
+        drop(task);
+        assert!(!freed.get());
+        drop(handoff);
+        assert!(freed.get());
+        abort.abort();
+        assert!(weak.upgrade().is_none());
+    }
+
     /// A rejected chunk is the one that was given, not a copy.
     async fn rejected_bytes_are_the_same_bytes<R: Runtime>() {
         let (handoff, mut task, _log, gate) = gated(limits(8, 3000));
