@@ -127,8 +127,9 @@ fn blame(error: &Message, marks: &BTreeMap<String, Vec<Mark>>) -> BTreeSet<usize
     }
     // A `match` without the arm that is gone.
     if error.code.as_ref().is_some_and(|code| code.code == "E0004") {
-        let after =
-            places.iter().filter(|(place, mark)| place.is_primary && mark.own.start >= place.byte_end);
+        let after = places
+            .iter()
+            .filter(|(place, mark)| mark.is_arm && place.is_primary && mark.own.start >= place.byte_end);
         blamed = after.min_by_key(|(_, mark)| mark.own.start).map(|(_, mark)| mark.id).into_iter().collect();
     }
     blamed

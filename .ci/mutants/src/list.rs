@@ -58,6 +58,12 @@ impl Place {
 }
 
 impl Mutant {
+    /// Its name without the place in the file.
+    pub fn anywhere(&self) -> String {
+        let change = self.name.splitn(4, ':').last().unwrap_or_default();
+        format!("{}:{change}", self.file)
+    }
+
     /// The bytes that it replaces.
     pub fn range(&self, source: &str) -> Range<usize> {
         self.span.start.offset(source)..self.span.end.offset(source)

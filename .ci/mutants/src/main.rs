@@ -75,5 +75,5 @@ fn run(arguments: &Arguments) -> Result<bool, Box<dyn Error>> {
         })
         .collect();
     let fates = trial::run_all(&tree, &suite, &chosen, &left_out, arguments.jobs)?;
-    Ok(report::report(&tree, &fates)?)
+    report::report(&tree, &fates, chosen.len() == mutants.len())
 }

@@ -25,6 +25,8 @@ pub struct Mark {
     pub own: Range<usize>,
     /// That and all that it stands beside.
     pub around: Range<usize>,
+    /// It takes an arm of a `match` away.
+    pub is_arm: bool,
 }
 
 /// One place that is changed.
@@ -56,6 +58,13 @@ enum Kind {
 struct Branch {
     id: usize,
     text: String,
+    is_arm: bool,
+}
+
+impl Branch {
+    fn new(mutant: &Mutant, text: String) -> Self {
+        Self { id: mutant.id, text, is_arm: mutant.genre == Genre::MatchArm }
+    }
 }
 
 const HELPER: &str = include_str!("switch.rs.in");
@@ -141,7 +150,7 @@ impl<'a> Finder<'a> {
     fn chain(&mut self, expression: &ExprBinary, whole: &Range<usize>, branches: &mut Vec<Branch>) {
         for mutant in self.take(expression.op.span(), Genre::BinaryOperator) {
             let text = self.with(whole, &mutant.range(self.source), &mutant.replacement);
-            branches.push(Branch { id: mutant.id, text });
+            branches.push(Branch::new(mutant, text));
         }
         for side in [&expression.left, &expression.right] {
             if let Expr::Binary(inner) = &**side {
@@ -158,7 +167,7 @@ impl<'a> Finder<'a> {
                 mutants.into_iter().partition(|mutant| mutant.genre == Genre::FnValue);
             let branches = bodies
                 .into_iter()
-                .map(|mutant| Branch { id: mutant.id, text: format!("return {};", mutant.replacement) })
+                .map(|mutant| Branch::new(mutant, format!("return {};", mutant.replacement)))
                 .collect();
             self.edit(range.start..range.start, Kind::Body, branches);
             if !others.is_empty() {
@@ -202,9 +211,9 @@ impl<'ast> Visit<'ast> for Finder<'_> {
         let branches = self
             .take(expression.op.span(), Genre::UnaryOperator)
             .into_iter()
-            .map(|mutant| Branch {
-                id: mutant.id,
-                text: self.with(&whole, &mutant.range(self.source), &mutant.replacement),
+            .map(|mutant| {
+                let text = self.with(&whole, &mutant.range(self.source), &mutant.replacement);
+                Branch::new(mutant, text)
             })
             .collect();
         self.edit(whole, Kind::Expression, branches);
@@ -217,8 +226,7 @@ impl<'ast> Visit<'ast> for Finder<'_> {
         // With the comma.
         for field in expression.fields.pairs() {
             for mutant in self.take(field.span(), Genre::StructField) {
-                branches
-                    .push(Branch { id: mutant.id, text: self.with(&whole, &mutant.range(self.source), "") });
+                branches.push(Branch::new(mutant, self.with(&whole, &mutant.range(self.source), "")));
             }
         }
         self.edit(whole, Kind::Expression, branches);
@@ -229,14 +237,14 @@ impl<'ast> Visit<'ast> for Finder<'_> {
         let gone: Vec<_> = self
             .take(arm.span(), Genre::MatchArm)
             .into_iter()
-            .map(|mutant| Branch { id: mutant.id, text: "false".into() })
+            .map(|mutant| Branch::new(mutant, "false".into()))
             .collect();
         if let Some((_, guard)) = &arm.guard {
             let range = guard.span().byte_range();
             let always: Vec<_> = self
                 .take(guard.span(), Genre::MatchArmGuard)
                 .into_iter()
-                .map(|mutant| Branch { id: mutant.id, text: mutant.replacement.clone() })
+                .map(|mutant| Branch::new(mutant, mutant.replacement.clone()))
                 .collect();
             self.edit(range, Kind::Condition, gone.into_iter().chain(always).collect());
         } else {
@@ -308,7 +316,7 @@ impl Writer<'_> {
         let start = self.text.len();
         self.text.push_str(&branch.text);
         let own = start..self.text.len();
-        self.marks.push(Mark { id: branch.id, around: own.clone(), own });
+        self.marks.push(Mark { id: branch.id, around: own.clone(), own, is_arm: branch.is_arm });
         self.text.push_str(" }");
         self.text.push_str(after);
     }

@@ -39,13 +39,13 @@ const SLOWER: u32 = 6;
 const LEAST: Duration = Duration::from_secs(4);
 
 /// Tries all of them.
-pub fn run_all(
+pub fn run_all<'a>(
     tree: &Tree,
     suite: &Suite,
-    mutants: &[&Mutant],
+    mutants: &[&'a Mutant],
     left_out: &BTreeSet<usize>,
     jobs: usize,
-) -> io::Result<Vec<(String, Fate)>> {
+) -> io::Result<Vec<(&'a Mutant, Fate)>> {
     let queue = Mutex::new(mutants.iter());
     let fates = Mutex::new(Vec::new());
     let bar = ProgressBar::new(mutants.len() as u64);
@@ -64,7 +64,7 @@ pub fn run_all(
                         if matches!(fate, Fate::Missed | Fate::Unreached) {
                             bar.suspend(|| println!("{fate:?}: {}", mutant.name));
                         }
-                        fates.lock().expect("no worker panics").push((mutant.name.clone(), fate));
+                        fates.lock().expect("no worker panics").push((*mutant, fate));
                         bar.inc(1);
                     }
                 })
