@@ -236,15 +236,16 @@ fn a_quiet_connection_that_is_read_past_its_buffer_forgets_what_it_remembered() 
         reader.push(Step::Stuck);
         reader.offers.reserve(16);
         let mut out = bytes(30_000);
+        let (mut kept, script) = (None, &mut reader);
         let heap = measure(|| {
             let mut buffer = HandoffBuffer::with_config(config);
             let mut held = Vec::new();
             for _ in 0..8 {
-                finish(buffer.read_available(&mut reader)).unwrap();
+                finish(buffer.read_available(&mut *script)).unwrap();
                 held.push(buffer.freeze_all());
             }
             drop(held);
-            let mut through = buffer.into_reader(&mut reader);
+            let mut through = buffer.into_reader(script);
             let read = poll_once(pin!(async {
                 if vectored {
                     through.read_vectored(&mut [IoSliceMut::new(&mut out)]).await
@@ -253,9 +254,9 @@ fn a_quiet_connection_that_is_read_past_its_buffer_forgets_what_it_remembered() 
                 }
             }));
             assert!(read.is_pending());
-            // Leaked to be counted.
-            std::mem::forget(through);
+            kept = Some(through);
         });
+        drop(kept);
         // The script gives its own memory back meanwhile.
         let heap = heap.bytes_current + 8 * 30_000;
         assert!(heap <= 65536 + 1024, "{heap}");
