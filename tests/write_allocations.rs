@@ -58,6 +58,13 @@ impl Stream {
         assert!(poll(&mut self.task).is_pending());
     }
 
+    /// Runs the task until all is written.
+    fn run_dry(&mut self) {
+        while self.handoff.pending_bytes() > 0 {
+            self.run();
+        }
+    }
+
     /// Stalls the writer, or lets it go on.
     fn stall(&self, stalled: bool) {
         self.handoff.with_writer(|writer| writer.stalled = stalled).unwrap();
@@ -178,9 +185,7 @@ runtimes::watched_tests! {
                 tickets.push(stream.handoff.try_write(LARGE.slice(..2000)).unwrap());
             }
             assert!(tickets.iter_mut().all(|ticket| poll(ticket).is_pending()));
-            while stream.handoff.pending_bytes() > 0 {
-                stream.run();
-            }
+            stream.run_dry();
             assert!(tickets.drain(..).all(|mut ticket| poll(&mut ticket).is_ready()));
         });
     }
@@ -284,11 +289,7 @@ runtimes::watched_tests! {
                         stream.handoff.try_write_fire_and_forget(chunk.clone()).unwrap();
                     }
                 }
-                for stream in streams {
-                    while stream.handoff.pending_bytes() > 0 {
-                        stream.run();
-                    }
-                }
+                streams.iter_mut().for_each(Stream::run_dry);
             };
             // Each case on a thread that has nothing yet.
             std::thread::scope(|scope| {
@@ -384,9 +385,7 @@ runtimes::watched_tests! {
                     }
                 }
                 stream.stall(false);
-                while stream.handoff.pending_bytes() > 0 {
-                    stream.run();
-                }
+                stream.run_dry();
                 assert!(tickets.iter_mut().all(|ticket| poll(ticket).is_ready()));
             });
             assert!(info.bytes_current <= 48 * 1024, "{} bytes kept of {} of {}", info.bytes_current, count, chunk.len());

@@ -3,7 +3,7 @@
 use futures_util::{AsyncWriteExt, SinkExt};
 
 use crate::{
-    device::{Device, assert_done, chunk, open_elsewhere, poll_once, run, stream},
+    device::{Device, assert_done, chunk, open_elsewhere, poll_once, run, stream, write_elsewhere},
     explore::{block_on, explore, thread},
 };
 
@@ -14,8 +14,7 @@ fn a_sink_that_waits_for_room_beside_a_producer() {
         let (mut handoff, task) = stream(&device, 2);
         let task = run(task);
         handoff.try_write_fire_and_forget(chunk("ab")).unwrap();
-        let other = handoff.clone();
-        let other = thread::spawn(move || block_on(other.write(chunk("12"))).map(drop).unwrap());
+        let other = write_elsewhere(&handoff, "12");
         let peer = open_elsewhere(&device);
         block_on(handoff.send(chunk("cd"))).unwrap();
         other.join().unwrap();
@@ -36,8 +35,7 @@ fn a_sink_that_is_dropped_with_the_room_it_holds() {
         let mut sink = handoff.clone();
         // In line, before the other.
         assert!(poll_once(&mut sink.feed(chunk("--"))).is_pending());
-        let other = handoff.clone();
-        let other = thread::spawn(move || block_on(other.write(chunk("cd"))).map(drop).unwrap());
+        let other = write_elsewhere(&handoff, "cd");
         let peer = open_elsewhere(&device);
         drop(sink);
         other.join().unwrap();

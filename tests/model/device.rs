@@ -216,6 +216,12 @@ pub(crate) fn open_elsewhere(device: &Device) -> thread::JoinHandle<()> {
     thread::spawn(move || device.open())
 }
 
+/// Writes a chunk from a thread of its own, with a handle of its own.
+pub(crate) fn write_elsewhere(handoff: &Handle, bytes: &'static str) -> thread::JoinHandle<()> {
+    let handoff = handoff.clone();
+    thread::spawn(move || block_on(handoff.write(chunk(bytes))).map(drop).unwrap())
+}
+
 pub(crate) fn chunk(bytes: &'static str) -> Bytes {
     Bytes::from_static(bytes.as_bytes())
 }

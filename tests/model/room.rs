@@ -1,7 +1,7 @@
 //! Waiting for room, and giving it up.
 
 use crate::{
-    device::{Device, assert_done, chunk, open_elsewhere, poll_once, run, stream},
+    device::{Device, assert_done, chunk, open_elsewhere, poll_once, run, stream, write_elsewhere},
     explore::{block_on, explore, thread},
 };
 
@@ -31,8 +31,7 @@ fn a_waiter_that_leaves_when_it_may_have_been_let_in() {
         // By a waker that does nothing: it is not polled again.
         let accepted = poll_once(&mut first).is_ready();
         assert!(!accepted);
-        let other = handoff.clone();
-        let other = thread::spawn(move || block_on(other.write(chunk("cd"))).map(drop).unwrap());
+        let other = write_elsewhere(&handoff, "cd");
         let peer = open_elsewhere(&device);
         drop(first);
         other.join().unwrap();
@@ -51,8 +50,7 @@ fn a_head_that_leaves_lets_in_those_behind_it() {
         handoff.try_write_fire_and_forget(chunk("ab")).unwrap();
         let mut head = handoff.write(chunk("--"));
         assert!(poll_once(&mut head).is_pending());
-        let other = handoff.clone();
-        let other = thread::spawn(move || block_on(other.write(chunk("c"))).map(drop).unwrap());
+        let other = write_elsewhere(&handoff, "c");
         drop(head);
         // The device is still blocked: only the head was in the way.
         other.join().unwrap();

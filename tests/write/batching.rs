@@ -1,25 +1,15 @@
 //! A wrapped producer sends exactly when it is about to wait.
 
 use super::support::*;
-use futures_util::future::{BoxFuture, poll_fn};
+use futures_util::future::BoxFuture;
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     task::Poll,
     thread,
 };
 
-/// Pending once, and nobody wakes it: what a future does that waits for a reader.
-async fn pause() {
-    let mut paused = false;
-    poll_fn(|_| if std::mem::replace(&mut paused, true) { Poll::Ready(()) } else { Poll::Pending }).await;
-}
-
 fn poll<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
     future.poll_unpin(&mut futures_test::task::noop_context())
-}
-
-fn put<W: futures_util::AsyncWrite + Unpin>(handoff: &WriteHandoff<W>, part: &'static str) {
-    handoff.try_write_fire_and_forget(text(part)).unwrap();
 }
 
 runtimes::tests! {

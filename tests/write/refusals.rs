@@ -20,7 +20,11 @@ impl AsMut<[Bytes]> for Changing {
 
 runtimes::tests! {
     async fn parts_that_grow_while_they_wait_get_no_more_room_than_there_is<R: Runtime>() {
-        for (len, then, limit) in [(500, vec![filled(1, 500)], 100), (5, vec![filled(1, 10); 5], 4)] {
+        for (len, then, limit) in [
+            (500, vec![filled(1, 50); 10], 100),
+            (500, vec![filled(1, 500)], 100),
+            (5, vec![filled(1, 10); 5], 4),
+        ] {
             let (handoff, mut task, _log) = willing(ungathered(4, 100));
             handoff.try_write_fire_and_forget(filled(0, 100)).unwrap();
             let parts = Changing { first: vec![filled(1, 50)], then, looks: 0 };

@@ -2,10 +2,7 @@
 
 use super::support::*;
 use futures_test::task::new_count_waker;
-use futures_util::{
-    AsyncWrite,
-    future::{BoxFuture, poll_fn},
-};
+use futures_util::future::BoxFuture;
 use std::{
     future::pending,
     io,
@@ -17,16 +14,6 @@ use std::{
     },
     task::{Context, Poll, Waker},
 };
-
-/// Pending once, and nobody wakes it: what a future does that waits for a reader.
-async fn pause() {
-    let mut paused = false;
-    poll_fn(|_| if std::mem::replace(&mut paused, true) { Poll::Ready(()) } else { Poll::Pending }).await;
-}
-
-fn put<W: AsyncWrite + Unpin>(handoff: &WriteHandoff<W>, part: &'static str) {
-    handoff.try_write_fire_and_forget(text(part)).unwrap();
-}
 
 /// A stream whose task was never polled.
 fn unborn(

@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    future::Future,
+    future::{Future, poll_fn},
     io::{self, IoSlice},
     ops::Deref,
     pin::Pin,
@@ -160,6 +160,16 @@ pub(crate) fn limits(max_items: usize, max_pending_bytes: usize) -> WriteHandoff
 /// A configuration in which every byte is a chunk of its own and nothing is sent by producers.
 pub(crate) fn ungathered(max_items: usize, max_pending_bytes: usize) -> WriteHandoffConfig {
     limits(max_items, max_pending_bytes).with_copy_max(0).unwrap().with_inline(Inline::Never)
+}
+
+/// Pending once, and nobody wakes it: what a future does that waits for a reader.
+pub(crate) async fn pause() {
+    let mut paused = false;
+    poll_fn(|_| if std::mem::replace(&mut paused, true) { Poll::Ready(()) } else { Poll::Pending }).await;
+}
+
+pub(crate) fn put<W: AsyncWrite + Unpin>(handoff: &WriteHandoff<W>, part: &'static str) {
+    handoff.try_write_fire_and_forget(text(part)).unwrap();
 }
 
 pub(crate) fn text(text: &'static str) -> Bytes {

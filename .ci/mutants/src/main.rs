@@ -1,7 +1,7 @@
 //! Runs the tests against every mutant that `cargo mutants` lists for the read and the write side.
 //!
 //! ```text
-//! cargo run --release --manifest-path .ci/mutants/Cargo.toml
+//! .ci/mutation
 //! ```
 //!
 //! `cargo mutants` builds every mutant by itself, which takes a day here. This builds all of them into one program, in which
@@ -55,7 +55,7 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> Result<bool, Box<dyn Error>> {
     let mutants = list::mutants(&arguments.file)?;
     println!("{} mutants", mutants.len());
-    let tree = tree::Tree::copy(&arguments.directory)?;
+    let tree = tree::Tree::of(&arguments.directory)?;
     let mut left_out = BTreeSet::new();
     loop {
         let marks = rewrite::rewrite(&tree, &mutants, &left_out)?;

@@ -2,12 +2,10 @@
 
 use std::{
     error::Error,
-    fs,
     path::{Path, PathBuf},
-    process::Command,
 };
 
-/// A copy of everything that is under version control.
+/// A copy of everything that is under version control, as `.ci/mutation` makes it.
 pub struct Tree {
     /// The original.
     pub from: PathBuf,
@@ -20,32 +18,16 @@ pub struct Tree {
 }
 
 impl Tree {
-    /// Copies the tree that the command was started in.
-    pub fn copy(directory: &Path) -> Result<Self, Box<dyn Error>> {
+    /// The copy in `directory` of the tree that the command was started in.
+    pub fn of(directory: &Path) -> Result<Self, Box<dyn Error>> {
         let from = std::env::current_dir()?;
         let directory = from.join(directory);
         let tree =
             Self { root: directory.join("tree"), target: directory.join("build"), results: directory, from };
-        let listed = Command::new("git")
-            .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"])
-            .output()?;
-        if !listed.status.success() {
-            return Err("`git ls-files` fails: start this at the root of the repository".into());
-        }
-        if tree.root.exists() {
-            fs::remove_dir_all(&tree.root)?;
-        }
-        for name in String::from_utf8(listed.stdout)?.split_terminator('\0') {
-            let (from, to) = (tree.from.join(name), tree.root.join(name));
-            // One that was deleted may be listed.
-            if from.is_file() {
-                fs::create_dir_all(to.parent().expect("it has a name"))?;
-                fs::copy(&from, &to)?;
-            }
-        }
-        let lock = tree.from.join("Cargo.lock");
-        if lock.is_file() {
-            fs::copy(lock, tree.root.join("Cargo.lock"))?;
+        if !tree.root.is_dir() {
+            return Err(
+                format!("there is no copy in {}: `.ci/mutation` makes it", tree.root.display()).into()
+            );
         }
         Ok(tree)
     }
