@@ -48,29 +48,51 @@ impl Search {
 
     /// The position of the first `needle` that starts at `from` or later; `bytes` lie at `base <= from` and
     /// later.
+    #[inline]
     pub(super) fn find(&mut self, bytes: &[u8], base: usize, from: usize, needle: &[u8]) -> Option<usize> {
-        if needle.is_empty() {
-            return Some(from);
+        match *needle {
+            [byte] => self.find_byte(bytes, base, from, byte),
+            _ => self.find_longer(bytes, base, from, needle),
         }
+    }
+
+    fn find_byte(&mut self, bytes: &[u8], base: usize, from: usize, byte: u8) -> Option<usize> {
+        if !matches!(self.needle, Needle::Short { bytes: [known, ..], len: 1 } if known == byte) {
+            *self = Self { needle: Needle::new(&[byte]), clean: from..from };
+        }
+        let (touches, resume) = self.resume(from);
+        let hit = memchr(byte, &bytes[resume - base..]).map(|at| resume + at);
+        self.learn(touches, from..hit.unwrap_or(base + bytes.len()));
+        hit
+    }
+
+    fn find_longer(&mut self, bytes: &[u8], base: usize, from: usize, needle: &[u8]) -> Option<usize> {
         if self.needle.as_bytes() != needle {
             *self = Self { needle: Needle::new(needle), clean: from..from };
         }
-        let touches = (self.clean.start..=self.clean.end).contains(&from);
-        let resume = if touches { self.clean.end } else { from };
-        let rest = &bytes[resume - base..];
-        let hit = match needle {
-            [byte] => memchr(*byte, rest),
-            _ => memmem::find(rest, needle),
-        };
-        let found = hit.map(|at| resume + at);
+        let (touches, resume) = self.resume(from);
+        let hit = memmem::find(&bytes[resume - base..], needle).map(|at| resume + at);
         // The last bytes may be the start of one that is still to arrive.
-        let end = found.unwrap_or_else(|| resume.max((base + bytes.len() + 1).saturating_sub(needle.len())));
+        let end = || resume.max((base + bytes.len() + 1).saturating_sub(needle.len()));
+        self.learn(touches, from..hit.unwrap_or_else(end));
+        hit
+    }
+
+    /// Whether what is known goes on at `from`, and where a search from there can begin.
+    #[inline]
+    fn resume(&self, from: usize) -> (bool, usize) {
+        let touches = self.clean.start <= from && from <= self.clean.end;
+        (touches, if touches { self.clean.end } else { from })
+    }
+
+    /// There is nothing in `clean`, which `touches` what is known.
+    #[inline]
+    fn learn(&mut self, touches: bool, clean: Range<usize>) {
         if touches {
-            self.clean.end = end;
-        } else if end >= self.clean.end {
-            self.clean = from..end;
+            self.clean.end = clean.end;
+        } else if clean.end >= self.clean.end {
+            self.clean = clean;
         }
-        found
     }
 
     /// The first `n` bytes were consumed.
