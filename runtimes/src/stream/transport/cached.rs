@@ -12,7 +12,7 @@ use std::{
     time::Instant,
 };
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use futures_util::{AsyncRead, AsyncWrite, FutureExt};
 
 use super::{Carried, Connection};
@@ -56,61 +56,50 @@ pub fn connections(
     payloads.streams().iter().enumerate().map(connect).collect()
 }
 
-/// Gives a payload in pieces.
+/// Gives a payload in pieces. Does little for one, as there may be very many of them.
 #[derive(Debug)]
 pub struct Source {
-    left: Bytes,
-    arrival: usize,
-    /// What the caller of the last read had no room for.
-    left_of_arrival: usize,
-    burst: usize,
-    left_of_burst: usize,
+    payload: Bytes,
     given: usize,
+    /// Where the arrival ends that is being given. The caller of a read may have had no room for all of it.
+    arrived: usize,
+    arrival: usize,
+    /// Where the caller has to wait once.
+    pause: usize,
+    burst: usize,
     lines: Option<Arc<Lines>>,
 }
 
 impl Source {
     fn new(payload: Bytes, settings: &Settings, lines: Option<Arc<Lines>>) -> Self {
-        let (arrival, burst) = (settings.arrival(), settings.burst);
-        let never = usize::MAX;
-        let burst = if burst == 0 { never } else { burst };
-        Self {
-            left: payload,
-            arrival,
-            left_of_arrival: arrival,
-            burst,
-            left_of_burst: burst,
-            given: 0,
-            lines,
-        }
+        let burst = if settings.burst == 0 { usize::MAX } else { settings.burst };
+        Self { payload, given: 0, arrived: 0, arrival: settings.arrival(), pause: burst, burst, lines }
     }
 
-    /// How much of `room` the next read fills.
-    fn poll_len(&mut self, cx: &mut Context<'_>, room: usize) -> Poll<usize> {
-        if self.left_of_burst == 0 {
-            self.left_of_burst = self.burst;
+    /// What the next read gives that has so much room.
+    fn poll_next(&mut self, cx: &mut Context<'_>, room: usize) -> Poll<&[u8]> {
+        let from = self.given;
+        if from >= self.pause {
+            self.pause = from.saturating_add(self.burst);
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
-        let n = self.left_of_arrival.min(room).min(self.left.len());
-        self.left_of_arrival -= n;
-        if self.left_of_arrival == 0 {
-            self.left_of_arrival = self.arrival;
+        if from == self.arrived {
+            self.arrived = self.payload.len().min(from.saturating_add(self.arrival));
         }
-        self.left_of_burst = self.left_of_burst.saturating_sub(n);
+        self.given = self.arrived.min(from.saturating_add(room));
         if let Some(lines) = &self.lines {
-            lines.sent(self.given, self.given + n);
+            lines.sent(from, self.given);
         }
-        self.given += n;
-        Poll::Ready(n)
+        Poll::Ready(&self.payload[from..self.given])
     }
 }
 
 impl AsyncRead for Source {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
-        let n = ready!(self.poll_len(cx, buf.len()));
-        self.left.copy_to_slice(&mut buf[..n]);
-        Poll::Ready(Ok(n))
+        let next = ready!(self.poll_next(cx, buf.len()));
+        buf[..next.len()].copy_from_slice(next);
+        Poll::Ready(Ok(next.len()))
     }
 }
 
@@ -195,7 +184,7 @@ mod tokio {
 
     use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-    use super::{Buf, Context, IoSlice, Pin, Poll, Sink, Source, io};
+    use super::{Context, IoSlice, Pin, Poll, Sink, Source, io};
     use crate::stream::transport::IntoTokio;
 
     impl IntoTokio for Source {
@@ -220,9 +209,7 @@ mod tokio {
             cx: &mut Context<'_>,
             buf: &mut ReadBuf<'_>,
         ) -> Poll<io::Result<()>> {
-            let n = ready!(self.poll_len(cx, buf.remaining()));
-            buf.put_slice(&self.left[..n]);
-            self.left.advance(n);
+            buf.put_slice(ready!(self.poll_next(cx, buf.remaining())));
             Poll::Ready(Ok(()))
         }
     }
