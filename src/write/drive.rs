@@ -6,11 +6,12 @@ use super::{
     core::{Core, StateGuard},
     error::CloseReason,
     phase::{Closing, Phase},
-    queue::{Batch, Chunk},
+    queue::Batch,
+    single::send_single,
     state::State,
     wakes::Wakes,
 };
-use crate::sync::{Mutex, MutexGuard, thread};
+use crate::sync::{Mutex, MutexGuard};
 use futures_io::AsyncWrite;
 use std::{
     io, mem,
@@ -44,6 +45,15 @@ pub(crate) enum Role<'a> {
     Producer,
 }
 
+impl Role<'_> {
+    pub(super) fn waker(&self) -> &Waker {
+        match self {
+            Self::Task(waker, _) => waker,
+            Self::Producer => Waker::noop(),
+        }
+    }
+}
+
 /// Calls of the writer in one poll of the task: then it lets other tasks run.
 const TASK_CALLS: usize = 32;
 
@@ -58,7 +68,7 @@ enum Step {
 }
 
 /// How a call of the writer went.
-enum Outcome {
+pub(super) enum Outcome {
     Wrote(usize),
     Done,
     Pending,
@@ -82,12 +92,12 @@ impl<W> Drop for Hold<'_, W> {
 }
 
 /// What came of one call of the writer.
-struct Call {
-    outcome: Outcome,
+pub(super) struct Call {
+    pub(super) outcome: Outcome,
     /// Entries that it finished.
-    items: usize,
+    pub(super) items: usize,
     /// A gather block among them.
-    spare: Option<Vec<u8>>,
+    pub(super) spare: Option<Vec<u8>>,
 }
 
 /// How far a holder has come.
@@ -99,6 +109,8 @@ struct Progress<'a> {
     /// other answer voids an earlier `Pending`, with whose waker the writer may have done something since.
     pending_at: Option<mem::Discriminant<Step>>,
     end: Option<CloseReason>,
+    /// What is queued comes after what was borrowed, unless it was there before.
+    may_take: bool,
     wakes: Wakes,
 }
 
@@ -108,7 +120,15 @@ impl<'a> Progress<'a> {
             Role::Task(..) => (false, TASK_CALLS),
             Role::Producer => (true, PRODUCER_CALLS),
         };
-        Self { core, inline, calls_left, pending_at: None, end: None, wakes: Wakes::default() }
+        Self {
+            core,
+            inline,
+            calls_left,
+            pending_at: None,
+            end: None,
+            may_take: true,
+            wakes: Wakes::default(),
+        }
     }
 
     /// Publishes what came of a call.
@@ -154,50 +174,54 @@ impl<'a> Progress<'a> {
 pub(crate) fn drive<'a, W: AsyncWrite + Unpin>(
     core: &'a Core,
     side: &'a Side<W>,
-    state: StateGuard<'a>,
+    mut state: StateGuard<'a>,
     role: Role<'_>,
-    mut borrowed: Borrowed<'_>,
+    borrowed: Borrowed<'_>,
 ) -> Left {
-    let mut hold = Hold { core, seat: Some(side.lock_free()) };
-    let Some(seat) = hold.seat.as_deref_mut() else { return Left::Nothing };
-    let mut progress = Progress::new(core, &role);
-    // Dropped before the hold, which locks the state if it is dropped in a panic.
-    let mut state = state;
-    // What was borrowed comes after what is queued now and before what is queued later.
-    let mut may_take = true;
-
-    let waker = match role {
-        Role::Task(waker, _) => waker,
-        Role::Producer => Waker::noop(),
-    };
-    // What nearly all sends are: one entry, which the writer takes, and nothing else to see to.
-    if seat.batch.is_empty() && state.is_quiet() {
+    if state.items == 1 && state.is_quiet() {
         let only = if borrowed.is_empty() { state.queue.take_only() } else { None };
-        if only.is_some() || state.queue.is_empty() && !borrowed.is_empty() {
-            drop(state);
-            let call = seat.send(only, &mut Context::from_waker(waker), &mut borrowed);
-            state = core.lock();
-            progress.note(&mut state, seat, &Step::Write, call);
-            let left = !seat.batch.is_empty() || !borrowed.is_empty() || !state.queue.is_empty();
-            if !left && progress.end.is_none() && state.is_quiet() {
-                if !progress.inline {
-                    return release(hold, state, role, &mut progress.wakes, Rest::default());
-                }
-                // The writer is released before the state says so.
-                hold.seat = None;
-                state.rest();
-                drop(state);
-                progress.wakes.wake();
-                return Left::Nothing;
-            }
-            may_take = !progress.inline;
+        if only.is_some() || !borrowed.is_empty() {
+            return send_single(core, side, state, role, only, borrowed);
         }
     }
+    let hold = Hold { core, seat: Some(side.lock_free()) };
+    let progress = Progress::new(core, &role);
+    proceed(hold, state, role, borrowed, progress)
+}
 
+/// Sees to what there is after a first call of the writer, by which nothing was taken out of the queue.
+pub(super) fn drive_on<'a, W: AsyncWrite + Unpin>(
+    core: &'a Core,
+    seat: MutexGuard<'a, Seat<W>>,
+    role: Role<'_>,
+    borrowed: Borrowed<'_>,
+    call: Call,
+) -> Left {
+    let mut hold = Hold { core, seat: Some(seat) };
+    let mut progress = Progress::new(core, &role);
+    progress.may_take = !progress.inline;
+    let mut state = core.lock();
+    if let Some(seat) = hold.seat.as_deref_mut() {
+        progress.note(&mut state, seat, &Step::Write, call);
+    }
+    proceed(hold, state, role, borrowed, progress)
+}
+
+fn proceed<'a, W: AsyncWrite + Unpin>(
+    mut hold: Hold<'a, W>,
+    // Dropped before the hold, which locks the state if it is dropped in a panic.
+    mut state: StateGuard<'a>,
+    role: Role<'_>,
+    mut borrowed: Borrowed<'_>,
+    mut progress: Progress<'_>,
+) -> Left {
+    let core = hold.core;
+    let Some(seat) = hold.seat.as_deref_mut() else { return Left::Nothing };
+    let waker = role.waker();
     let (pending, on_flush) = loop {
-        if may_take {
+        if progress.may_take {
             state.items -= seat.batch.take(&mut state.queue);
-            may_take = !progress.inline;
+            progress.may_take = !progress.inline;
         }
         let step = plan(&state, seat, &borrowed);
         // What is to be done may have changed since: a flush can be asked for, or not be wanted any more.
@@ -296,8 +320,7 @@ fn release<W>(
         }
         (None, Role::Producer) => state.rest(),
         (None, Role::Task(_, waker)) => {
-            state.stalled = false;
-            state.task_thread = thread::token();
+            state.belongs_here();
             if !rest.pending && work {
                 state.schedule();
                 wakes.push(waker);
@@ -363,27 +386,6 @@ fn plan<W>(state: &StateGuard<'_>, seat: &Seat<W>, borrowed: &Borrowed<'_>) -> S
 }
 
 impl<W: AsyncWrite + Unpin> Seat<W> {
-    /// Offers the writer the one entry there is: a chunk, or else what is borrowed. The batch is empty.
-    #[inline]
-    fn send(&mut self, chunk: Option<Chunk>, cx: &mut Context<'_>, borrowed: &mut Borrowed<'_>) -> Call {
-        let slice = chunk.as_ref().map_or_else(|| borrowed.as_slice(), Chunk::as_slice);
-        let offered = slice.len();
-        let polled = match &mut self.writer {
-            Some(writer) => contain(|| Pin::new(writer).poll_write(cx, slice)),
-            None => Some(Poll::Pending),
-        };
-        let outcome = judge(polled, offered);
-        let written = if let Outcome::Wrote(n) = outcome { n } else { 0 };
-        let whole = written == offered;
-        let mut spare = None;
-        match chunk {
-            Some(chunk) if whole => spare = chunk.finish(),
-            Some(chunk) => self.batch.begin(chunk, written),
-            None => borrowed.advance(written),
-        }
-        Call { outcome, items: usize::from(whole), spare }
-    }
-
     /// Calls the writer once.
     fn call(&mut self, step: &Step, cx: &mut Context<'_>, borrowed: &mut Borrowed<'_>) -> Call {
         let lent = !borrowed.is_empty();
@@ -426,7 +428,7 @@ impl<W: AsyncWrite + Unpin> Seat<W> {
 /// What a poll of the writer means, `offered` being the bytes that it was given. A panic looks like any other failure,
 /// whoever called.
 #[inline]
-fn judge(polled: Option<Poll<io::Result<usize>>>, offered: usize) -> Outcome {
+pub(super) fn judge(polled: Option<Poll<io::Result<usize>>>, offered: usize) -> Outcome {
     let failed = |reason, in_doubt| Outcome::Failed { reason, in_doubt };
     match polled {
         Some(Poll::Pending) => Outcome::Pending,

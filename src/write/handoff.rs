@@ -13,7 +13,9 @@ use super::{
     phase::Caller,
     poll::PollState,
     port::{Port, hurry, ticket, try_submit, try_submit_all},
+    queue::Chunk,
     sender::WriteSender,
+    single::send_single,
     stats::WriteStats,
     submit::{Reserve, Write, WriteAll, WriteFireAndForget},
     task::{DetachedWriteTask, WriteTask},
@@ -393,6 +395,11 @@ impl<W: AsyncWrite + Unpin> Port for WriteHandoff<W> {
 
     fn drive<'a>(&'a self, state: StateGuard<'a>, borrowed: Borrowed<'_>) {
         drive(&self.core, &self.side, state, Role::Producer, borrowed);
+    }
+
+    fn send<'a>(&'a self, state: StateGuard<'a>, bytes: Bytes) {
+        let chunk = Some(Chunk::Owned(bytes));
+        send_single(&self.core, &self.side, state, Role::Producer, chunk, Borrowed::default());
     }
 }
 

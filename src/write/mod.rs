@@ -7,7 +7,7 @@
 //! |---|---|
 //! | `state` | the phases and positions behind the stream's lock, and what follows from each change |
 //! | `core`, `port` | that lock; how producers submit and wait, with and without the writer's type |
-//! | `drive` | the one loop that polls the writer, for the task and for producers |
+//! | `drive`, `single` | the one loop that polls the writer, for the task and for producers; most often one call is all |
 //! | `queue` | chunks on their way: gathering, vectored writes, partial writes |
 //! | `waiters`, `wakes`, `contain` | sorted wakers, wakers on their way out of the lock, and panics of user code |
 //! | `task`, `handoff`, `sender`, `ends` | the task and the kinds of handles |
@@ -34,6 +34,7 @@ mod queue;
 mod run_until;
 mod sender;
 mod shelf;
+mod single;
 mod state;
 mod stats;
 mod submit;

@@ -34,6 +34,13 @@ pub trait Port {
     /// [`caller`](Self::caller) that leaves the writer to the task.
     #[doc(hidden)]
     fn drive<'a>(&'a self, state: StateGuard<'a>, borrowed: Borrowed<'_>);
+
+    /// Sends a chunk that was accepted to go past the queue. As for [`drive`](Self::drive).
+    #[doc(hidden)]
+    fn send<'a>(&'a self, mut state: StateGuard<'a>, bytes: Bytes) {
+        state.queue.push(bytes);
+        self.drive(state, Borrowed::default());
+    }
 }
 
 /// Does what the state asked for and unlocks it on the way.
@@ -57,8 +64,13 @@ pub(crate) fn accept<'a, P: Port + ?Sized>(
     mut state: StateGuard<'a>,
     bytes: Bytes,
 ) -> Range<u64> {
+    let len = bytes.len();
+    if let Some(range) = state.express(len, len, || port.caller()) {
+        port.send(state, bytes);
+        return range;
+    }
     let caller = port.caller();
-    let range = state.accept(bytes.len());
+    let range = state.accept(len);
     let copied = state.push(bytes);
     let next = state.after_push(&caller);
     go_on(port, state, next);

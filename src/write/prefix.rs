@@ -52,9 +52,13 @@ impl<'a, P: Port> Submission<'a, P> {
     fn enter(
         &mut self,
         cx: &mut Context<'_>,
-        state: StateGuard<'a>,
+        mut state: StateGuard<'a>,
     ) -> Poll<Result<Range<u64>, WritePrefixError>> {
         let n = self.n;
+        if let Some(range) = express_prefix(self.port, &mut state, n) {
+            self.port.drive(state, Borrowed::prefix(self.buffer, n));
+            return Poll::Ready(Ok(range));
+        }
         let admitted = ready!(self.turn.enter(self.port, cx, state, |state| state.room_of(n)));
         Poll::Ready(self.conclude(admitted))
     }
@@ -252,6 +256,10 @@ fn try_submit_prefix<P: Port>(
     if let Some(range) = join_prefix(port, &mut state, buffer, n) {
         return Ok(range);
     }
+    if let Some(range) = express_prefix(port, &mut state, n) {
+        port.drive(state, Borrowed::prefix(buffer, n));
+        return Ok(range);
+    }
     match state.admit(state.room_of(n)) {
         Ok(()) => accept_prefix(port, state, buffer, n),
         Err(refusal) => {
@@ -286,6 +294,19 @@ fn join_prefix<P: Port>(
     Some(range)
 }
 
+/// Accepts a prefix that the caller is to send from where it lies, past the queue. Otherwise nothing happens.
+#[inline]
+fn express_prefix<P: Port>(port: &P, state: &mut StateGuard<'_>, n: usize) -> Option<Range<u64>> {
+    let counts_for = counts_for(state, n);
+    state.express(n, counts_for, || port.caller())
+}
+
+/// What a prefix counts for when it is asked whether it is enough to be sent.
+#[inline]
+fn counts_for(state: &StateGuard<'_>, n: usize) -> usize {
+    if n > COPY_MAX { state.borrowed_len(n) } else { n }
+}
+
 /// Accepts the first `n` bytes of `buffer` in a section that has admitted them: copied where they are few, offered to the
 /// writer where they are, and owned only if they have to wait.
 fn accept_prefix<'a, P: Port>(
@@ -295,7 +316,7 @@ fn accept_prefix<'a, P: Port>(
     n: usize,
 ) -> Result<Range<u64>, WritePrefixError> {
     let caller = port.caller();
-    let sends = if n > COPY_MAX { state.nearly_sends(&caller, n) } else { state.sends(&caller, n) };
+    let sends = state.sends(&caller, counts_for(&state, n));
     if state.copies(n) || n <= COPY_MAX && !sends {
         let range = state.accept(n);
         state.push_copy(&buffer.peek()[..n]);

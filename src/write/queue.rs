@@ -41,6 +41,18 @@ impl Chunk {
         }
     }
 
+    /// Not the caller's memory any more, if it is no longer than that.
+    pub(crate) fn copied_up_to(self, copy_max: usize) -> Self {
+        match self {
+            Self::Owned(bytes) if bytes.len() <= copy_max => {
+                let block = bytes.to_vec();
+                contain(|| drop(bytes));
+                Self::Gathered(block)
+            }
+            chunk => chunk,
+        }
+    }
+
     fn into_bytes(self) -> Bytes {
         match self {
             Self::Owned(bytes) => bytes,
@@ -133,12 +145,10 @@ impl Queue {
         }
     }
 
-    /// Takes the only entry, if there is one and no more.
+    /// Takes the entry, if there is one. There are no more.
     #[inline]
     pub(crate) fn take_only(&mut self) -> Option<Chunk> {
-        if self.chunks.len() != 1 {
-            return None;
-        }
+        debug_assert!(self.chunks.len() <= 1, "the others would be lost sight of");
         self.bytes = 0;
         self.adapt();
         self.chunks.pop_front()
@@ -176,6 +186,12 @@ impl Queue {
     /// was begun on another thread is kept: there it would be missed.
     #[inline]
     pub(crate) fn rest(&mut self) {
+        if self.spare.is_some() {
+            self.leave_spare();
+        }
+    }
+
+    fn leave_spare(&mut self) {
         if self.spare.as_ref().is_some_and(|spare| spare.capacity() > BLOCK_MIN)
             && self.thread == thread::token()
         {

@@ -9,7 +9,7 @@ use super::{
     waiters::Waiters,
     wakes::Wakes,
 };
-use crate::sync::{AtomicU64, Ordering};
+use crate::sync::{AtomicU64, Ordering, thread};
 use bytes::Bytes;
 use std::{ops::Range, task::Waker};
 
@@ -229,6 +229,27 @@ impl State {
         (admitted && self.queue.join(bytes)).then(|| self.accept(len))
     }
 
+    /// Accepts a chunk that the caller is to send past the queue: the writer is home and has nothing to do, and the chunk, or as
+    /// much as it counts for, is enough to be sent. The phase is `Busy` then. Otherwise nothing happens.
+    #[inline]
+    pub(crate) fn express(
+        &mut self,
+        len: usize,
+        counts_for: usize,
+        caller: impl FnOnce() -> Caller,
+    ) -> Option<Range<u64>> {
+        // Idle means that nothing is accepted and not written.
+        let open = self.phase == Phase::Idle && self.closing == Closing::No && self.rooms.is_empty();
+        let due = len > 0 && counts_for >= self.limits.send_at;
+        let fits = self.reserved.bytes + len <= self.limits.bytes && self.reserved.items < self.limits.items;
+        if !(open && due && fits && self.may_drive(&caller())) {
+            return None;
+        }
+        self.phase = Phase::Busy;
+        self.items += 1;
+        Some(self.accept(len))
+    }
+
     /// Queues a chunk. What it returns was copied and may not be dropped under the lock.
     #[inline]
     pub(crate) fn push(&mut self, bytes: Bytes) -> Option<Bytes> {
@@ -274,10 +295,11 @@ impl State {
         self.queue.bytes() + len >= self.limits.send_at && self.may_drive(caller)
     }
 
-    /// Whether the chunk makes three quarters of what would be sent. One that is borrowed is better sent then than owned.
+    /// What a borrowed chunk of that length counts for. One that makes three quarters of what would be sent is better sent
+    /// than owned.
     #[inline]
-    pub(crate) fn nearly_sends(&self, caller: &Caller, len: usize) -> bool {
-        self.sends(caller, len + self.limits.send_at / 4)
+    pub(crate) fn borrowed_len(&self, len: usize) -> usize {
+        len + self.limits.send_at / 4
     }
 
     /// What follows when work was added.
@@ -352,6 +374,13 @@ impl State {
         self.queue.rest();
     }
 
+    /// The task has run: on this thread, and whatever a producer found before.
+    #[inline]
+    pub(crate) fn belongs_here(&mut self) {
+        self.stalled = false;
+        self.task_thread = thread::token();
+    }
+
     /// Leaves the work to the task.
     #[inline]
     pub(crate) fn schedule(&mut self) -> Next {
@@ -370,9 +399,28 @@ impl State {
     /// Publishes that the writer took the next `n` bytes and finished `items` entries.
     #[inline]
     pub(crate) fn wrote(&mut self, n: usize, items: usize, mirror: &AtomicU64, wakes: &mut Wakes) {
+        self.advance(n, items, mirror);
+        if self.is_watched() {
+            self.tell(wakes);
+        }
+    }
+
+    /// As [`wrote`](Self::wrote), but nobody is told yet.
+    #[inline]
+    pub(crate) fn advance(&mut self, n: usize, items: usize, mirror: &AtomicU64) {
         self.written += n as u64;
         mirror.store(self.written, Ordering::Release);
         self.items -= items;
+    }
+
+    /// Whether somebody waits for bytes to be written, or for the room that they take.
+    #[inline]
+    pub(crate) fn is_watched(&self) -> bool {
+        !(self.tickets.is_empty() && self.rooms.is_empty())
+    }
+
+    /// Wakes those who waited for what is written now, and lets in those for whom there is room.
+    pub(crate) fn tell(&mut self, wakes: &mut Wakes) {
         let written = self.written;
         self.tickets.wake_while(wakes, |(position, _), ()| position <= written);
         self.grant(wakes);

@@ -49,8 +49,16 @@ impl<'a, P: Port> Submission<'a, P> {
     }
 
     #[inline(never)]
-    fn enter(&mut self, cx: &mut Context<'_>, state: StateGuard<'a>) -> Poll<Result<Range<u64>, WriteError>> {
+    fn enter(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut state: StateGuard<'a>,
+    ) -> Poll<Result<Range<u64>, WriteError>> {
         let len = self.bytes.as_ref().map_or(0, Bytes::len);
+        if let Some(range) = state.express(len, len, || self.port.caller()) {
+            self.port.send(state, self.bytes.take().expect(POLLED_AFTER_COMPLETION));
+            return Poll::Ready(Ok(range));
+        }
         let admitted = ready!(self.turn.enter(self.port, cx, state, |state| state.room_of(len)));
         self.conclude(admitted)
     }

@@ -7,7 +7,7 @@ use futures_handoff::{HandoffBuffer, HandoffBufferConfig};
 use crate::{
     device::{
         Device, assert_done, assert_outcome, block, chunk, holding_stream, open_elsewhere, poll_once, run,
-        stream,
+        stream, write_elsewhere,
     },
     explore::{block_on, explore, thread},
 };
@@ -91,15 +91,36 @@ fn a_ticket_awaited_elsewhere() {
 
 #[test]
 fn what_a_ticket_tells_of_has_happened() {
+    for device in [Device::ready, || Device::short(1)] {
+        explore(3, move || {
+            let device = device();
+            let (handoff, task) = holding_stream(&device, 8);
+            let ticket = handoff.try_write(chunk("ab")).unwrap();
+            let task = run(task);
+            if ticket.try_result().is_some_and(|result| result.is_ok()) {
+                assert_eq!(device.known_to_be_taken(), 2);
+                assert_eq!(handoff.stats().written, 2);
+            }
+            drop(handoff);
+            assert_done(task, &["ab"]);
+        });
+    }
+}
+
+#[test]
+fn what_a_ticket_of_another_tells_of_has_happened() {
     explore(3, || {
         let device = Device::ready();
-        let (handoff, task) = holding_stream(&device, 8);
-        let ticket = handoff.try_write(chunk("ab")).unwrap();
+        let (handoff, task) = stream(&device, 8);
         let task = run(task);
+        let producer = write_elsewhere(&handoff, "ab");
+        let ticket = handoff.written();
+        let end = ticket.positions().end as usize;
         if ticket.try_result().is_some_and(|result| result.is_ok()) {
-            assert_eq!(device.known_to_be_taken(), 2);
-            assert_eq!(handoff.stats().written, 2);
+            assert!(device.known_to_be_taken() >= end);
+            assert!(handoff.stats().written as usize >= end);
         }
+        producer.join().unwrap();
         drop(handoff);
         assert_done(task, &["ab"]);
     });
