@@ -189,7 +189,7 @@ pub(crate) fn drive<'a, W: AsyncWrite + Unpin>(
     proceed(hold, state, role, borrowed, progress)
 }
 
-/// Sees to what there is after a first call of the writer, by which nothing was taken out of the queue.
+/// Goes on after a call of the writer that was given the only entry there was.
 pub(super) fn drive_on<'a, W: AsyncWrite + Unpin>(
     core: &'a Core,
     seat: MutexGuard<'a, Seat<W>>,
