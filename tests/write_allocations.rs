@@ -129,6 +129,17 @@ runtimes::watched_tests! {
         });
     }
 
+    fn small_writes_that_the_writer_is_not_ready_for() {
+        let mut stream = Stream::new(WriteHandoffConfig::default().with_send_at(0).unwrap().with_inline(Inline::Always));
+        let small = LARGE.slice(..64);
+        allocates_nothing(|| {
+            stream.stall(true);
+            stream.handoff.try_write_fire_and_forget(small.clone()).unwrap();
+            stream.stall(false);
+            stream.run_dry();
+        });
+    }
+
     fn large_writes_sent_by_the_producer() {
         let stream = Stream::new(WriteHandoffConfig::default());
         let shared = Bytes::from(vec![1; 20_000]);

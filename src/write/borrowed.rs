@@ -1,6 +1,6 @@
 //! Bytes that are written out of a read buffer.
 
-use super::queue::Batch;
+use super::queue::{Batch, Chunk};
 use crate::HandoffBuffer;
 use std::mem;
 
@@ -36,11 +36,19 @@ impl<'b> Borrowed<'b> {
         }
     }
 
-    /// Turns the rest into an owned chunk at the end of `batch`.
-    pub(crate) fn own(&mut self, batch: &mut Batch) {
+    /// Turns the rest into a chunk at the end of `batch`: a copy in a `block` with room for so many bytes, if it is no longer than
+    /// `copy_max`, and otherwise an owned one.
+    pub(crate) fn own(&mut self, batch: &mut Batch, copy_max: usize, block: impl FnOnce(usize) -> Vec<u8>) {
         let left = mem::take(&mut self.left);
-        if let Some(Ok(rest)) = self.from.as_mut().map(|buffer| buffer.split_prefix(left)) {
-            batch.push(rest);
+        let Some(buffer) = &mut self.from else { return };
+        if left <= copy_max {
+            let mut block = block(left);
+            block.extend_from_slice(&buffer.peek()[..left]);
+            // Within the buffer, as it was before.
+            let _ = buffer.advance(left);
+            batch.push(Chunk::Gathered(block));
+        } else if let Ok(rest) = buffer.split_prefix(left) {
+            batch.push(Chunk::Owned(rest));
         }
     }
 }

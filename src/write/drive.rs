@@ -6,6 +6,7 @@ use super::{
     core::{Core, StateGuard},
     error::CloseReason,
     phase::{Closing, Phase},
+    prefix::COPY_MAX,
     queue::Batch,
     single::send_single,
     state::State,
@@ -234,7 +235,8 @@ fn proceed<'a, W: AsyncWrite + Unpin>(
         if stopping || matches!(step, Step::Rest) {
             if !borrowed.is_empty() {
                 drop(state);
-                borrowed.own(&mut seat.batch);
+                let copy_max = COPY_MAX.max(core.config().copy_max());
+                borrowed.own(&mut seat.batch, copy_max, |len| core.lock().queue.new_block(len));
                 state = core.lock();
             }
             break (pending, pending && matches!(step, Step::Flush { .. }));

@@ -20,7 +20,7 @@ use std::{
 
 /// The longest prefix that is copied because it has to wait. To own it would part the buffer from its block, and
 /// getting another costs more than copying this much.
-const COPY_MAX: usize = 4 * 1024;
+pub(super) const COPY_MAX: usize = 4 * 1024;
 
 /// A prefix on its way in, for both futures.
 struct Submission<'a, P: Port> {

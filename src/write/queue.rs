@@ -41,11 +41,12 @@ impl Chunk {
         }
     }
 
-    /// Not the caller's memory any more, if it is no longer than that.
-    pub(crate) fn copied_up_to(self, copy_max: usize) -> Self {
+    /// Not the caller's memory any more, if it is no longer than that: a copy in a `block` with room for so many bytes.
+    pub(crate) fn copied_up_to(self, copy_max: usize, block: impl FnOnce(usize) -> Vec<u8>) -> Self {
         match self {
             Self::Owned(bytes) if bytes.len() <= copy_max => {
-                let block = bytes.to_vec();
+                let mut block = block(bytes.len());
+                block.extend_from_slice(&bytes);
                 contain(|| drop(bytes));
                 Self::Gathered(block)
             }
@@ -124,15 +125,20 @@ impl Queue {
             // The burst is larger than a block: the next ones are larger, too.
             self.block_size = (self.block_size * 4).min(BLOCK_MAX);
         }
-        let size = bytes.len().max(self.block_size);
-        let mut block = match self.spare.take() {
-            Some(spare) if spare.capacity() >= size => spare,
-            _ => shelf::take(size).unwrap_or_else(|| Vec::with_capacity(size)),
-        };
+        let mut block = self.new_block(bytes.len());
         block.extend_from_slice(bytes);
         self.chunks.push_back(Chunk::Gathered(block));
-        self.thread = thread::token();
         1
+    }
+
+    /// An empty gather block with room for so many bytes.
+    pub(crate) fn new_block(&mut self, len: usize) -> Vec<u8> {
+        let size = len.max(self.block_size);
+        self.thread = thread::token();
+        match self.spare.take() {
+            Some(spare) if spare.capacity() >= size => spare,
+            _ => shelf::take(size).unwrap_or_else(|| Vec::with_capacity(size)),
+        }
     }
 
     /// Makes the next block smaller where the one that nothing more is gathered in was used for little: any number of
@@ -269,8 +275,8 @@ impl Batch {
     }
 
     /// Appends what a holder could not write of the bytes it had borrowed: they are older than what is queued.
-    pub(crate) fn push(&mut self, bytes: Bytes) {
-        self.chunks.push_back(Chunk::Owned(bytes));
+    pub(crate) fn push(&mut self, chunk: Chunk) {
+        self.chunks.push_back(chunk);
     }
 
     /// Puts a chunk, of which `head` bytes are written, into the empty batch.

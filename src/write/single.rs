@@ -81,7 +81,10 @@ pub(crate) fn send_single<'a, W: AsyncWrite + Unpin>(
     let written = if let Outcome::Wrote(n) = outcome { n } else { 0 };
     match chunk {
         // As every small one that has to wait.
-        Some(chunk) => seat.batch.begin(chunk.copied_up_to(core.config().copy_max()), written),
+        Some(chunk) => {
+            let new_block = |len| core.lock().queue.new_block(len);
+            seat.batch.begin(chunk.copied_up_to(core.config().copy_max(), new_block), written);
+        }
         None => borrowed.advance(written),
     }
     drive_on(core, seat, role, borrowed, Call { outcome, items: 0, spare })
