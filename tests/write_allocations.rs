@@ -130,7 +130,8 @@ runtimes::watched_tests! {
     }
 
     fn small_writes_that_the_writer_is_not_ready_for() {
-        let mut stream = Stream::new(WriteHandoffConfig::default().with_send_at(0).unwrap().with_inline(Inline::Always));
+        let config = WriteHandoffConfig::default().with_send_at(0).unwrap();
+        let mut stream = Stream::new(config.with_inline(Inline::Always));
         let small = LARGE.slice(..64);
         allocates_nothing(|| {
             stream.stall(true);

@@ -15,9 +15,7 @@ impl Wake for Unheard {
 
 runtimes::tests! {
     async fn abort_gives_back_the_writer_and_the_unwritten_bytes<R: Runtime>() {
-        let gate = Gate::new();
-        let steps = [WriteStep::Accept(3), WriteStep::Wait(gate.clone())];
-        let (handoff, mut task, log) = scripted(steps, ungathered(8, 64));
+        let (handoff, mut task, log, _gate) = gated_after(3, ungathered(8, 64));
         let tickets = ["ab", "cd", "ef"].map(|part| handoff.try_write(text(part)).unwrap());
         task.run();
         handoff.try_write_fire_and_forget(text("gh")).unwrap();

@@ -181,10 +181,8 @@ runtimes::tests! {
 
     /// A small write was granted an entry, and then finds a block that is open: it needs none.
     async fn an_entry_that_is_not_needed_goes_to_the_next<R: Runtime>() {
-        let gate = Gate::new();
         let config = limits(3, 100).with_copy_max(8).unwrap().with_inline(Inline::Never);
-        let (handoff, mut task, log) =
-            scripted([WriteStep::Accept(10), WriteStep::Wait(gate.clone())], config);
+        let (handoff, mut task, log, gate) = gated_after(10, config);
         let permit = handoff.try_reserve(4).unwrap();
         handoff.try_write_fire_and_forget(filled(b'a', 10)).unwrap();
         handoff.try_write_fire_and_forget(filled(b'b', 10)).unwrap();

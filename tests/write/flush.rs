@@ -168,9 +168,7 @@ runtimes::tests! {
     /// The writer holds these bytes and takes no more; they can be flushed all the same.
     async fn later_writes_cannot_delay_a_flush<R: Runtime>() {
         for config in [defaults(), defaults().with_inline(Inline::Never)] {
-            let gate = Gate::new();
-            let (handoff, mut task, log) =
-                scripted([WriteStep::Accept(3), WriteStep::Wait(gate.clone())], config);
+            let (handoff, mut task, log, gate) = gated_after(3, config);
             let ticket = handoff.try_write(text("old")).unwrap();
             task.run();
             handoff.try_write_fire_and_forget(text("new")).unwrap();

@@ -62,10 +62,8 @@ runtimes::tests! {
     /// What a producer could not write itself is older than what others queued in the meantime.
     async fn an_inline_remainder_goes_first<R: Runtime>() {
         for copy_max in [0, 64] {
-            let gate = Gate::new();
-            let steps = [WriteStep::Accept(3), WriteStep::Wait(gate.clone())];
             let config = limits(8, 64).with_send_at(10).unwrap().with_copy_max(copy_max).unwrap();
-            let (handoff, mut task, log) = scripted(steps, config);
+            let (handoff, mut task, log, gate) = gated_after(3, config);
             handoff.try_write_fire_and_forget(text("aaaaaaaaaa")).unwrap();
             assert_eq!(log.written(), b"aaa", "the producer polled the writer");
             assert_eq!(handoff.pending_bytes(), 7);

@@ -52,14 +52,16 @@ runtimes::tests! {
 
     /// Also one that the writer was offered before it said that it is not ready, or what it left of that.
     async fn what_the_writer_leaves_of_a_prefix_is_copied_up_to_4_kib<R: Runtime>() {
-        for (n, taken, copied) in
-            [(300, 0, true), (2000, 0, true), (4096, 0, true), (5000, 904, true), (4097, 0, false), (5000, 903, false)]
-        {
-            let gate = Gate::new();
-            let steps = (taken > 0).then_some(WriteStep::Accept(taken));
-            let steps = steps.into_iter().chain([WriteStep::Wait(gate.clone())]);
+        for (n, taken, copied) in [
+            (300, 0, true),
+            (2000, 0, true),
+            (4096, 0, true),
+            (5000, 904, true),
+            (4097, 0, false),
+            (5000, 903, false),
+        ] {
             let config = defaults().with_send_at(0).unwrap().with_inline(Inline::Always);
-            let (handoff, mut task, log) = scripted(steps, config);
+            let (handoff, mut task, log, gate) = gated_after(taken, config);
             let mut buffer = holding(&pattern(n));
             let capacity = buffer.capacity();
             handoff.try_write_prefix_fire_and_forget(&mut buffer, n).unwrap();

@@ -138,8 +138,17 @@ pub(crate) fn scripted(
 pub(crate) fn gated(
     config: WriteHandoffConfig,
 ) -> (Settled<ScriptWriter>, Hand<WriteTask<ScriptWriter>>, WriteLog, Gate) {
+    gated_after(0, config)
+}
+
+/// The same of one that takes so many bytes first, in a call of their own.
+pub(crate) fn gated_after(
+    taken: usize,
+    config: WriteHandoffConfig,
+) -> (Settled<ScriptWriter>, Hand<WriteTask<ScriptWriter>>, WriteLog, Gate) {
     let gate = Gate::new();
-    let (handoff, task, log) = scripted([WriteStep::Wait(gate.clone())], config);
+    let first = (taken > 0).then_some(WriteStep::Accept(taken));
+    let (handoff, task, log) = scripted(first.into_iter().chain([WriteStep::Wait(gate.clone())]), config);
     (handoff, task, log, gate)
 }
 

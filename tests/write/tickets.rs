@@ -6,9 +6,7 @@ use futures_util::future::{join_all, select};
 runtimes::tests! {
     /// The first chunk is taken, the rest of the same write stalls.
     async fn a_ticket_is_done_as_soon_as_its_bytes_are_taken<R: Runtime>() {
-        let gate = Gate::new();
-        let steps = [WriteStep::Accept(5), WriteStep::Wait(gate.clone())];
-        let (handoff, mut task, log) = scripted(steps, ungathered(8, 64));
+        let (handoff, mut task, log, gate) = gated_after(5, ungathered(8, 64));
         let tickets = ["aaaaa", "bbbbb"].map(|part| handoff.try_write(text(part)).unwrap());
         task.run();
         assert_eq!(log.written(), b"aaaaa");
@@ -22,9 +20,7 @@ runtimes::tests! {
 
     /// The same for chunks that were gathered into one block.
     async fn a_gathered_ticket_is_done_as_soon_as_its_bytes_are_taken<R: Runtime>() {
-        let gate = Gate::new();
-        let steps = [WriteStep::Accept(7), WriteStep::Wait(gate.clone())];
-        let (handoff, mut task, _log) = scripted(steps, defaults());
+        let (handoff, mut task, _log, gate) = gated_after(7, defaults());
         let tickets = ["aaaaa", "bbbbb"].map(|part| handoff.try_write(text(part)).unwrap());
         let mut waits = tickets.map(Hand::waiting);
         task.run();
