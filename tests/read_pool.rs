@@ -2,7 +2,7 @@
 
 mod read_parts;
 
-use std::{panic, pin::pin, thread};
+use std::{panic, pin::pin, slice, thread};
 
 use allocation_counter::measure;
 use futures_handoff::{HandoffBuffer, bytes::BytesMut};
@@ -43,6 +43,24 @@ fn up_to_64_blocks_and_2_mib_are_found_again() {
             buffers.iter_mut().for_each(consume_and_wait);
             assert_eq!(measure(|| read_one_byte_each(&mut buffers)).count_total, 0);
         }
+    });
+}
+
+/// Also one that was found again and left again in the meantime, which has not been here for long.
+#[test]
+fn the_one_that_has_been_here_longest_goes_to_another_buffer() {
+    alone(|| {
+        let mut buffers = buffers(9, KEPT / 8);
+        let (last, others) = buffers.split_last_mut().unwrap();
+        read_one_byte_each(others);
+        others.iter_mut().for_each(consume_and_wait);
+        read_one_byte_each(&mut others[..1]);
+        consume_and_wait(&mut others[0]);
+        let last = slice::from_mut(last);
+        assert_eq!(measure(|| read_one_byte_each(last)).count_total, 0);
+        assert_eq!(measure(|| read_one_byte_each(&mut others[2..])).count_total, 0);
+        assert_eq!(measure(|| read_one_byte_each(&mut others[..1])).count_total, 0);
+        assert_eq!(measure(|| read_one_byte_each(&mut others[1..2])).count_total, 1);
     });
 }
 

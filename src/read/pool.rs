@@ -42,79 +42,123 @@ pub(super) struct Rested {
 }
 
 impl Rested {
-    /// Whether it is whole now. One that was handed off in parts comes back once its consumers have dropped them.
-    fn make_whole(&mut self) -> bool {
-        if self.block.capacity() == self.size {
-            return true;
+    /// Itself if it is a whole block of that size. One that was handed off in parts comes back once its consumers have
+    /// dropped them.
+    #[inline]
+    fn whole(self, size: usize) -> Option<Self> {
+        if self.size != size {
+            return None;
         }
+        if self.block.capacity() == size { Some(self) } else { self.reclaimed() }
+    }
+
+    #[cold]
+    fn reclaimed(mut self) -> Option<Self> {
         self.block.clear();
         self.dirty = 0;
-        self.block.try_reclaim(self.size) && self.block.capacity() == self.size
+        let whole = self.block.try_reclaim(self.size) && self.block.capacity() == self.size;
+        whole.then_some(self)
     }
 }
 
-/// Those that rest, the one that has been here longest first.
+/// Those that rest, each in the place where its owner looks for it.
 struct Pool {
-    rested: Vec<Rested>,
+    places: Vec<Option<Place>>,
+    taken: usize,
     bytes: usize,
+    /// How many were ever left.
+    left: u64,
+}
+
+struct Place {
+    rested: Rested,
+    /// How many were left before it: the one with the fewest has been here longest.
+    since: u64,
 }
 
 thread_local! {
-    static POOL: RefCell<Pool> = const { RefCell::new(Pool { rested: Vec::new(), bytes: 0 }) };
+    static POOL: RefCell<Pool> =
+        const { RefCell::new(Pool { places: Vec::new(), taken: 0, bytes: 0, left: 0 }) };
 }
 
 impl Pool {
-    fn remove(&mut self, at: usize) -> Rested {
-        let rested = self.rested.remove(at);
+    fn remove(&mut self, at: usize) -> Option<Rested> {
+        let Place { rested, .. } = self.places.get_mut(at)?.take()?;
+        self.taken -= 1;
         self.bytes -= rested.size;
-        rested
+        Some(rested)
     }
 
     fn is_full(&self, more: usize) -> bool {
-        self.rested.len() == BLOCKS_MAX || self.bytes + more > BYTES_MAX
+        self.taken == BLOCKS_MAX || self.bytes + more > BYTES_MAX
     }
 
-    /// The one that `owner` left, or the one of that size that has been here longest if another would be too many.
-    fn position(&self, size: usize, owner: Owner) -> Option<usize> {
-        let own = self.rested.iter().position(|rested| rested.owner == owner);
-        own.or_else(|| {
-            let oldest = || self.rested.iter().position(|rested| rested.size == size);
-            self.is_full(size).then(oldest).flatten()
+    fn is_of(&self, owner: Owner, at: usize) -> bool {
+        matches!(self.places.get(at), Some(Some(place)) if place.rested.owner == owner)
+    }
+
+    /// The place of the one that has been here longest, of that size if one is given.
+    #[cold]
+    fn oldest(&self, size: Option<usize>) -> Option<usize> {
+        let all = self.places.iter().enumerate();
+        let taken = all.filter_map(|(at, place)| place.as_ref().map(|place| (at, place)));
+        let fitting = taken.filter(|(_, place)| size.is_none_or(|size| place.rested.size == size));
+        fitting.min_by_key(|(_, place)| place.since).map(|(at, _)| at)
+    }
+
+    /// A place that is free: `wanted` if it can be had.
+    fn free(&mut self, wanted: usize) -> usize {
+        if matches!(self.places.get(wanted), Some(None)) {
+            return wanted;
+        }
+        self.places.iter().position(Option::is_none).unwrap_or_else(|| {
+            self.places.push(None);
+            self.places.len() - 1
         })
     }
 }
 
-/// Leaves a block of at most [`BLOCK_MAX`] bytes to the thread, where it takes the place of older ones. It is dropped if the
-/// thread is ending.
-pub(super) fn give(block: Rested) {
-    let _ = POOL.try_with(|pool| {
+/// Leaves a block of at most [`BLOCK_MAX`] bytes to the thread, where it takes the place of older ones, and returns where its
+/// owner finds it: at `before`, if nobody else has come there since. It is dropped if the thread is ending.
+pub(super) fn give(rested: Rested, before: usize) -> usize {
+    let given = POOL.try_with(|pool| {
         let mut pool = pool.borrow_mut();
-        while pool.is_full(block.size) {
-            pool.remove(0);
+        while pool.is_full(rested.size) {
+            let oldest = pool.oldest(None);
+            drop(oldest.and_then(|at| pool.remove(at)));
         }
-        pool.bytes += block.size;
-        pool.rested.push(block);
+        let at = pool.free(before);
+        pool.taken += 1;
+        pool.bytes += rested.size;
+        pool.left += 1;
+        let since = pool.left;
+        pool.places[at] = Some(Place { rested, since });
+        at
     });
+    given.unwrap_or(before)
 }
 
-/// A block of just so many bytes: that of `owner` as it was left, with how many of them may have been read by it, or
-/// another one, cleared.
-pub(super) fn take(size: usize, owner: Owner) -> Option<(BytesMut, usize)> {
+/// A block of just so many bytes: the one that `owner` left at `place`, with how many bytes of it may have been read by it;
+/// or another one, cleared, if one more would be too many.
+pub(super) fn take(size: usize, owner: Owner, place: usize) -> Option<(BytesMut, usize)> {
     let taken = POOL.try_with(|pool| {
         let mut pool = pool.borrow_mut();
-        while let Some(at) = pool.position(size, owner) {
-            let mut rested = pool.remove(at);
+        if pool.is_of(owner, place) {
             // One that its owner has outgrown is of no use to it.
-            if rested.size == size && rested.make_whole() {
-                return Some(rested);
+            if let Some(own) = pool.remove(place).and_then(|rested| rested.whole(size)) {
+                return Some((own.block, own.dirty));
+            }
+        }
+        while pool.is_full(size) {
+            let oldest = pool.oldest(Some(size))?;
+            if let Some(Rested { mut block, dirty, .. }) =
+                pool.remove(oldest).and_then(|rested| rested.whole(size))
+            {
+                block[..dirty].fill(0);
+                return Some((block, 0));
             }
         }
         None
     });
-    let Rested { mut block, dirty, owner: before, .. } = taken.ok().flatten()?;
-    if before == owner {
-        return Some((block, dirty));
-    }
-    block[..dirty].fill(0);
-    Some((block, 0))
+    taken.ok().flatten()
 }

@@ -40,7 +40,14 @@ impl Spares {
     }
 
     /// Forgets the oldest blocks until those left hold at most `budget` bytes.
+    #[inline]
     pub(super) fn trim(&mut self, budget: usize) {
+        if self.blocks.capacity() > 0 {
+            self.forget(budget);
+        }
+    }
+
+    fn forget(&mut self, budget: usize) {
         let mut held: usize = self.blocks.iter().map(Bytes::len).sum();
         while held > budget {
             held -= self.blocks.pop_front().map_or(held, |block| block.len());

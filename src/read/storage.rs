@@ -42,6 +42,8 @@ pub(super) struct Storage {
     adopted: bool,
     /// Named once the thread's pool is asked for a block.
     owner: Option<Owner>,
+    /// Where the pool has the block that was left to it.
+    place: usize,
     small: BytesMut,
     spares: Spares,
     small_copy_max: usize,
@@ -91,6 +93,7 @@ impl Storage {
             uncounted: 0,
             adopted: true,
             owner: None,
+            place: 0,
             block: tail,
             small: BytesMut::new(),
             spares: Spares::new(spare_blocks),
@@ -124,6 +127,7 @@ impl Storage {
     }
 
     /// The first `n <= spare()` bytes of room, initialised.
+    #[inline]
     pub(super) fn room(&mut self, n: usize) -> Room<'_> {
         let end = self.filled + n;
         if self.block.len() < end {
@@ -145,9 +149,16 @@ impl Storage {
 
     /// Makes at least `enough` bytes of room, for reads of `read` bytes, in a block of
     /// `target >= len() + enough` bytes if this one will not do.
+    #[inline]
     pub(super) fn make_room(&mut self, enough: usize, read: usize, target: usize) {
         let replace = self.size < read && self.len() == 0;
-        if !replace && (self.spare() >= enough || self.compact(enough, read, target)) {
+        if replace || self.spare() < enough {
+            self.find_room(replace, enough, read, target);
+        }
+    }
+
+    fn find_room(&mut self, replace: bool, enough: usize, read: usize, target: usize) {
+        if !replace && self.compact(enough, read, target) {
             return;
         }
         let acceptable = (self.len() + enough).max(target - target / 4).max(read);
@@ -158,7 +169,7 @@ impl Storage {
             // The front of this block is free again.
         } else {
             let owner = *self.owner.get_or_insert_with(Owner::new);
-            let pooled = pool::take(target, owner);
+            let pooled = pool::take(target, owner, self.place);
             let (block, dirty) = pooled.unwrap_or_else(|| (BytesMut::with_capacity(target), 0));
             self.move_to(block);
             (self.dirty, self.uncounted) = (dirty, self.block.len() - self.filled);
@@ -219,9 +230,11 @@ impl Storage {
     fn move_to(&mut self, mut block: BytesMut) {
         let unread = &self.block[self.start..self.filled];
         let overlapping = block.len();
-        let overlap = unread.len().min(overlapping);
-        block[..overlap].copy_from_slice(&unread[..overlap]);
-        block.extend_from_slice(&unread[overlap..]);
+        if !unread.is_empty() {
+            let overlap = unread.len().min(overlapping);
+            block[..overlap].copy_from_slice(&unread[..overlap]);
+            block.extend_from_slice(&unread[overlap..]);
+        }
         (self.start, self.filled) = (0, unread.len());
         (self.size, self.dirty, self.uncounted) = (block.capacity(), overlapping, 0);
         self.adopted = false;
@@ -316,7 +329,7 @@ impl Storage {
         if (1..=pool::BLOCK_MAX).contains(&size) && !self.adopted {
             let owner = *self.owner.get_or_insert_with(Owner::new);
             let dirty = self.dirty.min(block.len());
-            pool::give(Rested { block, size, dirty, owner });
+            self.place = pool::give(Rested { block, size, dirty, owner }, self.place);
         }
     }
 }

@@ -112,9 +112,15 @@ pub(crate) fn join(core: &Core, state: &mut State, bytes: &[u8]) -> Option<Range
     if state.copies(bytes.len()) { state.join(bytes, || core.is_batching()) } else { None }
 }
 
+/// Accepts a small chunk with nothing before it that its producer holds: see [`State::hold`].
+pub(crate) fn hold(core: &Core, state: &mut State, bytes: &[u8]) -> Option<Range<u64>> {
+    if state.copies(bytes.len()) { state.hold(bytes, || core.is_batching()) } else { None }
+}
+
 pub(crate) fn try_submit<P: Port + ?Sized>(port: &P, bytes: Bytes) -> Result<Range<u64>, TryWriteError> {
     let mut state = port.core().lock();
-    if let Some(range) = join(port.core(), &mut state, &bytes) {
+    let copied = join(port.core(), &mut state, &bytes).or_else(|| hold(port.core(), &mut state, &bytes));
+    if let Some(range) = copied {
         drop(state);
         return Ok(range);
     }

@@ -6,6 +6,7 @@ use super::{
     error::{Never, PermitError, WritePrefixError},
     phase::Phase,
     port::{Port, Turn, go_on, ticket},
+    state::State,
     ticket::WriteTicket,
 };
 use crate::{HandoffBuffer, WriteHandoff, WriteSender};
@@ -52,15 +53,16 @@ impl<'a, P: Port> Submission<'a, P> {
     fn enter(
         &mut self,
         cx: &mut Context<'_>,
-        mut state: StateGuard<'a>,
+        state: StateGuard<'a>,
     ) -> Poll<Result<Range<u64>, WritePrefixError>> {
         let n = self.n;
-        if let Some(range) = express_prefix(self.port, &mut state, n) {
-            self.port.drive(state, Borrowed::prefix(self.buffer, n));
-            return Poll::Ready(Ok(range));
+        match accept_first(self.port, state, self.buffer, n) {
+            Ok(range) => Poll::Ready(Ok(range)),
+            Err(state) => {
+                let admitted = ready!(self.turn.enter(self.port, cx, state, |state| state.room_of(n)));
+                Poll::Ready(self.conclude(admitted))
+            }
         }
-        let admitted = ready!(self.turn.enter(self.port, cx, state, |state| state.room_of(n)));
-        Poll::Ready(self.conclude(admitted))
     }
 
     #[inline(never)]
@@ -256,10 +258,10 @@ fn try_submit_prefix<P: Port>(
     if let Some(range) = join_prefix(port, &mut state, buffer, n) {
         return Ok(range);
     }
-    if let Some(range) = express_prefix(port, &mut state, n) {
-        port.drive(state, Borrowed::prefix(buffer, n));
-        return Ok(range);
-    }
+    let state = match accept_first(port, state, buffer, n) {
+        Ok(range) => return Ok(range),
+        Err(state) => state,
+    };
     match state.admit(state.room_of(n)) {
         Ok(()) => accept_prefix(port, state, buffer, n),
         Err(refusal) => {
@@ -285,20 +287,41 @@ fn join_prefix<P: Port>(
     buffer: &mut HandoffBuffer,
     n: usize,
 ) -> Option<Range<u64>> {
+    copy_prefix(state, buffer, n, |state, bytes| state.join(bytes, || port.core().is_batching()))
+}
+
+/// Accepts a prefix with nothing before it: one that is enough to be sent goes past the queue from where it lies, one that
+/// its producer holds is copied. Otherwise nothing happens, and the guard comes back.
+fn accept_first<'a, P: Port>(
+    port: &'a P,
+    mut state: StateGuard<'a>,
+    buffer: &mut HandoffBuffer,
+    n: usize,
+) -> Result<Range<u64>, StateGuard<'a>> {
+    let counts_for = counts_for(&state, n);
+    if let Some(range) = state.express(n, counts_for, || port.caller()) {
+        port.drive(state, Borrowed::prefix(buffer, n));
+        return Ok(range);
+    }
+    copy_prefix(&mut state, buffer, n, |state, bytes| state.hold(bytes, || port.core().is_batching()))
+        .ok_or(state)
+}
+
+/// Takes the first `n` bytes out of `buffer` if they may be copied and `accept` does so.
+#[inline]
+fn copy_prefix(
+    state: &mut State,
+    buffer: &mut HandoffBuffer,
+    n: usize,
+    accept: impl FnOnce(&mut State, &[u8]) -> Option<Range<u64>>,
+) -> Option<Range<u64>> {
     if n > COPY_MAX && !state.copies(n) {
         return None;
     }
-    let range = state.join(&buffer.peek()[..n], || port.core().is_batching())?;
+    let range = accept(state, &buffer.peek()[..n])?;
     let copied = buffer.advance(n);
     debug_assert!(copied.is_ok(), "within the buffer");
     Some(range)
-}
-
-/// Accepts a prefix that the caller is to send from where it lies, past the queue. Otherwise nothing happens.
-#[inline]
-fn express_prefix<P: Port>(port: &P, state: &mut StateGuard<'_>, n: usize) -> Option<Range<u64>> {
-    let counts_for = counts_for(state, n);
-    state.express(n, counts_for, || port.caller())
 }
 
 /// What a prefix counts for when it is asked whether it is enough to be sent.

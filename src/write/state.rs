@@ -229,6 +229,28 @@ impl State {
         (admitted && self.queue.join(bytes)).then(|| self.accept(len))
     }
 
+    /// Accepts a chunk that may be copied and that a producer holds, the first since it last waited: the writer is home and
+    /// has nothing to do, and the chunk is not enough to be sent. Otherwise nothing happens.
+    #[inline]
+    pub(crate) fn hold(&mut self, bytes: &[u8], is_batching: impl FnOnce() -> bool) -> Option<Range<u64>> {
+        let len = bytes.len();
+        if !(self.is_clear(len) && len < self.limits.send_at && is_batching()) {
+            return None;
+        }
+        self.phase = Phase::Held;
+        self.push_copy(bytes);
+        Some(self.accept(len))
+    }
+
+    /// Whether nothing comes before a chunk of `len` bytes, which may be accepted.
+    #[inline]
+    fn is_clear(&self, len: usize) -> bool {
+        // Idle means that nothing is accepted and not written.
+        let open = self.phase == Phase::Idle && self.closing == Closing::No && self.rooms.is_empty();
+        let fits = self.reserved.bytes + len <= self.limits.bytes && self.reserved.items < self.limits.items;
+        open && fits && len > 0
+    }
+
     /// Accepts a chunk that the caller is to send past the queue: the writer is home and has nothing to do, and the chunk, or as
     /// much as it counts for, is enough to be sent. The phase is `Busy` then. Otherwise nothing happens.
     #[inline]
@@ -238,11 +260,7 @@ impl State {
         counts_for: usize,
         caller: impl FnOnce() -> Caller,
     ) -> Option<Range<u64>> {
-        // Idle means that nothing is accepted and not written.
-        let open = self.phase == Phase::Idle && self.closing == Closing::No && self.rooms.is_empty();
-        let due = len > 0 && counts_for >= self.limits.send_at;
-        let fits = self.reserved.bytes + len <= self.limits.bytes && self.reserved.items < self.limits.items;
-        if !(open && due && fits && self.may_drive(&caller())) {
+        if !(self.is_clear(len) && counts_for >= self.limits.send_at && self.may_drive(&caller())) {
             return None;
         }
         self.phase = Phase::Busy;
