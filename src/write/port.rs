@@ -112,18 +112,37 @@ pub(crate) fn join(core: &Core, state: &mut State, bytes: &[u8]) -> Option<Range
     if state.copies(bytes.len()) { state.join(bytes, || core.is_batching()) } else { None }
 }
 
-/// Accepts a small chunk with nothing before it that its producer holds: see [`State::hold`].
-pub(crate) fn hold(core: &Core, state: &mut State, bytes: &[u8]) -> Option<Range<u64>> {
-    if state.copies(bytes.len()) { state.hold(bytes, || core.is_batching()) } else { None }
+/// Accepts a chunk with nothing before it: one that is enough to be sent goes past the queue, a small one that its producer holds
+/// is copied. Otherwise nothing happens, and both come back.
+#[inline]
+pub(crate) fn accept_first<'a, P: Port + ?Sized>(
+    port: &'a P,
+    mut state: StateGuard<'a>,
+    bytes: Bytes,
+) -> Result<Range<u64>, (StateGuard<'a>, Bytes)> {
+    let len = bytes.len();
+    if let Some(range) = state.express(len, len, || port.caller()) {
+        port.send(state, bytes);
+        return Ok(range);
+    }
+    let copies = state.copies(len);
+    let held = if copies { state.hold(&bytes, || port.core().is_batching()) } else { None };
+    let Some(range) = held else { return Err((state, bytes)) };
+    drop(state);
+    drop(bytes);
+    Ok(range)
 }
 
 pub(crate) fn try_submit<P: Port + ?Sized>(port: &P, bytes: Bytes) -> Result<Range<u64>, TryWriteError> {
     let mut state = port.core().lock();
-    let copied = join(port.core(), &mut state, &bytes).or_else(|| hold(port.core(), &mut state, &bytes));
-    if let Some(range) = copied {
+    if let Some(range) = join(port.core(), &mut state, &bytes) {
         drop(state);
         return Ok(range);
     }
+    let (state, bytes) = match accept_first(port, state, bytes) {
+        Ok(range) => return Ok(range),
+        Err(refused) => refused,
+    };
     match state.admit(state.room_of(bytes.len())) {
         Ok(()) => Ok(accept(port, state, bytes)),
         Err(refusal) => {

@@ -230,11 +230,11 @@ impl State {
     }
 
     /// Accepts a chunk that may be copied and that a producer holds, the first since it last waited: the writer is home and
-    /// has nothing to do, and the chunk is not enough to be sent. Otherwise nothing happens.
+    /// has nothing to do, and the producer does not send the chunk itself. Otherwise nothing happens.
     #[inline]
     pub(crate) fn hold(&mut self, bytes: &[u8], is_batching: impl FnOnce() -> bool) -> Option<Range<u64>> {
         let len = bytes.len();
-        if !(self.is_clear(len) && len < self.limits.send_at && is_batching()) {
+        if !(self.is_clear(len) && is_batching()) {
             return None;
         }
         self.phase = Phase::Held;

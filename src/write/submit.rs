@@ -4,7 +4,7 @@ use super::{
     core::StateGuard,
     error::{Never, PermitError, WriteError},
     permit::Permit,
-    port::{Port, Turn, accept, accept_all, hold, join, room_of_parts, ticket},
+    port::{Port, Turn, accept, accept_all, accept_first, join, room_of_parts, ticket},
     state::Room,
     ticket::WriteTicket,
 };
@@ -49,22 +49,14 @@ impl<'a, P: Port> Submission<'a, P> {
     }
 
     #[inline(never)]
-    fn enter(
-        &mut self,
-        cx: &mut Context<'_>,
-        mut state: StateGuard<'a>,
-    ) -> Poll<Result<Range<u64>, WriteError>> {
-        let bytes = self.bytes.as_ref().expect(POLLED_AFTER_COMPLETION);
+    fn enter(&mut self, cx: &mut Context<'_>, state: StateGuard<'a>) -> Poll<Result<Range<u64>, WriteError>> {
+        let bytes = self.bytes.take().expect(POLLED_AFTER_COMPLETION);
         let len = bytes.len();
-        if let Some(range) = state.express(len, len, || self.port.caller()) {
-            self.port.send(state, self.bytes.take().expect(POLLED_AFTER_COMPLETION));
-            return Poll::Ready(Ok(range));
-        }
-        if let Some(range) = hold(self.port.core(), &mut state, bytes) {
-            drop(state);
-            self.bytes = None;
-            return Poll::Ready(Ok(range));
-        }
+        let (state, bytes) = match accept_first(self.port, state, bytes) {
+            Ok(range) => return Poll::Ready(Ok(range)),
+            Err(refused) => refused,
+        };
+        self.bytes = Some(bytes);
         let admitted = ready!(self.turn.enter(self.port, cx, state, |state| state.room_of(len)));
         self.conclude(admitted)
     }

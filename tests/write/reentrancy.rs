@@ -293,13 +293,20 @@ runtimes::tests! {
             drop(Hand::new(handoff.write(block(30_000))).run());
             expect(9);
             task.run();
+            // Held, the first of a batch.
+            handoff.batching(async { handoff.write_fire_and_forget(block(10)).await.unwrap() }).await;
+            expect(10);
+            task.run();
+            handoff.batching(async { handoff.try_write_fire_and_forget(block(10)).unwrap() }).await;
+            expect(11);
+            task.run();
             // Left over by an abort, and dropped with what carries it.
             handoff.try_write_fire_and_forget(block(2000)).unwrap();
             handoff.abort_handle().abort();
             drop(task.run());
-            expect(10);
+            expect(12);
             drop(handoff.try_write(block(10)));
-            expect(11);
+            expect(13);
         }
     }
 
