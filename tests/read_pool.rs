@@ -64,6 +64,24 @@ fn the_one_that_has_been_here_longest_goes_to_another_buffer() {
     });
 }
 
+/// Though it has left a block to that one, too, and at another place.
+#[test]
+fn a_buffer_that_was_on_another_thread_finds_its_block() {
+    alone(|| {
+        let mut buffers = buffers(2, 4096);
+        read_one_byte_each(&mut buffers);
+        buffers.iter_mut().for_each(consume_and_wait);
+        let moves = &mut buffers[1..];
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                read_one_byte_each(moves);
+                consume_and_wait(&mut moves[0]);
+            });
+        });
+        assert_eq!(measure(|| read_one_byte_each(moves)).count_total, 0);
+    });
+}
+
 #[test]
 fn no_more_than_2_mib_are_kept_however_often_blocks_come_and_go() {
     alone(|| {

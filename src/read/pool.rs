@@ -5,11 +5,11 @@
 
 use std::{
     cell::RefCell,
-    num::NonZeroU64,
     sync::atomic::{AtomicU64, Ordering},
 };
 
 use bytes::BytesMut;
+use memchr::memchr;
 
 /// The most blocks of a thread.
 const BLOCKS_MAX: usize = 64;
@@ -20,14 +20,18 @@ pub(super) const BLOCK_MAX: usize = 256 * 1024;
 
 /// Tells a buffer from all others of the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Owner(NonZeroU64);
+pub(super) struct Owner(u64);
 
 impl Owner {
     pub(super) fn new() -> Self {
-        static LAST: AtomicU64 = AtomicU64::new(0);
-        let next = LAST.fetch_add(1, Ordering::Relaxed) + 1;
-        Self(NonZeroU64::new(next).unwrap_or(NonZeroU64::MAX))
+        Self(number())
     }
+}
+
+/// A number that was not given before, and never 0.
+fn number() -> u64 {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    LAST.fetch_add(1, Ordering::Relaxed) + 1
 }
 
 /// A block, or what is left of one that was handed off in parts.
@@ -61,96 +65,110 @@ impl Rested {
     }
 }
 
-/// Those that rest, each in the place where its owner looks for it.
-struct Pool {
-    places: Vec<Option<Place>>,
-    taken: usize,
-    bytes: usize,
-    /// How many were ever left.
-    left: u64,
+/// Where a buffer has left its block.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Place {
+    /// A number that only the pool of that thread has, or 0 for none.
+    pool: u64,
+    at: u8,
 }
 
-struct Place {
-    rested: Rested,
-    /// How many were left before it: the one with the fewest has been here longest.
-    since: u64,
+/// Those that rest, each in its place.
+struct Pool {
+    number: u64,
+    places: Vec<Option<Rested>>,
+    /// The places that are taken, by the one that has been there longest first.
+    taken: Vec<u8>,
+    free: Vec<u8>,
+    bytes: usize,
 }
 
 thread_local! {
-    static POOL: RefCell<Pool> =
-        const { RefCell::new(Pool { places: Vec::new(), taken: 0, bytes: 0, left: 0 }) };
+    static POOL: RefCell<Pool> = const { RefCell::new(Pool::new()) };
 }
 
 impl Pool {
-    fn remove(&mut self, at: usize) -> Option<Rested> {
-        let Place { rested, .. } = self.places.get_mut(at)?.take()?;
-        self.taken -= 1;
+    const fn new() -> Self {
+        Self { number: 0, places: Vec::new(), taken: Vec::new(), free: Vec::new(), bytes: 0 }
+    }
+
+    fn is_full(&self, more: usize) -> bool {
+        self.taken.len() == BLOCKS_MAX || self.bytes + more > BYTES_MAX
+    }
+
+    fn put(&mut self, rested: Rested) -> Place {
+        if self.number == 0 {
+            self.number = number();
+        }
+        self.bytes += rested.size;
+        let at = self.free.pop().unwrap_or_else(|| {
+            self.places.push(None);
+            // To leave a place shall not allocate.
+            self.free.reserve(self.places.len());
+            // There are no more than `BLOCKS_MAX`.
+            (self.places.len() - 1) as u8
+        });
+        self.places[usize::from(at)] = Some(rested);
+        self.taken.push(at);
+        Place { pool: self.number, at }
+    }
+
+    fn remove(&mut self, at: u8) -> Option<Rested> {
+        let rested = self.places.get_mut(usize::from(at))?.take()?;
+        if let Some(rank) = memchr(at, &self.taken) {
+            self.taken.remove(rank);
+        }
+        self.free.push(at);
         self.bytes -= rested.size;
         Some(rested)
     }
 
-    fn is_full(&self, more: usize) -> bool {
-        self.taken == BLOCKS_MAX || self.bytes + more > BYTES_MAX
+    fn is_at(&self, at: u8, wanted: impl FnOnce(&Rested) -> bool) -> bool {
+        self.places.get(usize::from(at)).and_then(Option::as_ref).is_some_and(wanted)
     }
 
-    fn is_of(&self, owner: Owner, at: usize) -> bool {
-        matches!(self.places.get(at), Some(Some(place)) if place.rested.owner == owner)
-    }
-
-    /// The place of the one that has been here longest, of that size if one is given.
-    #[cold]
-    fn oldest(&self, size: Option<usize>) -> Option<usize> {
-        let all = self.places.iter().enumerate();
-        let taken = all.filter_map(|(at, place)| place.as_ref().map(|place| (at, place)));
-        let fitting = taken.filter(|(_, place)| size.is_none_or(|size| place.rested.size == size));
-        fitting.min_by_key(|(_, place)| place.since).map(|(at, _)| at)
-    }
-
-    /// A place that is free: `wanted` if it can be had.
-    fn free(&mut self, wanted: usize) -> usize {
-        if matches!(self.places.get(wanted), Some(None)) {
-            return wanted;
+    /// Where the block of `owner` is.
+    fn own(&self, owner: Owner, left: Place) -> Option<u8> {
+        let is_own = |at: u8| self.is_at(at, |rested| rested.owner == owner);
+        if left.pool == self.number || left.pool == 0 {
+            return is_own(left.at).then_some(left.at);
         }
-        self.places.iter().position(Option::is_none).unwrap_or_else(|| {
-            self.places.push(None);
-            self.places.len() - 1
-        })
+        // It has left one to another thread since.
+        self.taken.iter().copied().find(|at| is_own(*at))
+    }
+
+    /// Where the one of that size is that has been here longest.
+    fn oldest(&self, size: usize) -> Option<u8> {
+        self.taken.iter().copied().find(|at| self.is_at(*at, |rested| rested.size == size))
     }
 }
 
-/// Leaves a block of at most [`BLOCK_MAX`] bytes to the thread, where it takes the place of older ones, and returns where its
-/// owner finds it: at `before`, if nobody else has come there since. It is dropped if the thread is ending.
-pub(super) fn give(rested: Rested, before: usize) -> usize {
+/// Leaves a block of at most [`BLOCK_MAX`] bytes to the thread, where it takes the place of older ones, and returns where it is.
+/// It is dropped if the thread is ending.
+pub(super) fn give(rested: Rested) -> Place {
     let given = POOL.try_with(|pool| {
         let mut pool = pool.borrow_mut();
         while pool.is_full(rested.size) {
-            let oldest = pool.oldest(None);
-            drop(oldest.and_then(|at| pool.remove(at)));
+            let oldest = pool.taken[0];
+            pool.remove(oldest);
         }
-        let at = pool.free(before);
-        pool.taken += 1;
-        pool.bytes += rested.size;
-        pool.left += 1;
-        let since = pool.left;
-        pool.places[at] = Some(Place { rested, since });
-        at
+        pool.put(rested)
     });
-    given.unwrap_or(before)
+    given.unwrap_or_default()
 }
 
-/// A block of just so many bytes: the one that `owner` left at `place`, with how many bytes of it may have been read by it;
-/// or another one, cleared, if one more would be too many.
-pub(super) fn take(size: usize, owner: Owner, place: usize) -> Option<(BytesMut, usize)> {
+/// A block of just so many bytes: the one that `owner` left, at `left` if this is the thread that it last left one to, with how
+/// many bytes of it may have been read by it; or another one, cleared, if one more would be too many.
+pub(super) fn take(size: usize, owner: Owner, left: Place) -> Option<(BytesMut, usize)> {
     let taken = POOL.try_with(|pool| {
         let mut pool = pool.borrow_mut();
-        if pool.is_of(owner, place) {
-            // One that its owner has outgrown is of no use to it.
-            if let Some(own) = pool.remove(place).and_then(|rested| rested.whole(size)) {
-                return Some((own.block, own.dirty));
-            }
+        let own = pool.own(owner, left).and_then(|at| pool.remove(at));
+        // One that its owner has outgrown is of no use to it.
+        if let Some(Rested { block, dirty, .. }) = own.and_then(|rested| rested.whole(size)) {
+            return Some((block, dirty));
         }
         while pool.is_full(size) {
-            let oldest = pool.oldest(Some(size))?;
+            let oldest = pool.oldest(size)?;
             if let Some(Rested { mut block, dirty, .. }) =
                 pool.remove(oldest).and_then(|rested| rested.whole(size))
             {

@@ -12,7 +12,7 @@ use futures_io::AsyncRead;
 
 use super::{
     error::ReadError,
-    pool::{self, Owner, Rested},
+    pool::{self, Owner, Place, Rested},
     spares::Spares,
 };
 
@@ -43,7 +43,7 @@ pub(super) struct Storage {
     /// Named once the thread's pool is asked for a block.
     owner: Option<Owner>,
     /// Where the pool has the block that was left to it.
-    place: usize,
+    left: Place,
     small: BytesMut,
     spares: Spares,
     small_copy_max: usize,
@@ -93,7 +93,7 @@ impl Storage {
             uncounted: 0,
             adopted: true,
             owner: None,
-            place: 0,
+            left: Place::default(),
             block: tail,
             small: BytesMut::new(),
             spares: Spares::new(spare_blocks),
@@ -169,7 +169,7 @@ impl Storage {
             // The front of this block is free again.
         } else {
             let owner = *self.owner.get_or_insert_with(Owner::new);
-            let pooled = pool::take(target, owner, self.place);
+            let pooled = pool::take(target, owner, self.left);
             let (block, dirty) = pooled.unwrap_or_else(|| (BytesMut::with_capacity(target), 0));
             self.move_to(block);
             (self.dirty, self.uncounted) = (dirty, self.block.len() - self.filled);
@@ -329,7 +329,7 @@ impl Storage {
         if (1..=pool::BLOCK_MAX).contains(&size) && !self.adopted {
             let owner = *self.owner.get_or_insert_with(Owner::new);
             let dirty = self.dirty.min(block.len());
-            self.place = pool::give(Rested { block, size, dirty, owner }, self.place);
+            self.left = pool::give(Rested { block, size, dirty, owner });
         }
     }
 }
