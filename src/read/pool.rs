@@ -84,14 +84,12 @@ struct Pool {
 }
 
 thread_local! {
-    static POOL: RefCell<Pool> = const { RefCell::new(Pool::new()) };
+    static POOL: RefCell<Pool> = const {
+        RefCell::new(Pool { number: 0, places: Vec::new(), taken: Vec::new(), free: Vec::new(), bytes: 0 })
+    };
 }
 
 impl Pool {
-    const fn new() -> Self {
-        Self { number: 0, places: Vec::new(), taken: Vec::new(), free: Vec::new(), bytes: 0 }
-    }
-
     fn is_full(&self, more: usize) -> bool {
         self.taken.len() == BLOCKS_MAX || self.bytes + more > BYTES_MAX
     }
