@@ -82,6 +82,26 @@ fn a_buffer_that_was_on_another_thread_finds_its_block() {
     });
 }
 
+/// Though it has got another one back from a consumer in the meantime, each time.
+#[test]
+fn a_thread_keeps_one_block_of_a_buffer() {
+    alone(|| {
+        let mut buffers = buffers(1, 4096);
+        let heap = measure(|| {
+            for _ in 0..10 {
+                assert_eq!(finish(buffers[0].read_available(&mut &[1; 4096][..])).unwrap(), 4096);
+                let whole = buffers[0].split_prefix(4096).unwrap();
+                read_one_byte_each(&mut buffers);
+                consume_and_wait(&mut buffers[0]);
+                drop(whole);
+                read_one_byte_each(&mut buffers);
+                consume_and_wait(&mut buffers[0]);
+            }
+        });
+        assert!(heap.bytes_current < 2 * 4096, "{}", heap.bytes_current);
+    });
+}
+
 #[test]
 fn no_more_than_2_mib_are_kept_however_often_blocks_come_and_go() {
     alone(|| {

@@ -141,11 +141,14 @@ impl Pool {
     }
 }
 
-/// Leaves a block of at most [`BLOCK_MAX`] bytes to the thread, where it takes the place of older ones, and returns where it is.
-/// It is dropped if the thread is ending.
-pub(super) fn give(rested: Rested) -> Place {
+/// Leaves a block of at most [`BLOCK_MAX`] bytes to the thread, where it takes the place of older ones, first of one that its
+/// owner still has there, and returns where it is. It is dropped if the thread is ending.
+pub(super) fn give(rested: Rested, left: Place) -> Place {
     let given = POOL.try_with(|pool| {
         let mut pool = pool.borrow_mut();
+        if let Some(own) = pool.own(rested.owner, left) {
+            pool.remove(own);
+        }
         while pool.is_full(rested.size) {
             let oldest = pool.taken[0];
             pool.remove(oldest);

@@ -329,7 +329,7 @@ impl Storage {
         if (1..=pool::BLOCK_MAX).contains(&size) && !self.adopted {
             let owner = *self.owner.get_or_insert_with(Owner::new);
             let dirty = self.dirty.min(block.len());
-            self.left = pool::give(Rested { block, size, dirty, owner });
+            self.left = pool::give(Rested { block, size, dirty, owner }, self.left);
         }
     }
 }
