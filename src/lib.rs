@@ -87,6 +87,8 @@
 #![forbid(unsafe_code)]
 #![deny(clippy::unwrap_used)]
 
+#[allow(dead_code)]
+mod coop;
 mod error;
 mod executor;
 mod read;
