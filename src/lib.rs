@@ -87,7 +87,6 @@
 #![forbid(unsafe_code)]
 #![deny(clippy::unwrap_used)]
 
-#[allow(dead_code)]
 mod coop;
 mod error;
 mod executor;
@@ -112,10 +111,11 @@ pub use read::{
     SplitError, TailError, Then,
 };
 pub use write::{
-    AbortHandle, Batching, Close, CloseReason, Closed, DetachedWriteTask, Flush, Flushed, Inline, IntoParts,
-    Permit, PermitError, Reserve, RunUntil, TicketError, TryWriteError, WeakWriteHandoff, Write, WriteAll,
-    WriteError, WriteFireAndForget, WriteHandoff, WriteHandoffConfig, WritePrefix, WritePrefixError,
-    WritePrefixFireAndForget, WriteSender, WriteStats, WriteTask, WriteTicket, WriterFailure,
+    AbortHandle, Batching, Close, CloseReason, Closed, DetachedWriteTask, Flush, Flushed, HandoffSink,
+    HandoffWriter, Inline, IntoParts, Permit, PermitError, Reserve, RunUntil, TicketError, TryWriteError,
+    WeakWriteHandoff, Write, WriteAll, WriteError, WriteFireAndForget, WriteHandoff, WriteHandoffConfig,
+    WritePrefix, WritePrefixError, WritePrefixFireAndForget, WriteSender, WriteStats, WriteTask, WriteTicket,
+    WriterFailure,
 };
 
 /// The code in the README, as tests.

@@ -76,27 +76,34 @@ impl<T> fmt::Debug for Mutex<T> {
 /// What this thread is, and which streams it is batching for.
 pub(crate) mod thread {
     use std::{
-        cell::{Cell, RefCell},
+        cell::Cell,
         sync::atomic::{AtomicUsize, Ordering},
     };
+
+    /// The most promises, one inside of the other, that are known. Those within send nothing by themselves: the task does.
+    const DEPTH_MAX: usize = 8;
 
     struct This {
         /// 0 until it is asked for.
         token: Cell<usize>,
-        /// The stream of the innermost promise, 0 if there is none.
-        batching: Cell<usize>,
-        /// How many there are around it.
-        around: Cell<usize>,
+        /// How many promises there are.
+        depth: Cell<usize>,
+        /// Their streams, the innermost last. Nothing of it has to be dropped, so it is there until the thread has ended.
+        streams: [Cell<usize>; DEPTH_MAX],
     }
 
     impl This {
         const fn new() -> Self {
-            Self { token: Cell::new(0), batching: Cell::new(0), around: Cell::new(0) }
+            Self { token: Cell::new(0), depth: Cell::new(0), streams: [const { Cell::new(0) }; DEPTH_MAX] }
         }
 
         #[inline]
         fn is_batching(&self, stream: usize) -> bool {
-            self.batching.get() == stream || self.around.get() > 0 && is_around(stream)
+            match self.depth.get() {
+                0 => false,
+                1 => self.streams[0].get() == stream,
+                depth => self.streams.iter().take(depth).any(|known| known.get() == stream),
+            }
         }
 
         #[inline]
@@ -122,24 +129,15 @@ pub(crate) mod thread {
     #[cfg(handoff_shuttle)]
     shuttle::thread_local! { static THIS: This = This::new() }
 
-    // The streams of the promises around the innermost one, the outermost first. Apart from the rest, as what has to be
-    // dropped with its thread takes longer to get at.
-    #[cfg(not(any(handoff_loom, handoff_shuttle)))]
-    std::thread_local! { static AROUND: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) } }
-    #[cfg(handoff_loom)]
-    loom::thread_local! { static AROUND: RefCell<Vec<usize>> = RefCell::new(Vec::new()) }
-    #[cfg(handoff_shuttle)]
-    shuttle::thread_local! { static AROUND: RefCell<Vec<usize>> = RefCell::new(Vec::new()) }
-
     /// A number that no other thread has or had. Never 0.
     pub(crate) fn token() -> usize {
         THIS.with(This::token)
     }
 
-    /// The token of this thread and whether it is batching for that stream, in one access.
+    /// The token of this thread, whether it is batching for that stream, and whether it is for any, in one access.
     #[inline]
-    pub(crate) fn token_and_batching(stream: usize) -> (usize, bool) {
-        THIS.with(|this| (this.token(), this.is_batching(stream)))
+    pub(crate) fn standing(stream: usize) -> (usize, bool, bool) {
+        THIS.with(|this| (this.token(), this.is_batching(stream), this.depth.get() > 0))
     }
 
     /// Whether this thread is batching for that stream.
@@ -150,28 +148,17 @@ pub(crate) mod thread {
 
     /// This thread is batching for that stream, too, until it [ends](end_batching) what it began last.
     pub(crate) fn begin_batching(stream: usize) {
-        THIS.with(|this| match this.batching.replace(stream) {
-            0 => {}
-            around => {
-                this.around.set(this.around.get() + 1);
-                AROUND.with(|streams| streams.borrow_mut().push(around));
+        THIS.with(|this| {
+            let depth = this.depth.get();
+            if let Some(place) = this.streams.get(depth) {
+                place.set(stream);
             }
+            this.depth.set(depth + 1);
         });
     }
 
     /// Ends the batching that was begun last.
     pub(crate) fn end_batching() {
-        THIS.with(|this| match this.around.get() {
-            0 => this.batching.set(0),
-            around => {
-                this.around.set(around - 1);
-                this.batching.set(AROUND.with(|streams| streams.borrow_mut().pop().unwrap_or(0)));
-            }
-        });
-    }
-
-    #[inline(never)]
-    fn is_around(stream: usize) -> bool {
-        AROUND.with(|streams| streams.borrow().contains(&stream))
+        THIS.with(|this| this.depth.set(this.depth.get() - 1));
     }
 }

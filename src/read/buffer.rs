@@ -228,7 +228,7 @@ impl HandoffBuffer {
     }
 
     /// Takes the first `n <= len()` bytes out.
-    pub(super) fn split_front(&mut self, n: usize) -> Bytes {
+    pub(crate) fn split_front(&mut self, n: usize) -> Bytes {
         self.search.consume(n);
         if n == 0 {
             Bytes::new()
@@ -239,6 +239,12 @@ impl HandoffBuffer {
         } else {
             self.storage.detach_frozen(n)
         }
+    }
+
+    /// Puts bytes that were taken out of it back in front of all others.
+    pub(crate) fn put_back(&mut self, bytes: Bytes) {
+        self.storage.put_back(&[bytes]);
+        self.search = Search::new();
     }
 
     /// Takes the first `n` bytes out, to be changed in place.

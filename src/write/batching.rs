@@ -2,6 +2,7 @@
 
 use super::{
     core::SharedCore,
+    phase::Via,
     port::{Port, go_on, hurry},
 };
 use crate::sync::thread;
@@ -67,7 +68,7 @@ impl<P: Port, F: Future> Future for Batching<'_, P, F> {
         let promise = Promise::new(this.port.core());
         let polled = this.future.poll(cx);
         promise.keep();
-        hurry(*this.port);
+        hurry(*this.port, Via::Poll);
         polled
     }
 }

@@ -5,6 +5,9 @@ use crate::ConfigError;
 /// The most bytes a handoff can be allowed to hold: what a single allocation can hold, too.
 const MAX_PENDING_BYTES: usize = isize::MAX as usize;
 
+/// The longest chunk that can be copied: a full gather block.
+const MAX_COPY: usize = 16 * 1024;
+
 /// The most entries a handoff can be allowed to queue.
 const MAX_ITEMS: usize = u32::MAX as usize;
 
@@ -16,12 +19,13 @@ const MAX_ITEMS: usize = u32::MAX as usize;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Inline {
-    /// A producer polls the writer only on the thread on which the writer task last ran.
+    /// A producer polls the writer only on the thread on which the writer task last ran, and only inside a poll of one of this
+    /// crate's futures: of `write`, `reserve`, `flush` and their like, of an adapter, or anywhere inside of
+    /// [`batching`](crate::WriteHandoff::batching) or [`run_until`](crate::WriteTask::run_until). There the writer finds what
+    /// belongs to its runtime. A `try_write` from elsewhere only queues.
     ///
-    /// There the writer finds what belongs to a thread of its runtime, as long as the producer runs inside the runtime, too.
-    /// The same thread is not always the same context: between two calls of a runtime's `block_on`, or with two runtimes
-    /// in turns on one thread, a writer that makes timers or tasks when it is polled needs [`Never`](Self::Never).
-    /// This is the default.
+    /// With two runtimes in turns on one thread, a writer that makes timers or tasks when it is polled needs
+    /// [`Never`](Self::Never). This is the default.
     #[default]
     SameThread,
     /// A producer polls the writer on any thread. Right for writers that need no runtime context to be polled.
@@ -55,13 +59,16 @@ pub struct WriteHandoffConfig {
     send_at: Option<usize>,
     copy_max: Option<usize>,
     inline: Inline,
+    flush_when_idle: bool,
+    cooperative: bool,
 }
 
 impl WriteHandoffConfig {
     /// Entries that may be queued when nothing else is said.
     pub const DEFAULT_MAX_ITEMS: usize = 1024;
-    /// Bytes that may be accepted and unwritten when nothing else is said: eight times `send_at`.
-    pub const DEFAULT_MAX_PENDING_BYTES: usize = 128 * 1024;
+    /// Bytes that may be accepted and unwritten when nothing else is said: as many as a read buffer asks a reader for at most when
+    /// nothing else is said.
+    pub const DEFAULT_MAX_PENDING_BYTES: usize = 256 * 1024;
     /// Held bytes that make a producer send when nothing else is said. Up to this size one gathered write costs
     /// less than several small ones; above it a system call is no longer the larger part of the cost.
     pub const DEFAULT_SEND_AT: usize = 16 * 1024;
@@ -112,14 +119,14 @@ impl WriteHandoffConfig {
         Ok(Self { send_at: Some(send_at), ..self })
     }
 
-    /// Sets the longest chunk that is copied into the gather block, 0 (never copy) to the byte budget. Longer chunks
-    /// are queued as they are. The default is 1 KiB, or the budget where that is smaller.
+    /// Sets the longest chunk that is copied into the gather block, 0 (never copy) to 16 KiB, and at most the byte budget.
+    /// Longer chunks are queued as they are. The default is 1 KiB, or the budget where that is smaller.
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] above the byte budget.
+    /// [`ConfigError`] above 16 KiB, which is the most that is copied under the lock, and above the byte budget.
     pub fn with_copy_max(self, copy_max: usize) -> Result<Self, ConfigError> {
-        ConfigError::check("copy_max", copy_max, 0, self.max_pending_bytes)?;
+        ConfigError::check("copy_max", copy_max, 0, self.max_pending_bytes.min(MAX_COPY))?;
         Ok(Self { copy_max: Some(copy_max), ..self })
     }
 
@@ -127,6 +134,23 @@ impl WriteHandoffConfig {
     #[must_use = "returns the changed configuration"]
     pub fn with_inline(self, inline: Inline) -> Self {
         Self { inline, ..self }
+    }
+
+    /// Sets whether the writer is flushed when there is nothing more to write. The default is yes: a writer that buffers, such as one
+    /// that encrypts or compresses, would otherwise keep the end of what it was given until somebody asks for a flush.
+    ///
+    /// Turn it off for a writer that is known not to buffer and whose `poll_flush` costs more than a few instructions, and for one
+    /// whose output gets longer by each flush and may wait. [`flush`](crate::WriteHandoff::flush) and closing always flush.
+    #[must_use = "returns the changed configuration"]
+    pub fn with_flush_when_idle(self, flush_when_idle: bool) -> Self {
+        Self { flush_when_idle, ..self }
+    }
+
+    /// Sets whether a future of the handoff yields once after about 500 operations that were all done at once, so that a loop over
+    /// a writer that is always ready lets other tasks run. An operation counts once more for each 4 KiB. The default is yes.
+    #[must_use = "returns the changed configuration"]
+    pub fn with_cooperative(self, cooperative: bool) -> Self {
+        Self { cooperative, ..self }
     }
 
     /// The most queue entries.
@@ -153,6 +177,16 @@ impl WriteHandoffConfig {
     pub fn inline(&self) -> Inline {
         self.inline
     }
+
+    /// Whether the writer is flushed when there is nothing more to write.
+    pub fn flush_when_idle(&self) -> bool {
+        self.flush_when_idle
+    }
+
+    /// Whether futures let other tasks run now and then.
+    pub fn cooperative(&self) -> bool {
+        self.cooperative
+    }
 }
 
 /// A configuration with its defaults filled in.
@@ -162,6 +196,7 @@ pub(crate) struct Limits {
     pub(crate) bytes: usize,
     pub(crate) send_at: usize,
     pub(crate) copy_max: usize,
+    pub(crate) flush_when_idle: bool,
 }
 
 impl From<&WriteHandoffConfig> for Limits {
@@ -171,6 +206,7 @@ impl From<&WriteHandoffConfig> for Limits {
             bytes: config.max_pending_bytes,
             send_at: config.send_at(),
             copy_max: config.copy_max(),
+            flush_when_idle: config.flush_when_idle,
         }
     }
 }
@@ -183,6 +219,8 @@ impl Default for WriteHandoffConfig {
             send_at: None,
             copy_max: None,
             inline: Inline::default(),
+            flush_when_idle: true,
+            cooperative: true,
         }
     }
 }

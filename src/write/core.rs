@@ -2,7 +2,8 @@
 
 use super::{
     config::{Limits, WriteHandoffConfig},
-    phase::{Caller, Closing, Phase},
+    error::CloseReason,
+    phase::{Caller, Closing, Phase, Via},
     state::State,
     wakes::Wakes,
 };
@@ -26,7 +27,7 @@ pub struct Core {
 impl Core {
     pub(crate) fn new(config: WriteHandoffConfig) -> Self {
         Self {
-            state: Mutex::new(State::new(Limits::from(&config))),
+            state: Mutex::new(State::new(Limits::from(&config), config.cooperative())),
             written: AtomicU64::new(0),
             handles: AtomicUsize::new(1),
             config,
@@ -42,11 +43,11 @@ impl Core {
         self.state.lock()
     }
 
-    /// The producer that runs on this thread, with all the rights that the configuration gives it.
+    /// The producer that runs on this thread, with all the rights that the configuration gives it. `via` tells how it came here.
     #[inline]
-    pub(crate) fn producer(&self) -> Caller {
-        let (thread, batching) = thread::token_and_batching(self.address());
-        Caller { inline: self.config.inline(), thread, batching }
+    pub(crate) fn producer(&self, via: Via) -> Caller {
+        let (thread, batching, in_poll) = thread::standing(self.address());
+        Caller { inline: self.config.inline(), thread, batching, in_poll: in_poll || via == Via::Poll }
     }
 
     /// Whether the producer on this thread has promised to send when it is about to wait.
@@ -71,22 +72,57 @@ impl Core {
         self.handles.fetch_update(Ordering::AcqRel, Ordering::Acquire, add).is_ok()
     }
 
-    /// Drops a handle; the last one closes the stream. Never polls the writer: this runs in `Drop`.
-    pub(crate) fn drop_handle(&self) {
-        if self.handles.fetch_sub(1, Ordering::AcqRel) == 1 {
+    /// Drops a handle; the last one closes the stream. Returns whether it was the last. Never polls the writer: this runs in
+    /// `Drop`.
+    pub(crate) fn drop_handle(self: &SharedCore) -> bool {
+        let last = self.handles.fetch_sub(1, Ordering::AcqRel) == 1;
+        if last {
             self.close(Closing::Close);
         }
+        last
     }
 
     /// Accepts nothing more and leaves the rest to the task.
-    pub(crate) fn close(&self, how: Closing) {
-        let mut wakes = Wakes::default();
+    pub(crate) fn close(self: &SharedCore, how: Closing) {
+        let mut wakes = Wakes::new(self);
         let mut state = self.lock();
         state.close(how, &mut wakes);
         if matches!(state.phase, Phase::Idle | Phase::Held) {
             state.schedule();
-            wakes.extend(state.task.take());
+            wakes.task(state.task.take());
         }
+        self.tell(state, &mut wakes);
+    }
+
+    /// Ends the stream, or has the holder of the writer do it.
+    pub(crate) fn end(self: &SharedCore, reason: CloseReason) {
+        let mut wakes = Wakes::new(self);
+        let mut state = self.lock();
+        match state.phase {
+            Phase::Ended => return,
+            Phase::Busy => {
+                state.end_requested.get_or_insert(reason);
+            }
+            _ => state.finish(reason, &mut wakes),
+        }
+        self.tell(state, &mut wakes);
+    }
+
+    /// The task's waker has panicked: nothing would wake it any more.
+    pub(crate) fn task_is_lost(self: &SharedCore) {
+        self.end(CloseReason::Panicked);
+    }
+
+    /// Wakes all who have what they wait for, some in each section.
+    #[inline]
+    pub(crate) fn tell<'a>(&'a self, mut state: StateGuard<'a>, wakes: &mut Wakes<'_>) {
+        while (state.is_watched() || state.end.is_some()) && state.collect(wakes) {
+            drop(state);
+            wakes.wake();
+            state = self.lock();
+        }
+        drop(state);
+        wakes.wake();
     }
 
     /// A handle's view of the stream, for its `Debug`.

@@ -3,16 +3,17 @@
 use super::{
     borrowed::Borrowed,
     contain::contain,
-    core::{Core, StateGuard},
+    core::{SharedCore, StateGuard},
     error::CloseReason,
     phase::{Closing, Phase},
     prefix::COPY_MAX,
-    queue::Batch,
+    queue::{Batch, Chunk, discard},
     single::send_single,
     state::State,
     wakes::Wakes,
 };
 use crate::sync::{Mutex, MutexGuard};
+use bytes::Bytes;
 use futures_io::AsyncWrite;
 use std::{
     io, mem,
@@ -21,7 +22,7 @@ use std::{
 };
 
 /// The writer and what is being written to it. Only the party that set the phase to `Busy` locks it, so that it never
-/// waits for the lock; after the end, whoever wants to take it.
+/// waits for the lock; after the end, the party that wants to take it.
 #[derive(Debug)]
 pub(crate) struct Seat<W> {
     pub(crate) writer: Option<W>,
@@ -30,15 +31,62 @@ pub(crate) struct Seat<W> {
     flushed: bool,
 }
 
-pub(crate) type Side<W> = Mutex<Seat<W>>;
-
 impl<W> Seat<W> {
     pub(crate) fn new(writer: W) -> Self {
         Self { writer: Some(writer), batch: Batch::new(), flushed: false }
     }
 }
 
-/// Who is the holder, and for how many calls of the writer.
+impl<W> Drop for Seat<W> {
+    /// The last handle is dropped by a producer, which is not to blame if the writer panics in its drop.
+    fn drop(&mut self) {
+        let writer = self.writer.take();
+        contain(|| drop(writer));
+    }
+}
+
+/// The part of a stream that knows the writer's type. Handles and the task hold it; tickets and senders do not.
+#[derive(Debug)]
+pub(crate) struct Side<W> {
+    pub(crate) core: SharedCore,
+    seat: Mutex<Seat<W>>,
+}
+
+impl<W> Side<W> {
+    pub(crate) fn new(core: SharedCore, writer: W) -> Self {
+        Self { core, seat: Mutex::new(Seat::new(writer)) }
+    }
+
+    /// The seat, by the party that set the phase to `Busy`: it is free.
+    #[inline]
+    pub(crate) fn seat(&self) -> MutexGuard<'_, Seat<W>> {
+        self.seat.lock_free()
+    }
+
+    /// Takes the writer and what is not written, once the stream has ended.
+    pub(crate) fn take_parts(&self) -> (Option<W>, Vec<Bytes>) {
+        let mut seat = self.seat.lock();
+        let queued = self.core.lock().queue.drain();
+        let unwritten = seat.batch.drain().chain(queued.into_iter().map(Chunk::into_bytes)).collect();
+        (seat.writer.take(), unwritten)
+    }
+
+    /// Drops the writer, once the stream has ended.
+    pub(crate) fn drop_writer(&self) {
+        let writer = self.seat.lock().writer.take();
+        contain(|| drop(writer));
+    }
+}
+
+impl<W> Drop for Side<W> {
+    /// Nobody is left that could ask for the unwritten bytes. Tickets may keep the rest of the stream for long.
+    fn drop(&mut self) {
+        let queued = self.core.lock().queue.drain();
+        discard(queued);
+    }
+}
+
+/// The holder, and for how many calls of the writer.
 pub(crate) enum Role<'a> {
     /// Registers its waker with the writer and sleeps on it. The clone was made before the lock was taken.
     Task(&'a Waker, Waker),
@@ -79,15 +127,17 @@ pub(super) enum Outcome {
 /// The right to poll the writer. Should the holder unwind, which no user code that it calls can make it do, the stream ends
 /// instead of hanging.
 struct Hold<'a, W> {
-    core: &'a Core,
+    core: &'a SharedCore,
     seat: Option<MutexGuard<'a, Seat<W>>>,
 }
 
 impl<W> Drop for Hold<'_, W> {
     fn drop(&mut self) {
         if self.seat.take().is_some() {
-            let mut wakes = Wakes::default();
-            self.core.lock().finish(CloseReason::Panicked, &mut wakes);
+            let mut wakes = Wakes::new(self.core);
+            let mut state = self.core.lock();
+            state.finish(CloseReason::Panicked, &mut wakes);
+            self.core.tell(state, &mut wakes);
         }
     }
 }
@@ -103,20 +153,22 @@ pub(super) struct Call {
 
 /// How far a holder has come.
 struct Progress<'a> {
-    core: &'a Core,
+    core: &'a SharedCore,
     inline: bool,
     calls_left: usize,
     /// The kind of the last step, if the writer said `Pending` to it: then it is not asked again for one of that kind. Any
     /// other answer voids an earlier `Pending`, with whose waker the writer may have done something since.
     pending_at: Option<mem::Discriminant<Step>>,
+    /// The writer did not confirm a flush: newer bytes need not wait for it.
+    flush_refused: bool,
     end: Option<CloseReason>,
     /// What is queued comes after what was borrowed, unless it was there before.
     may_take: bool,
-    wakes: Wakes,
+    wakes: Wakes<'a>,
 }
 
 impl<'a> Progress<'a> {
-    fn new(core: &'a Core, role: &Role<'_>) -> Self {
+    fn new(core: &'a SharedCore, role: &Role<'_>) -> Self {
         let (inline, calls_left) = match role {
             Role::Task(..) => (false, TASK_CALLS),
             Role::Producer => (true, PRODUCER_CALLS),
@@ -126,9 +178,10 @@ impl<'a> Progress<'a> {
             inline,
             calls_left,
             pending_at: None,
+            flush_refused: false,
             end: None,
             may_take: true,
-            wakes: Wakes::default(),
+            wakes: Wakes::new(core),
         }
     }
 
@@ -151,20 +204,29 @@ impl<'a> Progress<'a> {
             state.queue.recycle(block);
         }
         match (outcome, step) {
-            (Outcome::Wrote(n), _) => state.wrote(n, items, &self.core.written, &mut self.wakes),
+            (Outcome::Wrote(n), _) => state.advance(n, items, &self.core.written),
             (Outcome::Done, &Step::Flush { asked_before }) => {
-                state.was_flushed(asked_before, &mut self.wakes);
+                state.was_flushed(asked_before);
                 seat.flushed = state.closing > Closing::No && state.written == state.accepted;
             }
             (Outcome::Done, _) => self.end = Some(CloseReason::Closed),
             (Outcome::Pending, step) => {
                 self.pending_at = Some(mem::discriminant(step));
-                state.wrote(0, items, &self.core.written, &mut self.wakes);
+                match step {
+                    Step::Flush { .. } => self.flush_refused = true,
+                    _ => state.refused(),
+                }
+                // What a merge has made fewer.
+                state.items -= items;
             }
             (Outcome::Failed { reason, in_doubt }, _) => {
                 state.in_doubt = in_doubt as u64;
                 self.end = Some(reason);
             }
+        }
+        if state.is_watched() {
+            // Those that are left are told after the next call, or when the writer is released.
+            state.collect(&mut self.wakes);
         }
     }
 }
@@ -173,7 +235,6 @@ impl<'a> Progress<'a> {
 ///
 /// The caller has set the phase to `Busy` in the critical section that it hands over.
 pub(crate) fn drive<'a, W: AsyncWrite + Unpin>(
-    core: &'a Core,
     side: &'a Side<W>,
     mut state: StateGuard<'a>,
     role: Role<'_>,
@@ -182,21 +243,23 @@ pub(crate) fn drive<'a, W: AsyncWrite + Unpin>(
     if state.items == 1 && state.is_quiet() {
         let only = if borrowed.is_empty() { state.queue.take_only() } else { None };
         if only.is_some() || !borrowed.is_empty() {
-            return send_single(core, side, state, role, only, borrowed);
+            return send_single(side, state, role, only, borrowed);
         }
     }
-    let hold = Hold { core, seat: Some(side.lock_free()) };
-    let progress = Progress::new(core, &role);
+    let hold = Hold { core: &side.core, seat: Some(side.seat()) };
+    let progress = Progress::new(&side.core, &role);
     proceed(hold, state, role, borrowed, progress)
 }
 
-/// Goes on after a call of the writer that was given the only entry there was.
+/// Goes on after a call of the writer that was given the only entry there was, and perhaps one that flushed it for those who had
+/// asked before.
 pub(super) fn drive_on<'a, W: AsyncWrite + Unpin>(
-    core: &'a Core,
+    core: &'a SharedCore,
     seat: MutexGuard<'a, Seat<W>>,
     role: Role<'_>,
     borrowed: Borrowed<'_>,
     call: Call,
+    flush: Option<(Outcome, u64)>,
 ) -> Left {
     let mut hold = Hold { core, seat: Some(seat) };
     let mut progress = Progress::new(core, &role);
@@ -204,6 +267,10 @@ pub(super) fn drive_on<'a, W: AsyncWrite + Unpin>(
     let mut state = core.lock();
     if let Some(seat) = hold.seat.as_deref_mut() {
         progress.note(&mut state, seat, &Step::Write, call);
+        if let Some((outcome, asked_before)) = flush {
+            let call = Call { outcome, items: 0, spare: None };
+            progress.note(&mut state, seat, &Step::Flush { asked_before }, call);
+        }
     }
     proceed(hold, state, role, borrowed, progress)
 }
@@ -224,14 +291,11 @@ fn proceed<'a, W: AsyncWrite + Unpin>(
             state.items -= seat.batch.take(&mut state.queue);
             progress.may_take = !progress.inline;
         }
-        let step = plan(&state, seat, &borrowed);
+        let step = plan(&state, seat, &borrowed, progress.flush_refused);
         // What is to be done may have changed since: a flush can be asked for, or not be wanted any more.
         let pending = progress.pending_at == Some(mem::discriminant(&step));
-        let stopping = progress.calls_left == 0
-            || pending
-            || progress.end.is_some()
-            || state.aborting
-            || state.task_gone;
+        let stopping =
+            progress.calls_left == 0 || pending || progress.end.is_some() || state.end_requested.is_some();
         if stopping || matches!(step, Step::Rest) {
             if !borrowed.is_empty() {
                 drop(state);
@@ -272,21 +336,21 @@ struct Rest {
 }
 
 /// Lets go of the writer and leaves whatever there is to do to the task.
-fn release<W>(
-    mut hold: Hold<'_, W>,
-    mut state: StateGuard<'_>,
+fn release<'a, W>(
+    mut hold: Hold<'a, W>,
+    mut state: StateGuard<'a>,
     role: Role<'_>,
-    wakes: &mut Wakes,
+    wakes: &mut Wakes<'_>,
     rest: Rest,
 ) -> Left {
+    let core = hold.core;
     let Some(seat) = hold.seat.as_deref_mut() else { return Left::Nothing };
     let left = !seat.batch.is_empty() || !state.queue.is_empty();
     let detached = state.closing == Closing::Detach && seat.flushed && !left;
-    let work = left || state.closing > Closing::No || state.flush_is_due();
+    let work = left || state.closing > Closing::No || state.flush_is_due() || state.is_unflushed();
     let end = match () {
         () if rest.end.is_some() => rest.end,
-        () if state.aborting => Some(CloseReason::Aborted),
-        () if state.task_gone => Some(CloseReason::TaskDropped),
+        () if state.end_requested.is_some() => state.end_requested.clone(),
         () if detached => Some(CloseReason::Closed),
         () => None,
     };
@@ -310,22 +374,22 @@ fn release<W>(
             old_waker = Some(waker);
         }
         (None, Role::Producer) if state.is_unborn() => state.phase = Phase::Unborn,
-        // Who has promised to send sees to it.
-        (None, Role::Producer) if work && hold.core.is_batching() => {
+        // The producer that has promised to send sees to it.
+        (None, Role::Producer) if work && core.is_batching() => {
             state.stalled = rest.pending;
             state.phase = Phase::Held;
         }
         (None, Role::Producer) if work => {
             state.stalled = rest.pending;
             state.schedule();
-            wakes.extend(state.task.take());
+            wakes.task(state.task.take());
         }
         (None, Role::Producer) => state.rest(),
         (None, Role::Task(_, waker)) => {
             state.belongs_here();
             if !rest.pending && work {
                 state.schedule();
-                wakes.push(waker);
+                wakes.task(Some(waker));
             } else {
                 if rest.pending {
                     state.phase = Phase::Blocked;
@@ -337,42 +401,51 @@ fn release<W>(
             }
         }
     }
-    drop(state);
-    wakes.wake();
-    drop((old_waker, writer));
+    core.tell(state, wakes);
+    contain(|| drop(writer));
+    drop(old_waker);
     behind
 }
 
 /// Runs `f` on the writer, if it is home.
-pub(crate) fn with_writer<W, R>(core: &Core, side: &Side<W>, f: impl FnOnce(&mut W) -> R) -> Option<R> {
+pub(crate) fn with_writer<W, R>(side: &Side<W>, f: impl FnOnce(&mut W) -> R) -> Option<R> {
     /// Releases the writer also when `f` panics: that is no fault of the writer's.
     struct Visit<'a, W>(Option<Hold<'a, W>>);
 
     impl<W> Drop for Visit<'_, W> {
         fn drop(&mut self) {
             if let Some(hold) = self.0.take() {
-                let state = hold.core.lock();
-                release(hold, state, Role::Producer, &mut Wakes::default(), Rest::default());
+                let core = hold.core;
+                // A writer that was not ready is not so because it was looked at.
+                let mut state = core.lock();
+                let pending = state.stalled;
+                state.stalled = false;
+                let rest = Rest { pending, ..Rest::default() };
+                release(hold, state, Role::Producer, &mut Wakes::new(core), rest);
             }
         }
     }
 
+    let core = &side.core;
     let mut state = core.lock();
     if matches!(state.phase, Phase::Busy | Phase::Ended) {
         return None;
     }
     state.phase = Phase::Busy;
-    let mut visit = Visit(Some(Hold { core, seat: Some(side.lock_free()) }));
+    let mut visit = Visit(Some(Hold { core, seat: Some(side.seat()) }));
     drop(state);
     let seat = visit.0.as_mut().and_then(|hold| hold.seat.as_deref_mut())?;
     seat.writer.as_mut().map(f)
 }
 
-/// What the holder does next. A flush that somebody waits for goes before newer writes.
-fn plan<W>(state: &StateGuard<'_>, seat: &Seat<W>, borrowed: &Borrowed<'_>) -> Step {
+/// What the holder does next. A flush that somebody waits for is asked for before newer bytes are written. They do not wait for its
+/// confirmation, unless that has been missing for long.
+fn plan<W>(state: &State, seat: &Seat<W>, borrowed: &Borrowed<'_>, flush_refused: bool) -> Step {
+    let flush = Step::Flush { asked_before: state.last_id() };
     // A writer that has begun to close has nothing left to flush; those who wait for that are served by the end.
-    if state.flush_is_due() && !(seat.flushed && state.closing == Closing::Close) {
-        return Step::Flush { asked_before: state.last_id() };
+    let due = state.flush_is_due() && !(seat.flushed && state.closing == Closing::Close);
+    if due && (!flush_refused || state.flush_is_overdue()) {
+        return flush;
     }
     if !seat.batch.is_empty() || !borrowed.is_empty() {
         return Step::Write;
@@ -380,8 +453,9 @@ fn plan<W>(state: &StateGuard<'_>, seat: &Seat<W>, borrowed: &Borrowed<'_>) -> S
     match state.closing {
         // A producer leaves what was queued meanwhile to the task.
         _ if !state.queue.is_empty() => Step::Rest,
+        Closing::No if due || state.is_unflushed() => flush,
         Closing::No => Step::Rest,
-        _ if !seat.flushed => Step::Flush { asked_before: state.last_id() },
+        _ if !seat.flushed => flush,
         Closing::Detach => Step::Rest,
         Closing::Close => Step::Close,
     }
@@ -397,33 +471,49 @@ impl<W: AsyncWrite + Unpin> Seat<W> {
     }
 
     fn poll(&mut self, step: &Step, cx: &mut Context<'_>, borrowed: &mut Borrowed<'_>) -> Outcome {
-        let Self { writer: Some(writer), batch, .. } = self else { return Outcome::Pending };
-        let mut writer = Pin::new(writer);
-        let mut offered = 0;
-        let polled = contain(|| match step {
-            Step::Write => {
-                let write = |slices: &[io::IoSlice<'_>]| {
-                    offered = slices.iter().map(|slice| slice.len()).sum();
-                    match slices {
-                        [slice] => writer.as_mut().poll_write(cx, slice),
-                        slices => writer.as_mut().poll_write_vectored(cx, slices),
-                    }
-                };
-                batch.offer(borrowed.as_slice(), write)
-            }
-            Step::Flush { .. } => writer.as_mut().poll_flush(cx).map_ok(|()| 0),
-            Step::Close => writer.as_mut().poll_close(cx).map_ok(|()| 0),
-            Step::Rest => Poll::Pending,
-        });
-        if let (Some(Poll::Ready(Ok(_))), Step::Flush { .. } | Step::Close) = (&polled, step) {
-            return Outcome::Done;
+        match step {
+            Step::Write => self.write(cx, borrowed),
+            Step::Flush { .. } => self.flush(cx),
+            Step::Close => self.ask(|writer| writer.poll_close(cx)),
+            Step::Rest => Outcome::Pending,
         }
+    }
+
+    fn write(&mut self, cx: &mut Context<'_>, borrowed: &mut Borrowed<'_>) -> Outcome {
+        let Self { writer: Some(writer), batch, .. } = self else { return Outcome::Pending };
+        let mut offered = 0;
+        let polled = contain(|| {
+            batch.offer(borrowed.as_slice(), |slices| {
+                offered = slices.iter().map(|slice| slice.len()).sum();
+                match slices {
+                    [slice] => Pin::new(writer).poll_write(cx, slice),
+                    slices => Pin::new(writer).poll_write_vectored(cx, slices),
+                }
+            })
+        });
         let outcome = judge(polled, offered);
         if let Outcome::Wrote(n) = outcome {
             let beyond = batch.advance(n, offered);
             borrowed.advance(beyond);
         }
         outcome
+    }
+
+    #[inline]
+    pub(super) fn flush(&mut self, cx: &mut Context<'_>) -> Outcome {
+        self.ask(|writer| writer.poll_flush(cx))
+    }
+
+    /// Asks the writer for what takes no bytes.
+    #[inline]
+    fn ask(&mut self, ask: impl FnOnce(Pin<&mut W>) -> Poll<io::Result<()>>) -> Outcome {
+        let Some(writer) = &mut self.writer else { return Outcome::Pending };
+        match contain(|| ask(Pin::new(writer))) {
+            Some(Poll::Ready(Ok(()))) => Outcome::Done,
+            Some(Poll::Ready(Err(error))) => Outcome::Failed { reason: error.into(), in_doubt: 0 },
+            Some(Poll::Pending) => Outcome::Pending,
+            None => Outcome::Failed { reason: CloseReason::Panicked, in_doubt: 0 },
+        }
     }
 }
 
@@ -442,16 +532,6 @@ pub(super) fn judge(polled: Option<Poll<io::Result<usize>>>, offered: usize) -> 
         Some(Poll::Ready(Ok(n))) => Outcome::Wrote(n),
         None => failed(CloseReason::Panicked, offered),
     }
-}
-
-/// Takes the writer and what is not written, once the stream has ended.
-pub(crate) fn take_parts<W>(core: &Core, side: &Side<W>) -> (Option<W>, Vec<bytes::Bytes>) {
-    let mut seat = side.lock();
-    let mut state = core.lock();
-    let queued = state.queue.drain();
-    drop(state);
-    let unwritten = seat.batch.drain().chain(queued).collect();
-    (seat.writer.take(), unwritten)
 }
 
 impl From<io::Error> for CloseReason {

@@ -1,17 +1,21 @@
 //! How a stream ends, and handles that do not keep it open.
 
 use super::{
+    contain::contain,
     core::{Core, SharedCore},
     drive::Side,
     error::CloseReason,
     handoff::WriteHandoff,
     outcome::WriterFailure,
-    phase::{Closing, Phase},
-    port::{Port, go_on, wait_until},
+    phase::{Closing, Via},
+    port::{Port, hurry, wait_until},
     task::outcome,
     wakes::Wakes,
 };
-use crate::sync::{Arc, Weak};
+use crate::{
+    error::POLLED_AFTER_COMPLETION,
+    sync::{Arc, Weak},
+};
 use std::{
     fmt,
     future::Future,
@@ -33,10 +37,10 @@ impl EndTurn {
         if self.id == 0 {
             self.id = core.lock().new_id();
         }
-        let wait =
-            wait_until(core, cx, None, (self.id, ()), |state| &mut state.closers, |state| state.end.clone());
-        let (_, reason) = ready!(wait);
-        self.id = 0;
+        let wait = wait_until(core, cx, (self.id, ()), |state| &mut state.closers, |state| state.end.clone());
+        let (state, reason) = ready!(wait);
+        drop(state);
+        self.leave(core);
         Poll::Ready(reason)
     }
 
@@ -44,12 +48,16 @@ impl EndTurn {
         if self.id != 0 {
             let waker = core.lock().closers.remove(self.id);
             self.id = 0;
-            drop(waker);
+            contain(|| drop(waker));
         }
     }
 }
 
 /// Future of [`WriteHandoff::close`](crate::WriteHandoff::close).
+///
+/// # Panics
+///
+/// When it is polled after it has completed.
 #[must_use = "closing has begun; how it ends is only known once this has been awaited"]
 pub struct Close<'a, P: Port> {
     closed: Closed<'a, P>,
@@ -59,12 +67,11 @@ impl<'a, P: Port> Close<'a, P> {
     /// Begins to close at once, and does it if this thread may poll the writer.
     pub(crate) fn new(port: &'a P) -> Self {
         let core = port.core();
-        let caller = port.caller();
-        let mut wakes = Wakes::default();
+        let mut wakes = Wakes::new(core);
         let mut state = core.lock();
         state.close(Closing::Close, &mut wakes);
-        let next = state.hurry(&caller);
-        go_on(port, state, next);
+        core.tell(state, &mut wakes);
+        hurry(port, Via::Call);
         Self { closed: Closed::new(port) }
     }
 }
@@ -79,15 +86,20 @@ impl<P: Port> Future for Close<'_, P> {
 }
 
 /// Future of [`WriteHandoff::closed`](crate::WriteHandoff::closed).
+///
+/// # Panics
+///
+/// When it is polled after it has completed.
 #[must_use = "futures do nothing unless you `.await` or poll them"]
 pub struct Closed<'a, P: Port> {
     port: &'a P,
     turn: EndTurn,
+    done: bool,
 }
 
 impl<'a, P: Port> Closed<'a, P> {
     pub(crate) fn new(port: &'a P) -> Self {
-        Self { port, turn: EndTurn::default() }
+        Self { port, turn: EndTurn::default(), done: false }
     }
 }
 
@@ -96,7 +108,10 @@ impl<P: Port> Future for Closed<'_, P> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<CloseReason> {
         let this = self.get_mut();
-        this.turn.poll(this.port.core(), cx)
+        assert!(!this.done, "{POLLED_AFTER_COMPLETION}");
+        let reason = ready!(this.turn.poll(this.port.core(), cx));
+        this.done = true;
+        Poll::Ready(reason)
     }
 }
 
@@ -119,18 +134,23 @@ impl<P: Port> fmt::Debug for Closed<'_, P> {
 }
 
 /// Future of [`WriteHandoff::into_parts`](crate::WriteHandoff::into_parts).
+///
+/// # Panics
+///
+/// When it is polled after it has completed.
 #[must_use = "the handoff is closed to writes; the writer is only had once this has been awaited"]
 pub struct IntoParts<W> {
     handoff: WriteHandoff<W>,
     turn: EndTurn,
+    done: bool,
 }
 
 impl<W> IntoParts<W> {
     /// Stops accepting at once.
     pub(crate) fn new(handoff: WriteHandoff<W>) -> Self {
-        handoff.core.lock().parts_wanted += 1;
-        handoff.core.close(Closing::Detach);
-        Self { handoff, turn: EndTurn::default() }
+        handoff.core().lock().parts_wanted += 1;
+        handoff.core().close(Closing::Detach);
+        Self { handoff, turn: EndTurn::default(), done: false }
     }
 }
 
@@ -138,16 +158,18 @@ impl<W> Future for IntoParts<W> {
     type Output = Result<W, WriterFailure<W>>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { handoff, turn } = self.get_mut();
-        ready!(turn.poll(&handoff.core, cx));
-        Poll::Ready(outcome(&handoff.core, Some(&handoff.side)))
+        let Self { handoff, turn, done } = self.get_mut();
+        assert!(!*done, "{POLLED_AFTER_COMPLETION}");
+        ready!(turn.poll(handoff.core(), cx));
+        *done = true;
+        Poll::Ready(outcome(handoff.core(), Some(&handoff.side)))
     }
 }
 
 impl<W> Drop for IntoParts<W> {
     fn drop(&mut self) {
-        self.turn.leave(&self.handoff.core);
-        self.handoff.core.lock().parts_wanted -= 1;
+        self.turn.leave(self.handoff.core());
+        self.handoff.core().lock().parts_wanted -= 1;
     }
 }
 
@@ -173,17 +195,9 @@ impl AbortHandle {
     /// with [`CloseReason::Aborted`]; the task completes and gives back the writer, neither flushed nor closed, and
     /// the unwritten bytes. Does nothing to a stream that has ended.
     pub fn abort(&self) {
-        let Some(core) = self.core.upgrade() else { return };
-        let mut wakes = Wakes::default();
-        let mut state = core.lock();
-        match state.phase {
-            Phase::Ended => {}
-            // The holder sees it and ends the stream.
-            Phase::Busy => state.aborting = true,
-            _ => state.finish(CloseReason::Aborted, &mut wakes),
+        if let Some(core) = self.core.upgrade() {
+            core.end(CloseReason::Aborted);
         }
-        drop(state);
-        drop(wakes);
     }
 }
 
@@ -196,21 +210,20 @@ impl fmt::Debug for AbortHandle {
 /// A handle that does not keep the stream open, for registries. From
 /// [`WriteHandoff::downgrade`](crate::WriteHandoff::downgrade).
 pub struct WeakWriteHandoff<W> {
-    pub(crate) core: Weak<Core>,
     pub(crate) side: Weak<Side<W>>,
 }
 
 impl<W> WeakWriteHandoff<W> {
     /// A handle, unless the last one has been dropped.
     pub fn upgrade(&self) -> Option<WriteHandoff<W>> {
-        let (core, side) = (self.core.upgrade()?, self.side.upgrade()?);
-        core.try_add_handle().then(|| WriteHandoff::from_parts(core, side))
+        let side = self.side.upgrade()?;
+        side.core.try_add_handle().then(|| WriteHandoff::counted(side))
     }
 }
 
 impl<W> Clone for WeakWriteHandoff<W> {
     fn clone(&self) -> Self {
-        Self { core: self.core.clone(), side: self.side.clone() }
+        Self { side: self.side.clone() }
     }
 }
 

@@ -26,7 +26,7 @@ pub enum CloseReason {
         /// The bytes it was given.
         given: usize,
     },
-    /// The writer panicked.
+    /// The writer panicked, or the waker of its task did.
     Panicked,
 }
 
@@ -34,6 +34,25 @@ impl CloseReason {
     /// Whether this is an orderly end and not a failure.
     pub fn is_closed(&self) -> bool {
         matches!(self, Self::Closed)
+    }
+
+    /// Whether the writer failed: it returned an error, broke its contract or panicked.
+    pub fn is_failure(&self) -> bool {
+        match self {
+            Self::Closed | Self::Aborted | Self::TaskDropped => false,
+            Self::Io(_) | Self::WriteZero | Self::InvalidWriter { .. } | Self::Panicked => true,
+        }
+    }
+
+    /// This, told with more words, as an I/O error of the same kind. The code of an operating system's error is kept, which leaves no
+    /// place for words.
+    pub(crate) fn into_io_error(&self, words: impl Into<Box<dyn error::Error + Send + Sync>>) -> io::Error {
+        match self {
+            Self::Io(error) if error.raw_os_error().is_some() => {
+                error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error)
+            }
+            _ => io::Error::new(self.kind(), words),
+        }
     }
 
     pub(crate) fn kind(&self) -> io::ErrorKind {
@@ -59,7 +78,7 @@ impl fmt::Display for CloseReason {
             Self::InvalidWriter { reported, given } => {
                 write!(f, "the writer reported {reported} bytes written of {given} given")
             }
-            Self::Panicked => f.write_str("the writer panicked"),
+            Self::Panicked => f.write_str("the writer or the waker of its task panicked"),
         }
     }
 }
@@ -76,7 +95,7 @@ impl error::Error for CloseReason {
 
 impl From<CloseReason> for io::Error {
     fn from(reason: CloseReason) -> Self {
-        Self::new(reason.kind(), reason)
+        reason.clone().into_io_error(reason)
     }
 }
 
@@ -90,7 +109,7 @@ pub(crate) enum Never {
 /// Why a write is not accepted now, before that is joined with the write.
 #[derive(Debug, Clone)]
 pub(crate) enum Refusal {
-    Full,
+    Full { stalled: bool },
     Never(Never),
 }
 
@@ -104,7 +123,13 @@ impl From<Never> for Refusal {
 #[non_exhaustive]
 pub enum TryWriteError<T = Bytes> {
     /// There is no room now, or others are waiting for room: later it may be accepted.
-    Full(T),
+    Full {
+        /// What was rejected.
+        bytes: T,
+        /// Whether the writer, when it was last asked, took nothing: the peer is slow. Otherwise the writer has not been asked since
+        /// it last took bytes, because its task had no turn: yield, and try again.
+        stalled: bool,
+    },
     /// It is larger than the limits will ever admit.
     TooLarge {
         /// What was rejected.
@@ -147,14 +172,14 @@ pub enum WriteError<T = Bytes> {
 impl<T> TryWriteError<T> {
     pub(crate) fn new(bytes: T, refusal: Refusal) -> Self {
         match refusal {
-            Refusal::Full => Self::Full(bytes),
+            Refusal::Full { stalled } => Self::Full { bytes, stalled },
             Refusal::Never(never) => WriteError::new(bytes, never).into(),
         }
     }
 
     /// Whether there was just no room.
     pub fn is_full(&self) -> bool {
-        matches!(self, Self::Full(_))
+        matches!(self, Self::Full { .. })
     }
 }
 
@@ -183,7 +208,7 @@ macro_rules! rejected_write {
             /// What was rejected.
             pub fn into_bytes(self) -> T {
                 match self {
-                    $( Self::$full(bytes) => bytes, )?
+                    $( Self::$full { bytes, .. } => bytes, )?
                     Self::TooLarge { bytes, .. } | Self::Closed { bytes, .. } => bytes,
                 }
             }
@@ -210,8 +235,10 @@ macro_rules! rejected_write {
         impl<T> fmt::Display for $name<T> {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 match self {
-                    $( Self::$full(_) => f.write_str("no room for the write now"), )?
-                    Self::TooLarge { len, limit, .. } => write!(f, "the write of {len} is above the limit of {limit}"),
+                    $( Self::$full { stalled, .. } => f.write_str(full(*stalled)), )?
+                    Self::TooLarge { len, limit, .. } => {
+                        write!(f, "a write of {len} bytes or parts is above the limit of {limit}")
+                    }
                     Self::Closed { reason, .. } => reason.fmt(f),
                 }
             }
@@ -232,7 +259,7 @@ macro_rules! rejected_write {
         impl<T> From<$name<T>> for io::Error {
             fn from(error: $name<T>) -> Self {
                 match error {
-                    $( $name::$full(_) => Self::new(io::ErrorKind::WouldBlock, error.to_string()), )?
+                    $( $name::$full { .. } => Self::new(io::ErrorKind::WouldBlock, error.to_string()), )?
                     $name::TooLarge { .. } => Self::new(io::ErrorKind::InvalidInput, error.to_string()),
                     $name::Closed { reason, .. } => reason.into(),
                 }
@@ -244,12 +271,23 @@ macro_rules! rejected_write {
 rejected_write!(TryWriteError, Full);
 rejected_write!(WriteError);
 
+fn full(stalled: bool) -> &'static str {
+    if stalled {
+        "no room for the write: the writer takes no bytes now"
+    } else {
+        "no room for the write until the writer task has had its turn"
+    }
+}
+
 /// Room that could not be reserved.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum PermitError {
-    /// There is no room now, or others are waiting for room. Only from `try_reserve`.
-    Full,
+    /// There is no room now, or others are waiting for room. Not from the methods that wait.
+    Full {
+        /// As [`TryWriteError::Full`] has it.
+        stalled: bool,
+    },
     /// More than the budget was asked for.
     TooLarge {
         /// The bytes asked for.
@@ -264,7 +302,7 @@ pub enum PermitError {
 impl PermitError {
     pub(crate) fn new(refusal: Refusal) -> Self {
         match refusal {
-            Refusal::Full => Self::Full,
+            Refusal::Full { stalled } => Self::Full { stalled },
             Refusal::Never(Never::TooLarge { len, limit }) => Self::TooLarge { requested: len, limit },
             Refusal::Never(Never::Closed(reason)) => Self::Closed(reason),
         }
@@ -274,7 +312,7 @@ impl PermitError {
 impl fmt::Display for PermitError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Full => f.write_str("no room now"),
+            Self::Full { stalled } => f.write_str(full(*stalled)),
             Self::TooLarge { requested, limit } => {
                 write!(f, "{requested} bytes of room were asked for, the limit is {limit}")
             }
@@ -295,7 +333,7 @@ impl error::Error for PermitError {
 impl From<PermitError> for io::Error {
     fn from(error: PermitError) -> Self {
         match error {
-            PermitError::Full => Self::new(io::ErrorKind::WouldBlock, error),
+            PermitError::Full { .. } => Self::new(io::ErrorKind::WouldBlock, error),
             PermitError::TooLarge { .. } => Self::new(io::ErrorKind::InvalidInput, error),
             PermitError::Closed(reason) => reason.into(),
         }

@@ -1,17 +1,20 @@
 //! Waiting for the writer to pass on what it was given.
 
 use super::{
-    core::Core,
+    contain::contain,
+    core::SharedCore,
     error::CloseReason,
-    phase::Phase,
-    port::{Port, go_on, wait_until},
+    phase::{Phase, Via},
+    port::{Port, go_on, wait_until, yield_now},
     state::State,
+    wakes::Wakes,
 };
+use crate::error::POLLED_AFTER_COMPLETION;
 use std::{
     fmt,
     future::Future,
     pin::Pin,
-    task::{Context, Poll, Waker, ready},
+    task::{Context, Poll, ready},
 };
 
 /// A place among those who wait for a flush.
@@ -31,10 +34,14 @@ impl FlushTurn {
         cx: &mut Context<'_>,
         position: Option<u64>,
     ) -> Poll<Result<(), CloseReason>> {
-        let core: &Core = port.core();
+        let core = port.core();
         if self.key.is_none() {
-            let caller = port.caller();
+            let caller = port.caller(Via::Poll);
             let mut state = core.lock();
+            if state.budget.must_yield() {
+                return yield_now(state, cx);
+            }
+            state.budget.spend(0);
             let done = position.is_some_and(|position| position <= state.flushed);
             match &state.end {
                 _ if done => return Poll::Ready(Ok(())),
@@ -50,44 +57,53 @@ impl FlushTurn {
         }
         let Some(key) = self.key else { return Poll::Pending };
         let answer = |state: &State| match &state.end {
-            _ if !state.flushes.contains(key) => Some(Ok(())),
+            _ if state.is_flushed(key) => Some(Ok(())),
+            Some(CloseReason::Closed) => Some(Ok(())),
             Some(reason) => Some(Err(reason.clone())),
             None => None,
         };
-        let wait = wait_until(core, cx, None, (key, ()), |state| &mut state.flushes, answer);
+        let wait = wait_until(core, cx, (key, ()), |state| &mut state.flushes, answer);
         let (mut state, result) = ready!(wait);
-        state.flushes.remove(key);
+        // It may be served and not have been told yet.
+        let waker = state.flushes.remove(key);
+        drop(state);
+        drop(waker);
         self.key = None;
         Poll::Ready(result)
     }
 
-    /// Stops waiting. A flush that nobody waits for any more may not hold up the writes behind it.
-    pub(crate) fn leave(&mut self, core: &Core) {
+    /// Stops waiting. A flush that is not waited for any more may not hold up the writes behind it.
+    pub(crate) fn leave(&mut self, core: &SharedCore) {
         let Some(key) = self.key.take() else { return };
+        let mut wakes = Wakes::new(core);
         let mut state = core.lock();
         let waker = state.flushes.remove(key);
-        let held_up = state.phase == Phase::Blocked && state.blocked_on_flush && !state.flush_is_due();
-        let mut task = None;
-        if held_up {
+        let held_up = state.phase == Phase::Blocked && state.blocked_on_flush && state.items > 0;
+        if held_up && !state.flush_is_overdue() {
             state.schedule();
-            task = state.task.take();
+            wakes.task(state.task.take());
         }
         drop(state);
-        drop(waker);
-        task.into_iter().for_each(Waker::wake);
+        wakes.wake();
+        contain(|| drop(waker));
     }
 }
 
 /// Future of [`WriteHandoff::flush`](crate::WriteHandoff::flush).
+///
+/// # Panics
+///
+/// When it is polled after it has completed.
 #[must_use = "futures do nothing unless you `.await` or poll them"]
 pub struct Flush<'a, P: Port> {
     port: &'a P,
     turn: FlushTurn,
+    done: bool,
 }
 
 impl<'a, P: Port> Flush<'a, P> {
     pub(crate) fn new(port: &'a P) -> Self {
-        Self { port, turn: FlushTurn::default() }
+        Self { port, turn: FlushTurn::default(), done: false }
     }
 }
 
@@ -96,7 +112,10 @@ impl<P: Port> Future for Flush<'_, P> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
-        this.turn.poll(this.port, cx, None)
+        assert!(!this.done, "{POLLED_AFTER_COMPLETION}");
+        let result = ready!(this.turn.poll(this.port, cx, None));
+        this.done = true;
+        Poll::Ready(result)
     }
 }
 

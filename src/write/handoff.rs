@@ -5,21 +5,20 @@ use super::{
     borrowed::Borrowed,
     config::WriteHandoffConfig,
     core::{Core, SharedCore, StateGuard},
-    drive::{Role, Seat, Side, drive, with_writer},
+    drive::{Side, with_writer},
     ends::{AbortHandle, Close, Closed, IntoParts, WeakWriteHandoff},
     error::{CloseReason, PermitError, TryWriteError},
     flush::Flush,
     permit::Permit,
-    phase::Caller,
-    poll::PollState,
+    phase::{Caller, Via},
     port::{Port, hurry, ticket, try_submit, try_submit_all},
-    queue::Chunk,
     sender::WriteSender,
-    single::send_single,
+    sink::HandoffSink,
     stats::WriteStats,
     submit::{Reserve, Write, WriteAll, WriteFireAndForget},
     task::{DetachedWriteTask, WriteTask},
     ticket::WriteTicket,
+    writer::HandoffWriter,
 };
 use crate::{Executor, sync::Arc};
 use bytes::Bytes;
@@ -34,8 +33,10 @@ use std::fmt;
 /// # When bytes leave
 ///
 /// A chunk is queued and the task woken; it runs once the producer waits for something, and then sends all that has gathered
-/// in one write. When [`send_at`](WriteHandoffConfig::with_send_at) bytes (16 KiB) are held, the producer sends them itself,
-/// and likewise in [`flush`](Self::flush), in [`dispatch`](Self::dispatch), and before it waits for room. There is no timer.
+/// in one write. When [`send_at`](WriteHandoffConfig::with_send_at) bytes (16 KiB) are held, a producer that may poll the
+/// writer (see [`Inline`](crate::Inline)) sends them itself, and likewise in [`flush`](Self::flush), in
+/// [`dispatch`](Self::dispatch), and before it waits for room. There is no timer. When there is nothing more to write, the
+/// writer is [flushed](WriteHandoffConfig::with_flush_when_idle), so that one that buffers keeps nothing back.
 /// A producer that computes for long without waiting should call `dispatch`. One that runs [together with the
 /// task](WriteTask::run_until), or is wrapped in [`batching`](Self::batching), sends when it is about to wait without waking
 /// anything.
@@ -89,9 +90,7 @@ use std::fmt;
 /// # Ok::<_, Box<dyn std::error::Error>>(()) }).unwrap();
 /// ```
 pub struct WriteHandoff<W> {
-    pub(crate) core: SharedCore,
     pub(crate) side: Arc<Side<W>>,
-    pub(crate) poll: PollState,
 }
 
 impl<W> WriteHandoff<W> {
@@ -100,16 +99,15 @@ impl<W> WriteHandoff<W> {
     /// Allocates twice. Until the task is polled for the first time, chunks are only queued: a task that was forgotten shows
     /// at once.
     pub fn new(writer: W, config: WriteHandoffConfig) -> (Self, WriteTask<W>) {
-        let core = Arc::new(Core::new(config));
-        let side = Arc::new(Side::new(Seat::new(writer)));
-        let task = WriteTask::new(Arc::clone(&core), Arc::clone(&side));
-        (Self::from_parts(core, side), task)
+        let side = Arc::new(Side::new(Arc::new(Core::new(config)), writer));
+        let task = WriteTask::new(Arc::clone(&side));
+        (Self::counted(side), task)
     }
 
     /// A handle to `writer`, whose task runs on `executor`.
     ///
-    /// How it ended is learned from [`closed`](Self::closed) and [`into_parts`](Self::into_parts). The writer of a stream that has
-    /// ended is kept for the latter until the last handle is dropped.
+    /// How it ended is learned from [`closed`](Self::closed) and [`into_parts`](Self::into_parts). A writer that has failed is dropped
+    /// at once, unless `into_parts` waits for it; any other is kept for that until the last handle is dropped.
     ///
     /// # Panics
     ///
@@ -124,28 +122,32 @@ impl<W> WriteHandoff<W> {
     }
 
     /// A handle that has been counted already.
-    pub(crate) fn from_parts(core: SharedCore, side: Arc<Side<W>>) -> Self {
-        Self { core, side, poll: PollState::default() }
+    pub(crate) fn counted(side: Arc<Side<W>>) -> Self {
+        Self { side }
+    }
+
+    pub(crate) fn core(&self) -> &SharedCore {
+        &self.side.core
     }
 
     /// What the handoff was configured with.
     pub fn config(&self) -> &WriteHandoffConfig {
-        self.core.config()
+        self.core().config()
     }
 
     /// Bytes accepted and not yet taken by the writer. 0 once the stream has ended.
     pub fn pending_bytes(&self) -> usize {
-        self.core.lock().pending()
+        self.core().lock().pending()
     }
 
     /// Queue entries not yet written whole. Small chunks gathered in one block are one entry. 0 once the stream has ended.
     pub fn pending_items(&self) -> usize {
-        self.core.lock().pending_items()
+        self.core().lock().pending_items()
     }
 
     /// The length of the longest chunk that would be accepted now without waiting. 0 while others wait for room.
     pub fn available(&self) -> usize {
-        self.core.lock().available()
+        self.core().lock().available()
     }
 
     /// Whether nothing more is accepted.
@@ -155,12 +157,12 @@ impl<W> WriteHandoff<W> {
 
     /// Why nothing more is accepted, once that is so.
     pub fn close_reason(&self) -> Option<CloseReason> {
-        self.core.lock().closed()
+        self.core().lock().closed()
     }
 
     /// What the handoff has done so far.
     pub fn stats(&self) -> WriteStats {
-        self.core.lock().stats()
+        self.core().lock().stats()
     }
 
     /// Runs `f` on the writer, unless it is being polled at the moment or the stream has ended: then `None`.
@@ -168,23 +170,23 @@ impl<W> WriteHandoff<W> {
     /// For looking at it (a peer address) and for settings (no-delay). What is written to it past the handoff may come
     /// between any two chunks. Must not be called from within `f`: that gives `None`.
     pub fn with_writer<R>(&self, f: impl FnOnce(&mut W) -> R) -> Option<R> {
-        with_writer(&self.core, &self.side, f)
+        with_writer(&self.side, f)
     }
 
     /// A handle that can end the stream and keeps nothing alive.
     pub fn abort_handle(&self) -> AbortHandle {
-        AbortHandle::new(&self.core)
+        AbortHandle::new(self.core())
     }
 
     /// A handle that does not keep the stream open.
     pub fn downgrade(&self) -> WeakWriteHandoff<W> {
-        WeakWriteHandoff { core: Arc::downgrade(&self.core), side: Arc::downgrade(&self.side) }
+        WeakWriteHandoff { side: Arc::downgrade(&self.side) }
     }
 
     /// A handle without the writer's type. It keeps the stream open like any other, is `Send` whatever the writer is, and
     /// leaves the writer to the task.
     pub fn sender(&self) -> WriteSender {
-        WriteSender::new(Arc::clone(&self.core))
+        WriteSender::new(Arc::clone(self.core()))
     }
 
     /// Stops accepting, on all handles and at once, and gives the writer back when what was accepted is written and flushed.
@@ -206,8 +208,8 @@ impl<W> WriteHandoff<W> {
 }
 
 impl<W: AsyncWrite + Unpin> WriteHandoff<W> {
-    /// Submits a chunk if there is room for it now. Never waits; it may poll the writer, see
-    /// [`Inline`](crate::Inline).
+    /// Submits a chunk if there is room for it now. Never waits. Where it may poll the writer (see [`Inline`](crate::Inline)), it does
+    /// so for a large chunk, and to make room.
     ///
     /// An empty chunk takes no room and is always accepted: its ticket is a barrier behind all that was accepted
     /// before.
@@ -233,9 +235,8 @@ impl<W: AsyncWrite + Unpin> WriteHandoff<W> {
 
     /// Submits a chunk, waiting for room if need be.
     ///
-    /// A write of more than is held by then lets a task that has not run yet go first, by yielding once. Apart from that,
-    /// while there is room this never waits, so a loop of it over a writer that is always ready never yields to
-    /// other tasks; neither does `write_all` on such a writer.
+    /// While there is room this does not wait. A loop of it over a writer that is always ready yields now and then all the same, see
+    /// [`with_cooperative`](WriteHandoffConfig::with_cooperative).
     ///
     /// # Errors
     ///
@@ -335,19 +336,22 @@ impl<W: AsyncWrite + Unpin> WriteHandoff<W> {
     /// For producers that compute for long without waiting, and for those that ask a question and wait for the answer: what is
     /// held leaves without it only after the read that finds no answer yet.
     pub fn dispatch(&self) {
-        hurry(self);
+        hurry(self, Via::Call);
     }
 
     /// A ticket for all that has been accepted so far. Has it sent, as [`dispatch`](Self::dispatch) does.
     pub fn written(&self) -> WriteTicket {
-        hurry(self);
-        let accepted = self.core.lock().accepted;
+        hurry(self, Via::Call);
+        let accepted = self.core().lock().accepted;
         ticket(self, accepted..accepted)
     }
 
     /// Waits until all that was accepted before the first poll has been written and the writer has confirmed a flush.
     ///
-    /// Later writes cannot delay it.
+    /// The writer is asked to flush as soon as those bytes are written. While it does not confirm that, newer bytes are still
+    /// offered to it, but no more than the byte budget: so no stream of later writes can keep a flush from being confirmed. Nobody
+    /// needs to flush only so that bytes leave: that is done [when there is nothing more to
+    /// write](WriteHandoffConfig::with_flush_when_idle).
     ///
     /// # Errors
     ///
@@ -355,7 +359,7 @@ impl<W: AsyncWrite + Unpin> WriteHandoff<W> {
     ///
     /// # Cancel safety
     ///
-    /// A flush that nobody waits for any more holds up nobody.
+    /// Dropping it gives up the wait. Writes are not delayed by a flush that is not waited for.
     pub fn flush(&self) -> Flush<'_, Self> {
         Flush::new(self)
     }
@@ -382,43 +386,55 @@ impl<W: AsyncWrite + Unpin> WriteHandoff<W> {
     pub fn closed(&self) -> Closed<'_, Self> {
         Closed::new(self)
     }
+
+    /// This handle as a [`Sink`](futures_sink::Sink) of chunks.
+    ///
+    /// Closing it gives up this handle, and closes the stream only if it was the last. Clone the handle first to keep one.
+    pub fn into_sink(self) -> HandoffSink<W> {
+        HandoffSink::new(&self)
+    }
+
+    /// This handle as an [`AsyncWrite`].
+    ///
+    /// Closing it gives up this handle, and closes the stream only if it was the last. Clone the handle first to keep one.
+    pub fn into_writer(self) -> HandoffWriter<W> {
+        HandoffWriter::new(&self)
+    }
 }
 
 impl<W: AsyncWrite + Unpin> Port for WriteHandoff<W> {
     fn core(&self) -> &SharedCore {
-        &self.core
+        &self.side.core
     }
 
-    fn caller(&self) -> Caller {
-        self.core.producer()
+    fn caller(&self, via: Via) -> Caller {
+        self.side.caller(via)
     }
 
     fn drive<'a>(&'a self, state: StateGuard<'a>, borrowed: Borrowed<'_>) {
-        drive(&self.core, &self.side, state, Role::Producer, borrowed);
+        self.side.drive(state, borrowed);
     }
 
     fn send<'a>(&'a self, state: StateGuard<'a>, bytes: Bytes) {
-        let chunk = Some(Chunk::Owned(bytes));
-        send_single(&self.core, &self.side, state, Role::Producer, chunk, Borrowed::default());
+        self.side.send(state, bytes);
     }
 }
 
 impl<W> Clone for WriteHandoff<W> {
     fn clone(&self) -> Self {
-        self.core.add_handle();
-        Self::from_parts(Arc::clone(&self.core), Arc::clone(&self.side))
+        self.core().add_handle();
+        Self::counted(Arc::clone(&self.side))
     }
 }
 
 impl<W> Drop for WriteHandoff<W> {
     fn drop(&mut self) {
-        self.poll.leave(&self.core);
-        self.core.drop_handle();
+        self.core().drop_handle();
     }
 }
 
 impl<W> fmt::Debug for WriteHandoff<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.core.debug("WriteHandoff", f)
+        self.core().debug("WriteHandoff", f)
     }
 }

@@ -11,9 +11,11 @@
 //! | `queue` | chunks on their way: gathering, vectored writes, partial writes |
 //! | `waiters`, `wakes`, `contain` | sorted wakers, wakers on their way out of the lock, and panics of user code |
 //! | `task`, `handoff`, `sender`, `ends` | the task and the kinds of handles |
-//! | `submit`, `prefix`, `permit`, `ticket`, `flush`, `batching`, `poll` | one operation each |
+//! | `submit`, `prefix`, `permit`, `ticket`, `flush`, `batching` | one operation each |
+//! | `adapter`, `sink`, `writer` | a handle as a `Sink` and as an `AsyncWrite` |
 //! | `config`, `error`, `outcome`, `stats` | plain data |
 
+mod adapter;
 mod batching;
 mod borrowed;
 mod config;
@@ -27,7 +29,6 @@ mod handoff;
 mod outcome;
 mod permit;
 mod phase;
-mod poll;
 mod port;
 mod prefix;
 mod queue;
@@ -35,6 +36,7 @@ mod run_until;
 mod sender;
 mod shelf;
 mod single;
+mod sink;
 mod state;
 mod stats;
 mod submit;
@@ -42,6 +44,7 @@ mod task;
 mod ticket;
 mod waiters;
 mod wakes;
+mod writer;
 
 pub use batching::Batching;
 pub use config::{Inline, WriteHandoffConfig};
@@ -54,7 +57,9 @@ pub use permit::Permit;
 pub use prefix::{WritePrefix, WritePrefixFireAndForget};
 pub use run_until::RunUntil;
 pub use sender::WriteSender;
+pub use sink::HandoffSink;
 pub use stats::WriteStats;
 pub use submit::{Reserve, Write, WriteAll, WriteFireAndForget};
 pub use task::{DetachedWriteTask, WriteTask};
 pub use ticket::{Flushed, WriteTicket};
+pub use writer::HandoffWriter;

@@ -60,7 +60,7 @@ impl error::Error for TicketError {
 
 impl From<TicketError> for io::Error {
     fn from(error: TicketError) -> Self {
-        Self::new(error.reason.kind(), error)
+        error.reason.clone().into_io_error(error)
     }
 }
 
@@ -93,7 +93,7 @@ impl<W> WriterFailure<W> {
     }
 
     /// The writer, or `None` where the task that owned it was dropped or where somebody else has taken it. After
-    /// a panic its state is anybody's guess.
+    /// a panic its state is unspecified.
     pub fn writer(&mut self) -> Option<&mut W> {
         self.rest.writer.as_mut()
     }
@@ -156,10 +156,6 @@ impl<W> error::Error for WriterFailure<W> {
 
 impl<W> From<WriterFailure<W>> for io::Error {
     fn from(failure: WriterFailure<W>) -> Self {
-        let text = failure.to_string();
-        match failure.rest.reason {
-            CloseReason::Io(error) => Self::new(error.kind(), text),
-            reason => Self::new(reason.kind(), text),
-        }
+        failure.rest.reason.into_io_error(failure.to_string())
     }
 }

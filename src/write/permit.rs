@@ -1,9 +1,10 @@
 //! Room reserved for a write that is still to come.
 
 use super::{
-    core::{Core, StateGuard},
+    core::{SharedCore, StateGuard},
     error::{Never, PermitError, WriteError},
-    port::{Port, accept, ticket},
+    phase::Via,
+    port::{Port, accept, ticket, try_admit},
     state::Room,
     ticket::WriteTicket,
     wakes::Wakes,
@@ -32,13 +33,9 @@ impl<'a, P: Port> Permit<'a, P> {
 
     pub(crate) fn try_new(port: &'a P, bytes: usize) -> Result<Self, PermitError> {
         let room = Room { bytes, items: 1 };
-        let state = port.core().lock();
-        match state.admit(room) {
-            Ok(()) => Ok(Self::new(port, state, room)),
-            Err(refusal) => {
-                drop(state);
-                Err(PermitError::new(refusal))
-            }
+        match try_admit(port, port.core().lock(), |_| room) {
+            Ok(state) => Ok(Self::new(port, state, room)),
+            Err(refusal) => Err(PermitError::new(refusal)),
         }
     }
 
@@ -65,13 +62,14 @@ impl<'a, P: Port> Permit<'a, P> {
 
     /// Submits a chunk of any length.
     pub(crate) fn submit(&mut self, bytes: Bytes) -> Result<Range<u64>, WriteError> {
-        send_reserved(self.port, self.room.take(), bytes)
+        send_reserved(self.port, Via::Call, self.room.take(), bytes)
     }
 }
 
 /// Submits a chunk on reserved room. The room is used up, whatever becomes of the chunk.
 pub(crate) fn send_reserved<P: Port>(
     port: &P,
+    via: Via,
     room: Option<Room>,
     bytes: Bytes,
 ) -> Result<Range<u64>, WriteError> {
@@ -85,7 +83,7 @@ pub(crate) fn send_reserved<P: Port>(
     }
     let used = state.room_of(bytes.len());
     let is_left = room.is_some_and(|room| used.bytes < room.bytes || used.items < room.items);
-    let range = accept(port, state, bytes);
+    let range = accept(port, via, state, bytes);
     if is_left {
         grant_rest(port.core());
     }
@@ -94,16 +92,15 @@ pub(crate) fn send_reserved<P: Port>(
 
 /// What an accepted write had reserved and did not take may be enough for others. Only now: the writer may have been polled
 /// for that write, and those whom this let in were before them in the line.
-pub(crate) fn grant_rest(core: &Core) {
+pub(crate) fn grant_rest(core: &SharedCore) {
     give_back(core, Room { bytes: 0, items: 0 });
 }
 
 /// Gives room back and grants it to others.
-pub(crate) fn give_back(core: &Core, room: Room) {
-    let mut wakes = Wakes::default();
+pub(crate) fn give_back(core: &SharedCore, room: Room) {
     let mut state = core.lock();
     state.release(room);
-    state.grant(&mut wakes);
+    core.tell(state, &mut Wakes::new(core));
 }
 
 impl<P: Port> Drop for Permit<'_, P> {

@@ -38,6 +38,15 @@ pub(crate) enum Closing {
     Close,
 }
 
+/// How a producer came to call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Via {
+    /// By a plain function, from anywhere.
+    Call,
+    /// By a poll of one of this crate's futures.
+    Poll,
+}
+
 /// The producer in whose name something is done.
 #[derive(Debug, Clone, Copy)]
 pub struct Caller {
@@ -45,6 +54,9 @@ pub struct Caller {
     pub(crate) thread: usize,
     /// It has promised to send when it is about to wait.
     pub(crate) batching: bool,
+    /// It is polled by the executor at the moment, through a future of this crate. Then the writer finds what belongs to that
+    /// executor's thread.
+    pub(crate) in_poll: bool,
 }
 
 /// What a producer has to do when it has changed the state.

@@ -5,16 +5,20 @@ use super::{
     config::Inline,
     contain::contain,
     core::{Core, SharedCore, StateGuard},
+    drive::{Role, Side, drive},
     error::{Never, Refusal, TryWriteError},
     permit::grant_rest,
-    phase::{Caller, Next},
-    state::{Room, State},
+    phase::{Caller, Next, Phase, Via},
+    queue::Chunk,
+    single::send_single,
+    state::{Room, State, Want},
     ticket::WriteTicket,
     waiters::Waiters,
     wakes::Wakes,
 };
 use crate::sync::Arc;
 use bytes::Bytes;
+use futures_io::AsyncWrite;
 use std::{
     ops::Range,
     task::{Context, Poll, Waker, ready},
@@ -28,7 +32,7 @@ pub trait Port {
 
     /// The producer that calls.
     #[doc(hidden)]
-    fn caller(&self) -> Caller;
+    fn caller(&self, via: Via) -> Caller;
 
     /// Polls the writer. The caller has set the phase to `Busy` in the section that it hands over. Never called for a
     /// [`caller`](Self::caller) that leaves the writer to the task.
@@ -43,48 +47,93 @@ pub trait Port {
     }
 }
 
+impl<W: AsyncWrite + Unpin> Port for Side<W> {
+    fn core(&self) -> &SharedCore {
+        &self.core
+    }
+
+    fn caller(&self, via: Via) -> Caller {
+        self.core.producer(via)
+    }
+
+    fn drive<'a>(&'a self, state: StateGuard<'a>, borrowed: Borrowed<'_>) {
+        drive(self, state, Role::Producer, borrowed);
+    }
+
+    fn send<'a>(&'a self, state: StateGuard<'a>, bytes: Bytes) {
+        let chunk = Some(Chunk::Owned(bytes));
+        send_single(self, state, Role::Producer, chunk, Borrowed::default());
+    }
+}
+
+/// The stream itself is a port, too: one whose producers leave the writer to the task.
+impl Port for SharedCore {
+    fn core(&self) -> &SharedCore {
+        self
+    }
+
+    fn caller(&self, via: Via) -> Caller {
+        Caller { inline: Inline::Never, ..self.producer(via) }
+    }
+
+    fn drive<'a>(&'a self, mut state: StateGuard<'a>, borrowed: Borrowed<'_>) {
+        debug_assert!(borrowed.is_empty(), "the task has nothing to borrow it from");
+        let next = state.schedule();
+        go_on(self, state, next);
+    }
+}
+
 /// Does what the state asked for and unlocks it on the way.
 pub(crate) fn go_on<'a, P: Port + ?Sized>(port: &'a P, mut state: StateGuard<'a>, next: Next) {
     match next {
         Next::Nothing => {}
         Next::Wake => {
-            let waker = state.task.take();
+            let mut wakes = Wakes::new(port.core());
+            wakes.task(state.task.take());
             drop(state);
-            if let Some(waker) = waker {
-                contain(|| waker.wake());
-            }
+            wakes.wake();
         }
         Next::Drive => port.drive(state, Borrowed::default()),
     }
 }
 
+/// Lets other tasks run before an operation that could be done at once.
+#[cold]
+pub(crate) fn yield_now<T>(state: StateGuard<'_>, cx: &Context<'_>) -> Poll<T> {
+    drop(state);
+    cx.waker().wake_by_ref();
+    Poll::Pending
+}
+
 /// Accepts a chunk in a section that has admitted it.
 pub(crate) fn accept<'a, P: Port + ?Sized>(
     port: &'a P,
+    via: Via,
     mut state: StateGuard<'a>,
     bytes: Bytes,
 ) -> Range<u64> {
     let len = bytes.len();
-    if let Some(range) = state.express(len, len, || port.caller()) {
+    if let Some(range) = state.express(len, len, || port.caller(via)) {
         port.send(state, bytes);
         return range;
     }
-    let caller = port.caller();
+    let caller = port.caller(via);
     let range = state.accept(len);
     let copied = state.push(bytes);
     let next = state.after_push(&caller);
     go_on(port, state, next);
-    drop(copied);
+    contain(|| drop(copied));
     range
 }
 
 /// Accepts chunks that have to stay together, in a section that has admitted them.
 pub(crate) fn accept_all<'a, P: Port + ?Sized>(
     port: &'a P,
+    via: Via,
     mut state: StateGuard<'a>,
     parts: &mut [Bytes],
 ) -> Range<u64> {
-    let caller = port.caller();
+    let caller = port.caller(via);
     let range = state.accept(parts.iter().map(Bytes::len).sum());
     for part in &mut *parts {
         if state.copies(part.len()) {
@@ -96,7 +145,10 @@ pub(crate) fn accept_all<'a, P: Port + ?Sized>(
     let next = state.after_push(&caller);
     go_on(port, state, next);
     // Those that were copied: dropped here and not under the lock.
-    parts.fill(Bytes::new());
+    for part in parts {
+        let copied = std::mem::take(part);
+        contain(|| drop(copied));
+    }
     range
 }
 
@@ -117,11 +169,12 @@ pub(crate) fn join(core: &Core, state: &mut State, bytes: &[u8]) -> Option<Range
 #[inline]
 pub(crate) fn accept_first<'a, P: Port + ?Sized>(
     port: &'a P,
+    via: Via,
     mut state: StateGuard<'a>,
     bytes: Bytes,
 ) -> Result<Range<u64>, (StateGuard<'a>, Bytes)> {
     let len = bytes.len();
-    if let Some(range) = state.express(len, len, || port.caller()) {
+    if let Some(range) = state.express(len, len, || port.caller(via)) {
         port.send(state, bytes);
         return Ok(range);
     }
@@ -129,26 +182,41 @@ pub(crate) fn accept_first<'a, P: Port + ?Sized>(
     let held = if copies { state.hold(&bytes, || port.core().is_batching()) } else { None };
     let Some(range) = held else { return Err((state, bytes)) };
     drop(state);
-    drop(bytes);
+    contain(|| drop(bytes));
     Ok(range)
+}
+
+/// Admits a write of a producer that does not wait. Where it may poll the writer, that makes room first.
+pub(crate) fn try_admit<'a, P: Port + ?Sized>(
+    port: &'a P,
+    mut state: StateGuard<'a>,
+    room_of: impl Fn(&State) -> Room,
+) -> Result<StateGuard<'a>, Refusal> {
+    match state.admit(room_of(&state)) {
+        Ok(()) => return Ok(state),
+        Err(Refusal::Full { .. }) if state.items > 0 && state.may_drive(&port.caller(Via::Call)) => {}
+        Err(refusal) => return Err(refusal),
+    }
+    state.phase = Phase::Busy;
+    port.drive(state, Borrowed::default());
+    let state = port.core().lock();
+    state.admit(room_of(&state)).map(|()| state)
 }
 
 pub(crate) fn try_submit<P: Port + ?Sized>(port: &P, bytes: Bytes) -> Result<Range<u64>, TryWriteError> {
     let mut state = port.core().lock();
     if let Some(range) = join(port.core(), &mut state, &bytes) {
         drop(state);
+        contain(|| drop(bytes));
         return Ok(range);
     }
-    let (state, bytes) = match accept_first(port, state, bytes) {
+    let (state, bytes) = match accept_first(port, Via::Call, state, bytes) {
         Ok(range) => return Ok(range),
         Err(refused) => refused,
     };
-    match state.admit(state.room_of(bytes.len())) {
-        Ok(()) => Ok(accept(port, state, bytes)),
-        Err(refusal) => {
-            drop(state);
-            Err(TryWriteError::new(bytes, refusal))
-        }
+    match try_admit(port, state, |state| state.room_of(bytes.len())) {
+        Ok(state) => Ok(accept(port, Via::Call, state, bytes)),
+        Err(refusal) => Err(TryWriteError::new(bytes, refusal)),
     }
 }
 
@@ -159,13 +227,9 @@ pub(crate) fn try_submit_all<P: Port + ?Sized, B: AsMut<[Bytes]>>(
     // Looked at before the lock is taken: this is user code.
     let slice = parts.as_mut();
     let room = room_of_parts(slice);
-    let state = port.core().lock();
-    match state.admit(room) {
-        Ok(()) => Ok(ticket(port, accept_all(port, state, slice))),
-        Err(refusal) => {
-            drop(state);
-            Err(TryWriteError::new(parts, refusal))
-        }
+    match try_admit(port, port.core().lock(), |_| room) {
+        Ok(state) => Ok(ticket(port, accept_all(port, Via::Call, state, slice))),
+        Err(refusal) => Err(TryWriteError::new(parts, refusal)),
     }
 }
 
@@ -173,24 +237,23 @@ pub(crate) fn ticket<P: Port + ?Sized>(port: &P, range: Range<u64>) -> WriteTick
     WriteTicket::new(Arc::clone(port.core()), range)
 }
 
-/// Has what is accepted written now, if this thread may poll the writer, or else by the task.
-pub(crate) fn hurry<P: Port + ?Sized>(port: &P) {
-    let caller = port.caller();
+/// Has what is accepted written now, if this producer may poll the writer, or else by the task.
+pub(crate) fn hurry<P: Port + ?Sized>(port: &P, via: Via) {
+    let caller = port.caller(via);
     let mut state = port.core().lock();
     let next = state.hurry(&caller);
     go_on(port, state, next);
 }
 
 /// Sleeps in a list of waiters until `check` finds an answer, which is returned with the section that it was found in.
-/// `waker` is given by callers that know they are not in the list yet.
 pub(crate) fn wait_until<'a, K: Ord + Copy, T: Copy, R>(
     core: &'a Core,
     cx: &Context<'_>,
-    mut waker: Option<Waker>,
     (key, wants): (K, T),
     list: impl Fn(&mut State) -> &mut Waiters<K, T>,
     check: impl Fn(&State) -> Option<R>,
 ) -> Poll<(StateGuard<'a>, R)> {
+    let mut waker: Option<Waker> = None;
     loop {
         let mut state = core.lock();
         if let Some(answer) = check(&state) {
@@ -206,6 +269,7 @@ pub(crate) fn wait_until<'a, K: Ord + Copy, T: Copy, R>(
             return Poll::Pending;
         }
         if waker.is_some() {
+            state.budget.waited();
             let old = list(&mut state).put(key, wants, waker);
             drop(state);
             drop(old);
@@ -224,27 +288,8 @@ pub(crate) struct Turn {
     /// 0 while not in line.
     id: u64,
     room: Option<Room>,
-    /// It has let the task go first.
-    yielded: bool,
     /// It was granted what it waited for, and what is left of that has not been passed on.
     granted: bool,
-}
-
-/// The stream itself is a port, too: one whose producers leave the writer to the task.
-impl Port for SharedCore {
-    fn core(&self) -> &SharedCore {
-        self
-    }
-
-    fn caller(&self) -> Caller {
-        Caller { inline: Inline::Never, ..self.producer() }
-    }
-
-    fn drive<'a>(&'a self, mut state: StateGuard<'a>, borrowed: Borrowed<'_>) {
-        debug_assert!(borrowed.is_empty(), "the task has nothing to borrow it from");
-        let next = state.schedule();
-        go_on(self, state, next);
-    }
 }
 
 impl Turn {
@@ -265,7 +310,11 @@ impl Turn {
         if self.is_waiting() {
             return self.poll_in_line(port.core(), cx);
         }
-        self.enter(port, cx, port.core().lock(), room_of)
+        let mut state = port.core().lock();
+        if state.budget.must_yield() {
+            return yield_now(state, cx);
+        }
+        self.enter(port, cx, state, room_of)
     }
 
     /// As [`poll`](Self::poll), from a section in which it is not in line.
@@ -284,29 +333,20 @@ impl Turn {
             let mut state = begun.take().unwrap_or_else(|| core.lock());
             let room = room_of(&state);
             match state.admit(room) {
-                Ok(()) if !self.yielded && state.is_piling_up(room.bytes) => {
-                    self.yielded = true;
-                    drop(state);
-                    cx.waker().wake_by_ref();
-                    return Poll::Pending;
-                }
                 // A waker that is not needed may not be dropped under the lock.
                 Ok(()) if waker.is_some() => {
                     drop(state);
                     waker = None;
                     continue;
                 }
-                Ok(()) => {
-                    self.yielded = false;
-                    return Poll::Ready(Ok(state));
-                }
+                Ok(()) => return Poll::Ready(Ok(state)),
                 Err(Refusal::Never(never)) => return Poll::Ready(Err(never)),
-                Err(Refusal::Full) => {}
+                Err(Refusal::Full { .. }) => {}
             }
             if !hurried {
-                // Whoever is about to wait sends first: that may make the room.
+                // A producer that is about to wait sends first: that may make the room.
                 hurried = true;
-                let caller = port.caller();
+                let caller = port.caller(Via::Poll);
                 let next = state.hurry(&caller);
                 go_on(port, state, next);
                 continue;
@@ -320,7 +360,8 @@ impl Turn {
             let room = Room { bytes: room.bytes, items: room.items.max(1) };
             self.id = state.new_id();
             self.room = Some(room);
-            state.rooms.put(self.id, room, Some(waker));
+            state.budget.waited();
+            state.rooms.put(self.id, Want::Room(room), Some(waker));
             return Poll::Pending;
         }
     }
@@ -332,7 +373,8 @@ impl Turn {
     ) -> Poll<Result<StateGuard<'a>, Never>> {
         let Self { id, room: Some(room), .. } = *self else { return Poll::Pending };
         let granted = |state: &State| (!state.rooms.contains(id)).then_some(());
-        let mut state = ready!(wait_until(core, cx, None, (id, room), |state| &mut state.rooms, granted)).0;
+        let place = (id, Want::Room(room));
+        let mut state = ready!(wait_until(core, cx, place, |state| &mut state.rooms, granted)).0;
         *self = Self { granted: true, ..Self::default() };
         state.release(room);
         match state.closed() {
@@ -343,7 +385,7 @@ impl Turn {
 
     /// Those behind get what was granted and not needed: an entry, where a chunk was copied into a block that has become
     /// open in the meantime. To be called when the write is accepted.
-    pub(crate) fn pass_on(&mut self, core: &Core) {
+    pub(crate) fn pass_on(&mut self, core: &SharedCore) {
         if std::mem::take(&mut self.granted) {
             grant_rest(core);
         }
@@ -356,22 +398,20 @@ impl Turn {
 
     /// Steps out of the line, or returns what was granted; those behind may fit now.
     #[inline]
-    pub(crate) fn leave(&mut self, core: &Core) {
+    pub(crate) fn leave(&mut self, core: &SharedCore) {
         if self.id != 0 {
             self.step_out(core);
         }
     }
 
-    fn step_out(&mut self, core: &Core) {
-        let mut wakes = Wakes::default();
+    fn step_out(&mut self, core: &SharedCore) {
+        let Self { id, room, .. } = std::mem::take(self);
         let mut state = core.lock();
-        let waker = state.rooms.remove(self.id);
-        if let (None, Some(room)) = (&waker, self.room) {
+        let waker = state.rooms.remove(id);
+        if let (None, Some(room)) = (&waker, room) {
             state.release(room);
         }
-        state.grant(&mut wakes);
-        drop(state);
-        *self = Self::default();
-        drop(waker);
+        core.tell(state, &mut Wakes::new(core));
+        contain(|| drop(waker));
     }
 }

@@ -3,13 +3,14 @@
 use super::{
     borrowed::Borrowed,
     core::StateGuard,
-    error::{Never, PermitError, WritePrefixError},
-    phase::Phase,
-    port::{Port, Turn, go_on, ticket},
+    error::{Never, PermitError, WriteError, WritePrefixError},
+    permit::send_reserved,
+    phase::{Phase, Via},
+    port::{Port, Turn, go_on, ticket, try_admit, yield_now},
     state::State,
     ticket::WriteTicket,
 };
-use crate::{HandoffBuffer, WriteHandoff, WriteSender};
+use crate::{HandoffBuffer, WriteHandoff, WriteSender, error::POLLED_AFTER_COMPLETION};
 use futures_io::AsyncWrite;
 use std::{
     fmt,
@@ -26,26 +27,44 @@ pub(super) const COPY_MAX: usize = 4 * 1024;
 /// A prefix on its way in, for both futures.
 struct Submission<'a, P: Port> {
     port: &'a P,
-    buffer: &'a mut HandoffBuffer,
+    /// `None` once it has completed.
+    buffer: Option<&'a mut HandoffBuffer>,
     n: usize,
     turn: Turn,
 }
 
 impl<'a, P: Port> Submission<'a, P> {
     fn new(port: &'a P, buffer: &'a mut HandoffBuffer, n: usize) -> Self {
-        Self { port, buffer, n, turn: Turn::default() }
+        Self { port, buffer: Some(buffer), n, turn: Turn::default() }
     }
 
     #[inline]
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Range<u64>, WritePrefixError>> {
-        check(self.buffer, self.n)?;
+        let buffer = self.buffer.take().expect(POLLED_AFTER_COMPLETION);
+        let polled = self.poll_with(cx, buffer);
+        if polled.is_pending() {
+            self.buffer = Some(buffer);
+        }
+        polled
+    }
+
+    #[inline]
+    fn poll_with(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut HandoffBuffer,
+    ) -> Poll<Result<Range<u64>, WritePrefixError>> {
+        check(buffer, self.n)?;
         if self.turn.is_waiting() {
-            return self.poll_in_line(cx);
+            return self.poll_in_line(cx, buffer);
         }
         let mut state = self.port.core().lock();
-        match join_prefix(self.port, &mut state, self.buffer, self.n) {
+        if state.budget.must_yield() {
+            return yield_now(state, cx);
+        }
+        match join_prefix(self.port, &mut state, buffer, self.n) {
             Some(range) => Poll::Ready(Ok(range)),
-            None => self.enter(cx, state),
+            None => self.enter(cx, state, buffer),
         }
     }
 
@@ -54,26 +73,35 @@ impl<'a, P: Port> Submission<'a, P> {
         &mut self,
         cx: &mut Context<'_>,
         state: StateGuard<'a>,
+        buffer: &mut HandoffBuffer,
     ) -> Poll<Result<Range<u64>, WritePrefixError>> {
         let n = self.n;
-        match accept_first(self.port, state, self.buffer, n) {
+        match accept_first(self.port, Via::Poll, state, buffer, n) {
             Ok(range) => Poll::Ready(Ok(range)),
             Err(state) => {
                 let admitted = ready!(self.turn.enter(self.port, cx, state, |state| state.room_of(n)));
-                Poll::Ready(self.conclude(admitted))
+                Poll::Ready(self.conclude(admitted, buffer))
             }
         }
     }
 
     #[inline(never)]
-    fn poll_in_line(&mut self, cx: &mut Context<'_>) -> Poll<Result<Range<u64>, WritePrefixError>> {
+    fn poll_in_line(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut HandoffBuffer,
+    ) -> Poll<Result<Range<u64>, WritePrefixError>> {
         let admitted = ready!(self.turn.poll_in_line(self.port.core(), cx));
-        Poll::Ready(self.conclude(admitted))
+        Poll::Ready(self.conclude(admitted, buffer))
     }
 
-    fn conclude(&mut self, admitted: Result<StateGuard<'a>, Never>) -> Result<Range<u64>, WritePrefixError> {
+    fn conclude(
+        &mut self,
+        admitted: Result<StateGuard<'a>, Never>,
+        buffer: &mut HandoffBuffer,
+    ) -> Result<Range<u64>, WritePrefixError> {
         let state = admitted.map_err(|never| WritePrefixError::Refused(PermitError::new(never.into())))?;
-        let range = accept_prefix(self.port, state, self.buffer, self.n);
+        let range = accept_prefix(self.port, Via::Poll, state, buffer, self.n);
         self.turn.pass_on(self.port.core());
         range
     }
@@ -86,6 +114,10 @@ impl<P: Port> Drop for Submission<'_, P> {
 }
 
 /// Future of [`WriteHandoff::write_prefix`].
+///
+/// # Panics
+///
+/// When it is polled after it has completed.
 #[must_use = "futures do nothing unless you `.await` or poll them"]
 pub struct WritePrefix<'a, P: Port>(Submission<'a, P>);
 
@@ -99,6 +131,10 @@ impl<P: Port> Future for WritePrefix<'_, P> {
 }
 
 /// Future of [`WriteHandoff::write_prefix_fire_and_forget`].
+///
+/// # Panics
+///
+/// When it is polled after it has completed.
 #[must_use = "futures do nothing unless you `.await` or poll them"]
 pub struct WritePrefixFireAndForget<'a, P: Port>(Submission<'a, P>);
 
@@ -206,6 +242,48 @@ impl<W: AsyncWrite + Unpin> WriteHandoff<W> {
     }
 }
 
+impl<W: AsyncWrite + Unpin> WriteHandoff<W> {
+    /// Submits all that `buffer` holds, in as many pieces as the byte budget asks for, and waits for room where there is none. For an
+    /// empty buffer the ticket is a barrier; otherwise it is that of the last piece.
+    ///
+    /// [`write_prefix`](Self::write_prefix) of a whole buffer fails where the buffer holds more than the byte budget, which depends on
+    /// how fast bytes arrive. This does not. Pieces of other producers may come between those of this one.
+    ///
+    /// # Errors
+    ///
+    /// [`WritePrefixError`] when the stream takes no more writes. What was not submitted is still in the buffer.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before it completes, it has submitted what is no longer in the buffer. Call it again to go on.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_handoff::{HandoffBuffer, WriteHandoff, WriteHandoffConfig};
+    /// use futures_util::future::join;
+    ///
+    /// # futures_executor::block_on(async {
+    /// let config = WriteHandoffConfig::new(4, 1000)?;
+    /// let (handoff, task) = WriteHandoff::new(Vec::new(), config);
+    /// let mut buffer = HandoffBuffer::new(4096)?;
+    /// buffer.read_available(&mut &[b'x'; 4096][..]).await?;
+    /// let relay = async move { handoff.write_all_buf(&mut buffer).await?.await };
+    /// let (written, relayed) = join(task, async { Ok::<_, std::io::Error>(relay.await?) }).await;
+    /// relayed?;
+    /// assert_eq!(written?.len(), 4096);
+    /// # Ok::<_, Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
+    pub async fn write_all_buf(&self, buffer: &mut HandoffBuffer) -> Result<WriteTicket, WritePrefixError> {
+        // Two pieces fit, so that one can be written while the next one is accepted.
+        let piece = self.config().max_pending_bytes().div_ceil(2);
+        while buffer.len() > piece {
+            self.write_prefix_fire_and_forget(buffer, piece).await?;
+        }
+        self.write_prefix(buffer, buffer.len()).await
+    }
+}
+
 impl WriteSender {
     /// As [`WriteHandoff::write_prefix`], but the prefix is always owned or copied.
     pub fn write_prefix<'a>(&'a self, buffer: &'a mut HandoffBuffer, n: usize) -> WritePrefix<'a, Self> {
@@ -258,16 +336,13 @@ fn try_submit_prefix<P: Port>(
     if let Some(range) = join_prefix(port, &mut state, buffer, n) {
         return Ok(range);
     }
-    let state = match accept_first(port, state, buffer, n) {
+    let state = match accept_first(port, Via::Call, state, buffer, n) {
         Ok(range) => return Ok(range),
         Err(state) => state,
     };
-    match state.admit(state.room_of(n)) {
-        Ok(()) => accept_prefix(port, state, buffer, n),
-        Err(refusal) => {
-            drop(state);
-            Err(WritePrefixError::Refused(PermitError::new(refusal)))
-        }
+    match try_admit(port, state, |state| state.room_of(n)) {
+        Ok(state) => accept_prefix(port, Via::Call, state, buffer, n),
+        Err(refusal) => Err(WritePrefixError::Refused(PermitError::new(refusal))),
     }
 }
 
@@ -294,12 +369,13 @@ fn join_prefix<P: Port>(
 /// its producer holds is copied. Otherwise nothing happens, and the guard comes back.
 fn accept_first<'a, P: Port>(
     port: &'a P,
+    via: Via,
     mut state: StateGuard<'a>,
     buffer: &mut HandoffBuffer,
     n: usize,
 ) -> Result<Range<u64>, StateGuard<'a>> {
     let counts_for = counts_for(&state, n);
-    if let Some(range) = state.express(n, counts_for, || port.caller()) {
+    if let Some(range) = state.express(n, counts_for, || port.caller(via)) {
         port.drive(state, Borrowed::prefix(buffer, n));
         return Ok(range);
     }
@@ -334,11 +410,12 @@ fn counts_for(state: &StateGuard<'_>, n: usize) -> usize {
 /// writer where they are, and owned only if they have to wait.
 fn accept_prefix<'a, P: Port>(
     port: &'a P,
+    via: Via,
     mut state: StateGuard<'a>,
     buffer: &mut HandoffBuffer,
     n: usize,
 ) -> Result<Range<u64>, WritePrefixError> {
-    let caller = port.caller();
+    let caller = port.caller(via);
     let sends = state.sends(&caller, counts_for(&state, n));
     if state.copies(n) || n <= COPY_MAX && !sends {
         let range = state.accept(n);
@@ -357,13 +434,21 @@ fn accept_prefix<'a, P: Port>(
         port.drive(state, Borrowed::prefix(buffer, n));
         return Ok(range);
     }
-    // It has to be owned to wait. This may allocate and copy under the lock, which is this crate's own code: giving the lock
-    // up here would let a close come between, with the bytes out of the buffer and not accepted.
-    let Ok(bytes) = buffer.split_prefix(n) else { return Err(out_of_bounds(n, buffer.len())) };
-    let range = state.accept(n);
-    let copied = state.push(bytes);
-    debug_assert!(copied.is_none(), "longer than what is copied");
-    let next = state.after_push(&caller);
-    go_on(port, state, next);
-    Ok(range)
+    // It has to be owned to wait. That may allocate and copy, which is not done under the lock: the room is reserved meanwhile.
+    let room = state.room_of(n);
+    state.reserve(room);
+    drop(state);
+    let bytes = buffer.split_front(n);
+    send_reserved(port, via, Some(room), bytes).map_err(|refused| put_back(buffer, refused))
+}
+
+/// The stream was closed while the prefix was being taken out: it goes back to where it was.
+#[cold]
+fn put_back(buffer: &mut HandoffBuffer, refused: WriteError) -> WritePrefixError {
+    let error = match &refused {
+        WriteError::Closed { reason, .. } => PermitError::Closed(reason.clone()),
+        WriteError::TooLarge { len, limit, .. } => PermitError::TooLarge { requested: *len, limit: *limit },
+    };
+    buffer.put_back(refused.into_bytes());
+    WritePrefixError::Refused(error)
 }

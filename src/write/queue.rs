@@ -54,7 +54,7 @@ impl Chunk {
         }
     }
 
-    fn into_bytes(self) -> Bytes {
+    pub(crate) fn into_bytes(self) -> Bytes {
         match self {
             Self::Owned(bytes) => bytes,
             Self::Gathered(block) => Bytes::from(block),
@@ -92,15 +92,23 @@ impl Queue {
 
     /// Appends a chunk as it is. It must not be empty.
     pub(crate) fn push(&mut self, bytes: Bytes) {
-        self.bytes += bytes.len();
-        self.adapt();
-        self.chunks.push_back(Chunk::Owned(bytes));
+        self.push_chunk(Chunk::Owned(bytes));
     }
 
-    /// Whether `n` more bytes fit into the open gather block.
+    /// As [`push`](Self::push), also for a block.
+    pub(crate) fn push_chunk(&mut self, chunk: Chunk) {
+        self.bytes += chunk.as_slice().len();
+        self.adapt();
+        self.chunks.push_back(chunk);
+    }
+
+    /// How many more bytes fit into the open gather block, if there is one.
     #[inline]
-    pub(crate) fn has_open_room(&self, n: usize) -> bool {
-        matches!(self.chunks.back(), Some(Chunk::Gathered(block)) if block.capacity() - block.len() >= n)
+    pub(crate) fn open_room(&self) -> usize {
+        match self.chunks.back() {
+            Some(Chunk::Gathered(block)) => block.capacity() - block.len(),
+            _ => 0,
+        }
     }
 
     /// Copies a small chunk into the open gather block, if there is one with room for it.
@@ -206,10 +214,23 @@ impl Queue {
     }
 
     /// Empties the queue for good.
-    pub(crate) fn drain(&mut self) -> impl Iterator<Item = Bytes> + use<> {
+    pub(crate) fn drain(&mut self) -> VecDeque<Chunk> {
         self.bytes = 0;
         self.spare = None;
-        mem::take(&mut self.chunks).into_iter().map(Chunk::into_bytes)
+        mem::take(&mut self.chunks)
+    }
+}
+
+impl Drop for Queue {
+    fn drop(&mut self) {
+        discard(self.drain());
+    }
+}
+
+/// Drops chunks that are not written and that nobody asks for. Each owner may panic.
+pub(crate) fn discard(chunks: VecDeque<Chunk>) {
+    for chunk in chunks {
+        contain(|| drop(chunk));
     }
 }
 
@@ -277,6 +298,11 @@ impl Batch {
     /// Appends what a holder could not write of the bytes it had borrowed: they are older than what is queued.
     pub(crate) fn push(&mut self, chunk: Chunk) {
         self.chunks.push_back(chunk);
+    }
+
+    /// As [`push`](Self::push), if there is one.
+    pub(crate) fn extend(&mut self, chunk: Option<Chunk>) {
+        self.chunks.extend(chunk);
     }
 
     /// Puts a chunk, of which `head` bytes are written, into the empty batch.
@@ -382,7 +408,7 @@ impl Batch {
     }
 
     /// Empties the batch for good: what is not written of it.
-    pub(crate) fn drain(&mut self) -> impl Iterator<Item = Bytes> + use<> {
+    pub(crate) fn drain(&mut self) -> impl Iterator<Item = Bytes> {
         let head = mem::take(&mut self.head);
         mem::take(&mut self.chunks).into_iter().map(Chunk::into_bytes).enumerate().map(
             move |(i, mut bytes)| {
@@ -398,5 +424,11 @@ impl Batch {
 fn shrink(chunks: &mut VecDeque<Chunk>) {
     if chunks.capacity() > KEEP && chunks.is_empty() {
         *chunks = VecDeque::new();
+    }
+}
+
+impl Drop for Batch {
+    fn drop(&mut self) {
+        discard(mem::take(&mut self.chunks));
     }
 }

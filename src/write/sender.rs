@@ -7,7 +7,7 @@ use super::{
     error::{CloseReason, PermitError, TryWriteError},
     flush::Flush,
     permit::Permit,
-    phase::Caller,
+    phase::{Caller, Via},
     port::{Port, ticket, try_submit, try_submit_all},
     stats::WriteStats,
     submit::{Reserve, Write, WriteAll, WriteFireAndForget},
@@ -165,8 +165,8 @@ impl Port for WriteSender {
         &self.core
     }
 
-    fn caller(&self) -> Caller {
-        Port::caller(&self.core)
+    fn caller(&self, via: Via) -> Caller {
+        self.core.caller(via)
     }
 
     fn drive<'a>(&'a self, state: StateGuard<'a>, borrowed: Borrowed<'_>) {

@@ -3,7 +3,7 @@
 use super::{
     borrowed::Borrowed,
     contain::contain,
-    core::{Core, StateGuard},
+    core::StateGuard,
     drive::{Call, Left, Outcome, Role, Side, drive_on, judge},
     queue::Chunk,
     wakes::Wakes,
@@ -14,20 +14,21 @@ use std::{
     task::{Context, Poll},
 };
 
-/// Offers the writer the only entry there is: a chunk, or else what is borrowed.
+/// Offers the writer the only entry there is: a chunk, or else what is borrowed. Has it flushed where the writer takes it whole.
 ///
 /// The caller has set the phase to `Busy` in the critical section that it hands over, in which the state was quiet. What is
 /// more than that, before the call or after it, is seen to by the loop of [`drive_on`].
 pub(crate) fn send_single<'a, W: AsyncWrite + Unpin>(
-    core: &'a Core,
     side: &'a Side<W>,
     state: StateGuard<'a>,
     role: Role<'_>,
     chunk: Option<Chunk>,
     mut borrowed: Borrowed<'_>,
 ) -> Left {
+    let core = &side.core;
+    let (flushes, asked_before) = (state.flushes_when_idle(), state.last_id());
     drop(state);
-    let mut seat = side.lock_free();
+    let mut seat = side.seat();
     let slice = chunk.as_ref().map_or_else(|| borrowed.as_slice(), Chunk::as_slice);
     let offered = slice.len();
     let cx = &mut Context::from_waker(role.waker());
@@ -42,8 +43,10 @@ pub(crate) fn send_single<'a, W: AsyncWrite + Unpin>(
             Some(chunk) => spare = chunk.finish(),
             None => borrowed.advance(offered),
         }
+        let flush = flushes.then(|| seat.flush(cx));
+        let confirmed = matches!(flush, None | Some(Outcome::Done));
         let mut state = core.lock();
-        if state.is_quiet() && state.flushes.is_empty() && state.queue.is_empty() {
+        if confirmed && state.is_quiet() && state.flushes.is_empty() && state.queue.is_empty() {
             // The writer is released before the state says so.
             drop(seat);
             state.stats.write_calls += 1;
@@ -62,11 +65,12 @@ pub(crate) fn send_single<'a, W: AsyncWrite + Unpin>(
             };
             state.rest();
             state.advance(offered, 1, &core.written);
+            if flush.is_some() {
+                state.flushed = state.written;
+                state.stats.flush_calls += 1;
+            }
             if state.is_watched() {
-                let mut wakes = Wakes::default();
-                state.tell(&mut wakes);
-                drop(state);
-                wakes.wake();
+                core.tell(state, &mut Wakes::new(core));
             } else {
                 drop(state);
             }
@@ -75,7 +79,7 @@ pub(crate) fn send_single<'a, W: AsyncWrite + Unpin>(
         }
         drop(state);
         let call = Call { outcome: Outcome::Wrote(offered), items: 1, spare };
-        return drive_on(core, seat, role, borrowed, call);
+        return drive_on(core, seat, role, borrowed, call, flush.map(|outcome| (outcome, asked_before)));
     }
     let outcome = judge(polled, offered);
     let written = if let Outcome::Wrote(n) = outcome { n } else { 0 };
@@ -87,5 +91,5 @@ pub(crate) fn send_single<'a, W: AsyncWrite + Unpin>(
         }
         None => borrowed.advance(written),
     }
-    drive_on(core, seat, role, borrowed, Call { outcome, items: 0, spare })
+    drive_on(core, seat, role, borrowed, Call { outcome, items: 0, spare }, None)
 }

@@ -2,25 +2,37 @@
 
 use super::{
     config::{Inline, Limits},
+    contain::contain,
     error::{CloseReason, Never, Refusal},
     phase::{Caller, Closing, Next, Phase},
-    queue::Queue,
+    queue::{Chunk, Queue, discard},
     stats::WriteStats,
     waiters::Waiters,
     wakes::Wakes,
 };
-use crate::sync::{AtomicU64, Ordering, thread};
+use crate::{
+    coop::Budget,
+    sync::{AtomicU64, Ordering, thread},
+};
 use bytes::Bytes;
-use std::{ops::Range, task::Waker};
-
-/// The most that a producer that can wait submits to a task that has not run yet.
-const PILE_MAX: usize = 4 * 1024;
+use std::{collections::VecDeque, mem, ops::Range, task::Waker};
 
 /// Room asked for or reserved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Room {
     pub(crate) bytes: usize,
     pub(crate) items: usize,
+}
+
+/// What a place in the line for room is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Want {
+    /// Room that is reserved for the waiter when its turn comes.
+    Room(Room),
+    /// The turn itself. Nothing is reserved: an adapter that is not polled any more holds up nobody.
+    Turn,
+    /// An adapter's item of so many bytes. It is accepted when its turn comes, whether the adapter is polled or not.
+    Item(usize),
 }
 
 /// Positions count bytes since the stream began: `flushed <= written <= accepted`.
@@ -32,8 +44,8 @@ pub struct State {
     /// The `Blocked` phase is about a flush.
     pub(crate) blocked_on_flush: bool,
     pub(crate) closing: Closing,
-    pub(crate) aborting: bool,
-    pub(crate) task_gone: bool,
+    /// The holder of the writer is to end the stream, for this reason.
+    pub(crate) end_requested: Option<CloseReason>,
 
     pub(crate) accepted: u64,
     pub(crate) written: u64,
@@ -49,10 +61,16 @@ pub struct State {
 
     next_id: u64,
     pub(crate) tickets: Waiters<(u64, u64), ()>,
-    /// A waiter that is gone from here has been granted its room.
-    pub(crate) rooms: Waiters<u64, Room>,
-    /// By the position to be flushed, then by number. A waiter that is gone from here has been served.
+    /// The line for room. A waiter that is gone from here has had its turn.
+    pub(crate) rooms: Waiters<u64, Want>,
+    /// The items of adapters that are in that line, in its order.
+    deferred: VecDeque<Chunk>,
+    /// By the position to be flushed, then by number.
     pub(crate) flushes: Waiters<(u64, u64), ()>,
+    /// The newest number among those that were there when the last flush that is done was asked for.
+    served_before: u64,
+    /// Some of those that wait for a flush may have been served and not been told.
+    flush_is_news: bool,
     pub(crate) closers: Waiters<u64, ()>,
 
     pub(crate) task: Option<Waker>,
@@ -61,17 +79,18 @@ pub struct State {
     /// Futures that wait for the writer itself.
     pub(crate) parts_wanted: usize,
     pub(crate) stats: WriteStats,
+    /// What producers may do before they let other tasks run.
+    pub(crate) budget: Budget,
 }
 
 impl State {
-    pub(crate) fn new(limits: Limits) -> Self {
+    pub(crate) fn new(limits: Limits, cooperative: bool) -> Self {
         Self {
             phase: Phase::Unborn,
             stalled: false,
             blocked_on_flush: false,
             closing: Closing::No,
-            aborting: false,
-            task_gone: false,
+            end_requested: None,
             accepted: 0,
             written: 0,
             flushed: 0,
@@ -83,13 +102,17 @@ impl State {
             next_id: 0,
             tickets: Waiters::new(),
             rooms: Waiters::new(),
+            deferred: VecDeque::new(),
             flushes: Waiters::new(),
+            served_before: 0,
+            flush_is_news: false,
             closers: Waiters::new(),
             task: None,
             task_thread: 0,
             end: None,
             parts_wanted: 0,
             stats: WriteStats::default(),
+            budget: Budget::new(cooperative),
         }
     }
 
@@ -119,7 +142,7 @@ impl State {
     /// Bytes accepted and not written; 0 once the stream has ended.
     #[inline]
     pub(crate) fn pending(&self) -> usize {
-        if self.phase == Phase::Ended { 0 } else { (self.accepted - self.written) as usize }
+        if self.phase == Phase::Ended { 0 } else { saturated(self.accepted - self.written) }
     }
 
     /// Entries accepted and not written; 0 once the stream has ended.
@@ -134,11 +157,30 @@ impl State {
 
     /// The bytes that a write may have without waiting.
     pub(crate) fn available(&self) -> usize {
-        if !self.is_open() || !self.rooms.is_empty() || self.items + self.reserved.items >= self.limits.items
-        {
+        let bytes = self.free_bytes();
+        // What is copied into the open block takes no entry.
+        if self.has_free_entry() {
+            bytes
+        } else {
+            bytes.min(self.limits.copy_max).min(self.queue.open_room())
+        }
+    }
+
+    /// The bytes that may be copied without waiting.
+    pub(crate) fn room_for_copies(&self) -> usize {
+        let bytes = self.free_bytes();
+        if self.has_free_entry() { bytes } else { bytes.min(self.queue.open_room()) }
+    }
+
+    fn free_bytes(&self) -> usize {
+        if !self.is_open() || !self.rooms.is_empty() {
             return 0;
         }
-        self.limits.bytes.saturating_sub(self.pending() + self.reserved.bytes)
+        self.limits.bytes.saturating_sub(self.pending().saturating_add(self.reserved.bytes))
+    }
+
+    fn has_free_entry(&self) -> bool {
+        self.items.saturating_add(self.reserved.items) < self.limits.items
     }
 
     #[inline]
@@ -151,7 +193,7 @@ impl State {
     /// The room that a chunk of `len` bytes takes now.
     #[inline]
     pub(crate) fn room_of(&self, len: usize) -> Room {
-        let free = len == 0 || (len <= self.limits.copy_max && self.queue.has_open_room(len));
+        let free = len == 0 || (len <= self.limits.copy_max && self.queue.open_room() >= len);
         Room { bytes: len, items: usize::from(!free) }
     }
 
@@ -173,12 +215,12 @@ impl State {
         }
         // A barrier takes no room and so waits for none.
         let barrier = room.bytes == 0 && room.items == 0;
-        if barrier { Ok(()) } else { Err(Refusal::Full) }
+        if barrier { Ok(()) } else { Err(Refusal::Full { stalled: self.stats.pending_polls > 0 }) }
     }
 
     pub(crate) fn reserve(&mut self, room: Room) {
-        self.reserved.bytes += room.bytes;
-        self.reserved.items += room.items;
+        self.reserved.bytes = self.reserved.bytes.saturating_add(room.bytes);
+        self.reserved.items = self.reserved.items.saturating_add(room.items);
     }
 
     /// Gives reserved room back, to be used or to be granted. After the end it means nothing any more.
@@ -187,15 +229,62 @@ impl State {
         self.reserved.items = self.reserved.items.saturating_sub(room.items);
     }
 
-    /// Grants room to those who wait for it, first come first served.
+    /// Gives those at the front of the line their turn, first come first served. Returns whether there are more than one section may
+    /// wake.
     #[inline]
-    pub(crate) fn grant(&mut self, wakes: &mut Wakes) {
-        while let Some((id, room)) = self.rooms.first() {
-            if !self.fits(room) {
+    fn grant(&mut self, wakes: &mut Wakes<'_>) -> bool {
+        while let Some((_, want)) = self.rooms.first() {
+            if self.closing == Closing::No && !self.is_turn_of(want) {
                 break;
             }
-            self.reserve(room);
-            self.rooms.wake_while(wakes, |key, _| key == id);
+            if wakes.is_full() {
+                return true;
+            }
+            match want {
+                Want::Room(room) if self.closing == Closing::No => self.reserve(room),
+                Want::Item(_) => self.accept_deferred(wakes),
+                Want::Room(_) | Want::Turn => {}
+            }
+            wakes.waiter(self.rooms.pop_first());
+        }
+        false
+    }
+
+    fn is_turn_of(&self, want: Want) -> bool {
+        match want {
+            Want::Room(room) => self.fits(room),
+            Want::Turn => self.has_some_room(),
+            Want::Item(len) => self.fits(Room { bytes: len, items: 1 }),
+        }
+    }
+
+    /// Whether at least one byte would be accepted, but for the line.
+    pub(crate) fn has_some_room(&self) -> bool {
+        self.fits(Room { bytes: 1, items: usize::from(self.queue.open_room() == 0) })
+    }
+
+    /// Puts an adapter's item into the line, as the last one.
+    pub(crate) fn defer(&mut self, item: Chunk) -> u64 {
+        let id = self.new_id();
+        self.rooms.put(id, Want::Item(item.as_slice().len()), None);
+        self.deferred.push_back(item);
+        id
+    }
+
+    /// Accepts the oldest item that an adapter has put into the line.
+    fn accept_deferred(&mut self, wakes: &mut Wakes<'_>) {
+        let Some(item) = self.deferred.pop_front() else { return };
+        self.accept(item.as_slice().len());
+        self.items += 1;
+        self.queue.push_chunk(item);
+        let unseen = match self.phase {
+            Phase::Idle => true,
+            Phase::Blocked => self.blocked_on_flush && !self.flush_is_overdue(),
+            _ => false,
+        };
+        if unseen {
+            self.schedule();
+            wakes.task(self.task.take());
         }
     }
 
@@ -207,6 +296,7 @@ impl State {
         let start = self.accepted;
         self.accepted += len as u64;
         self.stats.chunks += 1;
+        self.budget.spend(len);
         start..self.accepted
     }
 
@@ -224,7 +314,8 @@ impl State {
             Phase::Idle | Phase::Ended => false,
         };
         // It takes no entry of its own.
-        let room = (self.accepted - self.written) as usize + self.reserved.bytes + len <= self.limits.bytes;
+        let pending = saturated(self.accepted - self.written);
+        let room = pending.saturating_add(self.reserved.bytes + len) <= self.limits.bytes;
         let admitted = seen_to && room && self.closing == Closing::No && self.rooms.is_empty();
         (admitted && self.queue.join(bytes)).then(|| self.accept(len))
     }
@@ -247,7 +338,8 @@ impl State {
     fn is_clear(&self, len: usize) -> bool {
         // Idle means that nothing is accepted and not written.
         let open = self.phase == Phase::Idle && self.closing == Closing::No && self.rooms.is_empty();
-        let fits = self.reserved.bytes + len <= self.limits.bytes && self.reserved.items < self.limits.items;
+        let fits = self.reserved.bytes.saturating_add(len) <= self.limits.bytes
+            && self.reserved.items < self.limits.items;
         open && fits && len > 0
     }
 
@@ -301,7 +393,7 @@ impl State {
         let home = matches!(self.phase, Phase::Idle | Phase::Held | Phase::Scheduled);
         home && !self.stalled
             && match caller.inline {
-                Inline::SameThread => caller.thread == self.task_thread,
+                Inline::SameThread => caller.in_poll && caller.thread == self.task_thread,
                 Inline::Always => true,
                 Inline::Never => false,
             }
@@ -335,6 +427,8 @@ impl State {
             }
             Phase::Held if caller.batching => Next::Nothing,
             Phase::Idle | Phase::Held => self.schedule(),
+            // A flush that the writer does not confirm yet is no reason not to offer it more.
+            Phase::Blocked if self.blocked_on_flush && !self.flush_is_overdue() => self.schedule(),
             _ => Next::Nothing,
         }
     }
@@ -364,13 +458,6 @@ impl State {
     /// What follows when the producer that had promised to send does not.
     pub(crate) fn break_promise(&mut self) -> Next {
         if self.phase == Phase::Held { self.schedule() } else { Next::Nothing }
-    }
-
-    /// Whether `len` more bytes would only lie in memory because the task has not run yet. A producer that can wait lets it
-    /// go first, once: it may just have been spawned.
-    #[inline]
-    pub(crate) fn is_piling_up(&self, len: usize) -> bool {
-        self.phase == Phase::Unborn && self.queue.bytes() + len > self.limits.send_at.min(PILE_MAX)
     }
 
     /// Whether the task was never polled.
@@ -411,44 +498,83 @@ impl State {
     /// Whether there is nothing to see to but what is queued.
     #[inline]
     pub(crate) fn is_quiet(&self) -> bool {
-        self.closing == Closing::No && !self.aborting && !self.task_gone && !self.flush_is_due()
+        self.closing == Closing::No && self.end_requested.is_none() && !self.flush_is_due()
     }
 
-    /// Publishes that the writer took the next `n` bytes and finished `items` entries.
-    #[inline]
-    pub(crate) fn wrote(&mut self, n: usize, items: usize, mirror: &AtomicU64, wakes: &mut Wakes) {
-        self.advance(n, items, mirror);
-        if self.is_watched() {
-            self.tell(wakes);
-        }
-    }
-
-    /// As [`wrote`](Self::wrote), but nobody is told yet.
+    /// Notes that the writer took the next `n` bytes and finished `items` entries.
     #[inline]
     pub(crate) fn advance(&mut self, n: usize, items: usize, mirror: &AtomicU64) {
         self.written += n as u64;
         mirror.store(self.written, Ordering::Release);
         self.items -= items;
+        self.stats.pending_polls = 0;
     }
 
-    /// Whether somebody waits for bytes to be written, or for the room that they take.
+    /// Notes that the writer did not take any of the bytes that it was offered.
+    pub(crate) fn refused(&mut self) {
+        if self.stats.pending_polls == 0 {
+            self.stats.pending_since = self.accepted;
+        }
+        self.stats.pending_polls += 1;
+    }
+
+    /// Notes that the writer is flushed as far as it was written to, for those who asked before `asked_before`.
+    #[inline]
+    pub(crate) fn was_flushed(&mut self, asked_before: u64) {
+        self.flushed = self.written;
+        self.served_before = asked_before;
+        self.flush_is_news = !self.flushes.is_empty();
+    }
+
+    /// Whether somebody waits for what may have happened.
     #[inline]
     pub(crate) fn is_watched(&self) -> bool {
-        !(self.tickets.is_empty() && self.rooms.is_empty())
+        !(self.tickets.is_empty() && self.rooms.is_empty()) || self.flush_is_news
     }
 
-    /// Wakes those who waited for what is written now, and lets in those for whom there is room.
-    pub(crate) fn tell(&mut self, wakes: &mut Wakes) {
-        let written = self.written;
-        self.tickets.wake_while(wakes, |(position, _), ()| position <= written);
-        self.grant(wakes);
+    /// Collects the wakers of those who have what they wait for, as many as one section may. Returns whether there are more.
+    #[inline]
+    pub(crate) fn collect(&mut self, wakes: &mut Wakes<'_>) -> bool {
+        if self.end.is_some() { self.collect_all(wakes) } else { self.collect_served(wakes) }
     }
 
-    /// Publishes that the writer is flushed as far as it was written to, for those who asked before `asked_before`.
-    pub(crate) fn was_flushed(&mut self, asked_before: u64, wakes: &mut Wakes) {
-        self.flushed = self.written;
-        let flushed = self.flushed;
-        self.flushes.wake_if(wakes, |(position, id), ()| id <= asked_before && position <= flushed);
+    fn collect_served(&mut self, wakes: &mut Wakes<'_>) -> bool {
+        while self.tickets.first().is_some_and(|((position, _), ())| position <= self.written) {
+            if wakes.is_full() {
+                return true;
+            }
+            wakes.waiter(self.tickets.pop_first());
+        }
+        self.grant(wakes) || (self.flush_is_news && self.collect_flushed(wakes))
+    }
+
+    fn collect_flushed(&mut self, wakes: &mut Wakes<'_>) -> bool {
+        let mut next = self.flushes.first().map(|(key, ())| key);
+        while let Some(key) = next.filter(|(position, _)| *position <= self.flushed) {
+            next = self.flushes.next_after(key);
+            if self.is_flushed(key) {
+                if wakes.is_full() {
+                    return true;
+                }
+                wakes.waiter(self.flushes.remove(key).flatten());
+            }
+        }
+        self.flush_is_news = false;
+        false
+    }
+
+    fn collect_all(&mut self, wakes: &mut Wakes<'_>) -> bool {
+        while !wakes.is_full() {
+            let waker = match () {
+                () if !self.tickets.is_empty() => self.tickets.pop_first(),
+                () if !self.flushes.is_empty() => self.flushes.pop_first(),
+                () if !self.closers.is_empty() => self.closers.pop_first(),
+                () if !self.rooms.is_empty() => self.rooms.pop_first(),
+                () => return false,
+            };
+            wakes.waiter(waker);
+        }
+        true
     }
 
     /// The newest waiter's number.
@@ -456,33 +582,72 @@ impl State {
         self.next_id
     }
 
-    /// Whether somebody waits for a flush that can be made now. It goes before newer writes, or a steady stream of them
-    /// would starve it.
+    /// Whether what was asked for with that position and number has been flushed.
+    pub(crate) fn is_flushed(&self, (position, id): (u64, u64)) -> bool {
+        position <= self.flushed && id <= self.served_before
+    }
+
+    /// Whether somebody waits for a flush that can be made now. It is asked for before newer bytes are written.
     #[inline]
     pub(crate) fn flush_is_due(&self) -> bool {
         self.flushes.first().is_some_and(|((position, _), ())| position <= self.written)
     }
 
+    /// Whether as much as the byte budget was written since such a flush could have been made. Nothing more is written until it is:
+    /// a steady stream of writes would starve it.
+    #[inline]
+    pub(crate) fn flush_is_overdue(&self) -> bool {
+        let overdue = |position: u64| position.saturating_add(self.limits.bytes as u64) <= self.written;
+        self.flushes.first().is_some_and(|((position, _), ())| overdue(position))
+    }
+
+    /// Whether the writer is flushed when there is nothing more to write.
+    #[inline]
+    pub(crate) fn flushes_when_idle(&self) -> bool {
+        self.limits.flush_when_idle
+    }
+
+    /// Whether the writer may still have bytes in a buffer of its own when there is nothing more to write.
+    #[inline]
+    pub(crate) fn is_unflushed(&self) -> bool {
+        self.written > self.flushed && self.limits.flush_when_idle
+    }
+
     // --- ends ---------------------------------------------------------------------------------------------------
 
-    /// Accepts nothing more. There is work then, to be seen to in the same critical section.
-    pub(crate) fn close(&mut self, how: Closing, wakes: &mut Wakes) {
+    /// Accepts nothing more but what adapters have put into the line. There is work then, to be seen to in the same section.
+    pub(crate) fn close(&mut self, how: Closing, wakes: &mut Wakes<'_>) {
+        self.accept_all_deferred(wakes);
         self.closing = self.closing.max(how);
-        self.rooms.wake_if(wakes, |_, _| true);
+    }
+
+    fn accept_all_deferred(&mut self, wakes: &mut Wakes<'_>) {
+        while !self.deferred.is_empty() {
+            self.accept_deferred(wakes);
+        }
     }
 
     /// Ends the stream. What is still queued stays where it is until it is taken.
-    pub(crate) fn finish(&mut self, reason: CloseReason, wakes: &mut Wakes) {
+    pub(crate) fn finish(&mut self, reason: CloseReason, wakes: &mut Wakes<'_>) {
         self.phase = Phase::Ended;
-        if reason.is_closed() {
-            self.flushes.wake_if(wakes, |_, _| true);
-        } else {
-            self.flushes.wake_and_keep(wakes);
-        }
         self.end = Some(reason);
-        self.tickets.wake_if(wakes, |_, ()| true);
-        self.rooms.wake_if(wakes, |_, _| true);
-        self.closers.wake_if(wakes, |_, ()| true);
-        wakes.extend(self.task.take());
+        self.accept_all_deferred(wakes);
+        wakes.task(self.task.take());
     }
+}
+
+impl Drop for State {
+    /// What is left may belong to others, and its drop may panic. Those who drop the stream are not to blame.
+    fn drop(&mut self) {
+        discard(mem::take(&mut self.deferred));
+        for reason in [self.end.take(), self.end_requested.take()] {
+            contain(|| drop(reason));
+        }
+    }
+}
+
+/// As a count of bytes in memory. What does not fit in there is above each limit.
+#[inline]
+fn saturated(bytes: u64) -> usize {
+    usize::try_from(bytes).unwrap_or(usize::MAX)
 }

@@ -2,7 +2,7 @@
 
 /// What a handoff has done so far, from [`WriteHandoff::stats`](crate::WriteHandoff::stats).
 ///
-/// Counts only rise; differences between two snapshots are rates.
+/// All counts but `pending_polls` only rise; differences between two snapshots are rates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct WriteStats {
@@ -20,4 +20,10 @@ pub struct WriteStats {
     pub inline_write_calls: u64,
     /// Calls of the writer's `poll_flush`.
     pub flush_calls: u64,
+    /// Calls in a row in which the writer took none of the bytes that it was offered. 0 once it takes some: then it is the task that
+    /// had no turn yet, and not the peer that is slow, if bytes are pending.
+    pub pending_polls: u64,
+    /// `accepted` when the first of those calls was made. `accepted - pending_since` bytes have come since; means nothing while
+    /// `pending_polls` is 0.
+    pub pending_since: u64,
 }

@@ -1,13 +1,16 @@
 //! The futures that wait for room.
 
 use super::{
+    contain::contain,
     core::StateGuard,
     error::{Never, PermitError, WriteError},
     permit::Permit,
-    port::{Port, Turn, accept, accept_all, accept_first, join, room_of_parts, ticket},
+    phase::Via,
+    port::{Port, Turn, accept, accept_all, accept_first, join, room_of_parts, ticket, yield_now},
     state::Room,
     ticket::WriteTicket,
 };
+use crate::error::POLLED_AFTER_COMPLETION;
 use bytes::Bytes;
 use std::{
     fmt,
@@ -16,8 +19,6 @@ use std::{
     pin::Pin,
     task::{Context, Poll, ready},
 };
-
-pub(crate) const POLLED_AFTER_COMPLETION: &str = "future polled after completion";
 
 /// Waits for room for a chunk and submits it.
 struct Submission<'a, P: Port> {
@@ -38,10 +39,14 @@ impl<'a, P: Port> Submission<'a, P> {
         }
         let bytes = self.bytes.as_ref().expect(POLLED_AFTER_COMPLETION);
         let mut state = self.port.core().lock();
+        if state.budget.must_yield() {
+            return yield_now(state, cx);
+        }
         match join(self.port.core(), &mut state, bytes) {
             Some(range) => {
                 drop(state);
-                self.bytes = None;
+                let copied = self.bytes.take();
+                contain(|| drop(copied));
                 Poll::Ready(Ok(range))
             }
             None => self.enter(cx, state),
@@ -52,7 +57,7 @@ impl<'a, P: Port> Submission<'a, P> {
     fn enter(&mut self, cx: &mut Context<'_>, state: StateGuard<'a>) -> Poll<Result<Range<u64>, WriteError>> {
         let bytes = self.bytes.take().expect(POLLED_AFTER_COMPLETION);
         let len = bytes.len();
-        let (state, bytes) = match accept_first(self.port, state, bytes) {
+        let (state, bytes) = match accept_first(self.port, Via::Poll, state, bytes) {
             Ok(range) => return Poll::Ready(Ok(range)),
             Err(refused) => refused,
         };
@@ -71,7 +76,7 @@ impl<'a, P: Port> Submission<'a, P> {
         let bytes = self.bytes.take().expect(POLLED_AFTER_COMPLETION);
         Poll::Ready(match admitted {
             Ok(state) => {
-                let range = accept(self.port, state, bytes);
+                let range = accept(self.port, Via::Poll, state, bytes);
                 self.turn.pass_on(self.port.core());
                 Ok(range)
             }
@@ -161,8 +166,8 @@ impl<P: Port, B: AsMut<[Bytes]> + Unpin> Future for WriteAll<'_, P, B> {
         if this.turn.room().is_some_and(|asked| asked.bytes < room.bytes || asked.items < room.items) {
             this.turn.leave(this.port.core());
         }
-        let accepted =
-            ready!(this.turn.poll(this.port, cx, |_| room)).map(|state| accept_all(this.port, state, slice));
+        let accepted = ready!(this.turn.poll(this.port, cx, |_| room))
+            .map(|state| accept_all(this.port, Via::Poll, state, slice));
         this.turn.pass_on(this.port.core());
         let parts = this.parts.take().expect(POLLED_AFTER_COMPLETION);
         Poll::Ready(match accepted {
@@ -179,16 +184,21 @@ impl<P: Port, B> Drop for WriteAll<'_, P, B> {
 }
 
 /// Future of [`WriteHandoff::reserve`](crate::WriteHandoff::reserve).
+///
+/// # Panics
+///
+/// When it is polled after it has completed.
 #[must_use = "futures do nothing unless you `.await` or poll them"]
 pub struct Reserve<'a, P: Port> {
     port: &'a P,
     bytes: usize,
     turn: Turn,
+    done: bool,
 }
 
 impl<'a, P: Port> Reserve<'a, P> {
     pub(crate) fn new(port: &'a P, bytes: usize) -> Self {
-        Self { port, bytes, turn: Turn::default() }
+        Self { port, bytes, turn: Turn::default(), done: false }
     }
 }
 
@@ -196,10 +206,16 @@ impl<'a, P: Port> Future for Reserve<'a, P> {
     type Output = Result<Permit<'a, P>, PermitError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { port, bytes, turn } = self.get_mut();
+        let Self { port, bytes, turn, done } = self.get_mut();
+        assert!(!*done, "{POLLED_AFTER_COMPLETION}");
         let room = Room { bytes: *bytes, items: 1 };
-        Poll::Ready(match ready!(turn.poll(*port, cx, |_| room)) {
-            Ok(state) => Ok(Permit::new(*port, state, room)),
+        let admitted = ready!(turn.poll(*port, cx, |_| room));
+        *done = true;
+        Poll::Ready(match admitted {
+            Ok(mut state) => {
+                state.budget.spend(0);
+                Ok(Permit::new(*port, state, room))
+            }
             Err(never) => Err(PermitError::new(never.into())),
         })
     }

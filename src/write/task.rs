@@ -1,19 +1,16 @@
 //! The writer task: the future that owns the writer's side of a stream.
 
 use super::{
-    core::SharedCore,
-    drive::{Left, Role, Side, drive, take_parts},
+    borrowed::Borrowed,
+    core::{Core, SharedCore},
+    drive::{Left, Role, Side, drive},
     error::CloseReason,
     outcome::{Rest, WriterFailure},
-    phase::{Next, Phase},
+    phase::{Next, Phase, Via},
     run_until::RunUntil,
     state::State,
-    wakes::Wakes,
 };
-use crate::{
-    sync::Arc,
-    write::{borrowed::Borrowed, core::Core},
-};
+use crate::sync::Arc;
 use futures_io::AsyncWrite;
 use std::{
     fmt,
@@ -48,13 +45,12 @@ use std::{
 /// ```
 #[must_use = "nothing is written unless the task is polled"]
 pub struct WriteTask<W> {
-    core: SharedCore,
     side: Arc<Side<W>>,
 }
 
 impl<W> WriteTask<W> {
-    pub(crate) fn new(core: SharedCore, side: Arc<Side<W>>) -> Self {
-        Self { core, side }
+    pub(crate) fn new(side: Arc<Side<W>>) -> Self {
+        Self { side }
     }
 
     /// The same task with no output, for executors. How it ended is learned from the handles: from
@@ -99,15 +95,15 @@ impl<W: AsyncWrite + Unpin> WriteTask<W> {
     }
 
     pub(crate) fn core(&self) -> &SharedCore {
-        &self.core
+        &self.side.core
     }
 
     /// Sends what the producer that runs with it has left, as the producer would, and only what then is left as the task.
     pub(crate) fn send(&self, cx: &mut Context<'_>) {
-        let mut state = self.core.lock();
-        let next = state.hurry(&self.core.producer());
+        let mut state = self.core().lock();
+        let next = state.hurry(&self.core().producer(Via::Poll));
         let left = match next {
-            Next::Drive => drive(&self.core, &self.side, state, Role::Producer, Borrowed::default()),
+            Next::Drive => drive(&self.side, state, Role::Producer, Borrowed::default()),
             Next::Nothing | Next::Wake if state.is_due() => {
                 drop(state);
                 Left::Work
@@ -123,9 +119,12 @@ impl<W: AsyncWrite + Unpin> WriteTask<W> {
     pub(crate) fn poll_ended(&self, cx: &mut Context<'_>) -> Poll<()> {
         // Wakers are user code: not to be cloned under the lock.
         let waker = cx.waker().clone();
-        let mut state = self.core.lock();
+        let mut state = self.core().lock();
         match state.phase {
-            Phase::Ended => Poll::Ready(()),
+            Phase::Ended => {
+                drop(state);
+                Poll::Ready(())
+            }
             Phase::Busy => {
                 // The holder wakes the task if it leaves work.
                 let old = state.task.replace(waker);
@@ -136,7 +135,7 @@ impl<W: AsyncWrite + Unpin> WriteTask<W> {
             _ => {
                 state.phase = Phase::Busy;
                 let role = Role::Task(cx.waker(), waker);
-                match drive(&self.core, &self.side, state, role, Borrowed::default()) {
+                match drive(&self.side, state, role, Borrowed::default()) {
                     Left::End => Poll::Ready(()),
                     Left::Nothing | Left::Work => Poll::Pending,
                 }
@@ -152,14 +151,14 @@ impl<W: AsyncWrite + Unpin> Future for WriteTask<W> {
         if self.poll_ended(cx).is_pending() {
             return Poll::Pending;
         }
-        let wanted = self.core.lock().parts_wanted > 0;
-        Poll::Ready(outcome(&self.core, (!wanted).then_some(&*self.side)))
+        let wanted = self.core().lock().parts_wanted > 0;
+        Poll::Ready(outcome(self.core(), (!wanted).then_some(&*self.side)))
     }
 }
 
 /// What became of an ended stream; without `side`, all but the writer and the bytes.
 pub(crate) fn outcome<W>(core: &Core, side: Option<&Side<W>>) -> Result<W, WriterFailure<W>> {
-    let (writer, unwritten) = side.map(|side| take_parts(core, side)).unwrap_or_default();
+    let (writer, unwritten) = side.map(Side::take_parts).unwrap_or_default();
     let state = core.lock();
     let reason = state.end.clone().unwrap_or(CloseReason::Closed);
     match (reason, writer) {
@@ -175,31 +174,30 @@ pub(crate) fn outcome<W>(core: &Core, side: Option<&Side<W>>) -> Result<W, Write
 
 impl<W> Drop for WriteTask<W> {
     fn drop(&mut self) {
-        let mut wakes = Wakes::default();
-        let mut state = self.core.lock();
-        match state.phase {
-            Phase::Ended => return,
-            // The holder sees it and ends the stream.
-            Phase::Busy => {
-                state.task_gone = true;
-                return;
-            }
-            _ => state.finish(CloseReason::TaskDropped, &mut wakes),
+        let ended = self.side.core.lock().phase == Phase::Ended;
+        if ended {
+            return;
         }
-        drop(state);
-        let writer = self.side.lock().writer.take();
-        drop(writer);
+        // Where a producer holds the writer, it sees to both.
+        self.side.core.end(CloseReason::TaskDropped);
+        let ended = self.side.core.lock().phase == Phase::Ended;
+        if ended {
+            self.side.drop_writer();
+        }
     }
 }
 
 impl<W> fmt::Debug for WriteTask<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let phase = self.core.lock().phase;
+        let phase = self.side.core.lock().phase;
         f.debug_struct("WriteTask").field("phase", &phase).finish_non_exhaustive()
     }
 }
 
 /// A [`WriteTask`] without an output, as [`Executor`](crate::Executor)s take it. Made by [`WriteTask::detach`].
+///
+/// A writer that has failed is dropped as soon as this is polled again, which it is woken for: its descriptor does not stay open for
+/// as long as there are handles. Only an [`into_parts`](crate::WriteHandoff::into_parts) that waits already gets it.
 ///
 /// # Drop
 ///
@@ -213,7 +211,17 @@ impl<W: AsyncWrite + Unpin> Future for DetachedWriteTask<W> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        self.task.poll_ended(cx)
+        let ended = self.task.poll_ended(cx);
+        if ended.is_ready() {
+            let state = self.task.core().lock();
+            let failed = state.end.as_ref().is_some_and(CloseReason::is_failure);
+            let wanted = state.parts_wanted > 0;
+            drop(state);
+            if failed && !wanted {
+                self.task.side.drop_writer();
+            }
+        }
+        ended
     }
 }
 

@@ -1,10 +1,10 @@
 //! Tickets: positions in the stream that can be waited for.
 
 use super::{
-    core::SharedCore, error::CloseReason, flush::FlushTurn, outcome::TicketError, port::wait_until,
-    state::State,
+    contain::contain, core::SharedCore, error::CloseReason, flush::FlushTurn, outcome::TicketError,
+    port::wait_until, state::State,
 };
-use crate::sync::Ordering;
+use crate::{error::POLLED_AFTER_COMPLETION, sync::Ordering};
 use std::{
     fmt,
     future::Future,
@@ -104,7 +104,7 @@ impl WriteTicket {
     ///
     /// A flush that nobody waits for any more holds up nobody.
     pub fn flushed(&self) -> Flushed {
-        Flushed { core: self.core.clone(), position: self.range.end, turn: FlushTurn::default() }
+        Flushed { core: self.core.clone(), position: self.range.end, turn: FlushTurn::default(), done: false }
     }
 
     fn is_written(&self) -> bool {
@@ -118,7 +118,7 @@ impl Future for WriteTicket {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
         if this.is_written() {
-            // Whoever wrote it takes the ticket off the list in the same section.
+            // The party that wrote it takes the ticket off the list, in this section or one of the next.
             this.id = 0;
             return Poll::Ready(Ok(()));
         }
@@ -129,6 +129,7 @@ impl Future for WriteTicket {
             let mut state = this.core.lock();
             if answer(&state).is_none() {
                 this.id = state.new_id();
+                state.budget.waited();
                 let replaced = state.tickets.put((end, this.id), (), Some(waker));
                 debug_assert!(replaced.is_none(), "the number is new");
                 return Poll::Pending;
@@ -136,7 +137,7 @@ impl Future for WriteTicket {
             drop(state);
         } else {
             let key = (end, this.id);
-            let waiting = wait_until(&this.core, cx, None, (key, ()), |state| &mut state.tickets, answer);
+            let waiting = wait_until(&this.core, cx, (key, ()), |state| &mut state.tickets, answer);
             drop(ready!(waiting));
         }
         match this.try_result() {
@@ -159,7 +160,7 @@ impl WriteTicket {
     fn leave(&self) {
         if !self.is_written() {
             let waker = self.core.lock().tickets.remove((self.range.end, self.id));
-            drop(waker);
+            contain(|| drop(waker));
         }
     }
 }
@@ -174,19 +175,27 @@ impl fmt::Debug for WriteTicket {
 }
 
 /// Future of [`WriteTicket::flushed`].
+///
+/// # Panics
+///
+/// When it is polled after it has completed.
 #[must_use = "futures do nothing unless you `.await` or poll them"]
 pub struct Flushed {
     core: SharedCore,
     position: u64,
     turn: FlushTurn,
+    done: bool,
 }
 
 impl Future for Flushed {
     type Output = Result<(), CloseReason>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { core, position, turn } = self.get_mut();
-        turn.poll(core, cx, Some(*position))
+        let Self { core, position, turn, done } = self.get_mut();
+        assert!(!*done, "{POLLED_AFTER_COMPLETION}");
+        let result = ready!(turn.poll(core, cx, Some(*position)));
+        *done = true;
+        Poll::Ready(result)
     }
 }
 

@@ -1,121 +1,215 @@
 //! Wakers sorted by what they wait for.
 
-use super::wakes::Wakes;
-use std::{collections::VecDeque, mem, task::Waker};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    mem,
+    task::Waker,
+};
 
-/// Waiters sorted by key, in one ring buffer.
+/// The most waiters in the ring buffer. Adding or removing one moves half of them at most, 6 KiB.
+const NEAR_MAX: usize = 256;
+
+/// How many of the others follow at a time, once the ring buffer is empty.
+const REFILL: usize = 32;
+
+/// A ring buffer with room for more than this many gives its memory back when few are left.
+const KEEP: usize = 64;
+
+/// Waiters sorted by key.
 ///
-/// Keys mostly arrive in rising order and leave from the front, so both ends take constant time; a cancelled waiter is
-/// found by binary search. Nothing is allocated once the buffer has grown to the largest number of waiters.
+/// Keys mostly arrive in rising order and leave from the front, where both take constant time in a ring buffer that allocates
+/// nothing once it has grown. It holds the first [`NEAR_MAX`]; those behind are in a tree, so that whatever is done takes
+/// `O(log n)` steps, in whichever order waiters come and go.
 #[derive(Debug)]
 pub(crate) struct Waiters<K, T> {
-    queue: VecDeque<Waiter<K, T>>,
+    near: VecDeque<(K, Waiter<T>)>,
+    /// Only if there are some in `near`, all with smaller keys.
+    far: BTreeMap<K, Waiter<T>>,
 }
 
 #[derive(Debug)]
-struct Waiter<K, T> {
-    key: K,
+struct Waiter<T> {
     wants: T,
     waker: Option<Waker>,
 }
 
-/// An empty list with room for more than this many gives its memory back.
-const KEEP: usize = 256;
-
 impl<K: Ord + Copy, T: Copy> Waiters<K, T> {
     pub(crate) const fn new() -> Self {
-        Self { queue: VecDeque::new() }
+        Self { near: VecDeque::new(), far: BTreeMap::new() }
     }
 
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.queue.is_empty()
+        self.near.is_empty()
     }
 
     /// Adds a waiter, or changes the waker of one that is there. Returns the waker it replaces, which may not be dropped
     /// under a lock.
     pub(crate) fn put(&mut self, key: K, wants: T, waker: Option<Waker>) -> Option<Waker> {
-        match self.queue.back() {
-            Some(last) if last.key >= key => {}
-            _ => {
-                self.queue.push_back(Waiter { key, wants, waker });
-                return None;
-            }
+        let waiter = Waiter { wants, waker };
+        let is_last = self.near.back().is_none_or(|(last, _)| *last < key);
+        if is_last && self.far.is_empty() && self.near.len() < NEAR_MAX {
+            self.near.push_back((key, waiter));
+            return None;
         }
-        match self.queue.binary_search_by(|waiter| waiter.key.cmp(&key)) {
-            Ok(at) => mem::replace(&mut self.queue[at].waker, waker),
+        if is_last {
+            return self.far.insert(key, waiter).and_then(|replaced| replaced.waker);
+        }
+        match self.place(key) {
+            Ok(at) => mem::replace(&mut self.near[at].1, waiter).waker,
             Err(at) => {
-                self.queue.insert(at, Waiter { key, wants, waker });
+                if self.near.len() == NEAR_MAX {
+                    self.far.extend(self.near.pop_back());
+                }
+                self.near.insert(at, (key, waiter));
                 None
             }
         }
     }
 
-    fn find(&self, key: K) -> Option<usize> {
+    fn place(&self, key: K) -> Result<usize, usize> {
         // The oldest and the newest are looked for most.
-        if self.queue.front()?.key == key {
-            return Some(0);
+        match self.near.front() {
+            Some((first, _)) if *first == key => Ok(0),
+            _ => self.near.binary_search_by(|(other, _)| other.cmp(&key)),
         }
-        self.queue.binary_search_by(|waiter| waiter.key.cmp(&key)).ok()
+    }
+
+    fn get(&self, key: K) -> Option<&Waiter<T>> {
+        match self.place(key) {
+            Ok(at) => Some(&self.near[at].1),
+            Err(at) if at < self.near.len() => None,
+            Err(_) => self.far.get(&key),
+        }
     }
 
     pub(crate) fn contains(&self, key: K) -> bool {
-        self.find(key).is_some()
+        self.get(key).is_some()
     }
 
     /// Whether the waiter is there and would be woken by `waker` already.
     pub(crate) fn is_set(&self, key: K, waker: &Waker) -> bool {
-        let waiter = self.find(key).and_then(|at| self.queue[at].waker.as_ref());
-        waiter.is_some_and(|old| old.will_wake(waker))
+        let known = self.get(key).and_then(|waiter| waiter.waker.as_ref());
+        known.is_some_and(|known| known.will_wake(waker))
     }
 
     /// Removes a waiter; `None` where it is gone already. The waker may not be dropped under a lock.
     pub(crate) fn remove(&mut self, key: K) -> Option<Option<Waker>> {
-        let at = self.find(key)?;
-        let removed = self.queue.remove(at).map(|waiter| waiter.waker);
-        self.shrink();
-        removed
+        let removed = match self.place(key) {
+            Ok(at) => self.near.remove(at).map(|(_, waiter)| waiter),
+            Err(at) if at < self.near.len() => None,
+            Err(_) => self.far.remove(&key),
+        };
+        self.settle();
+        removed.map(|waiter| waiter.waker)
     }
 
-    /// What the first waiter wants.
+    /// The first waiter's key and what it wants.
     #[inline]
     pub(crate) fn first(&self) -> Option<(K, T)> {
-        self.queue.front().map(|waiter| (waiter.key, waiter.wants))
+        self.near.front().map(|(key, waiter)| (*key, waiter.wants))
     }
 
-    /// Removes and wakes the waiters at the front for which `is_done` holds.
-    pub(crate) fn wake_while(&mut self, wakes: &mut Wakes, mut is_done: impl FnMut(K, T) -> bool) {
-        while let Some(front) = self.queue.front() {
-            if !is_done(front.key, front.wants) {
-                break;
+    /// The key of the first waiter behind `key`.
+    pub(crate) fn next_after(&self, key: K) -> Option<K> {
+        let at = self.near.partition_point(|(other, _)| *other <= key);
+        match self.near.get(at) {
+            Some((next, _)) => Some(*next),
+            None => self.far.keys().next().filter(|first| **first > key).copied().or_else(|| {
+                use std::ops::Bound::{Excluded, Unbounded};
+                self.far.range((Excluded(key), Unbounded)).next().map(|(next, _)| *next)
+            }),
+        }
+    }
+
+    /// Removes the first waiter.
+    #[inline]
+    pub(crate) fn pop_first(&mut self) -> Option<Waker> {
+        let (_, waiter) = self.near.pop_front()?;
+        self.settle();
+        waiter.waker
+    }
+
+    /// Brings those behind to the front once that is empty, and lets memory go that was needed for more of them.
+    #[inline]
+    fn settle(&mut self) {
+        if self.near.is_empty() || self.near.capacity() > KEEP {
+            self.settle_now();
+        }
+    }
+
+    fn settle_now(&mut self) {
+        if self.near.is_empty() {
+            for _ in 0..REFILL {
+                let Some(first) = self.far.pop_first() else { break };
+                self.near.push_back(first);
             }
-            wakes.extend(self.queue.pop_front().and_then(|waiter| waiter.waker));
         }
-        self.shrink();
+        if self.near.len() < KEEP / 8 && self.far.is_empty() && self.near.capacity() > KEEP {
+            self.near.shrink_to(KEEP);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{NEAR_MAX, Waiters};
+    use proptest::prelude::*;
+    use std::{collections::BTreeMap, task::Waker};
+
+    #[derive(Debug, Clone)]
+    enum Op {
+        Put(u16),
+        Remove(u16),
+        Pop,
+        After(u16),
     }
 
-    /// Removes and wakes all waiters, wherever they stand, for which `is_done` holds.
-    pub(crate) fn wake_if(&mut self, wakes: &mut Wakes, mut is_done: impl FnMut(K, T) -> bool) {
-        self.queue.retain_mut(|waiter| {
-            let done = is_done(waiter.key, waiter.wants);
-            if done {
-                wakes.extend(waiter.waker.take());
+    fn op() -> impl Strategy<Value = Op> {
+        prop_oneof![
+            4 => any::<u16>().prop_map(|key| Op::Put(key % 1024)),
+            2 => any::<u16>().prop_map(|key| Op::Remove(key % 1024)),
+            1 => Just(Op::Pop),
+            1 => any::<u16>().prop_map(|key| Op::After(key % 1024)),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn is_a_sorted_map(ops in prop::collection::vec(op(), 0..3000)) {
+            let mut waiters = Waiters::new();
+            let mut model = BTreeMap::new();
+            for op in ops {
+                match op {
+                    Op::Put(key) => {
+                        let replaced = waiters.put(key, key, Some(Waker::noop().clone())).is_some();
+                        prop_assert_eq!(replaced, model.insert(key, key).is_some());
+                    }
+                    Op::Remove(key) => prop_assert_eq!(waiters.remove(key).is_some(), model.remove(&key).is_some()),
+                    Op::Pop => prop_assert_eq!(waiters.pop_first().is_some(), model.pop_first().is_some()),
+                    Op::After(key) => {
+                        let next = model.range(key + 1..).next().map(|(key, _)| *key);
+                        prop_assert_eq!(waiters.next_after(key), next);
+                        prop_assert_eq!(waiters.contains(key), model.contains_key(&key));
+                    }
+                }
+                prop_assert_eq!(waiters.first(), model.first_key_value().map(|(key, wants)| (*key, *wants)));
+                prop_assert_eq!(waiters.is_empty(), model.is_empty());
+                prop_assert!(waiters.near.len() <= NEAR_MAX);
             }
-            !done
-        });
-        self.shrink();
-    }
-
-    /// Wakes all waiters and leaves them in the list.
-    pub(crate) fn wake_and_keep(&mut self, wakes: &mut Wakes) {
-        for waiter in &mut self.queue {
-            wakes.extend(waiter.waker.take());
         }
     }
 
-    fn shrink(&mut self) {
-        if self.queue.is_empty() && self.queue.capacity() > KEEP {
-            self.queue = VecDeque::new();
+    #[test]
+    fn a_burst_leaves_no_memory_although_one_waits() {
+        let mut waiters = Waiters::new();
+        for key in 0..100_000_u32 {
+            waiters.put(key, (), None);
         }
+        for key in 0..99_999 {
+            waiters.remove(key);
+        }
+        assert_eq!(waiters.first(), Some((99_999, ())));
+        assert!(waiters.far.is_empty() && waiters.near.capacity() <= super::KEEP);
     }
 }

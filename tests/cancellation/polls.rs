@@ -1,5 +1,4 @@
-//! The poll methods and traits of a handle, in futures of their own. The handle goes with the future, and with it its place in the
-//! line and the room that it holds.
+//! The adapters of a handle, in futures of their own. The adapter goes with the future, and with it its place in the line.
 
 use std::{
     future::{Future, poll_fn},
@@ -58,42 +57,36 @@ fn closes<F: Future<Output = bool>>(close: impl Fn(WriteHandoff<Slow>) -> F) {
 }
 
 cancelled! {
-    "fn poll_reserve"
-    fn room_that_is_polled_for() {
-        items(async |mut handle| {
-            poll_fn(|cx| handle.poll_reserve(cx, ITEM.len())).await.unwrap();
-            handle.send_reserved(ITEM.into()).map_or(0, |_| ITEM.len())
-        });
-    }
-
-    "Sink for WriteHandoff"
+    "Sink for HandoffSink"
     fn a_sink() {
-        items(async |mut handle| {
-            let mut sink = Pin::new(&mut handle);
-            poll_fn(|cx| sink.as_mut().poll_ready(cx)).await.unwrap();
-            sink.as_mut().start_send(ITEM.into()).map_or(0, |()| ITEM.len())
+        items(async |handle| {
+            let mut sink = handle.into_sink();
+            poll_fn(|cx| Pin::new(&mut sink).poll_ready(cx)).await.unwrap();
+            Pin::new(&mut sink).start_send(ITEM.into()).map_or(0, |()| ITEM.len())
         });
-        flushes(async |mut handle| poll_fn(|cx| Sink::poll_flush(Pin::new(&mut handle), cx)).await.is_ok());
-        closes(async |mut handle| poll_fn(|cx| Sink::poll_close(Pin::new(&mut handle), cx)).await.is_ok());
+        flushes(async |handle| {
+            let mut sink = handle.into_sink();
+            poll_fn(|cx| Pin::new(&mut sink).poll_flush(cx)).await.is_ok()
+        });
+        closes(async |handle| {
+            let mut sink = handle.into_sink();
+            poll_fn(|cx| Pin::new(&mut sink).poll_close(cx)).await.is_ok()
+        });
     }
 
-    "AsyncWrite for WriteHandoff"
+    "AsyncWrite for HandoffWriter"
     fn a_writer() {
-        items(async |mut handle| {
-            let mut writer = Pin::new(&mut handle);
-            poll_fn(|cx| writer.as_mut().poll_write(cx, ITEM)).await.unwrap()
+        items(async |handle| {
+            let mut writer = handle.into_writer();
+            poll_fn(|cx| Pin::new(&mut writer).poll_write(cx, ITEM)).await.unwrap()
         });
-        flushes(async |mut handle| poll_fn(|cx| AsyncWrite::poll_flush(Pin::new(&mut handle), cx)).await.is_ok());
-        closes(async |mut handle| poll_fn(|cx| AsyncWrite::poll_close(Pin::new(&mut handle), cx)).await.is_ok());
-    }
-
-    "fn poll_flush"
-    fn a_flush_that_is_polled_for() {
-        flushes(async |mut handle| poll_fn(|cx| handle.poll_flush(cx)).await.is_ok());
-    }
-
-    "fn poll_close"
-    fn a_close_that_is_polled_for() {
-        closes(async |mut handle| poll_fn(|cx| handle.poll_close(cx)).await.is_ok());
+        flushes(async |handle| {
+            let mut writer = handle.into_writer();
+            poll_fn(|cx| Pin::new(&mut writer).poll_flush(cx)).await.is_ok()
+        });
+        closes(async |handle| {
+            let mut writer = handle.into_writer();
+            poll_fn(|cx| Pin::new(&mut writer).poll_close(cx)).await.is_ok()
+        });
     }
 }

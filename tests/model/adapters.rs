@@ -1,4 +1,4 @@
-//! `Sink` and `AsyncWrite`, which hold room between two polls.
+//! The adapters, which wait for their turn and put what finds no room into the line.
 
 use futures_util::{AsyncWriteExt, SinkExt};
 
@@ -11,12 +11,14 @@ use crate::{
 fn a_sink_that_waits_for_room_beside_a_producer() {
     explore(1, || {
         let device = Device::blocked(usize::MAX);
-        let (mut handoff, task) = stream(&device, 2);
+        let (handoff, task) = stream(&device, 2);
         let task = run(task);
         handoff.try_write_fire_and_forget(chunk("ab")).unwrap();
         let other = write_elsewhere(&handoff, "12");
         let peer = open_elsewhere(&device);
-        block_on(handoff.send(chunk("cd"))).unwrap();
+        let mut sink = handoff.clone().into_sink();
+        block_on(sink.send(chunk("cd"))).unwrap();
+        drop(sink);
         other.join().unwrap();
         assert!(handoff.stats().flushed >= 4);
         drop(handoff);
@@ -26,22 +28,43 @@ fn a_sink_that_waits_for_room_beside_a_producer() {
 }
 
 #[test]
-fn a_sink_that_is_dropped_with_the_room_it_holds() {
+fn a_sink_that_is_not_polled_any_more() {
     explore(2, || {
         let device = Device::blocked(usize::MAX);
         let (handoff, task) = stream(&device, 2);
         let task = run(task);
         handoff.try_write_fire_and_forget(chunk("ab")).unwrap();
-        let mut sink = handoff.clone();
+        let mut sink = handoff.clone().into_sink();
         // In line, before the other.
         assert!(poll_once(&mut sink.feed(chunk("--"))).is_pending());
         let other = write_elsewhere(&handoff, "cd");
         let peer = open_elsewhere(&device);
-        drop(sink);
         other.join().unwrap();
-        drop(handoff);
+        drop((sink, handoff));
         peer.join().unwrap();
         assert_done(task, &["abcd"]);
+    });
+}
+
+/// Two sinks are ready at once. The item of the second one waits in the line by itself.
+#[test]
+fn an_item_that_waits_without_its_sink() {
+    explore(1, || {
+        let device = Device::blocked(usize::MAX);
+        let (handoff, task) = stream(&device, 2);
+        let task = run(task);
+        let mut sinks = [handoff.clone().into_sink(), handoff.into_sink()];
+        for sink in &mut sinks {
+            block_on(std::future::poll_fn(|cx| sink.poll_ready_unpin(cx))).unwrap();
+        }
+        let peer = open_elsewhere(&device);
+        let [mut first, mut second] = sinks;
+        let first = thread::spawn(move || first.start_send_unpin(chunk("ab")).is_ok());
+        second.start_send_unpin(chunk("12")).unwrap();
+        drop(second);
+        assert!(first.join().unwrap());
+        peer.join().unwrap();
+        assert_done(task, &["ab12", "12ab"]);
     });
 }
 
@@ -49,15 +72,15 @@ fn a_sink_that_is_dropped_with_the_room_it_holds() {
 fn a_writer_of_borrowed_bytes_that_closes() {
     explore(2, || {
         let device = Device::short(2);
-        let (mut handoff, task) = stream(&device, 2);
+        let (handoff, task) = stream(&device, 2);
         let task = run(task);
         let other = handoff.clone();
         let other = thread::spawn(move || block_on(other.write(chunk("12"))).map(drop).is_ok());
-        block_on(AsyncWriteExt::write_all(&mut handoff, b"abc")).unwrap();
-        block_on(AsyncWriteExt::close(&mut handoff)).unwrap();
-        let accepted = other.join().unwrap();
-        drop(handoff);
-        let orders: &[&str] = if accepted { &["ab12c", "12abc", "abc12", "a12bc"] } else { &["abc"] };
-        assert_done(task, orders);
+        let mut writer = handoff.into_writer();
+        block_on(writer.write_all(b"abc")).unwrap();
+        block_on(writer.close()).unwrap();
+        assert!(other.join().unwrap());
+        drop(writer);
+        assert_done(task, &["ab12c", "12abc", "abc12", "a12bc"]);
     });
 }

@@ -1,21 +1,25 @@
-//! A handle as a `Sink` and as an `AsyncWrite`.
+//! The adapters of a handle: a `Sink` and an `AsyncWrite`.
 
 use super::support::*;
 use futures_handoff_runtimes::io::ScriptReader;
 use futures_util::{
-    AsyncWrite, AsyncWriteExt, SinkExt, StreamExt,
+    AsyncWriteExt, SinkExt, StreamExt,
     future::{join, poll_fn},
     io::copy,
-    stream,
+    stream as streams,
 };
 use std::{
     io::{ErrorKind, IoSlice},
+    panic::{AssertUnwindSafe, catch_unwind},
     task::Poll,
 };
 
-/// A clone of the handle that is nothing but a writer: a handle has methods of its own of the same names.
-fn io(handoff: &WriteHandoff<ScriptWriter>) -> Box<dyn AsyncWrite + Unpin + Send> {
-    Box::new(handoff.clone())
+fn io(handoff: &WriteHandoff<ScriptWriter>) -> HandoffWriter<ScriptWriter> {
+    handoff.clone().into_writer()
+}
+
+fn sink(handoff: &WriteHandoff<ScriptWriter>) -> HandoffSink<ScriptWriter> {
+    handoff.clone().into_sink()
 }
 
 runtimes::tests! {
@@ -28,10 +32,10 @@ runtimes::tests! {
             let sent = pattern(5000);
             let chunks: Vec<Bytes> =
                 sent.chunks(1 + 40 * seed as usize % 255).map(Bytes::copy_from_slice).collect();
-            stream::iter(chunks).map(Ok).forward(handoff).await.unwrap();
+            streams::iter(chunks).map(Ok).forward(handoff.into_sink()).await.unwrap();
             task.await.unwrap();
             assert!(log.written() == sent);
-            assert!(log.is_closed(), "forwarding closes");
+            assert!(log.is_closed(), "forwarding closes the last handle");
         }
     }
 
@@ -39,25 +43,26 @@ runtimes::tests! {
         let writer = ScriptWriter::willing();
         let log = writer.log();
         let (handoff, task) = WriteHandoff::new(writer, defaults());
-        let mut handoff = Settled(handoff);
+        let handoff = Settled(handoff);
         let task = R::task(task);
-        let mut chunks = stream::iter(["a", "b", "c"].map(|part| Ok(text(part))));
-        handoff.0.send_all(&mut chunks).await.unwrap();
+        let mut chunks = streams::iter(["a", "b", "c"].map(|part| Ok(text(part))));
+        let mut all = sink(&handoff);
+        all.send_all(&mut chunks).await.unwrap();
         assert_eq!((log.written(), log.flushed()), (b"abc".to_vec(), 3));
-        handoff.0.send(text("d")).await.unwrap();
+        all.send(text("d")).await.unwrap();
         assert_eq!(log.flushed(), 4);
         assert!(!handoff.is_closed());
-        drop(handoff);
+        drop((handoff, all));
         task.await.unwrap();
     }
 
     async fn a_sink_waits_for_room<R: Runtime>() {
         let (handoff, mut task, log, gate) = gated(limits(8, 8));
-        let mut sink = (*handoff).clone();
+        let mut sink = sink(&handoff);
         sink.feed(text("full")).now_or_never().expect("there is room").unwrap();
-        // A sink asks for one byte; the item that it then gets may exceed the budget by its length.
-        sink.feed(text("eight888")).now_or_never().expect("there is room").unwrap();
-        assert_eq!((handoff.pending_bytes(), handoff.available()), (12, 0));
+        // There is some room, and not enough of it: the item waits in the line by itself.
+        sink.feed(text("eight888")).now_or_never().expect("there is some room").unwrap();
+        assert_eq!((handoff.pending_bytes(), handoff.available()), (4, 0));
         let mut waits = Hand::waiting(sink.feed(text("more")));
         gate.open();
         task.run();
@@ -69,21 +74,104 @@ runtimes::tests! {
 
     async fn a_sink_refuses_what_never_fits_and_goes_on<R: Runtime>() {
         let (handoff, mut task, log) = willing(limits(8, 8));
-        let mut sink = (*handoff).clone();
+        let mut sink = sink(&handoff);
         let error = sink.feed(filled(0, 9)).await.unwrap_err();
         assert!(matches!(&error, WriteError::TooLarge { len: 9, limit: 8, .. }), "{error}");
         assert_eq!(error.into_bytes().len(), 9);
         sink.feed(text("eight888")).await.unwrap();
         task.run();
-        // Without having asked for room.
-        let error = sink.start_send_unpin(text("x")).unwrap_err();
-        assert!(matches!(error, WriteError::TooLarge { len: 1, limit: 0, .. }));
         assert_eq!(log.written(), b"eight888");
+    }
+
+    async fn a_sink_that_was_not_ready_refuses_an_item_by_a_panic<R: Runtime>() {
+        let (handoff, _task, _log) = willing(limits(8, 8));
+        let mut sink = sink(&handoff);
+        let sent = catch_unwind(AssertUnwindSafe(|| sink.start_send_unpin(text("x"))));
+        assert!(sent.is_err());
+        sink.feed(text("y")).await.unwrap();
+        assert_eq!(handoff.pending_bytes(), 1);
+    }
+
+    /// 100 sinks of one stream are ready at once, and each is given as much as the whole budget.
+    async fn sinks_that_are_ready_at_once_stay_within_the_budget<R: Runtime>() {
+        let (handoff, mut task, log, gate) = gated(limits(8, 8));
+        let mut sinks: Vec<_> = (0..100).map(|_| sink(&handoff)).collect();
+        for sink in &mut sinks {
+            poll_fn(|cx| sink.poll_ready_unpin(cx)).await.unwrap();
+        }
+        for (at, sink) in sinks.iter_mut().enumerate() {
+            sink.start_send_unpin(filled(at as u8, 8)).unwrap();
+        }
+        assert_eq!(handoff.pending_bytes(), 8);
+        for sink in &mut sinks {
+            assert!(poll_fn(|cx| Poll::Ready(sink.poll_ready_unpin(cx).is_pending())).await);
+        }
+        drop(sinks);
+        gate.open();
+        while task.run().is_none() && log.written().len() < 800 {
+            assert!(handoff.pending_bytes() <= 8);
+        }
+        let sent: Vec<u8> = (0..100).flat_map(|at| filled(at, 8)).collect();
+        assert_eq!(log.written(), sent, "a sink that is dropped has handed over what it took");
+    }
+
+    /// The sinks of clients that are idle, behind a buffer that asks whether they are ready before it knows of an item.
+    async fn sinks_that_are_ready_and_idle_cost_others_nothing<R: Runtime>() {
+        let (handoff, mut task, log) = willing(limits(4, 8));
+        let mut idle: Vec<_> = (0..10).map(|_| sink(&handoff).buffer(4)).collect();
+        for sink in &mut idle {
+            sink.flush().await.unwrap();
+            poll_fn(|cx| sink.poll_ready_unpin(cx)).await.unwrap();
+        }
+        assert_eq!(handoff.available(), 8);
+        handoff.write(text("budget88")).now_or_never().expect("there is room").unwrap();
+        task.run();
+        assert_eq!(log.written(), b"budget88");
+    }
+
+    /// The future that waited is gone, and the adapter is kept.
+    async fn an_adapter_whose_future_was_dropped_holds_up_nobody<R: Runtime>() {
+        for writer in [false, true] {
+            let (handoff, mut task, log, gate) = gated(limits(8, 4));
+            handoff.try_write(text("full")).unwrap();
+            let (mut sink, mut io) = (sink(&handoff), io(&handoff));
+            if writer {
+                assert!(io.write(b"given up").now_or_never().is_none());
+            } else {
+                assert!(sink.feed(text("gone")).now_or_never().is_none());
+            }
+            let mut behind = Hand::waiting(handoff.write(text("next")));
+            gate.open();
+            task.run();
+            assert!(behind.run().expect("it is its turn").is_ok());
+            drop(behind);
+            task.run();
+            assert_eq!(log.written(), b"fullnext");
+            drop((sink, io));
+        }
+    }
+
+    async fn a_flush_of_an_adapter_that_was_given_up_holds_up_nobody<R: Runtime>() {
+        let gate = Gate::new();
+        let writer = ScriptWriter::willing().with_flush([EndStep::Wait(gate.clone())]);
+        let log = writer.log();
+        let (handoff, mut task) = stream(writer, defaults());
+        let mut io = io(&handoff);
+        io.write_all(b"first").await.unwrap();
+        assert!(io.flush().now_or_never().is_none());
+        task.run();
+        assert!(io.flush().now_or_never().is_none(), "the writer does not confirm it");
+        handoff.try_write(text("second")).unwrap();
+        task.run();
+        assert_eq!((log.written(), log.flushed()), (b"firstsecond".to_vec(), 0));
+        gate.open();
+        task.run();
+        assert_eq!(log.flushed(), 11);
     }
 
     async fn a_closed_sink_says_why<R: Runtime>() {
         let (handoff, mut task, _log) = scripted([WriteStep::Error(ErrorKind::BrokenPipe)], defaults());
-        let mut sink = (*handoff).clone();
+        let mut sink = sink(&handoff);
         sink.feed(text("a")).await.unwrap();
         assert!(task.run().is_some());
         let refused = [
@@ -96,25 +184,39 @@ runtimes::tests! {
         }
     }
 
-    async fn closing_a_sink_closes_the_stream_for_all<R: Runtime>() {
+    async fn closing_an_adapter_gives_up_its_own_handle<R: Runtime>() {
         let (handoff, mut task, log) = willing(defaults());
-        let mut sink = (*handoff).clone();
+        let mut sink = sink(&handoff);
         sink.feed(text("a")).await.unwrap();
         let mut close = Hand::waiting(SinkExt::<Bytes>::close(&mut sink));
+        assert!(task.run().is_none());
+        assert!(close.run().unwrap().is_ok());
+        drop(close);
+        assert_eq!((log.written(), log.flushed(), log.is_closed()), (b"a".to_vec(), 1, false));
+        assert!(matches!(sink.feed(text("late")).await.unwrap_err().close_reason(), Some(CloseReason::Closed)));
+        let mut io = io(&handoff);
+        io.write_all(b"b").await.unwrap();
+        task.run();
+        io.close().await.unwrap();
+        assert_eq!(io.write(b"late").await.unwrap_err().kind(), ErrorKind::BrokenPipe);
+        assert_eq!((handoff.is_closed(), log.is_closed()), (false, false));
+        let mut last = (*handoff).clone().into_sink();
+        drop(handoff);
+        let mut close = Hand::waiting(SinkExt::<Bytes>::close(&mut last));
         assert!(task.run().unwrap().is_ok());
         assert!(close.run().unwrap().is_ok());
-        assert!(handoff.try_write(text("b")).unwrap_err().is_closed());
-        assert_eq!((log.written(), log.is_closed()), (b"a".to_vec(), true));
+        assert_eq!((log.written(), log.is_closed()), (b"ab".to_vec(), true));
     }
 
     async fn a_reader_can_be_copied_into_a_handle<R: Runtime>() {
         for seed in 0..10 {
             let writer = ScriptWriter::seeded(seed);
             let log = writer.log();
-            let (mut handoff, task) = WriteHandoff::new(writer, limits(4, 100));
+            let (handoff, task) = WriteHandoff::new(writer, limits(4, 100));
             let task = R::task(task);
             let sent = pattern(5000);
-            let n = copy(ScriptReader::seeded(seed, &sent), &mut handoff).await.unwrap();
+            let mut writer = handoff.clone().into_writer();
+            let n = copy(ScriptReader::seeded(seed, &sent), &mut writer).await.unwrap();
             handoff.close().await.unwrap();
             task.await.unwrap();
             assert_eq!(n, 5000);
@@ -131,10 +233,10 @@ runtimes::tests! {
         let mut waits = Hand::waiting(writer.write(b"abcdefgh"));
         gate.open();
         task.run();
-        assert_eq!(waits.run().unwrap().unwrap(), 4, "with no room at all it asks for a send's worth");
+        assert_eq!(waits.run().unwrap().unwrap(), 8);
         drop(waits);
         task.run();
-        assert_eq!(log.written(), b"0123456789abcd");
+        assert_eq!(log.written(), b"0123456789abcdefgh");
     }
 
     async fn vectored_writes_are_joined<R: Runtime>() {
@@ -181,18 +283,23 @@ runtimes::tests! {
             let gate = Gate::new();
             let steps = [WriteStep::Wait(gate.clone()), WriteStep::Accept(5)];
             let (handoff, mut task, log) = scripted(steps, defaults());
-            let mut writer = (*handoff).clone();
-            AsyncWriteExt::write_all(&mut writer, b"first").await.unwrap();
-            assert!(AsyncWriteExt::flush(&mut writer).now_or_never().is_none());
+            let (mut writer, mut items) = (io(&handoff), self::sink(&handoff));
             if sink {
-                writer.feed(text("second")).await.unwrap();
+                items.feed(text("first")).await.unwrap();
+                assert!(SinkExt::<Bytes>::flush(&mut items).now_or_never().is_none());
+                items.feed(text("second")).await.unwrap();
             } else {
-                AsyncWriteExt::write_all(&mut writer, b"second").await.unwrap();
+                writer.write_all(b"first").await.unwrap();
+                assert!(writer.flush().now_or_never().is_none());
+                writer.write_all(b"second").await.unwrap();
             }
-            let mut flush = Hand::waiting(AsyncWriteExt::flush(&mut writer));
+            let flush = async {
+                if sink { SinkExt::<Bytes>::flush(&mut items).await.is_ok() } else { writer.flush().await.is_ok() }
+            };
+            let mut flush = Hand::waiting(Box::pin(flush));
             gate.open();
             task.run();
-            assert!(flush.run().unwrap().is_ok());
+            assert!(flush.run().unwrap());
             assert_eq!((log.written(), log.flushed()), (b"firstsecond".to_vec(), 11));
         }
     }
@@ -209,26 +316,9 @@ runtimes::tests! {
         assert_eq!(log.written(), b"fullnext");
     }
 
-    async fn one_handle_can_be_used_in_both_ways<R: Runtime>() {
-        let (handoff, mut task, log) = willing(limits(8, 64));
-        let mut both = (*handoff).clone();
-        // The sink's room is one byte; the write gets more.
-        poll_fn(|cx| both.poll_ready_unpin(cx)).await.unwrap();
-        assert_eq!(AsyncWriteExt::write(&mut both, b"written").await.unwrap(), 7);
-        both.feed(text(" and sent")).await.unwrap();
-        poll_fn(|cx| both.poll_ready_unpin(cx)).await.unwrap();
-        assert_eq!(handoff.available(), 64 - 16 - 1);
-        let clone = both.clone();
-        drop(both);
-        assert_eq!(handoff.available(), 64 - 16, "a clone holds nothing");
-        drop(clone);
-        task.run();
-        assert_eq!(log.written(), b"written and sent");
-    }
-
     async fn a_sink_that_is_ready_is_told_of_the_end<R: Runtime>() {
         let (handoff, mut task, _log) = willing(defaults());
-        let mut sink = (*handoff).clone();
+        let mut sink = sink(&handoff);
         poll_fn(|cx| sink.poll_ready_unpin(cx)).await.unwrap();
         handoff.abort_handle().abort();
         assert!(task.run().is_some());
@@ -242,7 +332,7 @@ runtimes::tests! {
         let (handoff, task) = WriteHandoff::new(ScriptWriter::seeded(12), limits(8, 64));
         let handoff = Settled(handoff);
         let task = R::task(task);
-        let (mut sink, mut writer) = ((*handoff).clone(), (*handoff).clone());
+        let (mut sink, mut writer) = (sink(&handoff), io(&handoff));
         let sends = async {
             for _ in 0..200 {
                 sink.send(text("0123456789")).await.unwrap();
@@ -250,9 +340,9 @@ runtimes::tests! {
         };
         let writes = async {
             for _ in 0..200 {
-                AsyncWriteExt::write_all(&mut writer, b"9876543210").await.unwrap();
+                writer.write_all(b"9876543210").await.unwrap();
             }
-            AsyncWriteExt::flush(&mut writer).await.unwrap();
+            writer.flush().await.unwrap();
         };
         join(sends, writes).await;
         assert_eq!(handoff.stats().flushed, 4000);

@@ -11,10 +11,10 @@ runtimes::tests! {
         assert_eq!(error.into_bytes(), "def");
         assert_eq!(handoff.pending_bytes(), 3, "a rejected write takes no room");
         let error = handoff.try_write_fire_and_forget(text("def")).unwrap_err();
-        assert!(matches!(error, TryWriteError::Full(bytes) if bytes == "def"));
+        assert!(matches!(error, TryWriteError::Full { bytes, .. } if bytes == "def"));
         let error = handoff.try_write_all([text("d"), text("ef")]).unwrap_err();
-        assert!(matches!(error, TryWriteError::Full(parts) if parts == [text("d"), text("ef")]));
-        assert!(matches!(handoff.try_reserve(3).unwrap_err(), PermitError::Full));
+        assert!(matches!(error, TryWriteError::Full { bytes: parts, .. } if parts == [text("d"), text("ef")]));
+        assert!(matches!(handoff.try_reserve(3).unwrap_err(), PermitError::Full { .. }));
         assert_eq!(handoff.available(), 2);
         handoff.try_write_fire_and_forget(text("de")).unwrap();
         task.run();

@@ -154,28 +154,6 @@ runtimes::tests! {
         assert!(close.run().unwrap().is_ok());
     }
 
-    async fn a_dropped_handle_gives_back_what_its_poll_methods_hold<R: Runtime>() {
-        let (handoff, mut task, _log, gate) = gated(limits(8, 8));
-        let mut holding = (*handoff).clone();
-        assert!(poll_fn(|cx| Poll::Ready(holding.poll_reserve(cx, 6).is_ready())).await);
-        assert_eq!(handoff.available(), 2);
-        let mut waiting = (*handoff).clone();
-        let mut wait = Hand::waiting(poll_fn(|cx| waiting.poll_reserve(cx, 4)));
-        wait.run();
-        drop(wait);
-        assert_eq!(handoff.available(), 0, "its place in the line is kept between two polls");
-        let mut third = Hand::waiting(handoff.write(text("abc")));
-        drop(waiting);
-        assert!(third.run().is_none(), "3 do not fit into 2");
-        drop(holding);
-        assert!(third.run().unwrap().is_ok());
-        let mut flushing = (*handoff).clone();
-        drop(Hand::waiting(poll_fn(|cx| flushing.poll_flush(cx))));
-        drop(flushing);
-        gate.open();
-        task.run();
-    }
-
     /// Every write is raced against a timeout of a few polls; what was reported as accepted arrives, nothing else does.
     async fn cancelled_at_every_point_the_stream_holds_what_was_accepted<R: Runtime>() {
         for patience in 1..12 {

@@ -64,7 +64,7 @@ fn limits_that_could_overflow_are_refused() {
 fn the_largest_limits_can_be_used() {
     let (handoff, mut task, log) = willing(WriteHandoffConfig::new(ITEMS.1, BYTES.1).unwrap());
     let all = handoff.try_reserve(BYTES.1).unwrap();
-    assert!(matches!(handoff.try_reserve(1).unwrap_err(), PermitError::Full));
+    assert!(matches!(handoff.try_reserve(1).unwrap_err(), PermitError::Full { .. }));
     assert!(matches!(handoff.try_reserve(usize::MAX).unwrap_err(), PermitError::TooLarge { .. }));
     all.send(text("a")).unwrap();
     assert_eq!(handoff.available(), BYTES.1 - 1);

@@ -92,7 +92,7 @@ runtimes::tests! {
         // There would be room for this one, but not for those who came first.
         assert!(handoff.try_write(text("c")).unwrap_err().is_full());
         assert!(handoff.try_write_all([text("c")]).unwrap_err().is_full());
-        assert!(matches!(handoff.try_reserve(1).unwrap_err(), PermitError::Full));
+        assert!(matches!(handoff.try_reserve(1).unwrap_err(), PermitError::Full { .. }));
         assert_eq!(handoff.available(), 0);
         let mut small = Hand::waiting(handoff.write(text("c")));
         gate.open();

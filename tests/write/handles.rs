@@ -55,7 +55,7 @@ runtimes::tests! {
         assert_eq!(handoff.available(), 40_000 - 20_002 - 1000);
         permit.send(text("c")).unwrap();
         drop(sender.reserve(5).await.unwrap());
-        assert!(matches!(sender.try_reserve(40_000), Err(PermitError::Full)));
+        assert!(matches!(sender.try_reserve(40_000), Err(PermitError::Full { .. })));
         assert_eq!((log.calls().len(), handoff.pending_bytes()), (0, 20_003));
         task.run();
         assert!(ticket.await.is_ok());

@@ -1,8 +1,6 @@
 //! Room that is reserved first and used later, by a permit or by the poll methods.
 
 use super::support::*;
-use futures_util::future::poll_fn;
-use std::task::Poll;
 
 runtimes::tests! {
     async fn a_permit_sends_without_waiting<R: Runtime>() {
@@ -56,7 +54,7 @@ runtimes::tests! {
         let (handoff, mut task, _log) = willing(ungathered(2, 8));
         let first = handoff.try_reserve(1).unwrap();
         let second = handoff.try_reserve(0).unwrap();
-        assert!(matches!(handoff.try_reserve(1).unwrap_err(), PermitError::Full));
+        assert!(matches!(handoff.try_reserve(1).unwrap_err(), PermitError::Full { .. }));
         drop(first);
         second.send(Bytes::new()).unwrap();
         handoff.try_write_fire_and_forget(text("a")).unwrap();
@@ -103,70 +101,5 @@ runtimes::tests! {
         assert!(matches!(error.close_reason(), Some(CloseReason::Aborted)));
         assert_eq!(error.into_bytes(), "late");
         drop(two);
-    }
-
-    async fn the_poll_methods_reserve_and_send<R: Runtime>() {
-        let (handoff, mut task, log) = willing(limits(8, 8).with_inline(Inline::Never));
-        let mut twin = (*handoff).clone();
-        poll_fn(|cx| twin.poll_reserve(cx, 6)).await.unwrap();
-        assert_eq!(handoff.available(), 2);
-        poll_fn(|cx| twin.poll_reserve(cx, 4)).await.unwrap();
-        assert_eq!(handoff.available(), 2, "it keeps what it has");
-        let error = twin.send_reserved(text("seven77")).unwrap_err();
-        assert!(matches!(&error, WriteError::TooLarge { len: 7, limit: 6, .. }), "{error}");
-        assert_eq!(handoff.available(), 2, "and keeps it when a chunk is too long");
-        let ticket = twin.send_reserved(text("four")).unwrap();
-        assert_eq!(handoff.available(), 4, "what is left over is free");
-        assert!(matches!(twin.send_reserved(text("x")).unwrap_err(), WriteError::TooLarge { limit: 0, .. }));
-        task.run();
-        assert!(ticket.await.is_ok());
-        assert_eq!(log.written(), b"four");
-    }
-
-    async fn poll_reserve_for_more_asks_again<R: Runtime>() {
-        let (handoff, mut task, _log, gate) = gated(limits(8, 8));
-        handoff.try_write_fire_and_forget(text("full")).unwrap();
-        let mut twin = (*handoff).clone();
-        poll_fn(|cx| twin.poll_reserve(cx, 2)).await.unwrap();
-        assert!(poll_fn(|cx| Poll::Ready(twin.poll_reserve(cx, 8).is_pending())).await);
-        assert!(poll_fn(|cx| Poll::Ready(twin.poll_reserve(cx, 5).is_pending())).await);
-        assert_eq!(handoff.available(), 0);
-        gate.open();
-        task.run();
-        poll_fn(|cx| twin.poll_reserve(cx, 8)).await.unwrap();
-        twin.send_reserved(text("eight888")).unwrap();
-        let too_large = poll_fn(|cx| twin.poll_reserve(cx, 9)).await;
-        assert!(matches!(too_large, Err(PermitError::TooLarge { requested: 9, limit: 8 })));
-        task.run();
-    }
-
-    async fn the_poll_methods_are_told_of_the_end<R: Runtime>() {
-        let (handoff, mut task, _log, _gate) = gated(limits(8, 8));
-        let (mut holds, mut waits) = ((*handoff).clone(), (*handoff).clone());
-        poll_fn(|cx| holds.poll_reserve(cx, 6)).await.unwrap();
-        let mut wait = Hand::waiting(poll_fn(|cx| waits.poll_reserve(cx, 4)));
-        drop(handoff.close());
-        assert!(matches!(wait.run(), Some(Err(PermitError::Closed(CloseReason::Closed)))));
-        assert!(matches!(poll_fn(|cx| holds.poll_reserve(cx, 6)).await, Err(PermitError::Closed(_))));
-        assert_eq!(holds.send_reserved(text("late")).unwrap_err().into_bytes(), "late");
-        assert!(task.run().unwrap().is_ok());
-        assert!(poll_fn(|cx| holds.poll_flush(cx)).await.is_ok());
-        assert!(poll_fn(|cx| holds.poll_close(cx)).await.is_ok());
-    }
-
-    async fn poll_flush_and_poll_close_do_what_their_twins_do<R: Runtime>() {
-        let (handoff, mut task, log, gate) = gated(defaults());
-        let mut twin = (*handoff).clone();
-        handoff.try_write_fire_and_forget(text("a")).unwrap();
-        let mut flush = Hand::waiting(poll_fn(|cx| twin.poll_flush(cx)));
-        gate.open();
-        task.run();
-        assert!(flush.run().unwrap().is_ok());
-        drop(flush);
-        assert_eq!(log.flushed(), 1);
-        let mut close = Hand::waiting(poll_fn(|cx| twin.poll_close(cx)));
-        assert!(handoff.is_closed());
-        assert!(task.run().unwrap().is_ok());
-        assert!(close.run().unwrap().is_ok());
     }
 }

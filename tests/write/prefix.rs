@@ -129,7 +129,7 @@ runtimes::tests! {
         handoff.write_prefix_fire_and_forget(&mut buffer, 6).await.unwrap();
         handoff.sender().try_write_prefix_fire_and_forget(&mut buffer, 2).unwrap();
         assert_eq!((buffer.peek(), handoff.pending_bytes()), (&b"89abcdefghij"[..], 8));
-        let full = |error| matches!(error, WritePrefixError::Refused(PermitError::Full));
+        let full = |error| matches!(error, WritePrefixError::Refused(PermitError::Full { .. }));
         assert!(full(handoff.try_write_prefix_fire_and_forget(&mut buffer, 9).unwrap_err()));
         drop(Hand::waiting(handoff.write_prefix_fire_and_forget(&mut buffer, 9)));
         assert_eq!((buffer.peek(), handoff.available()), (&b"89abcdefghij"[..], 8), "cancelled, it has taken nothing");
@@ -194,7 +194,7 @@ runtimes::tests! {
         let (handoff, mut task, log, gate) = gated(limits(8, 16).with_copy_max(4).unwrap());
         let mut buffer = holding(b"0123456789");
         handoff.try_write_fire_and_forget(text("<<<<<<<<")).unwrap();
-        let full = |error| matches!(error, WritePrefixError::Refused(PermitError::Full));
+        let full = |error| matches!(error, WritePrefixError::Refused(PermitError::Full { .. }));
         assert!(full(handoff.try_write_prefix(&mut buffer, 10).unwrap_err()));
         assert_eq!(buffer.peek(), b"0123456789");
         // Half of it would fit, but a prefix is not torn apart.

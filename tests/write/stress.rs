@@ -34,7 +34,7 @@ pub(crate) fn check(mut bytes: &[u8]) -> HashMap<u8, u16> {
 
 /// Submits records in every way there is until the stream ends; returns how many were accepted.
 pub(crate) async fn produce<W: AsyncWrite + Unpin>(
-    mut handoff: WriteHandoff<W>,
+    handoff: WriteHandoff<W>,
     producer: u8,
     rounds: u16,
 ) -> u16 {
@@ -62,7 +62,7 @@ pub(crate) async fn produce<W: AsyncWrite + Unpin>(
                 }
                 handoff.write_prefix(&mut buffer, 5 + len).await.is_ok()
             }
-            5 => handoff.feed(whole()).await.is_ok(),
+            5 => handoff.clone().into_sink().feed(whole()).await.is_ok(),
             6 => match sender.try_write(whole()) {
                 Err(error) if error.is_full() => sender.write(error.into_bytes()).await.is_ok(),
                 result => result.is_ok(),

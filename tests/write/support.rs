@@ -18,8 +18,8 @@ use futures_test::task::{AwokenCount, new_count_waker};
 use futures_util::AsyncWrite;
 
 pub(crate) use futures_handoff::{
-    CloseReason, HandoffBuffer, HandoffBufferConfig, Inline, PermitError, TryWriteError, WriteError,
-    WriteHandoff, WriteHandoffConfig, WriteTask, WriteTicket, bytes::Bytes,
+    CloseReason, HandoffBuffer, HandoffBufferConfig, HandoffSink, HandoffWriter, Inline, PermitError,
+    TryWriteError, WriteError, WriteHandoff, WriteHandoffConfig, WriteTask, WriteTicket, bytes::Bytes,
 };
 pub(crate) use futures_handoff_runtimes::{
     self as runtimes,

@@ -1,6 +1,6 @@
 //! What has to be true of the stream: a plain vector, and what was done to end it.
 
-use std::{mem, ops::Range};
+use std::{collections::VecDeque, mem, ops::Range};
 
 use futures_handoff::CloseReason;
 
@@ -38,8 +38,10 @@ pub(super) struct Oracle {
     starts: Vec<u64>,
     /// Accepted in this step and not yet in place: a writer may write to its own stream in the middle of a submission.
     parked: Vec<(Range<u64>, Vec<u8>)>,
-    /// Items of sinks that were let in on one byte of room: the position of the last byte, and the bytes above that.
-    pub(super) overshoot: Vec<(u64, usize)>,
+    /// What adapters have taken, in order, and the stream not yet accepted as far as is known.
+    pub(super) taken: VecDeque<Vec<u8>>,
+    /// The lowest position that a flush is for which an adapter has given up, and nobody took back.
+    pub(super) flush_left: Option<u64>,
     /// In permits and sinks.
     pub(super) held: Room,
     /// Futures that wait for a flush.
@@ -74,6 +76,7 @@ impl Oracle {
             if range.start > self.bytes.len() as u64 {
                 self.place(mem::take(&mut unplaced));
             }
+            self.place_taken(range.start);
             if !range.is_empty() && range.start != self.bytes.len() as u64 {
                 return Err(format!("{range:?} was accepted where {} should follow", self.bytes.len()));
             }
@@ -81,6 +84,17 @@ impl Oracle {
         }
         self.place(unplaced);
         Ok(())
+    }
+
+    /// Puts in place what adapters have taken, up to a position.
+    pub(super) fn place_taken(&mut self, until: u64) -> usize {
+        let mut items = 0;
+        while self.bytes.len() as u64 != until {
+            let Some(bytes) = self.taken.pop_front() else { break };
+            self.place(bytes);
+            items += 1;
+        }
+        items
     }
 
     fn place(&mut self, bytes: Vec<u8>) {
@@ -96,12 +110,6 @@ impl Oracle {
 
     pub(super) fn accepted(&self) -> u64 {
         self.bytes.len() as u64
-    }
-
-    /// How far the bytes let in above the budget go.
-    pub(super) fn overshoot(&mut self, written: u64) -> usize {
-        self.overshoot.retain(|(end, _)| *end > written);
-        self.overshoot.iter().map(|(_, extra)| extra).sum()
     }
 
     /// Somebody learned why the stream ended. It must be for something that was done to it, and the same for all.

@@ -1,8 +1,14 @@
 //! What a producer does between its submissions, and how it ends the stream.
 
-use std::{future::poll_fn, pin::pin, rc::Rc};
+use std::{
+    future::poll_fn,
+    pin::{Pin, pin},
+    rc::Rc,
+    task::{Context, Waker},
+};
 
 use futures_handoff::CloseReason;
+use futures_util::Sink;
 
 use super::{
     check,
@@ -50,8 +56,8 @@ impl Submitter {
             22..=25 => self.write_all().await,
             26..=31 => self.write_prefix().await,
             32..=35 => self.reserve().await,
-            36..=39 => self.send_by_sink().await,
-            40..=42 => self.write_by_copy().await,
+            36..=39 if world.adapters => self.send_by_sink().await,
+            40..=42 if world.adapters => self.write_by_copy().await,
             43..=47 => self.flush().await,
             48 => self.follow_written().await,
             56 => world.flush_loosely(handle.written().flushed()),
@@ -98,9 +104,21 @@ impl Submitter {
         let position = world.oracle.borrow().accepted();
         match world.below(3) {
             0 => for_flush(world, position, true, self.handle.sender().flush()).await,
+            1 if world.once_in(3) => {
+                let mut sink = self.handle.clone().into_sink();
+                let cx = &mut Context::from_waker(Waker::noop());
+                if Pin::new(&mut sink).poll_flush(cx).is_pending() {
+                    world.event(Event::Flush, || "that an adapter gives up".into());
+                    world.oracle.borrow_mut().flush_left.get_or_insert(position);
+                    world.keep(sink);
+                }
+            }
             1 => {
-                let mut handle = self.handle.clone();
-                let flush = poll_fn(move |cx| handle.poll_flush(cx));
+                let mut sink = self.handle.clone().into_sink();
+                let flush = poll_fn(|cx| Pin::new(&mut sink).poll_flush(cx));
+                let flush = async {
+                    flush.await.map_err(|error| error.close_reason().cloned().unwrap_or(CloseReason::Closed))
+                };
                 for_flush(world, position, true, flush).await;
             }
             _ => for_flush(world, position, true, self.handle.flush()).await,
@@ -121,13 +139,9 @@ impl Submitter {
         let world = &self.world;
         world.event(Event::Close, String::new);
         world.oracle.borrow_mut().causes.closed = true;
-        let closed = if world.once_in(2) {
-            let mut close = self.handle.close();
-            Patience::random(world).wait_once(world, |cx| pin!(&mut close).poll(cx)).await
-        } else {
-            let mut handle = self.handle.clone();
-            Patience::random(world).wait_once(world, |cx| handle.poll_close(cx)).await
-        };
+        let mut close = self.handle.close();
+        let closed = Patience::random(world).wait_once(world, |cx| pin!(&mut close).poll(cx)).await;
+        drop(close);
         world.expect(self.handle.is_closed(), || "closed, but still open".into());
         match closed {
             Some(Ok(())) => world.ended(&CloseReason::Closed),

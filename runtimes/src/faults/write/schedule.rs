@@ -106,6 +106,7 @@ impl Schedule {
         };
         tasks.start(writer, body);
         world.line(|| format!("{service:?}"));
+        world.detached.set(service.detached);
         let abort = handle.abort_handle();
         let keeper = (service.detached || choices.once_in(2)).then_some(handle);
         if choices.once_in(20) {
@@ -232,6 +233,9 @@ impl Schedule {
         self.world.expect(self.world.running.get() == 0, || {
             "what runs with the task of the writer waits for ever".into()
         });
+        if self.world.drop_kept() {
+            return true;
+        }
         if self.world.end_rest() {
             return true;
         }

@@ -1,6 +1,12 @@
 //! What a producer submits, and what it must be told.
 
-use std::{future::poll_fn, io::IoSlice, pin::Pin, rc::Rc};
+use std::{
+    future::poll_fn,
+    io::IoSlice,
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll, Waker},
+};
 
 use bytes::{Bytes, BytesMut};
 use futures_handoff::{
@@ -13,7 +19,7 @@ use super::{
     device::FaultyWriter,
     line::Room,
     tasks::Kind,
-    waiting::{Patience, for_room, for_ticket},
+    waiting::{Patience, for_room, for_ticket, for_turn},
     world::World,
 };
 use crate::faults::event::Event;
@@ -25,15 +31,18 @@ pub(super) struct Before {
     room: Room,
     closed: bool,
     passing: bool,
+    written: u64,
 }
 
 impl Before {
     pub(super) fn new(world: &World, handle: &Handle) -> Self {
+        world.settle(None);
         world.follow_wakes();
         let mut room = Room { bytes: handle.pending_bytes(), items: handle.pending_items() };
         room += world.line.borrow().granted();
         room += world.oracle.borrow().held;
-        Self { room, closed: handle.is_closed(), passing: world.line.borrow().first().is_some() }
+        let passing = world.line.borrow().first().is_some();
+        Self { room, closed: handle.is_closed(), passing, written: handle.stats().written }
     }
 
     fn has_bytes(&self, world: &World, need: Room) -> bool {
@@ -118,7 +127,9 @@ impl Submitter {
 
     fn may_try(&self, before: &Before, need: Room) {
         let fits = before.has_bytes(&self.world, need) && !before.passing || need == Room::default();
-        self.world.expect(fits && !before.closed, || format!("{need:?} was accepted without room"));
+        // It may have polled the writer first, to make room.
+        let made = self.handle.stats().written > before.written;
+        self.world.expect((fits || made) && !before.closed, || format!("{need:?} was accepted without room"));
     }
 
     /// The bytes of a ticket are accepted. What is done with it is up to chance.
@@ -155,7 +166,7 @@ impl Submitter {
         self.world.event(Event::Write, || format!("{} bytes, or nothing", bytes.len()));
         let chunk = self.world.chunk(&bytes);
         let result = match self.world.below(3) {
-            0 => self.handle.try_write_fire_and_forget(chunk).map(|()| None),
+            0 if !self.world.adapters => self.handle.try_write_fire_and_forget(chunk).map(|()| None),
             1 => self.handle.sender().try_write(chunk).map(Some),
             _ => self.handle.try_write(chunk).map(Some),
         };
@@ -181,7 +192,7 @@ impl Submitter {
         let chunk = world.chunk(&bytes);
         let carried = world.carry(bytes.len());
         let result = match world.below(3) {
-            0 => {
+            0 if !world.adapters => {
                 let waited = for_room(world, need, self.handle.write_fire_and_forget(chunk)).await;
                 waited.map(|result| result.map(|()| None))
             }
@@ -261,37 +272,34 @@ impl Submitter {
 
     pub(super) async fn send_by_sink(&self) {
         let world = &self.world;
-        let need = Room { bytes: 1, items: 1 };
         world.event(Event::SinkItem, || "asks to be ready".into());
-        let mut sink = self.handle.clone();
+        let mut sink = self.handle.clone().into_sink();
         let ready = poll_fn(|cx| Pin::new(&mut sink).poll_ready(cx));
-        match for_room(world, need, ready).await {
+        match for_turn(world, ready).await {
             Some(Ok(())) => {}
-            Some(Err(error)) => return self.refused(waited(error).0, need, None),
-            None => return,
+            Some(Err(error)) => return self.refused(waited(error).0, Room::default(), None),
+            None => {
+                // Its future is gone, and it is not: it may hold up nobody.
+                let cx = &mut Context::from_waker(Waker::noop());
+                let _ = Pin::new(&mut sink).poll_ready(cx);
+                return world.keep(sink);
+            }
         }
-        let held = world.hold(need);
         pause(world).await;
         if world.once_in(4) {
-            return;
+            return world.keep(sink);
         }
         let bytes = world.bytes(world.len());
         let result = Pin::new(&mut sink).start_send(world.chunk(&bytes));
         match result {
-            Ok(()) => {
-                drop(held);
-                let len = bytes.len();
-                world.accepted(bytes);
-                let mut oracle = world.oracle.borrow_mut();
-                let end = oracle.accepted();
-                oracle.overshoot.push((end, len.saturating_sub(1)));
-            }
+            Ok(()) => world.taken(bytes),
             Err(error) => {
                 let (refusal, back) = waited(error);
                 self.rejected(refusal, room_of(bytes.len()), None, &back, &bytes);
-                // The room of one that is too large stays with the sink.
-                drop((sink, held));
             }
+        }
+        if world.once_in(2) {
+            world.keep(sink);
         }
     }
 
@@ -299,9 +307,7 @@ impl Submitter {
         let world = &self.world;
         let bytes = world.bytes(world.len());
         world.event(Event::CopiedWrite, || format!("{} bytes", bytes.len()));
-        let mut writer = self.handle.clone();
-        let most = bytes.len().min(world.config.send_at().max(1));
-        let need = Room { bytes: most, items: usize::from(most > 0) };
+        let mut writer = self.handle.clone().into_writer();
         let cut = world.below(bytes.len() + 1);
         let parts = [IoSlice::new(&bytes[..cut]), IoSlice::new(&bytes[cut..])];
         let vectored = world.once_in(2);
@@ -309,18 +315,29 @@ impl Submitter {
             writer if vectored => writer.poll_write_vectored(cx, &parts),
             writer => writer.poll_write(cx, &bytes),
         });
-        match for_room(world, need, write).await {
+        let waited = if bytes.is_empty() {
+            for_room(world, Room::default(), write).await
+        } else {
+            for_turn(world, write).await
+        };
+        match waited {
             Some(Ok(n)) => {
                 world.expect((n > 0) != bytes.is_empty() && n <= bytes.len(), || {
                     format!("{n} of {} were copied", bytes.len())
                 });
-                world.accepted(bytes[..n].to_vec());
+                world.taken(bytes[..n].to_vec());
             }
             Some(Err(error)) => match error.get_ref().and_then(|error| error.downcast_ref()) {
                 Some(reason) => world.refused(reason),
                 None => world.fail(format!("an error without a reason: {error}")),
             },
-            None => {}
+            None => {
+                let cx = &mut Context::from_waker(Waker::noop());
+                if let Poll::Ready(Ok(n)) = Pin::new(&mut writer).poll_write(cx, &bytes) {
+                    world.taken(bytes[..n].to_vec());
+                }
+                world.keep(writer);
+            }
         }
     }
 
@@ -333,7 +350,10 @@ impl Submitter {
             let before = Before::new(world, &self.handle);
             let available = self.handle.available();
             let permit = self.handle.try_reserve(bytes);
-            world.expect(permit.is_ok() == (available > 0 && bytes <= available) || bytes == 0, || {
+            let made = self.handle.stats().written > before.written;
+            let entry = before.has_items(world, need);
+            let room = entry && available > 0 && bytes <= available;
+            world.expect(permit.is_ok() == room || bytes == 0 || made, || {
                 format!("{available} are available, but of {bytes}: {}", permit.is_ok())
             });
             permit.map_err(|error| (error, Some(before)))
@@ -378,10 +398,10 @@ pub(super) async fn pause(world: &World) {
         let mut paused = false;
         poll_fn(|cx| {
             if std::mem::replace(&mut paused, true) {
-                return std::task::Poll::Ready(());
+                return Poll::Ready(());
             }
             cx.waker().wake_by_ref();
-            std::task::Poll::Pending
+            Poll::Pending
         })
         .await;
     }

@@ -93,22 +93,32 @@ impl Drop for Place<'_> {
 
 /// Polls a future that may have to wait for room, and checks that it waits its turn.
 pub(super) async fn for_room<F: Future>(world: &World, need: Room, future: F) -> Option<F::Output> {
+    in_line(world, need, true, future).await
+}
+
+/// As [`for_room`], for an adapter: it waits for its turn, and nothing is reserved for it.
+pub(super) async fn for_turn<F: Future>(world: &World, future: F) -> Option<F::Output> {
+    in_line(world, Room { bytes: 1, items: 1 }, false, future).await
+}
+
+async fn in_line<F: Future>(world: &World, need: Room, reserves: bool, future: F) -> Option<F::Output> {
     let place = Place { world, task: world.current.get() };
     let task = place.task;
     let mut future = pin!(future);
     let patience = Patience::random(world);
     patience
         .wait(world, |cx| {
+            world.settle(None);
             let wakes = world.wakes();
             let granted = world.line.borrow().is_granted(task);
             let polled = future.as_mut().poll(cx);
             let woken = world.wakes() > wakes;
             match (&polled, granted) {
-                // It only lets the writer's task go first.
+                // It only lets other tasks run.
                 (Poll::Pending, None) if woken => {}
                 (Poll::Pending, None) => {
                     world.event(Event::Waited, || format!("task {task} needs {need:?}"));
-                    world.line.borrow_mut().enter(task, need);
+                    world.line.borrow_mut().enter(task, need, reserves);
                 }
                 (Poll::Pending, Some(true)) => world.fail(format!("task {task} was granted room in vain")),
                 (Poll::Pending, Some(false)) => {}
@@ -117,7 +127,8 @@ pub(super) async fn for_room<F: Future>(world: &World, need: Room, future: F) ->
                 }
                 (Poll::Ready(_), Some(true)) => world.line.borrow_mut().leave(task),
                 (Poll::Ready(_), None) => {
-                    let passed = need != Room::default() && world.line.borrow().first().is_some();
+                    // Items may have been accepted in this poll.
+                    let passed = need != Room::default() && world.line.borrow().is_waited_in();
                     let open = world.handle().is_some_and(|handle| !handle.is_closed());
                     let fits = need.bytes <= world.config.max_pending_bytes()
                         && need.items <= world.config.max_items();

@@ -91,8 +91,14 @@ pub(super) struct World {
     loose: RefCell<Vec<Flushed>>,
     /// What the writer aborts its own stream with.
     abort: RefCell<Option<AbortHandle>>,
+    /// Adapters whose futures were dropped.
+    kept: RefCell<Vec<Box<dyn std::any::Any>>>,
+    /// Writes are made through adapters, too. Then no others are made that do not tell where their bytes are.
+    pub(super) adapters: bool,
     /// Writes that the writer still makes to its own stream.
     from_within: Cell<u32>,
+    /// The task has no output: a writer that has failed is dropped, unless it is waited for.
+    pub(super) detached: Cell<bool>,
     /// What runs with the task of the writer and has to come to its end.
     pub(super) running: Cell<usize>,
     /// Who waits until all others do, and how often that was so.
@@ -109,6 +115,7 @@ impl World {
         woken: Woken,
     ) -> Rc<Self> {
         OWNED.set(Room::default());
+        let adapters = choices.once_in(2);
         Rc::new(Self {
             choices,
             record: RefCell::new(record),
@@ -126,7 +133,10 @@ impl World {
             violation: RefCell::default(),
             loose: RefCell::default(),
             abort: RefCell::default(),
+            kept: RefCell::default(),
+            adapters,
             from_within: Cell::new(3),
+            detached: Cell::new(false),
             running: Cell::new(0),
             resting: RefCell::default(),
             rests: Cell::new(0),
@@ -296,8 +306,47 @@ impl World {
     }
 
     pub(super) fn settle(&self, unplaced: Option<Vec<u8>>) {
-        let settled = self.oracle.borrow_mut().settle(unplaced);
+        let mut oracle = self.oracle.borrow_mut();
+        let before = oracle.taken.len();
+        let settled = oracle.settle(unplaced);
+        let stream = self.handle();
+        // The last handle closes the stream, which takes all items with it.
+        let accepted = stream.as_ref().map_or(u64::MAX, |handle| handle.stats().accepted);
+        oracle.place_taken(accepted);
+        let placed = before - oracle.taken.len();
+        drop(oracle);
         self.check(settled);
+        let open = stream.is_some_and(|handle| !handle.is_closed());
+        if placed > 0 {
+            self.follow_wakes();
+        }
+        for _ in 0..placed {
+            let turn = self.line.borrow_mut().item_accepted(open);
+            self.check(turn);
+        }
+    }
+
+    /// An adapter has taken bytes, which are accepted at once or in their turn.
+    pub(super) fn taken(&self, bytes: Vec<u8>) {
+        if !bytes.is_empty() {
+            self.line.borrow_mut().enter_item(bytes.len());
+            self.oracle.borrow_mut().taken.push_back(bytes);
+        }
+        self.settle(None);
+    }
+
+    /// Drops the adapters that are not polled any more; whether there were any.
+    pub(super) fn drop_kept(&self) -> bool {
+        let kept = self.kept.take();
+        let any = !kept.is_empty();
+        drop(kept);
+        self.oracle.borrow_mut().flush_left = None;
+        any
+    }
+
+    /// Keeps an adapter that is not polled any more.
+    pub(super) fn keep(&self, adapter: impl std::any::Any) {
+        self.kept.borrow_mut().push(Box::new(adapter));
     }
 
     /// Somebody was told why nothing more is accepted. The stream need not have ended for that.
