@@ -1,6 +1,7 @@
 //! The read half beside what is written by hand, over memory, named `operation.implementation/runtime/size`.
 //!
 //! Every run checks how many bytes and frames came out. `cargo test --benches` runs each of them once.
+#![expect(missing_docs, reason = "`criterion_group!` makes a function that has none")]
 
 use std::{
     future::Future,

@@ -4,6 +4,7 @@
 //! and drops what it takes, so what shows there is the cost of a frame, and not what gathering saves in system calls.
 //! All rounds of a benchmark use one writer; how many bytes came out of it is checked at their end. `cargo test --benches` runs
 //! each of them once.
+#![expect(missing_docs, reason = "`criterion_group!` makes a function that has none")]
 
 use std::{
     future::Future,

@@ -9,7 +9,12 @@ use shuttle::sync as primitives;
 #[cfg(not(any(handoff_loom, handoff_shuttle)))]
 use std::sync as primitives;
 
-pub(crate) use primitives::atomic::{AtomicU64, AtomicUsize};
+// Some targets of 32 bits have no such instructions: there it is a lock. The flag is for checks on other targets.
+#[cfg(any(not(target_has_atomic = "64"), handoff_portable_atomic))]
+pub(crate) use portable_atomic::AtomicU64;
+#[cfg(not(any(not(target_has_atomic = "64"), handoff_portable_atomic)))]
+pub(crate) use primitives::atomic::AtomicU64;
+pub(crate) use primitives::atomic::AtomicUsize;
 use primitives::{Mutex as Inner, MutexGuard as InnerGuard};
 pub(crate) use std::sync::atomic::Ordering;
 use std::sync::{PoisonError, TryLockError};

@@ -116,7 +116,7 @@ fn a_frame_that_fills_the_buffer_fits_and_one_byte_more_does_not() {
 fn an_announced_length_over_the_limit_is_refused_before_the_frame_arrives() {
     let cases: [(LengthPrefix, &[u8], usize); 4] = [
         (LengthPrefix::u16_be(), &[1, 0, b'x'], 258),
-        (LengthPrefix::u32_be(), &[0xff; 4], u32::MAX as usize + 4),
+        (LengthPrefix::u32_be(), &[0xff; 4], (u32::MAX as usize).saturating_add(4)),
         (LengthPrefix::u64_be(), &[0xff; 8], usize::MAX),
         (LengthPrefix::u64_le(), &[0xfa, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff], usize::MAX),
     ];

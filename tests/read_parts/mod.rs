@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use futures_handoff::{HandoffBuffer, HandoffBufferConfig};
+use futures_handoff::{HandoffBuffer, HandoffBufferConfig, ReserveError};
 use futures_io::AsyncRead;
 
 /// What a reader does when it is polled.
@@ -159,6 +159,21 @@ pub fn buffer(max_len: usize) -> HandoffBuffer {
 
 pub fn config(max_len: usize) -> HandoffBufferConfig {
     HandoffBufferConfig::new(max_len).unwrap()
+}
+
+/// A buffer of the largest limit for which there is no memory, and the error that says so.
+pub fn out_of_memory() -> (HandoffBuffer, ReserveError) {
+    let most = isize::MAX as usize;
+    // Where `usize` has 32 bits a process can have so much once.
+    let mut taken = Vec::new();
+    for _ in 0..4 {
+        let mut vast = buffer(most);
+        match vast.reserve_read_capacity(most) {
+            Ok(()) => taken.push(vast),
+            Err(error) => return (vast, error),
+        }
+    }
+    panic!("the system gave {} buffers of {most} bytes each", taken.len());
 }
 
 /// A buffer that holds `held`, read in one go.
