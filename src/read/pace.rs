@@ -1,5 +1,7 @@
 //! How much to ask a reader for, and whether to ask again.
 
+use std::mem;
+
 use super::config::HandoffBufferConfig;
 
 /// Calls in a row that read no more than half the read size, after which it is halved.
@@ -10,6 +12,12 @@ const PATIENCE_MAX: u8 = 64;
 const PROBE_EVERY: u8 = 64;
 /// The least that is initialised at a time, unless the read size is smaller.
 const STEP_MIN: usize = 4 * 1024;
+/// What a quiet buffer may keep, unless it was told to read more at a time.
+const REST: usize = 64 * 1024;
+/// A block that has so many times what is needed is much too large...
+const ROOMY: usize = 4;
+/// ...and makes way for a smaller one if that was so for this many reads in a row.
+const ROOMY_READS: u8 = 16;
 /// Values of the two-bit counter: it starts at the lowest that asks again.
 const ASKS: u8 = 2;
 const SURE: u8 = 3;
@@ -30,6 +38,12 @@ pub(super) struct Pace {
     grown: bool,
     /// What was read into the last offer.
     last: usize,
+    /// What a quiet buffer may keep.
+    keep: usize,
+    /// Reads in a row for which the block was much too large.
+    roomy: u8,
+    /// Reads since it was last known whether it is.
+    reads: u8,
     /// Whether asking again after a short read pays.
     pub(super) habit: Habit,
 }
@@ -78,6 +92,9 @@ impl Pace {
             patience: 1,
             grown: false,
             last: 0,
+            keep: REST.max(min.saturating_mul(2)),
+            roomy: 0,
+            reads: 0,
             habit: Habit { pays: ASKS, skipped: 0 },
         }
     }
@@ -100,10 +117,16 @@ impl Pace {
         n >= self.size - self.size / 4
     }
 
-    /// Reads into one offer brought `n` bytes.
+    /// Something was read, past the buffer.
+    pub(super) fn read_past(&mut self) {
+        self.reads = self.reads.saturating_add(1);
+    }
+
+    /// So many reads into one offer brought `n` bytes.
     #[inline]
-    pub(super) fn read(&mut self, n: usize) {
+    pub(super) fn read(&mut self, reads: usize, n: usize) {
         self.last = n;
+        self.reads = self.reads.saturating_add(u8::try_from(reads).unwrap_or(u8::MAX));
     }
 
     /// One call for at most `limit` bytes brought `total`; `filled` if a read filled an offer close to `size`.
@@ -150,8 +173,36 @@ impl Pace {
         self.size = (self.size / 2).max(self.min);
     }
 
-    /// The connection has gone quiet: start again from no more than `size`.
-    pub(super) fn rest(&mut self, size: usize) {
-        self.size = self.size.min(size).max(self.min);
+    /// What a quiet buffer may keep.
+    #[inline]
+    pub(super) fn keep(&self) -> usize {
+        self.keep
+    }
+
+    /// The largest block that a buffer may keep while it needs so much.
+    pub(super) fn bound(&self, needed: usize) -> usize {
+        self.keep.max(needed.saturating_mul(ROOMY))
+    }
+
+    /// Notes whether the block is much too large, after the reads since the last time. Returns
+    /// whether it has been for long enough.
+    pub(super) fn is_roomy(&mut self, roomy: bool) -> bool {
+        let reads = mem::take(&mut self.reads);
+        self.roomy = if roomy { self.roomy.saturating_add(reads) } else { 0 };
+        let long = self.roomy >= ROOMY_READS;
+        if long {
+            self.roomy = 0;
+        }
+        long
+    }
+
+    /// The connection has gone quiet: start again from no more than a quiet buffer may keep.
+    pub(super) fn rest(&mut self) {
+        self.size = self.size.min(REST).max(self.min);
+    }
+
+    /// Memory is short: start again from the smallest read.
+    pub(super) fn retreat(&mut self) {
+        self.size = self.min;
     }
 }

@@ -160,10 +160,12 @@ impl Ledger {
         }
     }
 
-    /// Polls what reads from the input, until it is done or given up. No poll calls the reader too often, and none is pending
-    /// but for a reader that is, or for having woken its task.
+    /// Polls what reads from the input, until it is done or given up. No poll calls the reader too
+    /// often, and none is pending but for a reader that is, or for having woken its task: without
+    /// having asked the reader only once in a row.
     pub(super) fn wait<T>(&self, mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> Waited<T> {
         self.told.said.set(Said::Nothing);
+        let mut yields = false;
         loop {
             let before = self.told.calls.get();
             let waited = self.poll_once(&mut poll);
@@ -175,7 +177,11 @@ impl Ledger {
             if !matches!(waited, Waited::GivenUp) {
                 return waited;
             }
-            assert!(calls > 0, "a future waits, but has not asked its reader");
+            assert!(calls > 0 || !yields, "a future waits again, but has not asked its reader");
+            yields = calls == 0;
+            if yields {
+                self.line(|| "  it yields".into());
+            }
             if self.choices.below(3) < 2 {
                 return Waited::GivenUp;
             }
