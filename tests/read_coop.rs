@@ -4,8 +4,9 @@ mod read_parts;
 
 use std::{
     io::{self, IoSliceMut},
+    mem,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
 };
 
 use futures_handoff::{HandoffBuffer, HandoffReader};
@@ -36,7 +37,7 @@ fn direct<T>(
     reader: &mut HandoffReader<Always>,
     call: impl FnOnce(&mut HandoffBuffer, &mut Always) -> T,
 ) -> T {
-    let whole = std::mem::replace(reader, buffer(1).into_reader(Always { most: 0, polls: 0 }));
+    let whole = mem::replace(reader, buffer(1).into_reader(Always { most: 0, polls: 0 }));
     let (mut buffer, mut inner) = whole.into_parts();
     let result = call(&mut buffer, &mut inner);
     *reader = buffer.into_reader(inner);
@@ -145,23 +146,56 @@ fn a_buffer_that_is_not_cooperative_never_yields() {
     }
 }
 
+/// One call over a reader that follows a script, whether it was ready.
+type Scripted = fn(&mut HandoffReader<Script>, &mut Context<'_>) -> bool;
+
 /// A task that waits for its reader lets others run without this.
 #[test]
 fn a_reader_that_is_pending_now_and_then_is_all_that_is_waited_for() {
-    let mut input = Script::new((0..20).flat_map(|_| {
-        let bytes = (0..400).map(|_| Step::Data(vec![1]));
-        bytes.chain([Step::Stuck])
-    }));
-    let mut buffer = buffer(1 << 16);
-    let (waker, wakes) = new_count_waker();
-    let cx = &mut Context::from_waker(&waker);
-    for _ in 0..20 {
-        for _ in 0..400 {
-            assert!(buffer.poll_read_available(cx, Pin::new(&mut input)).is_ready());
-            buffer.advance(1).unwrap();
+    let calls: [(&str, Scripted); 3] = [
+        ("a small read", |reader, cx| Pin::new(reader).poll_read(cx, &mut [0]).is_ready()),
+        ("a read past the buffer", |reader, cx| Pin::new(reader).poll_read(cx, &mut [0; 8192]).is_ready()),
+        ("read_ready", |reader, cx| {
+            let whole = mem::replace(reader, buffer(1).into_reader(Script::new([])));
+            let (mut buffer, mut inner) = whole.into_parts();
+            let read = buffer.poll_read_ready(cx, Pin::new(&mut inner), 1);
+            buffer.advance(buffer.len()).unwrap();
+            *reader = buffer.into_reader(inner);
+            read.is_ready()
+        }),
+    ];
+    for (name, call) in calls {
+        let steps = (0..20).flat_map(|_| (0..400).map(|_| Step::Data(vec![1])).chain([Step::Stuck]));
+        let mut reader = buffer(1 << 16).into_reader(Script::new(steps));
+        let (waker, wakes) = new_count_waker();
+        let cx = &mut Context::from_waker(&waker);
+        for _ in 0..20 {
+            assert!((0..400).all(|_| call(&mut reader, cx)), "{name}");
+            assert!(!call(&mut reader, cx), "{name}");
+            reader.get_mut().pop();
         }
-        assert!(buffer.poll_read_available(cx, Pin::new(&mut input)).is_pending());
-        input.pop();
+        assert_eq!(wakes.get(), 0, "{name}");
     }
-    assert_eq!(wakes.get(), 0);
+}
+
+/// A loop that tries again does not keep the thread either.
+#[test]
+fn a_reader_that_always_fails_lets_others_run() {
+    struct Fails;
+    impl AsyncRead for Fails {
+        fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut [u8]) -> Poll<io::Result<usize>> {
+            Poll::Ready(Err(io::ErrorKind::Interrupted.into()))
+        }
+    }
+    for way in 0..3 {
+        let mut reader = buffer(1 << 16).into_reader(Fails);
+        let (mut buffer, mut inner) = (buffer(1 << 16), Fails);
+        let cx = &mut Context::from_waker(Waker::noop());
+        let tries = (0..=OPERATIONS).take_while(|_| match way {
+            0 => buffer.poll_read_available(cx, Pin::new(&mut inner)).is_ready(),
+            1 => buffer.poll_read_ready(cx, Pin::new(&mut inner), 10).is_ready(),
+            _ => Pin::new(&mut reader).poll_read(cx, &mut [0; 8192]).is_ready(),
+        });
+        assert_eq!(tries.count(), OPERATIONS);
+    }
 }

@@ -296,3 +296,25 @@ fn a_connection_that_waits_within_a_frame_forgets_what_it_remembered() {
     let most = i64::try_from(QUIET).unwrap();
     assert!(heap.bytes_current <= most, "{}", heap.bytes_current);
 }
+
+/// It was handed off whole and comes back after reads that need no other block.
+#[test]
+fn a_large_block_that_is_remembered_is_forgotten_by_a_reader_that_always_has_something() {
+    let stream = stream();
+    let mut input = &stream[..LARGE];
+    let mut buffer = HandoffBuffer::with_config(config(LIMIT).with_read_reserve(4096).unwrap());
+    buffer.reserve_read_capacity(LARGE).unwrap();
+    while buffer.len() < LARGE {
+        finish(buffer.read_available(&mut input)).unwrap();
+    }
+    let large = buffer.freeze_all();
+    let heap = measure(|| {
+        for _ in 0..20 {
+            finish(buffer.read_available(&mut &[1; 100][..])).unwrap();
+            buffer.advance(100).unwrap();
+        }
+        drop(large);
+    });
+    let most = i64::try_from(QUIET).unwrap() - i64::try_from(LARGE).unwrap();
+    assert!(heap.bytes_current <= most, "{}", heap.bytes_current);
+}

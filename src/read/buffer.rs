@@ -219,7 +219,7 @@ impl HandoffBuffer {
         // constant per byte read.
         let ample = needed.max(self.pace.size()).max(len.saturating_mul(2)).min(limit);
         let storage = &mut self.storage;
-        if !(storage.make_room(n, 0, ample) || storage.squeeze(n) || storage.make_room(n, 0, needed)) {
+        if !storage.make_room(n, 0, ample) && !storage.make_room(n, 0, needed) {
             return Err(error);
         }
         self.reserved = n;

@@ -181,11 +181,6 @@ impl Storage {
         true
     }
 
-    /// Makes `n` bytes of room in this block if it is large enough, however little was consumed.
-    pub(super) fn squeeze(&mut self, n: usize) -> bool {
-        self.compact(n, 0, 0)
-    }
-
     /// Moves the unread bytes to the front of the block if that makes enough room, and either enough was
     /// consumed to pay for the move in a block that reads have not outgrown, or a block of `target` bytes would
     /// be no larger.
