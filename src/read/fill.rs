@@ -203,15 +203,11 @@ impl HandoffBuffer {
             if self.len() == self.config().max_len() {
                 break Then::Full;
             }
-            let given = match self.offer(limit - n, 0) {
-                Ok(given) => given,
-                Err(error) => break Then::Error(error),
-            };
+            let Some(given) = self.offer(limit - n, 0) else { break Then::Error(self.no_memory()) };
             let worth = self.pace.is_worth(given);
             let mut habit = self.pace.habit;
             // The same room is offered again, less what came, for as long as that pays.
             let mut room = self.storage.room(given);
-            let polled = polls;
             let stop = loop {
                 polls += 1;
                 match room.poll_read(cx, reader.as_mut()) {
@@ -242,7 +238,7 @@ impl HandoffBuffer {
             let got = given - room.len();
             self.pace.habit = habit;
             if got > 0 {
-                self.pace.read(polls - polled, got);
+                self.pace.read(got);
                 self.reserved = self.reserved.saturating_sub(got);
                 n += got;
             }
@@ -257,6 +253,7 @@ impl HandoffBuffer {
             }
         };
         if n > 0 {
+            self.pace.stays_roomy(polls);
             self.learn(n, filled, limit);
             return Poll::Ready(Ok(Filled { n, then }));
         }
@@ -287,7 +284,7 @@ impl HandoffBuffer {
             self.budget.spend(0);
             return Poll::Ready(Err(ReadError::Full { limit: self.len() }));
         }
-        let given = self.offer(limit, goal)?;
+        let Some(given) = self.offer(limit, goal) else { return Poll::Ready(Err(self.no_memory())) };
         let read = self.storage.room(given).poll_read(cx, reader);
         match read {
             Poll::Pending => {
@@ -297,7 +294,7 @@ impl HandoffBuffer {
             }
             Poll::Ready(Ok(n)) => {
                 self.budget.spend(n);
-                self.pace.read(1, n);
+                self.pace.read(n);
                 self.reserved = self.reserved.saturating_sub(n);
                 Poll::Ready(Ok(Got { n, filled: n == given && self.pace.is_worth(n) }))
             }
@@ -309,7 +306,8 @@ impl HandoffBuffer {
     }
 
     /// Makes room for one read of at most `limit` bytes, in a buffer that is not full, and returns how much.
-    fn offer(&mut self, limit: usize, goal: usize) -> Result<usize, ReadError> {
+    /// There may be no memory for that.
+    fn offer(&mut self, limit: usize, goal: usize) -> Option<usize> {
         self.shed(goal);
         let (len, max_len) = (self.len(), self.config().max_len());
         let size = self.pace.size().min(max_len - len);
@@ -327,21 +325,24 @@ impl HandoffBuffer {
             self.offer_least(limit)?
         };
         let n = size.min(self.storage.spare()).min(limit);
-        Ok(n.min(self.storage.initialised().max(self.pace.step())))
+        Some(n.min(self.storage.initialised().max(self.pace.step())))
     }
 
-    /// There is no memory for a block for a read of the usual size: makes room for the smallest,
-    /// and returns its size.
+    /// There is no memory for a block for a read of the usual size: makes room for the smallest, and
+    /// returns its size.
     #[cold]
-    fn offer_least(&mut self, limit: usize) -> Result<usize, ReadError> {
+    fn offer_least(&mut self, limit: usize) -> Option<usize> {
         self.pace.retreat();
         let size = self.pace.size().min(self.config().max_len() - self.len());
-        let requested = self.len() + size;
-        if self.storage.make_room(self.enough(limit, 0), 0, requested) {
-            return Ok(size);
-        }
+        self.storage.make_room(self.enough(limit, 0), 0, self.len() + size).then_some(size)
+    }
+
+    /// Not even for that.
+    #[cold]
+    fn no_memory(&mut self) -> ReadError {
         self.budget.spend(0);
-        Err(ReadError::OutOfMemory { requested })
+        let size = self.pace.size().min(self.config().max_len() - self.len());
+        ReadError::OutOfMemory { requested: self.len() + size }
     }
 
     /// The least room worth offering for a read of at most `limit` bytes, rather than to move to another block.

@@ -1,7 +1,5 @@
 //! How much to ask a reader for, and whether to ask again.
 
-use std::mem;
-
 use super::config::HandoffBufferConfig;
 
 /// Calls in a row that read no more than half the read size, after which it is halved.
@@ -42,8 +40,6 @@ pub(super) struct Pace {
     keep: usize,
     /// Reads in a row for which the block was much too large.
     roomy: u8,
-    /// Reads since it was last known whether it is.
-    reads: u8,
     /// Whether asking again after a short read pays.
     pub(super) habit: Habit,
 }
@@ -94,7 +90,6 @@ impl Pace {
             last: 0,
             keep: REST.max(min.saturating_mul(2)),
             roomy: 0,
-            reads: 0,
             habit: Habit { pays: ASKS, skipped: 0 },
         }
     }
@@ -117,16 +112,10 @@ impl Pace {
         n >= self.size - self.size / 4
     }
 
-    /// Something was read, past the buffer.
-    pub(super) fn read_past(&mut self) {
-        self.reads = self.reads.saturating_add(1);
-    }
-
-    /// So many reads into one offer brought `n` bytes.
+    /// Reads into one offer brought `n` bytes.
     #[inline]
-    pub(super) fn read(&mut self, reads: usize, n: usize) {
+    pub(super) fn read(&mut self, n: usize) {
         self.last = n;
-        self.reads = self.reads.saturating_add(u8::try_from(reads).unwrap_or(u8::MAX));
     }
 
     /// One call for at most `limit` bytes brought `total`; `filled` if a read filled an offer close to `size`.
@@ -184,16 +173,22 @@ impl Pace {
         self.keep.max(needed.saturating_mul(ROOMY))
     }
 
-    /// Notes whether the block is much too large, after the reads since the last time. Returns
-    /// whether it has been for long enough.
+    /// Notes whether the block is much too large for one more read. Returns whether it has been for long
+    /// enough.
     pub(super) fn is_roomy(&mut self, roomy: bool) -> bool {
-        let reads = mem::take(&mut self.reads);
-        self.roomy = if roomy { self.roomy.saturating_add(reads) } else { 0 };
+        self.roomy = if roomy { self.roomy.saturating_add(1) } else { 0 };
         let long = self.roomy >= ROOMY_READS;
         if long {
             self.roomy = 0;
         }
         long
+    }
+
+    /// So many reads were made into the block as it is.
+    pub(super) fn stays_roomy(&mut self, reads: usize) {
+        if self.roomy > 0 {
+            self.roomy = self.roomy.saturating_add(u8::try_from(reads).unwrap_or(u8::MAX));
+        }
     }
 
     /// The connection has gone quiet: start again from no more than a quiet buffer may keep.

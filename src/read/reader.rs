@@ -137,7 +137,6 @@ impl<R: AsyncRead + Unpin> HandoffReader<R> {
             Poll::Ready(read) => {
                 let read = read.and_then(|n| check(n, given));
                 self.buffer.budget.spend(read.as_ref().map_or(0, |n| *n));
-                self.buffer.pace.read_past();
                 Poll::Ready(read)
             }
         }
