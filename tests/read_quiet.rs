@@ -318,3 +318,23 @@ fn a_large_block_that_is_remembered_is_forgotten_by_a_reader_that_always_has_som
     let most = i64::try_from(QUIET).unwrap() - i64::try_from(LARGE).unwrap();
     assert!(heap.bytes_current <= most, "{}", heap.bytes_current);
 }
+
+/// So that such traffic does not allocate a large block each time.
+#[test]
+fn a_large_block_that_is_needed_every_few_reads_stays() {
+    let (small, large) = (bytes(100), bytes(1 << 20));
+    let mut buffer = HandoffBuffer::new(LIMIT).unwrap();
+    let mut round = || {
+        for _ in 0..10 {
+            finish(buffer.read_available(&mut &small[..])).unwrap();
+            buffer.advance(100).unwrap();
+        }
+        let mut input = &large[..];
+        while buffer.len() < large.len() {
+            finish(buffer.read_available(&mut input)).unwrap();
+        }
+        buffer.advance(large.len()).unwrap();
+    };
+    (0..5).for_each(|_| round());
+    assert_eq!(measure(|| (0..20).for_each(|_| round())).bytes_total, 0);
+}
