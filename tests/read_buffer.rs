@@ -170,7 +170,7 @@ fn copying_for_smallness_can_be_turned_off() {
 #[test]
 fn huge_reserves_fail_and_change_nothing() {
     let mut small = holding(1024, b"held");
-    for n in [1021, usize::MAX, usize::MAX - 3, 1 << 63] {
+    for n in [1021, usize::MAX, usize::MAX - 3, 1 << (usize::BITS - 1)] {
         let error = small.reserve_read_capacity(n).unwrap_err();
         assert_eq!((error.requested, error.len, error.limit), (n, 4, 1024));
         assert!(!error.is_out_of_memory());

@@ -305,8 +305,8 @@ impl HandoffBuffer {
         }
     }
 
-    /// Makes room for one read of at most `limit` bytes, in a buffer that is not full, and returns how much.
-    /// There may be no memory for that.
+    /// Makes room for one read of at most `limit` bytes, in a buffer that is not full, and returns
+    /// how much. There may be no memory for that.
     fn offer(&mut self, limit: usize, goal: usize) -> Option<usize> {
         self.shed(goal);
         let (len, max_len) = (self.len(), self.config().max_len());
@@ -328,8 +328,8 @@ impl HandoffBuffer {
         Some(n.min(self.storage.initialised().max(self.pace.step())))
     }
 
-    /// There is no memory for a block for a read of the usual size: makes room for the smallest, and
-    /// returns its size.
+    /// There is no memory for a block for a read of the usual size: makes room for the smallest,
+    /// and returns its size.
     #[cold]
     fn offer_least(&mut self, limit: usize) -> Option<usize> {
         self.pace.retreat();

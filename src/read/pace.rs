@@ -173,8 +173,8 @@ impl Pace {
         self.keep.max(needed.saturating_mul(ROOMY))
     }
 
-    /// Notes whether the block is much too large for one more read. Returns whether it has been for long
-    /// enough.
+    /// Notes whether the block is much too large for one more read. Returns whether it has been for
+    /// long enough.
     pub(super) fn is_roomy(&mut self, roomy: bool) -> bool {
         self.roomy = if roomy { self.roomy.saturating_add(1) } else { 0 };
         let long = self.roomy >= ROOMY_READS;

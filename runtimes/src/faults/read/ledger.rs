@@ -1,7 +1,7 @@
 //! What the buffer has to hold, and what has left it.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     collections::VecDeque,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     rc::Rc,
@@ -53,6 +53,8 @@ pub(super) struct Ledger {
     pub(super) most: usize,
     /// Memory that tails may have brought along.
     pub(super) brought: usize,
+    /// How many bytes were unread when the reader was waited for last.
+    pub(super) waits_with: Cell<usize>,
     /// Room was asked for.
     pub(super) asked: bool,
     /// The largest block that this thread may keep for its buffers.
@@ -99,6 +101,7 @@ impl Ledger {
             largest: Vec::new(),
             most: config.max_len(),
             brought: 0,
+            waits_with: Cell::new(0),
             asked: false,
             widest: config.max_len(),
             beside: 0,
@@ -179,6 +182,8 @@ impl Ledger {
             }
             assert!(calls > 0 || !yields, "a future waits again, but has not asked its reader");
             yields = calls == 0;
+            let new = self.told.given.borrow().len() - self.counted;
+            self.waits_with.set(self.unread.len() + new);
             if yields {
                 self.line(|| "  it yields".into());
             }
