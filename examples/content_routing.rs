@@ -35,7 +35,7 @@ where
     let mut buffer = HandoffBuffer::new(2 * LIMIT)?;
     let mut tunnel = false;
     loop {
-        let filled = buffer.read_ready(&mut reader, LIMIT).await;
+        let filled = buffer.read_ready(&mut reader, LIMIT).await?;
         while !tunnel {
             let Some(end) = buffer.find(b"\n") else { break };
             let line = &buffer.peek()[..end];
@@ -56,10 +56,8 @@ where
             Then::End if buffer.is_empty() => return Ok(()),
             Then::End => return Err(io::ErrorKind::UnexpectedEof.into()),
             Then::Error(error) => return Err(error.into()),
-            _ if buffer.len() == buffer.config().max_len() => {
-                return Err(io::Error::other("a line does not fit in the buffer"));
-            }
-            _ => {}
+            // If a line does not fit in the buffer, the next read fails.
+            Then::Pending | Then::Limit | Then::Full => {}
         }
     }
 }

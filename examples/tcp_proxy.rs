@@ -110,21 +110,21 @@ where
     // Sends whenever this loop is about to wait for more.
     handoff
         .batching(async {
+            let mut then = Then::Limit;
             loop {
                 let n = buffer.len();
                 if n > 0 {
                     // Dropping the ticket does not undo the write.
                     handoff.write_prefix(&mut buffer, n).await?;
                 }
-                match buffer.read_ready(&mut reader, READ).await.then {
-                    Then::End => break,
+                // What came before the end, or before an error, has been passed on.
+                match then {
+                    Then::End => return Ok(()),
                     Then::Error(error) => return Err(io::Error::from(error)),
-                    _ => {}
+                    Then::Pending | Then::Limit | Then::Full => {}
                 }
+                then = buffer.read_ready(&mut reader, READ).await?.then;
             }
-            let n = buffer.len();
-            handoff.write_prefix(&mut buffer, n).await?;
-            Ok(())
         })
         .await?;
     Ok(handoff.close().await?)

@@ -27,6 +27,13 @@ impl Budget {
         self.left = self.left.saturating_sub(1 + bytes / BYTES);
     }
 
+    /// Whether the next operation has to yield first: one that has done something already ends with
+    /// that instead.
+    #[inline]
+    pub(crate) fn is_spent(&self) -> bool {
+        self.left == 0 && self.enabled
+    }
+
     /// Whether the next operation has to yield first. If so, the budget is full again, and the caller has to wake its task and to
     /// return `Pending`.
     #[inline]

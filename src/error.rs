@@ -1,6 +1,9 @@
-//! What the configuration of either half can get wrong.
+//! What the configuration of either half can get wrong, and what both halves panic with.
 
 use std::{error, fmt, io};
+
+/// What a future panics with that is polled again after it was ready.
+pub(crate) const POLLED_AFTER_COMPLETION: &str = "future polled after completion";
 
 /// A configuration value that cannot be used.
 ///

@@ -3,7 +3,7 @@
 mod read_parts;
 
 use allocation_counter::measure;
-use futures_handoff::{HandoffBuffer, HandoffBufferConfig};
+use futures_handoff::{Found, HandoffBuffer, HandoffBufferConfig};
 use read_parts::*;
 
 /// Reads of 1000 bytes, each of which makes a block of its own if it can.
@@ -105,4 +105,63 @@ fn a_growing_frame_moves_to_a_remembered_block_only_if_that_is_much_larger() {
         read_all(&mut buffer, &data[1000..]);
         assert_eq!((buffer.peek(), buffer.capacity()), (&data[..], moves_to));
     }
+}
+
+/// How often each byte of 1 MiB was moved that came in reads of `n` bytes, each of which was
+/// reserved before. `ahead` bytes are there in the beginning, and for each read as many bytes are
+/// consumed as it brings if there are any.
+fn moves_of_reserved_reads(n: usize, ahead: usize) -> usize {
+    let mut buffer = buffer(16 << 20);
+    let data = bytes(n);
+    read_all(&mut buffer, &bytes(ahead));
+    let (mut moved, mut read) = (0, 0);
+    while read < 1 << 20 {
+        let (before, kept, at) = (buffer.peek().as_ptr(), buffer.len(), read);
+        buffer.reserve_read_capacity(n).unwrap();
+        let is_moved = kept > 0 && buffer.peek().as_ptr() != before;
+        let start = buffer.peek().as_ptr();
+        while read < at + n {
+            read += finish(buffer.read_available(&mut &data[read - at..])).unwrap();
+        }
+        assert!(buffer.peek().as_ptr() == start, "the room that was made is used");
+        moved += if is_moved { kept } else { 0 };
+        buffer.advance(if ahead > 0 { n } else { 0 }).unwrap();
+    }
+    moved / read
+}
+
+/// As often as with a vector.
+#[test]
+fn reserving_room_before_each_read_moves_a_byte_a_few_times_only() {
+    for n in [100, 1024, 5000] {
+        for ahead in [0, 1 << 19] {
+            let moves = moves_of_reserved_reads(n, ahead);
+            assert!(moves <= 4, "each byte was moved {moves} times, {n} bytes a read, {ahead} ahead");
+        }
+    }
+}
+
+#[test]
+fn reserved_room_is_no_more_than_the_limit() {
+    let mut buffer = buffer(10_000);
+    read_all(&mut buffer, &bytes(9000));
+    buffer.reserve_read_capacity(1000).unwrap();
+    assert_eq!(buffer.capacity(), 10_000);
+}
+
+/// Of which a finder says only that it needs more.
+#[test]
+fn a_frame_that_is_announced_little_by_little_is_moved_a_few_times_only() {
+    let data = bytes(1 << 20);
+    let mut buffer = HandoffBuffer::with_config(config(4 << 20).with_read_reserve(1024).unwrap());
+    let mut reader = Script::paced(&data, 1024);
+    let mut finder = |bytes: &[u8], _: usize| {
+        if bytes.len() < 1 << 20 { Found::Need(bytes.len() + 1) } else { Found::Frame(1 << 20) }
+    };
+    let allocated = measure(|| {
+        let frame = finish(buffer.next_frame(&mut reader, &mut finder)).unwrap().unwrap();
+        assert!(frame == data);
+    });
+    // Each block is at least twice as large as the one before.
+    assert!(allocated.bytes_total <= 8 << 20, "{} bytes were allocated", allocated.bytes_total);
 }

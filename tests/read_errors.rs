@@ -18,7 +18,7 @@ fn read_errors() {
     let full = finish(buffer.read_available(&mut reader)).unwrap_err();
     assert_eq!(full.to_string(), "read buffer is full: it holds 4 bytes, its limit");
     assert!(full.source().is_none());
-    assert_eq!(kind(full), io::ErrorKind::StorageFull);
+    assert_eq!(kind(full), io::ErrorKind::InvalidData);
     buffer.advance(2).unwrap();
     let invalid = finish(buffer.read_available(&mut reader)).unwrap_err();
     assert_eq!(invalid.to_string(), "reader reported 5 bytes read into room for 2");
@@ -83,4 +83,18 @@ fn the_others() {
     let tail = HandoffBuffer::from_tail(BytesMut::from("held"), config(3)).unwrap_err();
     assert_eq!(tail.to_string(), "tail of 4 bytes is longer than the buffer's limit of 3");
     assert_eq!(kind(tail), io::ErrorKind::InvalidInput);
+}
+
+/// Both ways, and on the way to a frame.
+#[test]
+fn a_reader_s_error_keeps_its_kind_and_its_os_code() {
+    // A connection that was reset, on Linux.
+    let raw = || io::Error::from_raw_os_error(104);
+    let read = || -> Result<(), ReadError> { Err(raw())? };
+    let error: ReadError = read().unwrap_err();
+    assert!(matches!(&error, ReadError::Io(error) if error.raw_os_error() == Some(104)));
+    let frame = FrameError::from(read().unwrap_err());
+    for back in [io::Error::from(error), io::Error::from(frame)] {
+        assert_eq!((back.raw_os_error(), back.kind()), (Some(104), raw().kind()));
+    }
 }

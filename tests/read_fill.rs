@@ -39,8 +39,8 @@ fn the_end_is_not_remembered() {
     assert_eq!(finish(buffer.read_available(&mut reader)).unwrap(), 4);
     reader.push(Step::End);
     reader.push(Step::Data(b"again".to_vec()));
-    assert!(matches!(finish(buffer.read_ready(&mut reader, 64)), Filled { n: 0, then: Then::End }));
-    assert!(matches!(finish(buffer.read_ready(&mut reader, 5)), Filled { n: 5, then: Then::Limit }));
+    assert!(matches!(finish(buffer.read_ready(&mut reader, 64)).unwrap(), Filled { n: 0, then: Then::End }));
+    assert!(matches!(finish(buffer.read_ready(&mut reader, 5)).unwrap(), Filled { n: 5, then: Then::Limit }));
 }
 
 #[test]
@@ -54,8 +54,8 @@ fn a_reader_that_lies_is_found_out() {
             panic!("not found out");
         };
         assert_eq!((reported, given), (reader.offers[0] + more, reader.offers[0]));
-        let filled = finish(buffer.read_ready(&mut reader, 10));
-        assert!(matches!(filled, Filled { n: 0, then: Then::Error(ReadError::InvalidReader { .. }) }));
+        let error = finish(buffer.read_ready(&mut reader, 10)).unwrap_err();
+        assert!(matches!(error, ReadError::InvalidReader { .. }));
         assert_eq!(buffer.peek(), b"held");
         finish(buffer.read_available(&mut reader)).unwrap();
         assert_eq!(buffer.peek(), b"held+");
@@ -109,7 +109,7 @@ fn the_first_wait_registers_the_waker() {
     let mut cx = Context::from_waker(&waker);
     assert!(future.as_mut().poll(&mut cx).is_pending());
     assert_eq!(count.get(), 1);
-    assert!(matches!(future.as_mut().poll(&mut cx), Poll::Ready(Filled { n: 1, .. })));
+    assert!(matches!(future.as_mut().poll(&mut cx), Poll::Ready(Ok(Filled { n: 1, .. }))));
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn poll_twins_do_what_the_futures_do() {
     let read = buffer.poll_read_available(&mut cx, Pin::new(&mut reader));
     assert!(matches!(read, Poll::Ready(Ok(2))));
     let filled = buffer.poll_read_ready(&mut cx, Pin::new(&mut reader), 2);
-    assert!(matches!(filled, Poll::Ready(Filled { n: 2, then: Then::Limit })));
+    assert!(matches!(filled, Poll::Ready(Ok(Filled { n: 2, then: Then::Limit }))));
     assert_eq!(buffer.peek(), b"abcd");
 }
 
@@ -138,7 +138,7 @@ fn read_ready_gathers_a_burst() {
     let mut reader = Script::bursts(&data, 64);
     reader.push(Step::Stuck);
     let mut buffer = buffer(65536);
-    let filled = finish(buffer.read_ready(&mut reader, 65536));
+    let filled = finish(buffer.read_ready(&mut reader, 65536)).unwrap();
     assert!(matches!(filled, Filled { n: 2944, then: Then::Pending }));
     assert_eq!(reader.polls(), 47);
     assert_eq!(buffer.peek(), data);
@@ -155,7 +155,7 @@ fn read_ready_hands_off_full_blocks_rather_than_move_them() {
         let mut buffer = HandoffBuffer::with_config(config);
         let mut got = Vec::new();
         while reader.given < data.len() {
-            let filled = finish(buffer.read_ready(&mut reader, 65536));
+            let filled = finish(buffer.read_ready(&mut reader, 65536)).unwrap();
             assert!(matches!(filled, Filled { n: 1000, then: Then::Limit }));
             assert_eq!(buffer.capacity(), 1000);
             got.push(buffer.freeze_all());
@@ -178,7 +178,7 @@ fn read_ready_uses_the_end_of_a_block_if_it_is_worth_a_read_or_all_that_is_asked
             finish(buffer.read_available(&mut reader)).unwrap();
             buffer.advance(buffer.len()).unwrap();
         }
-        let filled = finish(buffer.read_ready(&mut reader, limit));
+        let filled = finish(buffer.read_ready(&mut reader, limit)).unwrap();
         assert!(matches!(filled.then, Then::Limit));
         assert_eq!((filled.n, buffer.capacity()), (n, capacity));
     }
@@ -192,7 +192,7 @@ fn read_ready_moves_little_to_read_on() {
     let mut reader = Script::bursts(&bytes(3000), 850);
     finish(buffer.read_available(&mut reader)).unwrap();
     let front = buffer.split_prefix(650).unwrap();
-    let filled = finish(buffer.read_ready(&mut reader, 65536));
+    let filled = finish(buffer.read_ready(&mut reader, 65536)).unwrap();
     assert!(matches!(filled.then, Then::Limit));
     assert!(filled.n > 700, "{filled:?}");
     assert_eq!(front, bytes(3000)[..650]);
@@ -204,13 +204,16 @@ fn read_ready_keeps_to_its_limits() {
     let data = bytes(100_000);
     let mut buffer = buffer(1 << 20);
     let mut reader = Script::bursts(&data, 10);
-    assert!(matches!(finish(buffer.read_ready(&mut reader, 0)), Filled { n: 0, then: Then::Limit }));
+    assert!(matches!(finish(buffer.read_ready(&mut reader, 0)).unwrap(), Filled { n: 0, then: Then::Limit }));
     assert_eq!(reader.polls(), 0);
-    assert!(matches!(finish(buffer.read_ready(&mut reader, 25)), Filled { n: 25, then: Then::Limit }));
+    assert!(matches!(
+        finish(buffer.read_ready(&mut reader, 25)).unwrap(),
+        Filled { n: 25, then: Then::Limit }
+    ));
     assert_eq!(reader.given, 25);
     // A reader that always has a little: bounded in polls.
     let before = reader.polls();
-    let filled = finish(buffer.read_ready(&mut reader, usize::MAX));
+    let filled = finish(buffer.read_ready(&mut reader, usize::MAX)).unwrap();
     assert!(matches!(filled.then, Then::Limit));
     assert_eq!(reader.polls() - before, 256);
     assert_eq!(buffer.peek(), &data[..reader.given]);
@@ -220,12 +223,21 @@ fn read_ready_keeps_to_its_limits() {
 fn read_ready_stops_where_the_buffer_is_full() {
     let mut buffer = buffer(100);
     let mut reader = Script::bursts(&bytes(1000), 30);
-    assert!(matches!(finish(buffer.read_ready(&mut reader, 1000)), Filled { n: 100, then: Then::Full }));
+    assert!(matches!(
+        finish(buffer.read_ready(&mut reader, 1000)).unwrap(),
+        Filled { n: 100, then: Then::Full }
+    ));
     let polls = reader.polls();
-    assert!(matches!(finish(buffer.read_ready(&mut reader, 1000)), Filled { n: 0, then: Then::Full }));
+    for _ in 0..2 {
+        let error = finish(buffer.read_ready(&mut reader, 1000)).unwrap_err();
+        assert!(matches!(error, ReadError::Full { limit: 100 }));
+    }
     assert_eq!(reader.polls(), polls);
     buffer.advance(100).unwrap();
-    assert!(matches!(finish(buffer.read_ready(&mut reader, 50)), Filled { n: 50, then: Then::Limit }));
+    assert!(matches!(
+        finish(buffer.read_ready(&mut reader, 50)).unwrap(),
+        Filled { n: 50, then: Then::Limit }
+    ));
     assert_eq!(buffer.peek(), &bytes(1000)[100..150]);
 }
 
@@ -243,12 +255,18 @@ fn what_follows_the_bytes_is_told_beside_them_and_then_forgotten() {
         data(),
         Step::Stuck,
     ]);
-    let filled = finish(buffer.read_ready(&mut reader, 1000));
+    let filled = finish(buffer.read_ready(&mut reader, 1000)).unwrap();
     assert!(matches!(filled, Filled { n: 5, then: Then::Error(ReadError::Io(_)) }));
-    assert!(matches!(finish(buffer.read_ready(&mut reader, 1000)), Filled { n: 5, then: Then::End }));
-    let filled = finish(buffer.read_ready(&mut reader, 1000));
+    assert!(matches!(
+        finish(buffer.read_ready(&mut reader, 1000)).unwrap(),
+        Filled { n: 5, then: Then::End }
+    ));
+    let filled = finish(buffer.read_ready(&mut reader, 1000)).unwrap();
     assert!(matches!(filled, Filled { n: 5, then: Then::Error(ReadError::InvalidReader { .. }) }));
-    assert!(matches!(finish(buffer.read_ready(&mut reader, 1000)), Filled { n: 5, then: Then::Pending }));
+    assert!(matches!(
+        finish(buffer.read_ready(&mut reader, 1000)).unwrap(),
+        Filled { n: 5, then: Then::Pending }
+    ));
     assert_eq!(buffer.peek(), b"bytesbytesbytesbytes");
 }
 
@@ -260,6 +278,27 @@ fn a_tail_with_room_beyond_the_limit_does_not_lift_it() {
     let mut reader = Script::bursts(&bytes(100), 100);
     assert_eq!(finish(buffer.read_available(&mut reader)).unwrap(), 6);
     buffer.advance(3).unwrap();
-    assert!(matches!(finish(buffer.read_ready(&mut reader, 100)), Filled { n: 3, then: Then::Full }));
+    assert!(matches!(
+        finish(buffer.read_ready(&mut reader, 100)).unwrap(),
+        Filled { n: 3, then: Then::Full }
+    ));
     assert_eq!(reader.offers, [6, 3]);
+}
+
+/// It would read, and for a full buffer answer something else than the first time.
+#[test]
+fn reads_that_are_polled_after_completion_panic() {
+    let polled_again = |again: &mut dyn FnMut()| {
+        let panicked = catch_unwind(AssertUnwindSafe(again)).unwrap_err();
+        assert_eq!(panicked.downcast_ref::<String>().unwrap(), "future polled after completion");
+    };
+    let mut buffer = buffer(64);
+    let mut reader = Script::bursts(&bytes(3), 1);
+    let mut read = pin!(buffer.read_available(&mut reader));
+    assert!(poll_once(read.as_mut()).is_ready());
+    polled_again(&mut || drop(poll_once(read.as_mut())));
+    let mut read = pin!(buffer.read_ready(&mut reader, 1));
+    assert!(poll_once(read.as_mut()).is_ready());
+    polled_again(&mut || drop(poll_once(read.as_mut())));
+    assert_eq!((buffer.len(), reader.polls()), (2, 2));
 }

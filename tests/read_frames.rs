@@ -350,7 +350,8 @@ fn a_reader_that_is_always_ready_does_not_keep_the_task() {
         assert!(future.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
         polls += 1;
     }
-    assert_eq!(polls, 1000 / 256 + 1);
+    // One more, as these are more than 512 operations.
+    assert_eq!(polls, 1000 / 256 + 2);
 }
 
 #[test]

@@ -256,14 +256,20 @@ impl Model {
     }
 
     fn read_ready(&mut self, limit: usize) {
-        let Filled { n, then } = finish(self.buffer.read_ready(&mut self.reader, limit));
-        assert_eq!(n, self.arrived());
+        let answer = finish(self.buffer.read_ready(&mut self.reader, limit));
+        let full = self.unread.len() == self.max_len();
+        let arrived = self.arrived();
+        let Filled { n, then } = match answer {
+            Ok(filled) => filled,
+            Err(error) => return assert_eq!((matches!(error, ReadError::Full { .. }), arrived), (full, 0)),
+        };
+        assert_eq!(n, arrived);
         assert!(n <= limit);
         match then {
-            Then::Full => assert_eq!(self.unread.len(), self.max_len()),
+            Then::Full => assert_eq!((n > 0, self.unread.len()), (true, self.max_len())),
             Then::Limit => assert!(n > 0 || limit == 0),
-            Then::Pending => assert!(n > 0),
-            _ => {}
+            Then::Pending | Then::Error(_) => assert!(n > 0),
+            Then::End => {}
         }
     }
 

@@ -34,14 +34,14 @@ fn a_change_from_paced_to_bursts_is_noticed() {
     let mut reader = Script::paced(&bytes(64 * 100), 64);
     let mut buffer = buffer(1 << 20);
     while reader.given < 6400 {
-        let _ = finish(buffer.read_ready(&mut reader, 65536));
+        let _ = finish(buffer.read_ready(&mut reader, 65536)).unwrap();
     }
     for _ in 0..1000 {
         reader.push(Step::Data(vec![1; 64]));
     }
     let mut calls = 0;
     while reader.given < 70_400 {
-        let _ = finish(buffer.read_ready(&mut reader, 65536));
+        let _ = finish(buffer.read_ready(&mut reader, 65536)).unwrap();
         calls += 1;
     }
     // At most two times 64 short reads pass before looking again has paid often enough; then 256 per call.
@@ -56,12 +56,12 @@ fn a_filled_offer_is_followed_by_another() {
     // Teach it that looking again after a short read is in vain.
     let mut reader = Script::paced(&[0; 20], 1);
     while reader.given < 20 {
-        let _ = finish(buffer.read_ready(&mut reader, 65536));
+        let _ = finish(buffer.read_ready(&mut reader, 65536)).unwrap();
     }
     buffer.advance(20).unwrap();
     buffer.reserve_read_capacity(10_000).unwrap();
     let mut reader = Script::bursts(&bytes(5300), 1000);
-    let filled = finish(buffer.read_ready(&mut reader, 65536));
+    let filled = finish(buffer.read_ready(&mut reader, 65536)).unwrap();
     assert!(matches!(filled, Filled { n: 5300, then: Then::Pending }));
     assert_eq!(reader.polls(), 6);
 }
@@ -94,11 +94,11 @@ fn the_read_size_grows_to_what_is_asked_for_at_a_time() {
     let mut reader = Script::bursts(&vec![1; 1 << 20], 1 << 20);
     let mut settled = |limit: usize| {
         for _ in 0..10 {
-            assert!(finish(buffer.read_ready(&mut reader, limit)).n > 0);
+            assert!(finish(buffer.read_ready(&mut reader, limit)).unwrap().n > 0);
             drop(buffer.freeze_all());
         }
         let before = reader.polls();
-        assert_eq!(finish(buffer.read_ready(&mut reader, limit)).n, limit);
+        assert_eq!(finish(buffer.read_ready(&mut reader, limit)).unwrap().n, limit);
         let capacity = buffer.capacity();
         drop(buffer.freeze_all());
         (reader.polls() - before, capacity)
@@ -138,7 +138,7 @@ fn the_read_size_stays_if_reads_nearly_fill_it() {
 
 fn read(buffer: &mut HandoffBuffer, reader: &mut Script, gathers: bool) {
     if gathers {
-        let _ = finish(buffer.read_ready(reader, 1 << 20));
+        let _ = finish(buffer.read_ready(reader, 1 << 20)).unwrap();
     } else {
         finish(buffer.read_available(reader)).unwrap();
     }
@@ -184,9 +184,9 @@ fn a_read_size_that_was_filled_before_is_taken_up_again_at_once() {
 fn calls_that_read_nothing_do_not_make_reads_smaller() {
     let mut buffer = grown(4096);
     for _ in 0..10 {
-        let filled = finish(buffer.read_ready(&mut Script::new([]), 0));
+        let filled = finish(buffer.read_ready(&mut Script::new([]), 0)).unwrap();
         assert!(matches!(filled, Filled { n: 0, then: Then::Limit }));
-        let filled = finish(buffer.read_ready(&mut Script::new([]), 1000));
+        let filled = finish(buffer.read_ready(&mut Script::new([]), 1000)).unwrap();
         assert!(matches!(filled, Filled { n: 0, then: Then::End }));
         assert_eq!(finish(buffer.read_available(&mut Script::new([]))).unwrap(), 0);
     }
@@ -198,7 +198,7 @@ fn reads_after_a_wait_are_as_large_as_before() {
     let mut buffer = HandoffBuffer::with_config(config(1 << 20).with_read_size(16384..=65536).unwrap());
     let mut reader = Script::paced(&bytes(3 * 16384), 16384);
     for _ in 0..3 {
-        assert_eq!(finish(buffer.read_ready(&mut reader, 16384)).n, 16384);
+        assert_eq!(finish(buffer.read_ready(&mut reader, 16384)).unwrap().n, 16384);
         buffer.advance(16384).unwrap();
     }
     assert_eq!(reader.offers.last(), Some(&16384), "{:?}", reader.offers);

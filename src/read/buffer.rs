@@ -33,11 +33,19 @@ use crate::ConfigError;
 /// The buffer itself also remembers blocks that left it whole (at least three quarters filled), up to
 /// [`spare_blocks`](HandoffBufferConfig::spare_blocks), to use them again once their consumer has dropped them.
 ///
-/// When a reader has nothing for an empty buffer, a block of up to 256 KiB is left to the thread, and taken back from
-/// there when the reader is asked again: a connection that waits holds none. A thread keeps at most 64 such blocks and
-/// 2 MiB; buffers beyond those take the blocks of others, from which what was read is cleared. Of larger blocks, which only
-/// a configuration asks for, and of those remembered, all but 64 KiB (or twice the smallest read size, if that is
-/// larger) is let go. Room that was [asked for](Self::reserve_read_capacity) stays.
+/// When a reader has nothing for an empty buffer, a block of what a quiet buffer may keep, up to
+/// 256 KiB, is left to the thread, and taken back from there when the reader is asked again: a
+/// connection that waits holds none. A thread keeps at most 64 such blocks and 2 MiB; buffers
+/// beyond those take the blocks of others, which are cleared of all that readers may have written
+/// there. The block of a buffer goes with it.
+///
+/// The memory of a large message goes when it is no longer needed. A quiet buffer keeps 64 KiB (or
+/// twice the smallest read size, if that is larger), or four times its unread bytes and the room
+/// that was [asked for](Self::reserve_read_capacity), whichever is more. When its reader has
+/// nothing, what it holds beyond that, in its block and in those remembered, is let go; of a reader
+/// that always has something, after 16 reads for which so much was not needed.
+///
+/// A block of more than 64 KiB that cannot be had is an error of the read that asked for it.
 ///
 /// # Cancel safety
 ///
@@ -65,6 +73,8 @@ pub struct HandoffBuffer {
     pub(super) pace: Pace,
     /// What is still to be read of the room that was asked for.
     pub(super) reserved: usize,
+    /// What may be done before others have to be let run.
+    pub(super) budget: crate::coop::Budget,
     config: HandoffBufferConfig,
 }
 
@@ -132,6 +142,7 @@ impl HandoffBuffer {
             search: Search::new(),
             pace: Pace::new(&config),
             reserved: 0,
+            budget: crate::coop::Budget::new(config.cooperative()),
             config,
         }
     }
@@ -178,11 +189,18 @@ impl HandoffBuffer {
 
     /// Makes room for `n` more bytes: until they are read, reads allocate nothing.
     ///
-    /// Taking bytes out may take their block along; then the room is gone too.
+    /// Taking bytes out may take their block along; then the room is gone too. A block that is much
+    /// larger than what was asked for may still make way for a smaller one with as much room.
     ///
     /// # Errors
     ///
-    /// If the buffer may not hold so many, or memory is short. Never panics.
+    /// If the buffer may not hold so many, or if there is no memory for a block of more than 64
+    /// KiB. Then nothing has changed. Never panics.
+    ///
+    /// # Complexity
+    ///
+    /// As for [`Vec::reserve`], a block that has to grow at least doubles, up to `max_len`. So
+    /// calling this before each read moves a byte a constant number of times.
     ///
     /// # Examples
     ///
@@ -197,7 +215,11 @@ impl HandoffBuffer {
         let (len, limit) = (self.len(), self.config.max_len());
         let error = ReserveError { requested: n, len, limit };
         let needed = len.checked_add(n).filter(|needed| *needed <= limit).ok_or(error)?;
-        if !self.storage.try_make_room(n, needed.max(self.pace.size())) {
+        // As for a vector, a new block at least doubles what the old one held, so moving costs a
+        // constant per byte read.
+        let ample = needed.max(self.pace.size()).max(len.saturating_mul(2)).min(limit);
+        let storage = &mut self.storage;
+        if !storage.make_room(n, 0, ample) && !storage.make_room(n, 0, needed) {
             return Err(error);
         }
         self.reserved = n;

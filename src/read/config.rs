@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use crate::ConfigError;
 
 /// The longest a buffer may be: no allocation can be larger, and no sum of two such lengths overflows.
-const MAX_LEN: usize = isize::MAX as usize;
+const MAX_LEN: usize = usize::MAX >> 1;
 /// A read of this size costs little memory on an idle connection, and holds most requests whole.
 const READ_MIN: usize = 4 * 1024;
 /// Beyond this size, larger reads no longer save a measurable share of the system calls.
@@ -39,13 +39,14 @@ pub struct HandoffBufferConfig {
     read_max: usize,
     small_copy_max: usize,
     spare_blocks: usize,
+    cooperative: bool,
 }
 
 impl HandoffBufferConfig {
     /// A configuration for at most `max_len` unconsumed bytes, with the defaults for everything else.
     ///
-    /// The defaults are a read size of 4 KiB to 256 KiB, copies of prefixes of up to 256 bytes (all of them
-    /// no larger than `max_len`), and 2 spare blocks.
+    /// The defaults are a read size of 4 KiB to 256 KiB, copies of prefixes of up to 256 bytes (all
+    /// of them no larger than `max_len`), 2 spare blocks, and cooperative reads.
     ///
     /// # Errors
     ///
@@ -67,6 +68,7 @@ impl HandoffBufferConfig {
             read_max: READ_MAX.min(max_len),
             small_copy_max: SMALL_COPY_MAX.min(max_len),
             spare_blocks: SPARE_BLOCKS,
+            cooperative: true,
         })
     }
 
@@ -165,6 +167,30 @@ impl HandoffBufferConfig {
         Ok(self)
     }
 
+    /// Sets whether reads let other tasks run now and then (default: they do).
+    ///
+    /// A loop over a reader that always has something would otherwise never wait, and keep all
+    /// other tasks of its thread from running. So after 512 operations, or fewer large ones, in
+    /// which nobody had to wait, the next one yields: it wakes its task and is
+    /// [`Pending`](std::task::Poll::Pending) once, without having asked the reader or consumed
+    /// anything. Nothing else changes. Turn it off where a thread has nothing else to do, or the
+    /// runtime does the same for the reader.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_handoff::HandoffBufferConfig;
+    ///
+    /// let config = HandoffBufferConfig::new(65536).unwrap();
+    /// assert!(config.cooperative());
+    /// assert!(!config.with_cooperative(false).cooperative());
+    /// ```
+    #[must_use]
+    pub fn with_cooperative(mut self, cooperative: bool) -> Self {
+        self.cooperative = cooperative;
+        self
+    }
+
     /// The most unconsumed bytes a buffer holds.
     pub fn max_len(&self) -> usize {
         self.max_len
@@ -183,5 +209,10 @@ impl HandoffBufferConfig {
     /// How many blocks handed off whole are remembered.
     pub fn spare_blocks(&self) -> usize {
         self.spare_blocks
+    }
+
+    /// Whether reads let other tasks run now and then.
+    pub fn cooperative(&self) -> bool {
+        self.cooperative
     }
 }

@@ -24,6 +24,12 @@ pub enum ReadError {
         /// How many it had room for.
         given: usize,
     },
+    /// There is no memory for a block to read into; the reader was not asked. The buffer is
+    /// unchanged. What is tried last is the smallest read of the configuration.
+    OutOfMemory {
+        /// How many bytes the block would have.
+        requested: usize,
+    },
 }
 
 impl fmt::Display for ReadError {
@@ -32,6 +38,9 @@ impl fmt::Display for ReadError {
             Self::Full { limit } => write!(f, "read buffer is full: it holds {limit} bytes, its limit"),
             Self::Io(_) => f.write_str("reader failed"),
             Self::InvalidReader { reported, given } => write_invalid_reader(f, *reported, *given),
+            Self::OutOfMemory { requested } => {
+                write!(f, "no memory for a block of {requested} bytes to read into")
+            }
         }
     }
 }
@@ -46,12 +55,23 @@ impl error::Error for ReadError {
 }
 
 impl From<ReadError> for io::Error {
+    /// The reader's own error is passed on as it is, with its OS code. The others are the source of
+    /// one of a fitting kind: `InvalidData` if the buffer is full, as for a frame that is too long;
+    /// `OutOfMemory`; or `Other` for a reader that is wrong.
     fn from(error: ReadError) -> Self {
         match error {
             ReadError::Io(error) => error,
-            ReadError::Full { .. } => Self::new(io::ErrorKind::StorageFull, error),
+            ReadError::Full { .. } => Self::new(io::ErrorKind::InvalidData, error),
             ReadError::InvalidReader { .. } => Self::other(error),
+            ReadError::OutOfMemory { .. } => Self::new(io::ErrorKind::OutOfMemory, error),
         }
+    }
+}
+
+impl From<io::Error> for ReadError {
+    /// The reader failed.
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
     }
 }
 
@@ -128,12 +148,13 @@ impl From<FrameError> for io::Error {
 }
 
 impl From<ReadError> for FrameError {
-    /// A full buffer is a frame that does not fit.
+    /// A full buffer is a frame that does not fit, and a lack of memory an error of that kind.
     fn from(error: ReadError) -> Self {
         match error {
             ReadError::Full { limit } => Self::TooLong { needed: limit.saturating_add(1), limit },
             ReadError::Io(error) => Self::Io(error),
             ReadError::InvalidReader { reported, given } => Self::InvalidReader { reported, given },
+            ReadError::OutOfMemory { .. } => Self::Io(error.into()),
         }
     }
 }

@@ -1,53 +1,23 @@
 //! Reading into a buffer: once, or while it pays.
 
 use std::{
-    fmt,
-    future::Future,
     pin::Pin,
     task::{Context, Poll, ready},
 };
 
 use futures_io::AsyncRead;
 
-use super::{buffer::HandoffBuffer, error::ReadError};
+use super::{
+    buffer::HandoffBuffer,
+    error::ReadError,
+    reading::{Filled, ReadAvailable, ReadReady, Then},
+};
 
 /// Room worth offering to a reader rather than moving to another block, unless a quarter of the read size is
 /// less.
 const ENOUGH: usize = 4 * 1024;
-/// What a quiet buffer may keep, unless it was told to read more at a time.
-const REST: usize = 64 * 1024;
 /// A reader that always has a little could otherwise keep a task from ever yielding.
 pub(super) const POLLS: usize = 256;
-
-/// What [`HandoffBuffer::read_ready`] did.
-#[derive(Debug)]
-#[must_use = "only this tells whether the stream has ended or failed"]
-pub struct Filled {
-    /// How many bytes it read into the buffer, whatever came after them.
-    pub n: usize,
-    /// Why it stopped.
-    pub then: Then,
-}
-
-/// Why [`HandoffBuffer::read_ready`] stopped.
-///
-/// It tells what happened then, and is not remembered: the next read asks the reader again.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum Then {
-    /// The reader has no more just now, or was not asked again because that did not pay lately.
-    Pending,
-    /// The limit in bytes, one of 256 polls, or the end of a block that is worth handing off was reached. There
-    /// may be more.
-    Limit,
-    /// The stream has ended.
-    End,
-    /// The buffer is full, perhaps only with what this call has read: once something is consumed, there is room again. A
-    /// message is too long for the buffer if it is full and nothing can be consumed.
-    Full,
-    /// The reader failed after the `n` bytes.
-    Error(ReadError),
-}
 
 /// One successful read.
 pub(super) struct Got {
@@ -61,14 +31,22 @@ impl HandoffBuffer {
     ///
     /// The future's output is the number of bytes read; 0 is the end of the stream.
     ///
-    /// The reader is offered initialised memory: zeros, or bytes read earlier through this buffer, or whatever a reader
-    /// wrote beyond what it reported.
+    /// The reader is offered initialised memory: zeros, or what readers of this buffer wrote there
+    /// earlier, whether or not they reported it.
+    ///
+    /// Now and then it yields, over a reader that always has something; see
+    /// [`with_cooperative`](crate::HandoffBufferConfig::with_cooperative).
     ///
     /// # Errors
     ///
-    /// [`ReadError::Full`] if the buffer holds `max_len` bytes: the reader is not asked then, so a stream that
-    /// ends just there shows its end only after some bytes are consumed. [`ReadError::Io`] if the reader fails.
-    /// [`ReadError::InvalidReader`] if it claims more than it was offered.
+    /// [`ReadError::Full`] if the buffer holds `max_len` bytes: the reader is not asked then, so a
+    /// stream that ends just there shows its end only after some bytes are consumed.
+    /// [`ReadError::OutOfMemory`] if there is no memory to read into. [`ReadError::Io`] if the
+    /// reader fails. [`ReadError::InvalidReader`] if it claims more than it was offered.
+    ///
+    /// # Panics
+    ///
+    /// The future panics if it is polled again after it was ready.
     ///
     /// # Cancel safety
     ///
@@ -94,7 +72,7 @@ impl HandoffBuffer {
     where
         R: AsyncRead + Unpin + ?Sized,
     {
-        ReadAvailable { buffer: self, reader }
+        ReadAvailable::new(self, reader)
     }
 
     /// The poll form of [`read_available`](Self::read_available).
@@ -146,7 +124,20 @@ impl HandoffBuffer {
     /// blocks grow with the reads, so that is soon as much as is asked for at a time. [`Filled`] tells how much
     /// was read and why it stopped. With a limit of 0 it returns at once.
     ///
-    /// Whatever came after the bytes read, an error included, is told beside their number and then forgotten.
+    /// Whatever came after the bytes read, an error included, is told beside their number and then
+    /// forgotten. So a loop handles the bytes first, and then what came after them.
+    ///
+    /// Now and then it yields, over a reader that always has something; see
+    /// [`with_cooperative`](crate::HandoffBufferConfig::with_cooperative).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`read_available`](Self::read_available), if nothing was read before: in particular
+    /// [`ReadError::Full`] if the buffer was full already.
+    ///
+    /// # Panics
+    ///
+    /// The future panics if it is polled again after it was ready.
     ///
     /// # Cancel safety
     ///
@@ -160,9 +151,9 @@ impl HandoffBuffer {
     /// # futures_executor::block_on(async {
     /// let mut reader: &[u8] = b"abcdef";
     /// let mut buffer = HandoffBuffer::new(64).unwrap();
-    /// let filled = buffer.read_ready(&mut reader, 4).await;
+    /// let filled = buffer.read_ready(&mut reader, 4).await.unwrap();
     /// assert!(matches!(filled, Filled { n: 4, then: Then::Limit }));
-    /// let filled = buffer.read_ready(&mut reader, 4).await;
+    /// let filled = buffer.read_ready(&mut reader, 4).await.unwrap();
     /// assert!(matches!(filled, Filled { n: 2, then: Then::End }));
     /// assert_eq!(buffer.peek(), b"abcdef");
     /// # });
@@ -171,10 +162,14 @@ impl HandoffBuffer {
     where
         R: AsyncRead + Unpin + ?Sized,
     {
-        ReadReady { buffer: self, reader, limit }
+        ReadReady::new(self, reader, limit)
     }
 
     /// The poll form of [`read_ready`](Self::read_ready).
+    ///
+    /// # Errors
+    ///
+    /// As there.
     ///
     /// # Examples
     ///
@@ -186,7 +181,7 @@ impl HandoffBuffer {
     /// let mut reader: &[u8] = b"abc";
     /// let mut buffer = HandoffBuffer::new(64).unwrap();
     /// let filled = poll_fn(|cx| buffer.poll_read_ready(cx, Pin::new(&mut reader), 64)).await;
-    /// assert_eq!(filled.n, 3);
+    /// assert_eq!(filled.unwrap().n, 3);
     /// # });
     /// ```
     pub fn poll_read_ready<R: AsyncRead + ?Sized>(
@@ -194,19 +189,21 @@ impl HandoffBuffer {
         cx: &mut Context<'_>,
         mut reader: Pin<&mut R>,
         limit: usize,
-    ) -> Poll<Filled> {
+    ) -> Poll<Result<Filled, ReadError>> {
+        ready!(self.budget.poll(cx));
         let mut n = 0;
         let mut filled = false;
         let mut short = false;
         let mut polls = 0;
         let then = loop {
-            if n >= limit || polls == POLLS || (n > 0 && self.is_worth_handing_off(limit - n)) {
+            let spent = polls == POLLS || self.budget.is_spent();
+            if n >= limit || spent || (n > 0 && self.is_worth_handing_off(limit - n)) {
                 break Then::Limit;
             }
             if self.len() == self.config().max_len() {
                 break Then::Full;
             }
-            let given = self.offer(limit - n, 0);
+            let Some(given) = self.offer(limit - n, 0) else { break Then::Error(self.no_memory()) };
             let worth = self.pace.is_worth(given);
             let mut habit = self.pace.habit;
             // The same room is offered again, less what came, for as long as that pays.
@@ -216,6 +213,7 @@ impl HandoffBuffer {
                 match room.poll_read(cx, reader.as_mut()) {
                     Poll::Ready(Ok(0)) => break Some(Then::End),
                     Poll::Ready(Ok(more)) => {
+                        self.budget.spend(more);
                         if short {
                             habit.asked_again(true);
                         }
@@ -230,7 +228,7 @@ impl HandoffBuffer {
                     }
                 }
                 short = room.len() > 0;
-                if !short || polls == POLLS {
+                if !short || polls == POLLS || self.budget.is_spent() {
                     break None;
                 }
                 if !habit.asks_again() {
@@ -246,6 +244,7 @@ impl HandoffBuffer {
             }
             match stop {
                 Some(Then::Pending) if n == 0 => {
+                    self.budget.waited();
                     self.rest();
                     return Poll::Pending;
                 }
@@ -254,9 +253,16 @@ impl HandoffBuffer {
             }
         };
         if n > 0 {
+            self.pace.stays_roomy(polls);
             self.learn(n, filled, limit);
+            return Poll::Ready(Ok(Filled { n, then }));
         }
-        Poll::Ready(Filled { n, then })
+        self.budget.spend(0);
+        Poll::Ready(match then {
+            Then::Full => Err(ReadError::Full { limit: self.len() }),
+            Then::Error(error) => Err(error),
+            then @ (Then::Pending | Then::Limit | Then::End) => Ok(Filled { n, then }),
+        })
     }
 
     /// Whether the block is full enough to be handed off: reading up to `limit` more bytes would first move those
@@ -273,37 +279,70 @@ impl HandoffBuffer {
         limit: usize,
         goal: usize,
     ) -> Poll<Result<Got, ReadError>> {
+        ready!(self.budget.poll(cx));
         if self.len() == self.config().max_len() {
+            self.budget.spend(0);
             return Poll::Ready(Err(ReadError::Full { limit: self.len() }));
         }
-        let given = self.offer(limit, goal);
-        match self.storage.room(given).poll_read(cx, reader) {
+        let Some(given) = self.offer(limit, goal) else { return Poll::Ready(Err(self.no_memory())) };
+        let read = self.storage.room(given).poll_read(cx, reader);
+        match read {
             Poll::Pending => {
+                self.budget.waited();
                 self.rest();
                 Poll::Pending
             }
             Poll::Ready(Ok(n)) => {
+                self.budget.spend(n);
                 self.pace.read(n);
                 self.reserved = self.reserved.saturating_sub(n);
                 Poll::Ready(Ok(Got { n, filled: n == given && self.pace.is_worth(n) }))
             }
-            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Ready(Err(error)) => {
+                self.budget.spend(0);
+                Poll::Ready(Err(error))
+            }
         }
     }
 
-    /// Makes room for one read of at most `limit` bytes, in a buffer that is not full, and returns how much.
-    fn offer(&mut self, limit: usize, goal: usize) -> usize {
+    /// Makes room for one read of at most `limit` bytes, in a buffer that is not full, and returns
+    /// how much. There may be no memory for that.
+    fn offer(&mut self, limit: usize, goal: usize) -> Option<usize> {
+        self.shed(goal);
         let (len, max_len) = (self.len(), self.config().max_len());
         let size = self.pace.size().min(max_len - len);
-        // A new block at least doubles what the old one held, so moving costs a constant per byte read; unless
-        // a frame is announced. That is believed only in proportion to what of it has arrived.
-        let grown = if goal == 0 { len.saturating_mul(2) } else { goal.min(len.saturating_mul(4)) };
+        // A new block at least doubles what the old one held, so moving costs a constant per byte
+        // read; unless more than one read is announced. That is believed only in proportion to what
+        // of it has arrived.
+        let announced = goal > len + size;
+        let grown = if announced { goal.min(len.saturating_mul(4)) } else { len.saturating_mul(2) };
         let target = grown.max(len + size).min(max_len);
         // Room that was asked for is not exchanged for a larger block.
         let read = if self.reserved > 0 { 0 } else { size };
-        self.storage.make_room(self.enough(limit, goal), read, target);
+        let size = if self.storage.make_room(self.enough(limit, goal), read, target) {
+            size
+        } else {
+            self.offer_least(limit)?
+        };
         let n = size.min(self.storage.spare()).min(limit);
-        n.min(self.storage.initialised().max(self.pace.step()))
+        Some(n.min(self.storage.initialised().max(self.pace.step())))
+    }
+
+    /// There is no memory for a block for a read of the usual size: makes room for the smallest,
+    /// and returns its size.
+    #[cold]
+    fn offer_least(&mut self, limit: usize) -> Option<usize> {
+        self.pace.retreat();
+        let size = self.pace.size().min(self.config().max_len() - self.len());
+        self.storage.make_room(self.enough(limit, 0), 0, self.len() + size).then_some(size)
+    }
+
+    /// Not even for that.
+    #[cold]
+    fn no_memory(&mut self) -> ReadError {
+        self.budget.spend(0);
+        let size = self.pace.size().min(self.config().max_len() - self.len());
+        ReadError::OutOfMemory { requested: self.len() + size }
     }
 
     /// The least room worth offering for a read of at most `limit` bytes, rather than to move to another block.
@@ -320,62 +359,5 @@ impl HandoffBuffer {
         if self.pace.call(total, filled, limit) {
             self.storage.forget_spares();
         }
-    }
-
-    /// The reader has nothing: lets memory go that a quiet connection need not keep. Room that was asked for stays.
-    pub(super) fn rest(&mut self) {
-        if self.is_empty() && self.reserved == 0 {
-            let asked_for = self.config().read_size().start().saturating_mul(2);
-            self.storage.rest(REST.max(asked_for));
-            self.pace.rest(REST);
-        }
-    }
-}
-
-/// The future of [`HandoffBuffer::read_available`].
-#[must_use = "futures do nothing unless you `.await` or poll them"]
-pub struct ReadAvailable<'a, R: ?Sized> {
-    buffer: &'a mut HandoffBuffer,
-    reader: &'a mut R,
-}
-
-impl<R: AsyncRead + Unpin + ?Sized> Future for ReadAvailable<'_, R> {
-    type Output = Result<usize, ReadError>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { buffer, reader } = &mut *self;
-        buffer.poll_read_available(cx, Pin::new(&mut **reader))
-    }
-}
-
-impl<R: ?Sized> fmt::Debug for ReadAvailable<'_, R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ReadAvailable").field("buffer", &self.buffer).finish_non_exhaustive()
-    }
-}
-
-/// The future of [`HandoffBuffer::read_ready`].
-#[must_use = "futures do nothing unless you `.await` or poll them"]
-pub struct ReadReady<'a, R: ?Sized> {
-    buffer: &'a mut HandoffBuffer,
-    reader: &'a mut R,
-    limit: usize,
-}
-
-impl<R: AsyncRead + Unpin + ?Sized> Future for ReadReady<'_, R> {
-    type Output = Filled;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { buffer, reader, limit } = &mut *self;
-        buffer.poll_read_ready(cx, Pin::new(&mut **reader), *limit)
-    }
-}
-
-impl<R: ?Sized> fmt::Debug for ReadReady<'_, R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ReadReady")
-            .field("buffer", &self.buffer)
-            .field("limit", &self.limit)
-            .finish_non_exhaustive()
     }
 }

@@ -10,6 +10,12 @@ const PATIENCE_MAX: u8 = 64;
 const PROBE_EVERY: u8 = 64;
 /// The least that is initialised at a time, unless the read size is smaller.
 const STEP_MIN: usize = 4 * 1024;
+/// What a quiet buffer may keep, unless it was told to read more at a time.
+const REST: usize = 64 * 1024;
+/// A block that has so many times what is needed is much too large...
+const ROOMY: usize = 4;
+/// ...and makes way for a smaller one if that was so for this many reads in a row.
+const ROOMY_READS: u8 = 16;
 /// Values of the two-bit counter: it starts at the lowest that asks again.
 const ASKS: u8 = 2;
 const SURE: u8 = 3;
@@ -30,6 +36,10 @@ pub(super) struct Pace {
     grown: bool,
     /// What was read into the last offer.
     last: usize,
+    /// What a quiet buffer may keep.
+    keep: usize,
+    /// Reads in a row for which the block was much too large.
+    roomy: u8,
     /// Whether asking again after a short read pays.
     pub(super) habit: Habit,
 }
@@ -78,6 +88,8 @@ impl Pace {
             patience: 1,
             grown: false,
             last: 0,
+            keep: REST.max(min.saturating_mul(2)),
+            roomy: 0,
             habit: Habit { pays: ASKS, skipped: 0 },
         }
     }
@@ -150,8 +162,42 @@ impl Pace {
         self.size = (self.size / 2).max(self.min);
     }
 
-    /// The connection has gone quiet: start again from no more than `size`.
-    pub(super) fn rest(&mut self, size: usize) {
-        self.size = self.size.min(size).max(self.min);
+    /// What a quiet buffer may keep.
+    #[inline]
+    pub(super) fn keep(&self) -> usize {
+        self.keep
+    }
+
+    /// The largest block that a buffer may keep while it needs so much.
+    pub(super) fn bound(&self, needed: usize) -> usize {
+        self.keep.max(needed.saturating_mul(ROOMY))
+    }
+
+    /// Notes whether the block is much too large for one more read. Returns whether it has been for
+    /// long enough.
+    pub(super) fn is_roomy(&mut self, roomy: bool) -> bool {
+        self.roomy = if roomy { self.roomy.saturating_add(1) } else { 0 };
+        let long = self.roomy >= ROOMY_READS;
+        if long {
+            self.roomy = 0;
+        }
+        long
+    }
+
+    /// So many reads were made into the block as it is.
+    pub(super) fn stays_roomy(&mut self, reads: usize) {
+        if self.roomy > 0 {
+            self.roomy = self.roomy.saturating_add(u8::try_from(reads).unwrap_or(u8::MAX));
+        }
+    }
+
+    /// The connection has gone quiet: start again from no more than a quiet buffer may keep.
+    pub(super) fn rest(&mut self) {
+        self.size = self.size.min(REST).max(self.min);
+    }
+
+    /// Memory is short: start again from the smallest read.
+    pub(super) fn retreat(&mut self) {
+        self.size = self.min;
     }
 }

@@ -43,7 +43,8 @@ impl HandoffBuffer {
 ///
 /// # Cancel safety
 ///
-/// It waits for nothing but the inner reader, and a read dropped while waiting loses nothing.
+/// It waits for the inner reader, and now and then [lets others
+/// run](crate::HandoffBufferConfig::with_cooperative). A read dropped while waiting loses nothing.
 #[derive(Debug)]
 pub struct HandoffReader<R> {
     buffer: HandoffBuffer,
@@ -100,10 +101,14 @@ impl<R> HandoffReader<R> {
 }
 
 impl<R: AsyncRead + Unpin> HandoffReader<R> {
-    /// Makes sure that something is buffered, unless the stream has ended.
+    /// Makes sure that something is buffered, unless the stream has ended. The buffer is asked once
+    /// for each call, and so can let others run.
     fn poll_buffered(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.buffer.is_empty() {
             ready!(self.buffer.poll_read_available(cx, Pin::new(&mut self.reader)))?;
+        } else {
+            ready!(self.buffer.budget.poll(cx));
+            self.buffer.budget.spend(0);
         }
         Poll::Ready(Ok(()))
     }
@@ -113,12 +118,28 @@ impl<R: AsyncRead + Unpin> HandoffReader<R> {
         self.buffer.is_empty() && n >= self.buffer.pace.size()
     }
 
-    /// What came of a read of at most `given` bytes without the buffer, which lets memory go as after a read of its own.
-    fn passed_by(&mut self, polled: Poll<io::Result<usize>>, given: usize) -> Poll<io::Result<usize>> {
-        if polled.is_pending() {
-            self.buffer.rest();
+    /// Reads at most `given` bytes without the buffer, which lets others run, and memory go, as in
+    /// a read of its own.
+    fn poll_past(
+        &mut self,
+        cx: &mut Context<'_>,
+        given: usize,
+        read: impl FnOnce(Pin<&mut R>, &mut Context<'_>) -> Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        ready!(self.buffer.budget.poll(cx));
+        self.buffer.shed(0);
+        match read(Pin::new(&mut self.reader), cx) {
+            Poll::Pending => {
+                self.buffer.budget.waited();
+                self.buffer.rest();
+                Poll::Pending
+            }
+            Poll::Ready(read) => {
+                let read = read.and_then(|n| check(n, given));
+                self.buffer.budget.spend(read.as_ref().map_or(0, |n| *n));
+                Poll::Ready(read)
+            }
         }
-        polled.map(|read| check(read?, given))
     }
 
     fn copy_to(&mut self, out: &mut [u8]) -> usize {
@@ -133,8 +154,7 @@ impl<R: AsyncRead + Unpin> HandoffReader<R> {
 impl<R: AsyncRead + Unpin> AsyncRead for HandoffReader<R> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut [u8]) -> Poll<io::Result<usize>> {
         if self.bypasses(out.len()) {
-            let polled = Pin::new(&mut self.reader).poll_read(cx, out);
-            return self.passed_by(polled, out.len());
+            return self.poll_past(cx, out.len(), |reader, cx| reader.poll_read(cx, out));
         }
         if !out.is_empty() {
             ready!(self.poll_buffered(cx))?;
@@ -149,8 +169,7 @@ impl<R: AsyncRead + Unpin> AsyncRead for HandoffReader<R> {
     ) -> Poll<io::Result<usize>> {
         let room = outs.iter().fold(0_usize, |sum, out| sum.saturating_add(out.len()));
         if self.bypasses(room) {
-            let polled = Pin::new(&mut self.reader).poll_read_vectored(cx, outs);
-            return self.passed_by(polled, room);
+            return self.poll_past(cx, room, |reader, cx| reader.poll_read_vectored(cx, outs));
         }
         if room > 0 {
             ready!(self.poll_buffered(cx))?;

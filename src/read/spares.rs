@@ -11,11 +11,13 @@ use bytes::{Bytes, BytesMut};
 pub(super) struct Spares {
     blocks: VecDeque<Bytes>,
     max: usize,
+    /// No block is longer.
+    largest: usize,
 }
 
 impl Spares {
     pub(super) fn new(max: usize) -> Self {
-        Self { blocks: VecDeque::new(), max }
+        Self { blocks: VecDeque::new(), max, largest: 0 }
     }
 
     pub(super) fn remember(&mut self, whole: Bytes) {
@@ -25,6 +27,7 @@ impl Spares {
         if self.blocks.len() == self.max {
             self.blocks.pop_front();
         }
+        self.largest = self.largest.max(whole.len());
         self.blocks.push_back(whole);
     }
 
@@ -37,6 +40,18 @@ impl Spares {
             }
         }
         None
+    }
+
+    /// No block is longer than that.
+    #[inline]
+    pub(super) fn largest(&self) -> usize {
+        self.largest
+    }
+
+    /// Forgets the blocks that are longer than `len`.
+    pub(super) fn forget_larger(&mut self, len: usize) {
+        self.blocks.retain(|block| block.len() <= len);
+        self.measure();
     }
 
     /// Forgets the oldest blocks until those left hold at most `budget` bytes.
@@ -52,6 +67,11 @@ impl Spares {
         while held > budget {
             held -= self.blocks.pop_front().map_or(held, |block| block.len());
         }
+        self.measure();
+    }
+
+    fn measure(&mut self) {
+        self.largest = self.blocks.iter().map(Bytes::len).max().unwrap_or(0);
         if self.blocks.is_empty() {
             self.blocks = VecDeque::new();
         }

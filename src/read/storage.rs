@@ -12,7 +12,7 @@ use futures_io::AsyncRead;
 
 use super::{
     error::ReadError,
-    pool::{self, Owner, Place, Rested},
+    pool::{self, Place, Rested},
     spares::Spares,
 };
 
@@ -20,6 +20,8 @@ use super::{
 const SMALL_BLOCK: usize = 2 * 1024;
 /// The longest prefix for the small block: at least four fit in one.
 const SMALL_MAX: usize = SMALL_BLOCK / 4;
+/// Memory for larger blocks is asked for in a way that can fail, which costs an allocation more.
+const SURE: usize = 64 * 1024;
 
 /// One block, of which `start..filled` is unread.
 ///
@@ -33,16 +35,15 @@ pub(super) struct Storage {
     size: usize,
     start: usize,
     filled: usize,
-    /// `block` may hold bytes read earlier up to here, besides those up to `filled`.
+    /// Up to here `block` was offered to readers, which may have written to all of it, whatever
+    /// they reported.
     dirty: usize,
     /// So much of the end of `block`'s length does not count as initialised: it came initialised from the pool. What is
     /// offered to a reader shall not depend on what others have left there.
     uncounted: usize,
     /// `block` came from elsewhere. It may be part of something larger, and is nothing for others.
     adopted: bool,
-    /// Named once the thread's pool is asked for a block.
-    owner: Option<Owner>,
-    /// Where the pool has the block that was left to it.
+    /// Where the block is that was left to a thread's pool.
     left: Place,
     small: BytesMut,
     spares: Spares,
@@ -89,10 +90,9 @@ impl Storage {
             size: tail.capacity(),
             start: 0,
             filled: tail.len(),
-            dirty: 0,
+            dirty: tail.len(),
             uncounted: 0,
             adopted: true,
-            owner: None,
             left: Place::default(),
             block: tail,
             small: BytesMut::new(),
@@ -133,6 +133,7 @@ impl Storage {
         if self.block.len() < end {
             self.block.resize(end, 0);
         }
+        self.dirty = self.dirty.max(end);
         self.uncounted = self.uncounted.min(self.block.len() - end);
         Room { rest: &mut self.block[self.filled..end], filled: &mut self.filled }
     }
@@ -142,54 +143,41 @@ impl Storage {
     pub(super) fn consume(&mut self, n: usize) {
         self.start += n;
         if self.start == self.filled {
-            self.dirty = self.dirty.max(self.filled);
             (self.start, self.filled) = (0, 0);
         }
     }
 
-    /// Makes at least `enough` bytes of room, for reads of `read` bytes, in a block of
-    /// `target >= len() + enough` bytes if this one will not do.
+    /// Makes at least `enough` bytes of room, for reads of `read` bytes, in a block of `target >=
+    /// len() + enough` bytes if this one will not do. Returns false and changes nothing if memory
+    /// is short.
     #[inline]
-    pub(super) fn make_room(&mut self, enough: usize, read: usize, target: usize) {
+    #[must_use]
+    pub(super) fn make_room(&mut self, enough: usize, read: usize, target: usize) -> bool {
         let replace = self.size < read && self.len() == 0;
-        if replace || self.spare() < enough {
-            self.find_room(replace, enough, read, target);
-        }
+        !replace && self.spare() >= enough || self.find_room(replace, enough, read, target)
     }
 
-    fn find_room(&mut self, replace: bool, enough: usize, read: usize, target: usize) {
+    fn find_room(&mut self, replace: bool, enough: usize, read: usize, target: usize) -> bool {
         if !replace && self.compact(enough, read, target) {
-            return;
+            return true;
         }
         let acceptable = (self.len() + enough).max(target - target / 4).max(read);
         // A remembered block may be any larger: it is in memory already.
         if let Some(block) = self.spares.take_back(acceptable) {
             self.move_to(block);
-        } else if (acceptable..=target).contains(&self.size) && self.reclaim() {
-            // The front of this block is free again.
-        } else {
-            let owner = *self.owner.get_or_insert_with(Owner::new);
-            let pooled = pool::take(target, owner, self.left);
-            let (block, dirty) = pooled.unwrap_or_else(|| (BytesMut::with_capacity(target), 0));
-            self.move_to(block);
-            (self.dirty, self.uncounted) = (dirty, self.block.len() - self.filled);
-        }
-    }
-
-    /// Makes at least `n` bytes of room, in a block of `target >= len() + n` bytes if this one has not enough;
-    /// or returns false and changes nothing if memory is short.
-    pub(super) fn try_make_room(&mut self, n: usize, target: usize) -> bool {
-        if self.spare() >= n || self.compact(n, 0, 0) {
             return true;
         }
-        let mut memory = Vec::new();
-        if memory.try_reserve_exact(target).is_err() {
-            return false;
-        }
-        // A vector with spare capacity becomes a `BytesMut` of the same memory only by way of `Bytes`, and an
-        // empty one would be dropped on that way.
-        memory.push(0);
-        self.move_to(BytesMut::from(Bytes::from(memory)));
+        // Or the front of this block is free again.
+        (acceptable..=target).contains(&self.size) && self.reclaim() || self.replace(target)
+    }
+
+    /// Moves the unread bytes to another block of `target >= len()` bytes. Returns false and
+    /// changes nothing if memory is short.
+    pub(super) fn replace(&mut self, target: usize) -> bool {
+        let pooled = pool::take(target, &self.left);
+        let Some((block, dirty)) = pooled.or_else(|| Some((allocate(target)?, 0))) else { return false };
+        self.move_to(block);
+        (self.dirty, self.uncounted) = (dirty.max(self.filled), self.block.len() - self.filled);
         true
     }
 
@@ -201,7 +189,6 @@ impl Storage {
         let pays = (self.start >= capacity / 4 && self.size >= read) || target <= capacity;
         let compacts = pays && capacity - self.len() >= enough;
         if compacts {
-            self.dirty = self.dirty.max(self.filled);
             self.block.copy_within(self.start..self.filled, 0);
             (self.start, self.filled) = (0, self.len());
         }
@@ -223,20 +210,19 @@ impl Storage {
         self.block.truncate(self.filled);
         self.uncounted = 0;
         self.block.advance(self.start);
-        (self.start, self.filled) = (0, self.block.len());
+        (self.start, self.filled, self.dirty) = (0, self.block.len(), self.block.len());
     }
 
     /// Makes `block` the block, with the unread bytes at its front.
     fn move_to(&mut self, mut block: BytesMut) {
         let unread = &self.block[self.start..self.filled];
-        let overlapping = block.len();
         if !unread.is_empty() {
-            let overlap = unread.len().min(overlapping);
+            let overlap = unread.len().min(block.len());
             block[..overlap].copy_from_slice(&unread[..overlap]);
             block.extend_from_slice(&unread[overlap..]);
         }
         (self.start, self.filled) = (0, unread.len());
-        (self.size, self.dirty, self.uncounted) = (block.capacity(), overlapping, 0);
+        (self.size, self.dirty, self.uncounted) = (block.capacity(), block.len(), 0);
         self.adopted = false;
         self.block = block;
     }
@@ -265,6 +251,7 @@ impl Storage {
     pub(super) fn detach(&mut self, n: usize) -> BytesMut {
         self.block.advance(self.start);
         self.filled -= self.start + n;
+        self.dirty -= self.start + n;
         self.start = 0;
         self.block.split_to(n)
     }
@@ -276,10 +263,10 @@ impl Storage {
         if n < self.len() || n < self.size - self.size / 4 || !whole {
             return self.detach(n).freeze();
         }
-        let block = mem::take(&mut self.block).freeze();
-        let bytes = block.slice(self.start..self.filled);
+        let unread = self.start..self.filled;
+        let block = self.give_up_block().freeze();
+        let bytes = block.slice(unread);
         self.spares.remember(block);
-        (self.start, self.filled, self.size, self.uncounted) = (0, 0, 0, 0);
         bytes
     }
 
@@ -292,8 +279,7 @@ impl Storage {
             return bytes;
         }
         self.trim_to_unread();
-        (self.filled, self.size) = (0, 0);
-        mem::take(&mut self.block)
+        self.give_up_block()
     }
 
     /// Puts pieces that were detached back in front of the unread bytes.
@@ -305,7 +291,7 @@ impl Storage {
         }
         block.extend_from_slice(self.unread());
         (self.start, self.filled, self.size) = (0, total, block.capacity());
-        (self.uncounted, self.adopted) = (0, false);
+        (self.dirty, self.uncounted, self.adopted) = (total, 0, false);
         self.block = block;
     }
 
@@ -314,22 +300,66 @@ impl Storage {
         self.spares.trim(0);
     }
 
+    /// What was allocated for the block, and no remembered one is longer than that either.
+    #[inline]
+    pub(super) fn largest(&self) -> usize {
+        self.size.max(self.spares.largest())
+    }
+
+    /// Gives way to a block of `target >= len()` bytes, or to none, if this one has more than
+    /// `bound`; and forgets longer ones. The block stays if memory for another is short.
+    pub(super) fn shrink(&mut self, bound: usize, target: usize) {
+        self.spares.forget_larger(bound);
+        if self.size > bound {
+            if target == 0 {
+                self.give_up_block();
+            } else {
+                self.replace(target);
+            }
+        }
+    }
+
+    /// Keeps at most `budget` bytes of blocks handed off whole, less what the block has.
+    pub(super) fn trim(&mut self, budget: usize) {
+        self.spares.trim(budget.saturating_sub(self.size));
+    }
+
     /// With nothing unread: leaves the block to the thread's pool, or keeps it if it is too large for that and no larger
     /// than `budget`; and keeps at most what is left of that of blocks handed off whole.
     pub(super) fn rest(&mut self, budget: usize) {
-        if self.size <= pool::BLOCK_MAX || self.size > budget {
-            self.part_with_block();
+        if self.size > budget || self.adopted {
+            self.give_up_block();
+        } else if (1..=pool::BLOCK_MAX).contains(&self.size) {
+            let (size, dirty) = (self.size, self.dirty);
+            pool::give(Rested { block: self.give_up_block(), size, dirty }, &mut self.left);
         }
-        self.spares.trim(budget - self.size);
+        self.trim(budget);
     }
 
-    fn part_with_block(&mut self) {
-        let (block, size) = (mem::take(&mut self.block), mem::take(&mut self.size));
-        self.uncounted = 0;
-        if (1..=pool::BLOCK_MAX).contains(&size) && !self.adopted {
-            let owner = *self.owner.get_or_insert_with(Owner::new);
-            let dirty = self.dirty.min(block.len());
-            self.left = pool::give(Rested { block, size, dirty, owner }, self.left);
-        }
+    /// Gives the block up, with what is unread in it.
+    fn give_up_block(&mut self) -> BytesMut {
+        (self.start, self.filled, self.size, self.dirty, self.uncounted) = (0, 0, 0, 0, 0);
+        mem::take(&mut self.block)
     }
+}
+
+impl Drop for Storage {
+    fn drop(&mut self) {
+        pool::forget(&mut self.left);
+    }
+}
+
+/// Memory for a block, or `None` if it is short. Small ones are asked for as everything else is.
+fn allocate(size: usize) -> Option<BytesMut> {
+    if size <= SURE {
+        return Some(BytesMut::with_capacity(size));
+    }
+    let mut memory = Vec::new();
+    memory.try_reserve_exact(size).ok()?;
+    // A vector with spare capacity becomes a `BytesMut` of the same memory only by way of `Bytes`,
+    // and an empty one would be dropped on that way.
+    memory.push(0);
+    let mut block = BytesMut::from(Bytes::from(memory));
+    block.clear();
+    Some(block)
 }

@@ -62,6 +62,11 @@ impl Script {
         self.steps.push_back(step);
     }
 
+    /// Forgets its next step.
+    pub fn pop(&mut self) {
+        self.steps.pop_front();
+    }
+
     pub fn polls(&self) -> usize {
         self.offers.len()
     }

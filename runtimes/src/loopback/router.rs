@@ -161,9 +161,12 @@ where
         match then {
             Then::End => return true,
             Then::Error(_) => return false,
-            // A line that is longer than any.
-            _ if buffer.len() == LINE => return false,
-            _ => then = buffer.read_ready(reader, READ).await.then,
+            Then::Pending | Then::Limit | Then::Full => {}
+        }
+        // It also fails if a line is longer than any: the buffer is full of it then.
+        match buffer.read_ready(reader, READ).await {
+            Ok(filled) => then = filled.then,
+            Err(_) => return false,
         }
     }
 }
@@ -202,14 +205,14 @@ where
 {
     let mut buffer = HandoffBuffer::new(LINE).expect("the limit is in bounds");
     loop {
-        let then = buffer.read_ready(reader, READ).await.then;
+        let Ok(filled) = buffer.read_ready(reader, READ).await else { return false };
         if !tunnelled(&mut buffer, client).await {
             return false;
         }
-        match then {
+        match filled.then {
             Then::End => return true,
             Then::Error(_) => return false,
-            _ => {}
+            Then::Pending | Then::Limit | Then::Full => {}
         }
     }
 }

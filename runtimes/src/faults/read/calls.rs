@@ -105,30 +105,46 @@ impl Model {
             ledger.wait(|cx| future.as_mut().poll(cx))
         };
         let arrived = ledger.arrived();
-        let Filled { n, then } = match waited {
-            Waited::Done(filled) => filled,
+        let answer = match waited {
+            Waited::Done(answer) => answer,
             Waited::GivenUp => {
                 assert_eq!(arrived, 0, "it waits, though something was read");
                 return ledger.given_up(arrived);
             }
             Waited::Panicked => return ledger.panicked(),
         };
+        let said = ledger.said();
+        let Filled { n, then } = match answer {
+            Ok(filled) => filled,
+            Err(error) => {
+                assert_eq!(arrived, 0, "bytes came with an error");
+                return match error {
+                    ReadError::Full { limit } => {
+                        ledger.event(Event::BufferFull, String::new);
+                        assert_eq!((limit, ledger.told.calls.get()), (ledger.max_len(), 0), "full");
+                        assert_eq!(limit, ledger.unread.len(), "full");
+                    }
+                    ReadError::InvalidReader { .. } => assert_eq!(said, Said::Lied),
+                    ReadError::Io(_) => assert_eq!(said, Said::Failed),
+                    _ => panic!("an unknown error: {error}"),
+                };
+            }
+        };
         assert_eq!(n, arrived, "what was read");
         assert!(n <= limit, "{n} were read, at most {limit} were to be");
-        let said = ledger.said();
         match then {
             Then::Full => {
                 ledger.event(Event::BufferFull, String::new);
-                assert_eq!(ledger.unread.len(), ledger.max_len(), "full");
+                assert_eq!((n > 0, ledger.unread.len()), (true, ledger.max_len()), "full");
             }
             Then::Limit => assert!(n > 0 || limit == 0, "it stops for nothing"),
             Then::Pending => assert!(n > 0, "it does not wait"),
             Then::End => assert_eq!(said, Said::Ended, "the end"),
             Then::Error(error) => {
                 let lied = matches!(error, ReadError::InvalidReader { .. });
+                assert!(n > 0, "an error alone is no answer");
                 assert_eq!(said, if lied { Said::Lied } else { Said::Failed }, "{error}");
             }
-            _ => panic!("it stops for an unknown reason"),
         }
     }
 

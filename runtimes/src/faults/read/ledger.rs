@@ -1,7 +1,7 @@
 //! What the buffer has to hold, and what has left it.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     collections::VecDeque,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     rc::Rc,
@@ -53,6 +53,8 @@ pub(super) struct Ledger {
     pub(super) most: usize,
     /// Memory that tails may have brought along.
     pub(super) brought: usize,
+    /// How many bytes were unread when the reader was waited for last.
+    pub(super) waits_with: Cell<usize>,
     /// Room was asked for.
     pub(super) asked: bool,
     /// The largest block that this thread may keep for its buffers.
@@ -99,6 +101,7 @@ impl Ledger {
             largest: Vec::new(),
             most: config.max_len(),
             brought: 0,
+            waits_with: Cell::new(0),
             asked: false,
             widest: config.max_len(),
             beside: 0,
@@ -160,10 +163,12 @@ impl Ledger {
         }
     }
 
-    /// Polls what reads from the input, until it is done or given up. No poll calls the reader too often, and none is pending
-    /// but for a reader that is, or for having woken its task.
+    /// Polls what reads from the input, until it is done or given up. No poll calls the reader too
+    /// often, and none is pending but for a reader that is, or for having woken its task: without
+    /// having asked the reader only once in a row.
     pub(super) fn wait<T>(&self, mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> Waited<T> {
         self.told.said.set(Said::Nothing);
+        let mut yields = false;
         loop {
             let before = self.told.calls.get();
             let waited = self.poll_once(&mut poll);
@@ -175,7 +180,13 @@ impl Ledger {
             if !matches!(waited, Waited::GivenUp) {
                 return waited;
             }
-            assert!(calls > 0, "a future waits, but has not asked its reader");
+            assert!(calls > 0 || !yields, "a future waits again, but has not asked its reader");
+            yields = calls == 0;
+            let new = self.told.given.borrow().len() - self.counted;
+            self.waits_with.set(self.unread.len() + new);
+            if yields {
+                self.line(|| "  it yields".into());
+            }
             if self.choices.below(3) < 2 {
                 return Waited::GivenUp;
             }

@@ -72,7 +72,7 @@ where
     let longest = if settings.completion == Completion::Ticket { 0 } else { settings.gather_bytes };
     let mut tunnel = false;
     loop {
-        let filled = buffer.read_ready(reader, settings.read_reserve).await;
+        let filled = buffer.read_ready(reader, settings.read_reserve).await?;
         // Lines that are routed and not submitted.
         let mut routed = 0;
         while !tunnel {
@@ -95,7 +95,7 @@ where
         match filled.then {
             Then::End => return tickets.finish().await,
             Then::Error(error) => return Err(error.into()),
-            _ => {}
+            Then::Pending | Then::Limit | Then::Full => {}
         }
     }
 }

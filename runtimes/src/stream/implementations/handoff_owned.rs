@@ -45,14 +45,14 @@ where
         }
 
         loop {
-            let filled = buffer.read_ready(&mut reader, settings.read_reserve).await;
+            let filled = buffer.read_ready(&mut reader, settings.read_reserve).await?;
             if !buffer.is_empty() {
                 submit(&handoff, &mut tickets, buffer.freeze_all()).await?;
             }
             match filled.then {
                 Then::End => break,
                 Then::Error(error) => return Err(error.into()),
-                _ => {}
+                Then::Pending | Then::Limit | Then::Full => {}
             }
         }
         finish(&handoff, tickets).await
