@@ -346,10 +346,19 @@ impl HandoffBuffer {
     /// The offset of the first `needle`, or `None` if it is not (wholly) there.
     ///
     /// A search resumes where the last one for the same needle stopped, so looking after every read scans each
-    /// byte once. Consuming bytes keeps that; searching for another needle starts anew. An empty needle is
-    /// found at 0.
+    /// byte once. Consuming bytes keeps that. An empty needle is found at 0.
     ///
-    /// Needles longer than 16 bytes are remembered in an allocation.
+    /// # Complexity
+    ///
+    /// The last 4 needles are remembered, so up to so many may be searched for in turns: each byte is scanned
+    /// once for each of them. A search for a fifth one starts anew, and so does the next one for the needle
+    /// that was not searched for the longest.
+    ///
+    /// A needle of at most 64 bytes is remembered by a copy, of more than 16 bytes in an allocation, and a search
+    /// looks once more at the last bytes that may be the start of it. Of a longer needle it is remembered how
+    /// much of it the bytes match, so what a byte costs does not grow with the needle. Only the longest
+    /// beginning of it that was met in the buffered bytes is kept, in 9 bytes of memory for each byte, and each
+    /// search compares it with the needle.
     ///
     /// # Examples
     ///

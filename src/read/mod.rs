@@ -6,6 +6,7 @@ mod error;
 mod fill;
 mod finders;
 mod frames;
+mod long_needle;
 mod pace;
 mod parse;
 mod pool;
