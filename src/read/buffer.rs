@@ -65,6 +65,8 @@ pub struct HandoffBuffer {
     pub(super) pace: Pace,
     /// What is still to be read of the room that was asked for.
     pub(super) reserved: usize,
+    /// The next parser may fail: the frames that it takes have to be put back at no cost.
+    pub(super) wary: bool,
     config: HandoffBufferConfig,
 }
 
@@ -132,6 +134,7 @@ impl HandoffBuffer {
             search: Search::new(),
             pace: Pace::new(&config),
             reserved: 0,
+            wary: true,
             config,
         }
     }

@@ -152,6 +152,26 @@ pub struct SplitError {
     pub available: usize,
 }
 
+impl SplitError {
+    /// How many more bytes have to be buffered before it is worth trying again.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use futures_handoff::{HandoffBuffer, HandoffBufferConfig, bytes::BytesMut};
+    /// # let config = HandoffBufferConfig::new(64).unwrap();
+    /// let mut buffer = HandoffBuffer::from_tail(BytesMut::from("part"), config).unwrap();
+    /// let missing = buffer.parse(|cursor| {
+    ///     cursor.advance(1)?;
+    ///     cursor.take(8)
+    /// });
+    /// assert_eq!(missing.unwrap_err().missing(), 5);
+    /// ```
+    pub fn missing(&self) -> usize {
+        self.requested.saturating_sub(self.available)
+    }
+}
+
 impl fmt::Display for SplitError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { requested, available } = self;
