@@ -87,6 +87,8 @@ pub enum FrameError {
         /// How many bytes it was shown.
         buffered: usize,
     },
+    /// More bytes were taken out of a frame or a buffer than there are, by a caller that passes this on with `?`.
+    Split(SplitError),
 }
 
 impl fmt::Display for FrameError {
@@ -103,6 +105,7 @@ impl fmt::Display for FrameError {
             Self::InvalidFinder { reported, buffered } => {
                 write!(f, "finder reported a frame of {reported} bytes among {buffered} buffered ones")
             }
+            Self::Split(error) => error.fmt(f),
         }
     }
 }
@@ -111,15 +114,30 @@ impl error::Error for FrameError {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
         match self {
             Self::Io(error) => Some(error),
+            // What `Split` shows is the message of the error in it.
             _ => None,
         }
     }
 }
 
+impl From<io::Error> for FrameError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl From<SplitError> for FrameError {
+    fn from(error: SplitError) -> Self {
+        Self::Split(error)
+    }
+}
+
 impl From<FrameError> for io::Error {
+    /// An error of the reader becomes itself again, with its kind and its OS code.
     fn from(error: FrameError) -> Self {
         match error {
             FrameError::Io(error) => error,
+            FrameError::Split(error) => error.into(),
             FrameError::Truncated { .. } => Self::new(io::ErrorKind::UnexpectedEof, error),
             FrameError::TooLong { .. } => Self::new(io::ErrorKind::InvalidData, error),
             FrameError::InvalidReader { .. } | FrameError::InvalidFinder { .. } => Self::other(error),
