@@ -1,6 +1,9 @@
-//! What the configuration of either half can get wrong.
+//! What the configuration of either half can get wrong, and what callers of either half can.
 
 use std::{error, fmt, io};
+
+/// The message of the panic of a future that has completed and is polled again.
+pub(crate) const POLLED_AFTER_COMPLETION: &str = "future polled after completion";
 
 /// A configuration value that cannot be used.
 ///

@@ -74,6 +74,7 @@ pub enum FrameError {
         buffered: usize,
     },
     /// The frame cannot fit in the buffer. Reported as soon as it is known, before the frame arrives.
+    /// [`skip_frame`](crate::HandoffBuffer::skip_frame) gets past it.
     TooLong {
         /// How many bytes the buffer would have to hold, at least.
         needed: usize,
@@ -86,6 +87,11 @@ pub enum FrameError {
         reported: usize,
         /// How many bytes it was shown.
         buffered: usize,
+    },
+    /// The finder says that no frame of its protocol starts with the buffered bytes. Nothing is consumed.
+    Rejected {
+        /// What it gave as the reason.
+        reason: &'static str,
     },
     /// More bytes were taken out of a frame or a buffer than there are, by a caller that passes this on with `?`.
     Split(SplitError),
@@ -105,6 +111,7 @@ impl fmt::Display for FrameError {
             Self::InvalidFinder { reported, buffered } => {
                 write!(f, "finder reported a frame of {reported} bytes among {buffered} buffered ones")
             }
+            Self::Rejected { reason } => write!(f, "finder rejected the buffered bytes: {reason}"),
             Self::Split(error) => error.fmt(f),
         }
     }
@@ -139,7 +146,9 @@ impl From<FrameError> for io::Error {
             FrameError::Io(error) => error,
             FrameError::Split(error) => error.into(),
             FrameError::Truncated { .. } => Self::new(io::ErrorKind::UnexpectedEof, error),
-            FrameError::TooLong { .. } => Self::new(io::ErrorKind::InvalidData, error),
+            FrameError::TooLong { .. } | FrameError::Rejected { .. } => {
+                Self::new(io::ErrorKind::InvalidData, error)
+            }
             FrameError::InvalidReader { .. } | FrameError::InvalidFinder { .. } => Self::other(error),
         }
     }

@@ -8,8 +8,8 @@ use memchr::memchr;
 /// and Pratt, which looks at each byte once.
 ///
 /// Of the needle only the beginning is kept that any byte was compared with. A search for another needle of the same length
-/// and beginning would have gone the same way, so all that is known is true of that one, too. So neither time nor memory
-/// depends on how long the needle is, but on how much of it was met.
+/// and beginning would have gone the same way, so all that is known is true of that one, too. So time and memory depend on
+/// how much of the needle was met, and not on its length.
 pub(super) struct LongNeedle {
     len: usize,
     /// The beginning of the needle, as far as it was compared.

@@ -12,6 +12,7 @@ mod parse;
 mod pool;
 mod reader;
 mod search;
+mod skip;
 mod spares;
 mod storage;
 
@@ -23,3 +24,4 @@ pub use finders::{Delimiter, Found, FrameFinder, LengthPrefix};
 pub use frames::{Frames, NextFrame};
 pub use parse::ParseCursor;
 pub use reader::HandoffReader;
+pub use skip::SkipFrame;

@@ -29,9 +29,12 @@ impl HandoffBuffer {
     ///
     /// # Complexity
     ///
-    /// A commit costs nothing. Undoing costs nothing either, as long as the parser has dropped the frames that it
-    /// [took](ParseCursor::take), unless it is the first parser to fail after one that did not. Otherwise frames that
-    /// share the block are undone by copying what is buffered to a new block, once.
+    /// A commit costs nothing. Undoing costs nothing either, if the parser has dropped the frames that it
+    /// [took](ParseCursor::take). There are two exceptions, which copy what is buffered to a new block: frames that
+    /// share the block and that a failed parser kept, and the first parser that fails after one that succeeded.
+    ///
+    /// A frame that shares the block has one allocation more than that of [`split_prefix`](Self::split_prefix),
+    /// until a parser has succeeded, and [`Bytes::try_into_mut`] does not take it.
     ///
     /// # Examples
     ///
@@ -172,7 +175,7 @@ impl ParseCursor<'_> {
         let n = mem::take(&mut self.taken_len) + self.at;
         self.taken.clear();
         self.kept += n;
-        self.buffer.search.consume(n);
+        self.buffer.leave_behind(n);
         self.buffer.storage.consume(mem::take(&mut self.at));
     }
 

@@ -8,6 +8,7 @@ use super::{
     state::Room,
     ticket::WriteTicket,
 };
+use crate::error::POLLED_AFTER_COMPLETION;
 use bytes::Bytes;
 use std::{
     fmt,
@@ -16,8 +17,6 @@ use std::{
     pin::Pin,
     task::{Context, Poll, ready},
 };
-
-pub(crate) const POLLED_AFTER_COMPLETION: &str = "future polled after completion";
 
 /// Waits for room for a chunk and submits it.
 struct Submission<'a, P: Port> {
