@@ -1,5 +1,7 @@
 //! Letting other tasks run: how much may be done between two yields.
 
+use std::task::{Context, Poll};
+
 /// What may be spent before a future yields once. An operation costs one, and one more for each [`BYTES`] that it moves.
 ///
 /// Tokio gives a task 128 operations. These are smaller, and the chunks of 512 of them make one write of a usual size.
@@ -45,6 +47,16 @@ impl Budget {
     #[inline]
     pub(crate) fn waited(&mut self) {
         self.left = OPERATIONS;
+    }
+
+    /// [`must_yield`](Self::must_yield), for callers that hold no lock: wakes the task as well.
+    #[inline]
+    pub(crate) fn poll(&mut self, cx: &Context<'_>) -> Poll<()> {
+        if self.must_yield() {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(())
     }
 
     #[cold]

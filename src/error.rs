@@ -59,6 +59,3 @@ impl From<ConfigError> for io::Error {
         Self::new(io::ErrorKind::InvalidInput, error)
     }
 }
-
-/// What a future panics with that is polled again after it was ready.
-pub(crate) const POLLED_AFTER_COMPLETION: &str = "future polled after completion";

@@ -108,7 +108,7 @@ pub use error::ConfigError;
 pub use read::{
     Delimiter, Filled, Found, FrameError, FrameFinder, Frames, HandoffBuffer, HandoffBufferConfig,
     HandoffReader, LengthPrefix, NextFrame, ParseCursor, ReadAvailable, ReadError, ReadReady, ReserveError,
-    SplitError, TailError, Then,
+    SkipFrame, SplitError, TailError, Then,
 };
 pub use write::{
     AbortHandle, Batching, Close, CloseReason, Closed, DetachedWriteTask, Flush, Flushed, HandoffSink,

@@ -6,7 +6,7 @@ use std::{fmt, io};
 
 use futures_handoff::{
     Delimiter, Filled, Frames, HandoffBuffer, HandoffBufferConfig, HandoffReader, LengthPrefix, NextFrame,
-    ParseCursor, ReadAvailable, ReadError, ReadReady, Then, bytes::BytesMut,
+    ParseCursor, ReadAvailable, ReadError, ReadReady, SkipFrame, Then, bytes::BytesMut,
 };
 use read_parts::*;
 
@@ -353,6 +353,7 @@ fn debug_shows_no_payload() {
     shown += &format!("{:?}", buffer.read_available(&mut reader));
     shown += &format!("{:?}", buffer.read_ready(&mut reader, 3));
     shown += &format!("{:?}", buffer.next_frame(&mut reader, &mut Delimiter::new("secret")));
+    shown += &format!("{:?}", buffer.skip_frame(&mut reader, &mut Delimiter::new("secret")));
     shown += &format!("{:?}", buffer.frames(&mut reader, LengthPrefix::u8()));
     shown += &format!("{:?} {:?}", Delimiter::new("secret"), LengthPrefix::u8());
     let _ = buffer.parse(|cursor| {
@@ -378,6 +379,7 @@ fn debug_names_the_type_and_its_sizes() {
     shows(&buffer.read_available(&mut reader), &[&all[..], &["ReadAvailable"]].concat());
     shows(&buffer.read_ready(&mut reader, 33), &[&all[..], &["ReadReady", "limit: 33"]].concat());
     shows(&buffer.next_frame(&mut reader, &mut LengthPrefix::u8()), &[&all[..], &["NextFrame"]].concat());
+    shows(&buffer.skip_frame(&mut reader, &mut LengthPrefix::u8()), &[&all[..], &["SkipFrame"]].concat());
     shows(&buffer.frames(&mut reader, LengthPrefix::u8()), &[&all[..], &["Frames", "done: false"]].concat());
     shows(&Delimiter::new("secret"), &["Delimiter", "len: 6"]);
     let parsed = buffer.parse(|cursor| {
@@ -400,6 +402,7 @@ fn the_types_go_where_they_must() {
     sent::<ReadAvailable<'_, io::Empty>>();
     sent::<ReadReady<'_, io::Empty>>();
     sent::<NextFrame<'_, io::Empty, LengthPrefix>>();
+    sent::<SkipFrame<'_, io::Empty, LengthPrefix>>();
     sent::<Frames<'_, io::Empty, LengthPrefix>>();
     sent::<HandoffReader<io::Empty>>();
     sent::<Filled>();

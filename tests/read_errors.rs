@@ -4,7 +4,7 @@ mod read_parts;
 
 use std::{error::Error, io};
 
-use futures_handoff::{Delimiter, FrameError, HandoffBuffer, ReadError, bytes::BytesMut};
+use futures_handoff::{Delimiter, FrameError, HandoffBuffer, ReadError, SplitError, bytes::BytesMut};
 use read_parts::*;
 
 fn kind(error: impl Into<io::Error>) -> io::ErrorKind {
@@ -66,6 +66,45 @@ fn a_read_error_is_a_frame_error_too() {
     assert!(matches!(FrameError::from(io), FrameError::Io(_)));
     let lie = finish(buffer(4).read_available(&mut Script::new([Step::Lie(1)]))).unwrap_err();
     assert!(matches!(FrameError::from(lie), FrameError::InvalidReader { reported: 5, given: 4 }));
+}
+
+#[test]
+fn an_os_code_survives_every_conversion() {
+    let refused = || io::Error::from_raw_os_error(13);
+    let frame: FrameError = refused().into();
+    let through = [
+        ReadError::Io(refused()).into(),
+        FrameError::Io(refused()).into(),
+        frame.into(),
+        FrameError::from(ReadError::Io(refused())).into(),
+        FrameError::from(io::Error::from(ReadError::Io(refused()))).into(),
+    ];
+    for error in through {
+        let error: io::Error = error;
+        assert_eq!((error.raw_os_error(), error.kind()), (Some(13), refused().kind()));
+    }
+}
+
+#[test]
+fn a_handler_passes_on_all_that_goes_wrong() {
+    fn handler(step: usize) -> Result<(), FrameError> {
+        let mut buffer = holding(8, b"held");
+        match step {
+            0 => Err(io::Error::from_raw_os_error(13))?,
+            1 => drop(buffer.split_prefix(5)?),
+            2 => buffer.parse(|cursor| cursor.advance(6))?,
+            _ => drop(finish(buffer.read_available(&mut Script::new([Step::Lie(1)])))?),
+        }
+        Ok(())
+    }
+    assert!(matches!(handler(0), Err(FrameError::Io(error)) if error.raw_os_error() == Some(13)));
+    let split = handler(1).unwrap_err();
+    assert!(matches!(split, FrameError::Split(SplitError { requested: 5, available: 4, .. })));
+    assert_eq!(split.to_string(), "5 bytes were asked for, but only 4 are buffered");
+    assert!(split.source().is_none());
+    assert_eq!(kind(split), io::ErrorKind::InvalidInput);
+    assert!(matches!(handler(2), Err(FrameError::Split(error)) if error.missing() == 2));
+    assert!(matches!(handler(3), Err(FrameError::InvalidReader { .. })));
 }
 
 #[test]

@@ -363,7 +363,8 @@ fn delimiters_and_lengths_work_on_their_own() {
     assert_eq!(lines.find_frame(b"\r\n", 0), Found::Frame(2));
     assert_eq!(lines.needle(), Some(&b"\r\n"[..]));
     assert_eq!(LengthPrefix::u16_be().find_frame(&[0], 0), Found::Need(2));
-    assert_eq!(LengthPrefix::u16_be().find_frame(&[1, 2, 3], 0), Found::Need(260));
+    assert_eq!(LengthPrefix::u16_be().find_frame(&[1, 2, 3], 0), Found::Length(260));
+    assert_eq!(LengthPrefix::u64_be().find_frame(&[0xff; 8], 0), Found::Need(usize::MAX));
     assert_eq!(LengthPrefix::u16_le().find_frame(&[1, 0, 3, 4], 0), Found::Frame(3));
     assert_eq!(LengthPrefix::u8().needle(), None);
 }

@@ -9,9 +9,10 @@ use super::{
     error::{ReserveError, SplitError, TailError},
     pace::Pace,
     search::Search,
+    skip::Skip,
     storage::Storage,
 };
-use crate::ConfigError;
+use crate::{ConfigError, coop::Budget};
 
 /// A bounded buffer between a reader and a protocol.
 ///
@@ -73,8 +74,12 @@ pub struct HandoffBuffer {
     pub(super) pace: Pace,
     /// What is still to be read of the room that was asked for.
     pub(super) reserved: usize,
-    /// What may be done before others have to be let run.
-    pub(super) budget: crate::coop::Budget,
+    /// What may be done at once before other tasks have to run.
+    pub(super) budget: Budget,
+    /// The unread bytes begin within a frame that is to be discarded.
+    pub(super) skip: Option<Skip>,
+    /// The next parser may fail: the frames that it takes have to be put back at no cost.
+    pub(super) wary: bool,
     config: HandoffBufferConfig,
 }
 
@@ -142,7 +147,9 @@ impl HandoffBuffer {
             search: Search::new(),
             pace: Pace::new(&config),
             reserved: 0,
-            budget: crate::coop::Budget::new(config.cooperative()),
+            budget: Budget::new(config.cooperative()),
+            skip: None,
+            wary: true,
             config,
         }
     }
@@ -251,7 +258,7 @@ impl HandoffBuffer {
 
     /// Takes the first `n <= len()` bytes out.
     pub(crate) fn split_front(&mut self, n: usize) -> Bytes {
-        self.search.consume(n);
+        self.leave_behind(n);
         if n == 0 {
             Bytes::new()
         } else if self.storage.copies(n) {
@@ -291,7 +298,7 @@ impl HandoffBuffer {
     /// ```
     pub fn split_prefix_mut(&mut self, n: usize) -> Result<BytesMut, SplitError> {
         self.check(n)?;
-        self.search.consume(n);
+        self.leave_behind(n);
         if n == 0 {
             Ok(BytesMut::new())
         } else if self.storage.copies(n) {
@@ -335,7 +342,7 @@ impl HandoffBuffer {
     /// ```
     #[must_use = "the bytes are no longer in the buffer"]
     pub fn take_tail(&mut self) -> BytesMut {
-        self.search.consume(self.len());
+        self.leave_behind(self.len());
         self.storage.take()
     }
 
@@ -367,17 +374,36 @@ impl HandoffBuffer {
     /// Drops the first `n <= len()` bytes.
     #[inline]
     pub(super) fn consume(&mut self, n: usize) {
-        self.search.consume(n);
+        self.leave_behind(n);
         self.storage.consume(n);
+    }
+
+    /// The first `n <= len()` bytes are consumed: moves along what is known of those behind them.
+    #[inline]
+    pub(super) fn leave_behind(&mut self, n: usize) {
+        self.search.consume(n);
+        if n > 0 {
+            // A caller that consumes part of a frame decides what becomes of the rest.
+            self.skip = None;
+        }
     }
 
     /// The offset of the first `needle`, or `None` if it is not (wholly) there.
     ///
     /// A search resumes where the last one for the same needle stopped, so looking after every read scans each
-    /// byte once. Consuming bytes keeps that; searching for another needle starts anew. An empty needle is
-    /// found at 0.
+    /// byte once. Consuming bytes keeps that. An empty needle is found at 0.
     ///
-    /// Needles longer than 16 bytes are remembered in an allocation.
+    /// # Complexity
+    ///
+    /// The buffer remembers the last 4 needles, so up to 4 may be searched for in turns: each byte is scanned
+    /// once for each of them. A search for a fifth one starts anew, and displaces the one that was not searched
+    /// for the longest.
+    ///
+    /// A needle of up to 64 bytes is remembered as a copy, in an allocation if it is longer than 16 bytes, and
+    /// each search looks again at the last bytes, fewer than the needle has. Of a longer needle the buffer
+    /// remembers how much of it the last bytes match. So a byte that arrives costs the same however long the
+    /// needle is, but for one comparison of the needle with the longest beginning of it that the buffered bytes
+    /// have matched. That beginning takes about 9 bytes of memory for each of its bytes.
     ///
     /// # Examples
     ///

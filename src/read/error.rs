@@ -94,6 +94,7 @@ pub enum FrameError {
         buffered: usize,
     },
     /// The frame cannot fit in the buffer. Reported as soon as it is known, before the frame arrives.
+    /// [`skip_frame`](crate::HandoffBuffer::skip_frame) gets past it.
     TooLong {
         /// How many bytes the buffer would have to hold, at least.
         needed: usize,
@@ -107,6 +108,13 @@ pub enum FrameError {
         /// How many bytes it was shown.
         buffered: usize,
     },
+    /// The finder says that no frame of its protocol starts with the buffered bytes. Nothing is consumed.
+    Rejected {
+        /// What it gave as the reason.
+        reason: &'static str,
+    },
+    /// More bytes were taken out of a frame or a buffer than there are, by a caller that passes this on with `?`.
+    Split(SplitError),
 }
 
 impl fmt::Display for FrameError {
@@ -123,6 +131,8 @@ impl fmt::Display for FrameError {
             Self::InvalidFinder { reported, buffered } => {
                 write!(f, "finder reported a frame of {reported} bytes among {buffered} buffered ones")
             }
+            Self::Rejected { reason } => write!(f, "finder rejected the buffered bytes: {reason}"),
+            Self::Split(error) => error.fmt(f),
         }
     }
 }
@@ -131,17 +141,34 @@ impl error::Error for FrameError {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
         match self {
             Self::Io(error) => Some(error),
+            // What `Split` shows is the message of the error in it.
             _ => None,
         }
     }
 }
 
+impl From<io::Error> for FrameError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl From<SplitError> for FrameError {
+    fn from(error: SplitError) -> Self {
+        Self::Split(error)
+    }
+}
+
 impl From<FrameError> for io::Error {
+    /// An error of the reader becomes itself again, with its kind and its OS code.
     fn from(error: FrameError) -> Self {
         match error {
             FrameError::Io(error) => error,
+            FrameError::Split(error) => error.into(),
             FrameError::Truncated { .. } => Self::new(io::ErrorKind::UnexpectedEof, error),
-            FrameError::TooLong { .. } => Self::new(io::ErrorKind::InvalidData, error),
+            FrameError::TooLong { .. } | FrameError::Rejected { .. } => {
+                Self::new(io::ErrorKind::InvalidData, error)
+            }
             FrameError::InvalidReader { .. } | FrameError::InvalidFinder { .. } => Self::other(error),
         }
     }
@@ -171,6 +198,26 @@ pub struct SplitError {
     pub requested: usize,
     /// How many there are.
     pub available: usize,
+}
+
+impl SplitError {
+    /// How many more bytes have to be buffered before it is worth trying again.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use futures_handoff::{HandoffBuffer, HandoffBufferConfig, bytes::BytesMut};
+    /// # let config = HandoffBufferConfig::new(64).unwrap();
+    /// let mut buffer = HandoffBuffer::from_tail(BytesMut::from("part"), config).unwrap();
+    /// let missing = buffer.parse(|cursor| {
+    ///     cursor.advance(1)?;
+    ///     cursor.take(8)
+    /// });
+    /// assert_eq!(missing.unwrap_err().missing(), 5);
+    /// ```
+    pub fn missing(&self) -> usize {
+        self.requested.saturating_sub(self.available)
+    }
 }
 
 impl fmt::Display for SplitError {

@@ -9,8 +9,18 @@ pub enum Found {
     /// The first so many bytes are a frame.
     Frame(usize),
     /// No frame yet: look again once so many bytes in all are buffered. Values not above the number of
-    /// buffered bytes mean one byte more than that.
+    /// buffered bytes mean one byte more than that, and that nothing is known of the frame's length.
     Need(usize),
+    /// The frame is so many bytes long, of which some may still have to arrive.
+    ///
+    /// Differs from `Need` in that the end of the frame is known. So [`skip_frame`] can leave the frame behind
+    /// if it is too long for the buffer.
+    ///
+    /// [`skip_frame`]: crate::HandoffBuffer::skip_frame
+    Length(usize),
+    /// No frame of this protocol starts with these bytes, for the reason given. Ends in
+    /// [`FrameError::Rejected`](crate::FrameError::Rejected); nothing is consumed.
+    Reject(&'static str),
 }
 
 /// Finds the end of the first frame in a buffer.
@@ -34,16 +44,39 @@ pub enum Found {
 /// assert_eq!(buffer.next_frame(&mut reader, &mut finder).await.unwrap(), None);
 /// # });
 /// ```
+///
+/// Records that start with their type and a length of two bytes, as those of TLS do:
+///
+/// ```
+/// use futures_handoff::{Found, FrameError, HandoffBuffer};
+///
+/// # futures_executor::block_on(async {
+/// let mut records = |buffered: &[u8], _| match *buffered {
+///     [20..=23, _, _, high, low, ..] => Found::Length(5 + usize::from(u16::from_be_bytes([high, low]))),
+///     [20..=23, ..] => Found::Need(5),
+///     _ => Found::Reject("no TLS record"),
+/// };
+/// let mut reader: &[u8] = b"\x16\x03\x01\0\x02hiGET / HTTP/1.1";
+/// let mut buffer = HandoffBuffer::new(64).unwrap();
+/// let record = buffer.next_frame(&mut reader, &mut records).await.unwrap().unwrap();
+/// assert_eq!(record, "\x16\x03\x01\0\x02hi");
+/// let rejected = buffer.next_frame(&mut reader, &mut records).await;
+/// assert!(matches!(rejected, Err(FrameError::Rejected { reason: "no TLS record" })));
+/// assert_eq!(buffer.peek(), b"GET / HTTP/1.1");
+/// # });
+/// ```
 pub trait FrameFinder {
     /// Looks for the end of the frame that starts at the front of `buffered`, which is never empty.
     ///
     /// Of these bytes, the finder was shown the first `searched` before, for this same frame, and found no end.
+    /// `searched` is 0 again where a future that was looking for the frame has been dropped.
     fn find_frame(&mut self, buffered: &[u8], searched: usize) -> Found;
 
     /// The needle that ends a frame, if each frame ends right after the first occurrence of a fixed one.
     ///
     /// The buffer then searches for it by itself, as [`HandoffBuffer::find`](crate::HandoffBuffer::find) does,
-    /// and the place where the search stopped outlives the future that searched.
+    /// and the place where the search stopped outlives the future that searched. A finder that wraps another one
+    /// should pass on its needle.
     fn needle(&self) -> Option<&[u8]> {
         None
     }
@@ -191,8 +224,11 @@ impl FrameFinder for LengthPrefix {
         } else {
             header.iter().fold(0, append)
         };
-        // A frame of `usize::MAX` bytes fits in no buffer.
-        let frame = usize::try_from(length).unwrap_or(usize::MAX).saturating_add(self.width);
-        if frame <= buffered.len() { Found::Frame(frame) } else { Found::Need(frame) }
+        match usize::try_from(length).ok().and_then(|length| length.checked_add(self.width)) {
+            Some(frame) if frame <= buffered.len() => Found::Frame(frame),
+            Some(frame) => Found::Length(frame),
+            // More than can be counted fits in no buffer.
+            None => Found::Need(usize::MAX),
+        }
     }
 }

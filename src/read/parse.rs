@@ -1,25 +1,40 @@
 //! Parsing that consumes all or nothing.
 
-use std::{fmt, mem};
+use std::{fmt, mem, sync::Arc};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use super::{buffer::HandoffBuffer, error::SplitError};
 
 impl HandoffBuffer {
     /// Runs a parser over the unconsumed bytes and commits what its cursor consumed only if it succeeds.
     ///
-    /// If the parser fails or panics, nothing is consumed, whatever it took.
+    /// If the parser fails or panics, nothing is consumed, whatever it took, up to the last
+    /// [checkpoint](ParseCursor::checkpoint) that it made.
     ///
     /// # Errors
     ///
     /// What the parser returns.
     ///
+    /// # Parsing what has not arrived yet
+    ///
+    /// A parser that fails for want of bytes starts over when it is called again. Where it is called after every
+    /// read, and a message takes many of them, that adds up: a message of `n` bytes costs in proportion to the
+    /// square of `n`. Two things prevent it.
+    ///
+    /// - [`SplitError::missing`] tells how many more bytes the parser has to have before it gets any further. Read
+    ///   until they are buffered, or have the parser tell of a need that it knows by itself, and call it then.
+    /// - A parser of a message of many parts keeps the parts outside, and calls
+    ///   [`checkpoint`](ParseCursor::checkpoint) after each: the next call goes on behind the last part.
+    ///
     /// # Complexity
     ///
-    /// A commit costs nothing. If a frame that shares the block was [taken](ParseCursor::take), undoing it
-    /// copies the bytes into a new block; otherwise it costs nothing either. So look whether a message is
-    /// complete before taking large frames from it.
+    /// A commit costs nothing. Undoing costs nothing either, if the parser has dropped the frames that it
+    /// [took](ParseCursor::take). There are two exceptions, which copy what is buffered to a new block: frames that
+    /// share the block and that a failed parser kept, and the first parser that fails after one that succeeded.
+    ///
+    /// A frame that shares the block has one allocation more than that of [`split_prefix`](Self::split_prefix),
+    /// until a parser has succeeded, and [`Bytes::try_into_mut`] does not take it.
     ///
     /// # Examples
     ///
@@ -39,10 +54,47 @@ impl HandoffBuffer {
     /// assert_eq!(buffer.peek(), b"\x05de");
     /// ```
     pub fn parse<T, E>(&mut self, parser: impl FnOnce(&mut ParseCursor<'_>) -> Result<T, E>) -> Result<T, E> {
-        let mut cursor = ParseCursor { buffer: self, at: 0, taken: Vec::new(), taken_len: 0 };
+        let mut cursor = ParseCursor { buffer: self, at: 0, taken: Vec::new(), taken_len: 0, kept: 0 };
         let value = parser(&mut cursor)?;
-        cursor.commit();
+        cursor.checkpoint();
+        cursor.buffer.wary = false;
         Ok(value)
+    }
+}
+
+/// Bytes that a cursor has consumed and that are no longer in the block.
+enum Piece {
+    /// Put back by copying.
+    Plain(Bytes),
+    /// Put back as it is, if its frame was dropped.
+    Wary(Arc<Detached>),
+}
+
+struct Detached(BytesMut);
+
+/// The owner of the frame that was taken from a piece.
+struct Owner(Arc<Detached>);
+
+impl AsRef<[u8]> for Owner {
+    fn as_ref(&self) -> &[u8] {
+        &self.0.0
+    }
+}
+
+impl Piece {
+    /// The piece, to be put back as it is.
+    fn detached(self) -> Result<BytesMut, Self> {
+        match self {
+            Self::Wary(piece) => Arc::try_unwrap(piece).map(|piece| piece.0).map_err(Self::Wary),
+            Self::Plain(_) => Err(self),
+        }
+    }
+
+    fn into_bytes(self) -> Bytes {
+        match self {
+            Self::Plain(bytes) => bytes,
+            Self::Wary(piece) => Bytes::from_owner(Owner(piece)),
+        }
     }
 }
 
@@ -52,8 +104,10 @@ pub struct ParseCursor<'a> {
     /// Consumed bytes that are still in the buffer's block.
     at: usize,
     /// Consumed bytes that are no longer in it, to be put back unless the parser succeeds.
-    taken: Vec<Bytes>,
+    taken: Vec<Piece>,
     taken_len: usize,
+    /// Bytes consumed before the last checkpoint.
+    kept: usize,
 }
 
 impl ParseCursor<'_> {
@@ -79,7 +133,50 @@ impl ParseCursor<'_> {
 
     /// How many bytes were consumed so far.
     pub fn consumed(&self) -> usize {
-        self.taken_len + self.at
+        self.kept + self.taken_len + self.at
+    }
+
+    /// Commits what was consumed so far: it stays consumed, even if the parser fails later.
+    ///
+    /// So a parser that runs out of input in the middle of a long message need not start over. What it has found until then
+    /// has to be kept outside of it.
+    ///
+    /// # Examples
+    ///
+    /// Numbers that end with a comma each, the last one with a full stop:
+    ///
+    /// ```
+    /// # use futures_handoff::HandoffBuffer;
+    /// # futures_executor::block_on(async {
+    /// let mut reader = futures_util::io::AllowStdIo::new(&b"1,22,333,4444."[..]);
+    /// # let mut reader = futures_test::io::AsyncReadTestExt::limited(reader, 5);
+    /// let mut buffer = HandoffBuffer::new(64).unwrap();
+    /// let mut numbers = Vec::new();
+    /// loop {
+    ///     let whole = buffer.parse(|cursor| {
+    ///         let mut last = false;
+    ///         while !last {
+    ///             let digits = |byte: &u8| byte.is_ascii_digit();
+    ///             let end = cursor.remaining().iter().position(|byte| !digits(byte)).ok_or("incomplete")?;
+    ///             numbers.push(cursor.take(end).unwrap());
+    ///             last = cursor.take(1).unwrap() == ".";
+    ///             cursor.checkpoint();
+    ///         }
+    ///         Ok::<_, &str>(())
+    ///     });
+    ///     if whole.is_ok() || buffer.read_available(&mut reader).await.unwrap() == 0 {
+    ///         break;
+    ///     }
+    /// }
+    /// assert_eq!(numbers, ["1", "22", "333", "4444"]);
+    /// # });
+    /// ```
+    pub fn checkpoint(&mut self) {
+        let n = mem::take(&mut self.taken_len) + self.at;
+        self.taken.clear();
+        self.kept += n;
+        self.buffer.leave_behind(n);
+        self.buffer.storage.consume(mem::take(&mut self.at));
     }
 
     /// How many bytes are not yet consumed.
@@ -164,11 +261,18 @@ impl ParseCursor<'_> {
             return Ok(bytes);
         }
         let skipped = mem::take(&mut self.at);
-        let front = storage.detach_frozen(skipped + n);
-        let bytes = front.slice(skipped..);
-        self.taken_len += front.len();
-        self.taken.push(front);
-        Ok(bytes)
+        let front = skipped + n;
+        let (piece, bytes) = if self.buffer.wary {
+            let piece = Arc::new(Detached(storage.detach(front)));
+            let bytes = Bytes::from_owner(Owner(Arc::clone(&piece)));
+            (Piece::Wary(piece), bytes)
+        } else {
+            let bytes = storage.detach_frozen(front);
+            (Piece::Plain(bytes.clone()), bytes)
+        };
+        self.taken_len += front;
+        self.taken.push(piece);
+        Ok(bytes.slice(skipped..))
     }
 
     /// The offset in [`remaining`](Self::remaining) of the first `needle`, or `None`.
@@ -194,7 +298,7 @@ impl ParseCursor<'_> {
     /// assert_eq!(buffer.peek(), b"c");
     /// ```
     pub fn find(&mut self, needle: &[u8]) -> Option<usize> {
-        let from = self.consumed();
+        let from = self.taken_len + self.at;
         let unread = self.buffer.storage.unread();
         let found = self.buffer.search.find(unread, self.taken_len, from, needle)?;
         Some(found - from)
@@ -204,19 +308,21 @@ impl ParseCursor<'_> {
         let available = self.len();
         if n > available { Err(SplitError { requested: n, available }) } else { Ok(()) }
     }
-
-    fn commit(mut self) {
-        self.taken.clear();
-        self.buffer.search.consume(self.consumed());
-        self.buffer.storage.consume(self.at);
-    }
 }
 
 impl Drop for ParseCursor<'_> {
     /// Undoes what was not committed.
     fn drop(&mut self) {
-        if !self.taken.is_empty() {
-            self.buffer.storage.put_back(&self.taken);
+        self.buffer.wary |= !self.taken.is_empty();
+        while let Some(piece) = self.taken.pop() {
+            match piece.detached() {
+                Ok(piece) => self.buffer.storage.rejoin(piece),
+                Err(kept) => {
+                    self.taken.push(kept);
+                    let taken: Vec<_> = self.taken.drain(..).map(Piece::into_bytes).collect();
+                    return self.buffer.storage.put_back(&taken);
+                }
+            }
         }
     }
 }

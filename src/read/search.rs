@@ -1,15 +1,23 @@
-//! A search that resumes where the last one stopped.
+//! Searches that resume where the last ones stopped.
 
-use std::ops::Range;
+use std::{mem, ops::Range};
 
 use memchr::{memchr, memmem};
 
+use super::long_needle::LongNeedle;
+
+/// Needles that are remembered beside the last one.
+const OTHERS: usize = 3;
 /// Longer needles need an allocation to be remembered.
 const INLINE: usize = 16;
+/// The longest needle of which a search steps back by nearly its length, to look again at what may be the start of one.
+/// For longer ones it is remembered how much of them the last bytes match.
+const SHORT: usize = 64;
 
 enum Needle {
-    Short { bytes: [u8; INLINE], len: usize },
-    Long(Vec<u8>),
+    Inline { bytes: [u8; INLINE], len: u8 },
+    Short(Box<[u8]>),
+    Long(LongNeedle),
 }
 
 impl Needle {
@@ -18,48 +26,43 @@ impl Needle {
         match bytes.get_mut(..needle.len()) {
             Some(place) => {
                 place.copy_from_slice(needle);
-                Self::Short { bytes, len: needle.len() }
+                Self::Inline { bytes, len: needle.len() as u8 }
             }
-            None => Self::Long(needle.to_vec()),
+            None if needle.len() <= SHORT => Self::Short(needle.into()),
+            None => Self::Long(LongNeedle::new(needle.len())),
         }
     }
 
-    fn as_bytes(&self) -> &[u8] {
+    fn is(&self, needle: &[u8]) -> bool {
         match self {
-            Self::Short { bytes, len } => &bytes[..*len],
-            Self::Long(bytes) => bytes,
+            Self::Inline { bytes, len } => bytes[..usize::from(*len)] == *needle,
+            Self::Short(bytes) => **bytes == *needle,
+            Self::Long(long) => long.is(needle),
         }
     }
 }
 
-/// The needle last searched for, and a range of positions at which it is known not to start.
+/// A needle, and a range of positions at which it is known not to start.
 ///
-/// Positions count from the first unread byte. What was read does not change, so the range stays true; it
-/// moves as bytes are consumed.
-pub(super) struct Search {
+/// Positions count from the first unread byte. What was read does not change, so the range stays true; it moves as bytes
+/// are consumed.
+struct Known {
     needle: Needle,
     clean: Range<usize>,
 }
 
-impl Search {
-    pub(super) fn new() -> Self {
-        Self { needle: Needle::new(&[]), clean: 0..0 }
+impl Known {
+    fn new(needle: &[u8], from: usize) -> Self {
+        Self { needle: Needle::new(needle), clean: from..from }
     }
 
-    /// The position of the first `needle` that starts at `from` or later; `bytes` lie at `base <= from` and
-    /// later.
     #[inline]
-    pub(super) fn find(&mut self, bytes: &[u8], base: usize, from: usize, needle: &[u8]) -> Option<usize> {
-        match *needle {
-            [byte] => self.find_byte(bytes, base, from, byte),
-            _ => self.find_longer(bytes, base, from, needle),
-        }
+    fn is_byte(&self, byte: u8) -> bool {
+        matches!(self.needle, Needle::Inline { bytes: [known, ..], len: 1 } if known == byte)
     }
 
+    #[inline]
     fn find_byte(&mut self, bytes: &[u8], base: usize, from: usize, byte: u8) -> Option<usize> {
-        if !matches!(self.needle, Needle::Short { bytes: [known, ..], len: 1 } if known == byte) {
-            *self = Self { needle: Needle::new(&[byte]), clean: from..from };
-        }
         let (touches, resume) = self.resume(from);
         let hit = memchr(byte, &bytes[resume - base..]).map(|at| resume + at);
         self.learn(touches, from..hit.unwrap_or(base + bytes.len()));
@@ -67,8 +70,8 @@ impl Search {
     }
 
     fn find_longer(&mut self, bytes: &[u8], base: usize, from: usize, needle: &[u8]) -> Option<usize> {
-        if self.needle.as_bytes() != needle {
-            *self = Self { needle: Needle::new(needle), clean: from..from };
+        if let Needle::Long(long) = &mut self.needle {
+            return long.find(&mut self.clean, bytes, base, from, needle);
         }
         let (touches, resume) = self.resume(from);
         let hit = memmem::find(&bytes[resume - base..], needle).map(|at| resume + at);
@@ -95,8 +98,70 @@ impl Search {
         }
     }
 
+    #[inline]
+    fn consume(&mut self, n: usize) {
+        if let Needle::Long(long) = &mut self.needle {
+            long.consume(&mut self.clean, n);
+        } else {
+            self.clean = self.clean.start.saturating_sub(n)..self.clean.end.saturating_sub(n);
+        }
+    }
+}
+
+/// What is known of the needles last searched for.
+pub(super) struct Search {
+    last: Known,
+    /// Those before it, the latest first.
+    others: Vec<Known>,
+}
+
+impl Search {
+    pub(super) fn new() -> Self {
+        Self { last: Known::new(&[], 0), others: Vec::new() }
+    }
+
+    /// The position of the first `needle` that starts at `from` or later; `bytes` lie at `base <= from` and
+    /// later.
+    #[inline]
+    pub(super) fn find(&mut self, bytes: &[u8], base: usize, from: usize, needle: &[u8]) -> Option<usize> {
+        match *needle {
+            [] => Some(from),
+            [byte] => {
+                if !self.last.is_byte(byte) {
+                    self.recall(needle, from);
+                }
+                self.last.find_byte(bytes, base, from, byte)
+            }
+            _ => {
+                if !self.last.needle.is(needle) {
+                    self.recall(needle, from);
+                }
+                self.last.find_longer(bytes, base, from, needle)
+            }
+        }
+    }
+
+    /// Makes `needle` the last one, with what is known of it.
+    fn recall(&mut self, needle: &[u8], from: usize) {
+        if let Some(at) = self.others.iter().position(|known| known.needle.is(needle)) {
+            mem::swap(&mut self.last, &mut self.others[at]);
+            self.others[..=at].rotate_right(1);
+            return;
+        }
+        let before = mem::replace(&mut self.last, Known::new(needle, from));
+        // It begins as the empty needle, which is never searched for.
+        if !before.needle.is(&[]) {
+            self.others.truncate(OTHERS - 1);
+            self.others.insert(0, before);
+        }
+    }
+
     /// The first `n` bytes were consumed.
+    #[inline]
     pub(super) fn consume(&mut self, n: usize) {
-        self.clean = self.clean.start.saturating_sub(n)..self.clean.end.saturating_sub(n);
+        self.last.consume(n);
+        for known in &mut self.others {
+            known.consume(n);
+        }
     }
 }

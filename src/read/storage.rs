@@ -282,6 +282,14 @@ impl Storage {
         self.give_up_block()
     }
 
+    /// Puts the piece that was [detached](Self::detach) last back in front of the unread bytes, without copying it.
+    pub(super) fn rejoin(&mut self, mut piece: BytesMut) {
+        debug_assert_eq!(self.start, 0, "nothing was consumed since");
+        self.filled += piece.len();
+        piece.unsplit(mem::take(&mut self.block));
+        self.block = piece;
+    }
+
     /// Puts pieces that were detached back in front of the unread bytes.
     pub(super) fn put_back(&mut self, pieces: &[Bytes]) {
         let total = self.len() + pieces.iter().map(Bytes::len).sum::<usize>();

@@ -2,7 +2,7 @@
 
 use std::{future::poll_fn, pin::Pin};
 
-use futures_handoff::{Delimiter, HandoffBuffer, HandoffReader, LengthPrefix};
+use futures_handoff::{Delimiter, FrameError, FrameFinder, HandoffBuffer, HandoffReader, LengthPrefix};
 use futures_handoff_runtimes::cancel::{Cut, at_every_poll};
 use futures_util::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, StreamExt};
 
@@ -93,6 +93,39 @@ cancelled! {
             let frame = cut.run(buffer.next_frame(reader, &mut lengths), || stirring.unblock());
             frame.map_or_else(Vec::new, |frame| frame.unwrap().unwrap().to_vec())
         });
+    }
+
+    "Future for SkipFrame"
+    fn a_frame_that_is_left_behind() {
+        let line = [&[b'a'; 100][..], b"\nnext\nrest"].concat();
+        let length = [&[0, 100][..], &[b'a'; 100], b"\0\x04next"].concat();
+        let cases: [(&[u8], &mut dyn FrameFinder, usize); 2] = [
+            (&line, &mut Delimiter::new(b"\n"), 101),
+            (&length, &mut LengthPrefix::u16_be(), 102),
+        ];
+        for (content, finder, end) in cases {
+            let mut nexts = 0;
+            reads(content, |cut, buffer, reader| {
+                let stirring = reader.clone();
+                let skipped = cut.run(buffer.skip_frame(reader, finder), || stirring.unblock());
+                assert!(skipped.is_none_or(|skipped| skipped.unwrap() == end as u64));
+                // The next future goes on there, unless that one was never polled.
+                let next = Cut::whole().run(buffer.next_frame(reader, finder), || stirring.unblock()).unwrap();
+                match next {
+                    Ok(next) => {
+                        let next = next.unwrap();
+                        assert!(content[end..].starts_with(&next));
+                        nexts += 1;
+                        content[..end + next.len()].to_vec()
+                    }
+                    Err(error) => {
+                        assert!(matches!(error, FrameError::TooLong { .. }), "{error}");
+                        Vec::new()
+                    }
+                }
+            });
+            assert!(nexts > 10, "{nexts}");
+        }
     }
 
     "Stream for Frames"

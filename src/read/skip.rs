@@ -1,0 +1,188 @@
+//! Leaving a frame behind, however long it is.
+
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use futures_io::AsyncRead;
+
+use super::{buffer::HandoffBuffer, error::FrameError, fill::POLLS, finders::FrameFinder, frames::Progress};
+use crate::error::POLLED_AFTER_COMPLETION;
+
+/// Where a frame ends of which the buffer has only the rest.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Skip {
+    /// So many bytes behind the first unread one.
+    To(usize),
+    /// Right behind the needle of its finder.
+    PastNeedle,
+}
+
+impl HandoffBuffer {
+    /// Discards the frame at the front of the buffer, however long it is, to go on behind it after
+    /// [`FrameError::TooLong`].
+    ///
+    /// The bytes are dropped as they arrive, so the buffer never holds more than it may. The output is how many bytes
+    /// this call has discarded, 0 if the stream ended with the buffer empty.
+    ///
+    /// It needs to know where the frame ends without having all of it: from the [needle](FrameFinder::needle) of the
+    /// finder ([`Delimiter`](crate::Delimiter) has one, which must not be longer than `max_len`), or from a
+    /// [`Found::Length`](crate::Found::Length), which [`LengthPrefix`](crate::LengthPrefix) and any closure can
+    /// tell. A finder that gives neither cannot leave behind a frame that does not fit.
+    ///
+    /// # Errors
+    ///
+    /// As for [`next_frame`](Self::next_frame). [`FrameError::TooLong`] again means that the end of the frame
+    /// cannot be known, and [`FrameError::Truncated`] that the stream ended before it.
+    ///
+    /// # Panics
+    ///
+    /// If the future is polled after it has completed.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped before the end of the frame, what is left of it is discarded by the next
+    /// `skip_frame`, [`next_frame`](Self::next_frame) or [`frames`](Self::frames), which have to be given a
+    /// finder of the same kind. Only a caller that consumes bytes itself takes over there.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_handoff::{Delimiter, FrameError, HandoffBuffer};
+    ///
+    /// # futures_executor::block_on(async {
+    /// let mut reader: &[u8] = b"aaaaaaaaaaaaaa\nok\n";
+    /// let mut buffer = HandoffBuffer::new(8).unwrap();
+    /// let mut lines = Delimiter::new(b"\n");
+    /// let too_long = buffer.next_frame(&mut reader, &mut lines).await;
+    /// assert!(matches!(too_long, Err(FrameError::TooLong { limit: 8, .. })));
+    /// assert_eq!(buffer.skip_frame(&mut reader, &mut lines).await.unwrap(), 15);
+    /// assert_eq!(buffer.next_frame(&mut reader, &mut lines).await.unwrap().unwrap(), "ok\n");
+    /// # });
+    /// ```
+    pub fn skip_frame<'a, R, F>(&'a mut self, reader: &'a mut R, finder: &'a mut F) -> SkipFrame<'a, R, F>
+    where
+        R: AsyncRead + Unpin + ?Sized,
+        F: FrameFinder + ?Sized,
+    {
+        SkipFrame::new(self, reader, finder)
+    }
+}
+
+/// Discards the first frame, or what is left of it. False if the stream ended before it began.
+pub(super) fn poll<R, F>(
+    cx: &mut Context<'_>,
+    buffer: &mut HandoffBuffer,
+    reader: &mut R,
+    finder: &mut F,
+    progress: &mut Progress,
+    skipped: &mut u64,
+) -> Poll<Result<bool, FrameError>>
+where
+    R: AsyncRead + Unpin + ?Sized,
+    F: FrameFinder + ?Sized,
+{
+    for reads in 0..POLLS {
+        let before = buffer.len();
+        let discarded = discard(buffer, finder, progress);
+        let gone = before - buffer.len();
+        *skipped += gone as u64;
+        if !matches!(discarded, Ok(false)) {
+            if reads == 0 {
+                buffer.budget.spend(gone);
+            }
+            return Poll::Ready(discarded);
+        }
+        let goal = if buffer.skip.is_some() { 0 } else { progress.goal };
+        if ready!(buffer.poll_read_toward(cx, Pin::new(reader), goal))? == 0 {
+            let buffered = buffer.len();
+            let within = buffered > 0 || buffer.skip.is_some();
+            return Poll::Ready(if within { Err(FrameError::Truncated { buffered }) } else { Ok(false) });
+        }
+    }
+    cx.waker().wake_by_ref();
+    Poll::Pending
+}
+
+/// Drops what is buffered of the first frame; whether that was all of it.
+fn discard<F>(buffer: &mut HandoffBuffer, finder: &mut F, progress: &mut Progress) -> Result<bool, FrameError>
+where
+    F: FrameFinder + ?Sized,
+{
+    let limit = buffer.config().max_len();
+    if buffer.skip.is_none() {
+        if let Some(n) = progress.look(buffer, finder)? {
+            buffer.consume(n);
+            return Ok(true);
+        }
+        if buffer.is_empty() {
+            return Ok(false);
+        }
+        buffer.skip = match (progress.length(), finder.needle()) {
+            (Some(length), _) => Some(Skip::To(length)),
+            (None, Some(needle)) if needle.len() <= limit => Some(Skip::PastNeedle),
+            _ => return progress.check(buffer).map(|_| false),
+        };
+    }
+    let buffered = buffer.len();
+    let (n, rest) = match (buffer.skip, finder.needle()) {
+        (Some(Skip::To(end)), _) => (end.min(buffered), (end > buffered).then(|| Skip::To(end - buffered))),
+        (Some(Skip::PastNeedle), Some(needle)) if !needle.is_empty() => match buffer.find(needle) {
+            Some(at) => (at + needle.len(), None),
+            // The last bytes may be the start of the needle.
+            None => (buffered.saturating_sub(needle.len() - 1), Some(Skip::PastNeedle)),
+        },
+        // Another finder, which knows nothing of the frame: it begins with what is left.
+        _ => (0, None),
+    };
+    buffer.consume(n);
+    buffer.skip = rest;
+    Ok(rest.is_none())
+}
+
+/// The future of [`HandoffBuffer::skip_frame`] and [`Frames::skip_frame`](crate::Frames::skip_frame).
+#[must_use = "futures do nothing unless you `.await` or poll them"]
+pub struct SkipFrame<'a, R: ?Sized, F: ?Sized> {
+    buffer: &'a mut HandoffBuffer,
+    reader: &'a mut R,
+    finder: &'a mut F,
+    progress: Progress,
+    skipped: u64,
+    done: bool,
+}
+
+impl<'a, R: ?Sized, F: ?Sized> SkipFrame<'a, R, F> {
+    pub(super) fn new(buffer: &'a mut HandoffBuffer, reader: &'a mut R, finder: &'a mut F) -> Self {
+        Self { buffer, reader, finder, progress: Progress::default(), skipped: 0, done: false }
+    }
+}
+
+impl<R, F> Future for SkipFrame<'_, R, F>
+where
+    R: AsyncRead + Unpin + ?Sized,
+    F: FrameFinder + ?Sized,
+{
+    type Output = Result<u64, FrameError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Self { buffer, reader, finder, progress, skipped, done } = &mut *self;
+        assert!(!*done, "{POLLED_AFTER_COMPLETION}");
+        ready!(buffer.budget.poll(cx));
+        let over = ready!(poll(cx, buffer, *reader, *finder, progress, skipped));
+        *done = true;
+        Poll::Ready(over.map(|_| *skipped))
+    }
+}
+
+impl<R: ?Sized, F: ?Sized> fmt::Debug for SkipFrame<'_, R, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SkipFrame")
+            .field("buffer", &self.buffer)
+            .field("progress", &self.progress)
+            .field("skipped", &self.skipped)
+            .finish_non_exhaustive()
+    }
+}
