@@ -86,6 +86,8 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 #![deny(clippy::unwrap_used)]
+// Positions of a stream have 64 bits, also where `usize` has 32.
+#![deny(clippy::cast_possible_truncation)]
 
 mod coop;
 mod error;

@@ -23,13 +23,13 @@ enum Needle {
 impl Needle {
     fn new(needle: &[u8]) -> Self {
         let mut bytes = [0; INLINE];
-        match bytes.get_mut(..needle.len()) {
-            Some(place) => {
+        match (bytes.get_mut(..needle.len()), u8::try_from(needle.len())) {
+            (Some(place), Ok(len)) => {
                 place.copy_from_slice(needle);
-                Self::Inline { bytes, len: needle.len() as u8 }
+                Self::Inline { bytes, len }
             }
-            None if needle.len() <= SHORT => Self::Short(needle.into()),
-            None => Self::Long(LongNeedle::new(needle.len())),
+            _ if needle.len() <= SHORT => Self::Short(needle.into()),
+            _ => Self::Long(LongNeedle::new(needle.len())),
         }
     }
 
