@@ -39,8 +39,8 @@ impl Budget {
     /// Whether the next operation has to yield first. If so, the budget is full again, and the caller has to wake its task and to
     /// return `Pending`.
     #[inline]
-    pub(crate) fn must_yield(&mut self) -> bool {
-        self.left == 0 && self.refill()
+    pub(crate) fn must_yield(&mut self, cx: &Context<'_>) -> bool {
+        self.left == 0 && self.refill(cx)
     }
 
     /// The owner waits by itself, which lets others run.
@@ -52,16 +52,18 @@ impl Budget {
     /// [`must_yield`](Self::must_yield), for callers that hold no lock: wakes the task as well.
     #[inline]
     pub(crate) fn poll(&mut self, cx: &Context<'_>) -> Poll<()> {
-        if self.must_yield() {
+        if self.must_yield(cx) {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
         Poll::Ready(())
     }
 
+    /// A waker without data tells no task from another, as that of a future that is polled once and by hand. Then there is no task
+    /// to come back to, and none to let run.
     #[cold]
-    fn refill(&mut self) -> bool {
+    fn refill(&mut self, cx: &Context<'_>) -> bool {
         self.left = OPERATIONS;
-        self.enabled
+        self.enabled && !cx.waker().data().is_null()
     }
 }

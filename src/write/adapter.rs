@@ -135,7 +135,7 @@ impl<W: AsyncWrite + Unpin> Adapter<W> {
                 return Poll::Ready(Err(reason));
             }
             if *ready || (state.rooms.is_empty() && state.has_some_room()) {
-                if state.budget.must_yield() {
+                if state.budget.must_yield(cx) {
                     return yield_now(state, cx);
                 }
                 drop(state);

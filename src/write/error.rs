@@ -127,7 +127,9 @@ pub enum TryWriteError<T = Bytes> {
         /// What was rejected.
         bytes: T,
         /// Whether the writer, when it was last asked, took nothing: the peer is slow. Otherwise the writer has not been asked since
-        /// it last took bytes, because its task had no turn: yield, and try again.
+        /// it last took bytes, because its task had no turn: yield, and try again. A socket of Tokio takes nothing either from a
+        /// task that has spent its budget: before a peer is judged by this, yield once.
+        /// [`WriteStats`](crate::WriteStats) tells since when the writer has taken nothing.
         stalled: bool,
     },
     /// It is larger than the limits will ever admit.

@@ -38,7 +38,7 @@ impl FlushTurn {
         if self.key.is_none() {
             let caller = port.caller(Via::Poll);
             let mut state = core.lock();
-            if state.budget.must_yield() {
+            if state.budget.must_yield(cx) {
                 return yield_now(state, cx);
             }
             state.budget.spend(0);

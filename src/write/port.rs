@@ -311,7 +311,7 @@ impl Turn {
             return self.poll_in_line(port.core(), cx);
         }
         let mut state = port.core().lock();
-        if state.budget.must_yield() {
+        if state.budget.must_yield(cx) {
             return yield_now(state, cx);
         }
         self.enter(port, cx, state, room_of)

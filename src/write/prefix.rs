@@ -59,7 +59,7 @@ impl<'a, P: Port> Submission<'a, P> {
             return self.poll_in_line(cx, buffer);
         }
         let mut state = self.port.core().lock();
-        if state.budget.must_yield() {
+        if state.budget.must_yield(cx) {
             return yield_now(state, cx);
         }
         match join_prefix(self.port, &mut state, buffer, self.n) {

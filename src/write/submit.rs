@@ -39,7 +39,7 @@ impl<'a, P: Port> Submission<'a, P> {
         }
         let bytes = self.bytes.as_ref().expect(POLLED_AFTER_COMPLETION);
         let mut state = self.port.core().lock();
-        if state.budget.must_yield() {
+        if state.budget.must_yield(cx) {
             return yield_now(state, cx);
         }
         match join(self.port.core(), &mut state, bytes) {

@@ -155,7 +155,7 @@ impl<K: Ord + Copy, T: Copy> Waiters<K, T> {
 mod tests {
     use super::{NEAR_MAX, Waiters};
     use proptest::prelude::*;
-    use std::{collections::BTreeMap, task::Waker};
+    use std::{cell::Cell, cmp::Ordering, collections::BTreeMap, task::Waker};
 
     #[derive(Debug, Clone)]
     enum Op {
@@ -198,6 +198,44 @@ mod tests {
                 prop_assert!(waiters.near.len() <= NEAR_MAX);
             }
         }
+    }
+
+    thread_local! { static STEPS: Cell<u64> = const { Cell::new(0) }; }
+
+    /// A key that counts how often it is compared.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    struct Counted(u64);
+
+    impl Ord for Counted {
+        fn cmp(&self, other: &Self) -> Ordering {
+            STEPS.set(STEPS.get() + 1);
+            self.0.cmp(&other.0)
+        }
+    }
+
+    impl PartialOrd for Counted {
+        fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+            Some(self.cmp(other))
+        }
+    }
+
+    #[test]
+    fn any_order_costs_a_logarithm_of_comparisons() {
+        const COUNT: u64 = 100_000;
+        // All numbers below the prime, in an order without order.
+        let shuffled =
+            |factor: u64| (1..100_003).map(move |at| at * factor % 100_003).filter(|key| *key < COUNT);
+        let mut waiters = Waiters::new();
+        STEPS.set(0);
+        for key in shuffled(62_233) {
+            waiters.put(Counted(key), (), None);
+        }
+        for key in shuffled(27_644) {
+            assert!(waiters.remove(Counted(key)).is_some());
+        }
+        assert!(waiters.is_empty());
+        // Of nodes of up to 11 keys, at most 6 of which are full on the way to each key.
+        assert!(STEPS.get() < 2 * COUNT * 70, "{} comparisons", STEPS.get());
     }
 
     #[test]
