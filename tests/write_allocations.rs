@@ -8,7 +8,9 @@ use std::{
 };
 
 use allocation_counter::{AllocationInfo, measure};
-use futures_handoff::{HandoffBuffer, Inline, WriteHandoff, WriteHandoffConfig, WriteTask, bytes::Bytes};
+use futures_handoff::{
+    HandoffBuffer, HandoffBufferConfig, Inline, WriteHandoff, WriteHandoffConfig, WriteTask, bytes::Bytes,
+};
 use futures_handoff_runtimes as runtimes;
 use futures_util::{AsyncWrite, FutureExt};
 
@@ -247,7 +249,9 @@ runtimes::watched_tests! {
     fn prefixes_that_the_writer_takes() {
         for n in [100, 20_000] {
             let mut stream = Stream::new(WriteHandoffConfig::default());
-            let mut buffer = HandoffBuffer::new(64 * 1024).unwrap();
+            // Each poll has to be ready.
+            let config = HandoffBufferConfig::new(64 * 1024).unwrap().with_cooperative(false);
+            let mut buffer = HandoffBuffer::with_config(config);
             let source = vec![3; n];
             allocates_nothing(|| {
                 while buffer.len() < n {

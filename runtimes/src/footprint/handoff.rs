@@ -45,12 +45,14 @@ impl<const OWNED: bool> Connection for Handoff<OWNED> {
         finds_nothing(self.buffer.read_available(&mut Arrival::none())).await
     }
 
-    /// A thread keeps the last blocks that were left to it: now they are tiny ones.
+    /// A thread keeps the last blocks that were left to it: tiny ones, which go with their buffers.
     async fn rinse() -> io::Result<()> {
+        let mut buffers = Vec::new();
         for size in 1..=100 {
             let config = HandoffBufferConfig::new(ROOM)?.with_read_reserve(size)?;
             let mut buffer = HandoffBuffer::with_config(config);
             finds_nothing(buffer.read_available(&mut Arrival::none())).await?;
+            buffers.push(buffer);
         }
         Ok(())
     }
