@@ -116,7 +116,7 @@ pub(super) struct Progress {
     /// Bytes the finder has seen.
     searched: usize,
     /// Bytes that have to be buffered before it is asked again.
-    need: usize,
+    pub(super) need: usize,
     /// Bytes that are worth a block of just their size, or 0.
     pub(super) goal: usize,
     /// `need` is the length of the frame.
@@ -138,20 +138,30 @@ impl Progress {
         F: FrameFinder + ?Sized,
     {
         ready!(buffer.budget.poll(cx));
+        let limit = buffer.config().max_len();
         if buffer.skip.is_some() {
             // A future that was discarding a frame was dropped before the end of it.
             ready!(skip::poll(cx, buffer, reader, finder, &mut Self::default(), &mut 0))?;
         }
         for reads in 0..POLLS {
-            let looked = self.look(buffer, finder);
-            let looked =
-                looked.and_then(|found| if found.is_none() { self.check(buffer) } else { Ok(found) });
-            if !matches!(looked, Ok(None)) {
-                if reads == 0 {
-                    buffer.budget.spend(*looked.as_ref().ok().and_then(Option::as_ref).unwrap_or(&0));
+            // A read has paid for the frame that it brought.
+            let paid = reads > 0;
+            match self.look(buffer, finder) {
+                Ok(Some(n)) => {
+                    if !paid {
+                        buffer.budget.spend(n);
+                    }
+                    *self = Self::default();
+                    return Poll::Ready(Ok(Some(buffer.split_front(n))));
                 }
-                *self = Self::default();
-                return Poll::Ready(looked.map(|found| found.map(|n| buffer.split_front(n))));
+                Ok(None) if self.need <= limit => {}
+                refused => {
+                    if !paid {
+                        buffer.budget.spend(0);
+                    }
+                    let error = refused.err().unwrap_or(FrameError::TooLong { needed: self.need, limit });
+                    return Poll::Ready(Err(error));
+                }
             }
             if ready!(buffer.poll_read_toward(cx, Pin::new(reader), self.goal))? == 0 {
                 let buffered = buffer.len();
@@ -164,6 +174,7 @@ impl Progress {
     }
 
     /// The length of the frame at the front of the buffer, if it is all there.
+    #[inline]
     pub(super) fn look<F>(
         &mut self,
         buffer: &mut HandoffBuffer,
@@ -210,12 +221,6 @@ impl Progress {
         }
         self.small_steps = self.small_steps.saturating_add(1);
         more > 1 && self.small_steps <= SMALL_STEPS
-    }
-
-    /// Refuses a frame that cannot fit in the buffer.
-    pub(super) fn check(&self, buffer: &HandoffBuffer) -> Result<Option<usize>, FrameError> {
-        let (needed, limit) = (self.need, buffer.config().max_len());
-        if needed > limit { Err(FrameError::TooLong { needed, limit }) } else { Ok(None) }
     }
 
     /// The length of the frame, if the finder has told it.

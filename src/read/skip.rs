@@ -73,6 +73,7 @@ impl HandoffBuffer {
 }
 
 /// Discards the first frame, or what is left of it. False if the stream ended before it began.
+#[inline(never)]
 pub(super) fn poll<R, F>(
     cx: &mut Context<'_>,
     buffer: &mut HandoffBuffer,
@@ -124,7 +125,8 @@ where
         buffer.skip = match (progress.length(), finder.needle()) {
             (Some(length), _) => Some(Skip::To(length)),
             (None, Some(needle)) if needle.len() <= limit => Some(Skip::PastNeedle),
-            _ => return progress.check(buffer).map(|_| false),
+            _ if progress.need > limit => return Err(FrameError::TooLong { needed: progress.need, limit }),
+            _ => return Ok(false),
         };
     }
     let buffered = buffer.len();

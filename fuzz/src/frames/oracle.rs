@@ -18,7 +18,7 @@ pub(super) enum First {
 }
 
 /// Where the first frame ends as far as is known: `Err` with the bytes that have to be there before more is.
-fn end(kind: &Kind, bytes: &[u8]) -> Result<usize, usize> {
+pub(super) fn end(kind: &Kind, bytes: &[u8]) -> Result<usize, usize> {
     match kind {
         Kind::Delimiter { needle, .. } => {
             let at = bytes.windows(needle.len()).position(|window| window == needle);

@@ -12,7 +12,7 @@ use futures_util::Stream;
 use super::{
     case::{Case, Take},
     finder::Checked,
-    oracle::{First, first},
+    oracle::{First, end, first},
 };
 
 type Item = Result<Option<Bytes>, FrameError>;
@@ -113,7 +113,7 @@ impl<'a> Session<'a> {
             }
             Err(FrameError::TooLong { needed, limit: told }) => {
                 assert_eq!((First::TooLong(needed), limit), (expected, told), "too long");
-                self.skip();
+                self.leave_behind();
             }
             Err(FrameError::InvalidFinder { reported, buffered }) => {
                 assert_eq!(expected, First::Invalid, "an invalid finder");
@@ -136,6 +136,39 @@ impl<'a> Session<'a> {
         }
         self.over = true;
         assert_eq!(self.buffer.peek(), self.left, "what is left at the end");
+    }
+
+    /// Leaves a frame behind that is too long, with as many readers' faults in between as there are.
+    fn leave_behind(&mut self) {
+        for dropped in [false, true].into_iter().cycle().take(self.case.calls()) {
+            let mut finder = Checked::new(&self.case.kind);
+            let frame = pin!(self.buffer.skip_frame(&mut self.reader, &mut finder));
+            let Some(skipped) = poll(frame, dropped, Future::poll) else { continue };
+            match skipped {
+                Ok(_) => {
+                    let end =
+                        end(&self.case.kind, self.left).expect("the end of a frame that was left behind");
+                    self.left = &self.left[end..];
+                    return;
+                }
+                Err(FrameError::Truncated { buffered }) => {
+                    assert_eq!(buffered, self.buffer.len(), "what is buffered");
+                    if self.ends == 0 {
+                        let end = end(&self.case.kind, self.left).unwrap_or(usize::MAX);
+                        assert!(end > self.left.len(), "a frame that is there counts as truncated");
+                        self.left = &self.left[self.left.len() - buffered..];
+                        self.over = true;
+                        return;
+                    }
+                    self.ends -= 1;
+                }
+                // Its finder knows neither a needle nor a length.
+                Err(FrameError::TooLong { .. }) => return self.skip(),
+                Err(FrameError::InvalidReader { .. } | FrameError::Io(_)) => {}
+                Err(error) => panic!("an unknown error: {error}"),
+            }
+        }
+        panic!("leaving a frame behind does not come to an end");
     }
 
     /// Drops what is buffered, to go on behind it.

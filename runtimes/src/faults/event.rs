@@ -110,6 +110,7 @@ events! {
         Frame => "frames looked for",
         FrameTruncated => "frames truncated",
         FrameTooLong => "frames too long",
+        FrameRejected => "frames rejected",
         FrameContradicted => "finders: impossible frames",
         FramePanic => "frames: panics",
         FramesOver => "frames polled after their end",

@@ -11,6 +11,9 @@ use super::{
 };
 use crate::faults::{choices::Choices, scale::Scale};
 
+/// How no frame begins for a finder that rejects.
+const REJECTED: u8 = b'a';
+
 /// What a frame is.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Frame {
@@ -20,6 +23,8 @@ pub(super) enum Frame {
         little_endian: bool,
     },
     Fixed(usize),
+    /// That long, unless it begins with [`REJECTED`].
+    Picky(usize),
     /// As long as nobody can have read.
     Beyond(usize),
 }
@@ -29,7 +34,8 @@ impl Frame {
         match choices.below(10) {
             0..=3 => Self::Needle(choices.of(NEEDLES)),
             4..=6 => Self::Length { width: choices.of([1, 2, 4, 8]), little_endian: choices.once_in(2) },
-            7 | 8 => Self::Fixed(1 + choices.below(12)),
+            7 => Self::Fixed(1 + choices.below(12)),
+            8 => Self::Picky(1 + choices.below(12)),
             _ => Self::Beyond(choices.below(2)),
         }
     }
@@ -48,6 +54,7 @@ impl Frame {
                 Some(usize::try_from(length).map_or(usize::MAX, |length| length.saturating_add(width)))
             }
             Self::Fixed(n) => (!bytes.is_empty()).then_some(n),
+            Self::Picky(n) => bytes.first().is_some_and(|first| *first != REJECTED).then_some(n),
             Self::Beyond(_) => None,
         }
     }
@@ -68,6 +75,11 @@ impl Frame {
         }
     }
 
+    /// Whether a finder says that no frame begins with these bytes.
+    pub(super) fn rejects(self, bytes: &[u8]) -> bool {
+        matches!(self, Self::Picky(_)) && bytes.first() == Some(&REJECTED)
+    }
+
     fn finder(self, choices: &Choices) -> Box<dyn FrameFinder> {
         match self {
             Self::Needle(needle) => Box::new(Delimiter::new(needle)),
@@ -86,6 +98,10 @@ impl Frame {
                     },
                 )
             }
+            Self::Picky(n) => Box::new(move |bytes: &[u8], _| match bytes[0] {
+                REJECTED => Found::Reject("planned"),
+                _ => Found::Length(n),
+            }),
             Self::Beyond(0) => Box::new(|_: &[u8], _| Found::Frame(0)),
             Self::Beyond(more) => Box::new(move |bytes: &[u8], _| Found::Frame(bytes.len() + more)),
         }
@@ -125,7 +141,8 @@ impl Finder {
             return Err(format!("a finder was shown {} bytes before, and not {searched}", self.seen.len()));
         }
         let found = self.inner.find_frame(bytes, searched);
-        self.seen = if matches!(found, Found::Frame(_)) { Vec::new() } else { bytes.to_vec() };
+        let whole = matches!(found, Found::Frame(n) | Found::Length(n) if n <= bytes.len());
+        self.seen = if whole { Vec::new() } else { bytes.to_vec() };
         Ok(found)
     }
 }

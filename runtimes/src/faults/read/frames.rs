@@ -81,7 +81,7 @@ impl Ledger {
         let result = match waited {
             Waited::Done(result) => result,
             Waited::GivenUp => {
-                let nothing = whole.is_none() && contradiction.is_none();
+                let nothing = whole.is_none() && contradiction.is_none() && !frame.rejects(&self.unread);
                 // After many reads in one poll the last bytes are not looked at before the next one.
                 assert!(nothing || said == Said::Nothing, "it waits, though the frame is there");
                 self.given_up(arrived);
@@ -114,6 +114,13 @@ impl Ledger {
             Err(FrameError::InvalidFinder { reported, buffered }) => {
                 self.event(Event::FrameContradicted, || format!("{reported} of {buffered}"));
                 assert_eq!((Some(reported), buffered), (contradiction, len), "a contradiction");
+            }
+            Err(FrameError::Rejected { reason }) => {
+                self.event(Event::FrameRejected, String::new);
+                assert!(
+                    reason == "planned" && frame.rejects(&self.unread),
+                    "a frame that is one is rejected"
+                );
             }
             Err(FrameError::InvalidReader { .. }) => assert_eq!((whole, said), (None, Said::Lied)),
             Err(FrameError::Io(_)) => assert_eq!((whole, said), (None, Said::Failed)),

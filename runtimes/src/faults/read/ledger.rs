@@ -167,9 +167,9 @@ impl Ledger {
     /// often, and none is pending but for a reader that is, or for having woken its task: without
     /// having asked the reader only once in a row.
     pub(super) fn wait<T>(&self, mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> Waited<T> {
-        self.told.said.set(Said::Nothing);
         let mut yields = false;
         loop {
+            self.told.said.set(Said::Nothing);
             let before = self.told.calls.get();
             let waited = self.poll_once(&mut poll);
             let calls = self.told.calls.get() - before;

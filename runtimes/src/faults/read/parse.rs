@@ -1,4 +1,4 @@
-//! Parsers, which consume all or nothing.
+//! Parsers, which consume all or nothing behind their last checkpoint.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
@@ -17,6 +17,8 @@ struct Parsed<'a> {
     choices: &'a Choices,
     scale: &'a Scale,
     at: usize,
+    /// What is consumed whatever becomes of the parser.
+    checked: usize,
     frames: Vec<(Bytes, Vec<u8>)>,
 }
 
@@ -28,7 +30,7 @@ impl Parsed<'_> {
     fn step(&mut self, cursor: &mut ParseCursor<'_>, content: &[u8]) {
         let left = content.len() - self.at;
         let n = if self.below(8) == 7 { left + 1 } else { self.below(left + 1) };
-        match self.below(4) {
+        match self.below(5) {
             0 => {
                 assert_eq!(cursor.advance(n).is_ok(), n <= left, "to advance by {n} of {left}");
                 self.at += if n <= left { n } else { 0 };
@@ -49,6 +51,10 @@ impl Parsed<'_> {
                 let expected = position(&content[self.at..], needle);
                 assert_eq!(cursor.find(needle), expected, "where {needle:?} is");
             }
+            3 => {
+                cursor.checkpoint();
+                self.checked = self.at;
+            }
             _ => {
                 cursor.advance_all();
                 self.at = content.len();
@@ -67,7 +73,8 @@ impl Model {
         let end = ledger.choices.below(4);
         ledger.event(Event::Parse, || format!("{steps} steps"));
         let content = &ledger.unread;
-        let mut parsed = Parsed { choices: &ledger.choices, scale: &ledger.scale, at: 0, frames: Vec::new() };
+        let mut parsed =
+            Parsed { choices: &ledger.choices, scale: &ledger.scale, at: 0, checked: 0, frames: Vec::new() };
         let result = ledger.scale.inside(|| {
             let parse = AssertUnwindSafe(|| {
                 buffer.parse(|cursor| {
@@ -83,7 +90,7 @@ impl Model {
             });
             catch_unwind(parse).map_err(|panic| (!panic.is::<Planned>()).then_some(panic))
         });
-        let Parsed { at, frames, .. } = parsed;
+        let Parsed { at, checked, frames, .. } = parsed;
         for (frame, content) in frames {
             ledger.keep(frame, content);
         }
@@ -91,10 +98,12 @@ impl Model {
             Ok(Ok(())) => {
                 assert!(end < 2, "a parser that failed succeeded");
                 ledger.leave(at);
+                return;
             }
             Ok(Err(())) => ledger.event(Event::ParseUndone, String::new),
             Err(None) => ledger.event(Event::ParsePanic, String::new),
             Err(Some(finding)) => resume_unwind(finding),
         }
+        ledger.leave(checked);
     }
 }
