@@ -225,7 +225,7 @@ impl<'a> Progress<'a> {
             }
         }
         if state.is_watched() {
-            // Those that are left are told after the next call, or when the writer is released.
+            // Those that are left are told after the next call, or when the writer is released; those of a flush at once.
             state.collect(&mut self.wakes);
         }
     }
@@ -287,6 +287,13 @@ fn proceed<'a, W: AsyncWrite + Unpin>(
     let Some(seat) = hold.seat.as_deref_mut() else { return Left::Nothing };
     let waker = role.waker();
     let (pending, on_flush) = loop {
+        while state.flush_is_news() {
+            // Those that are left would look like new ones, for whom the writer is to be flushed again.
+            drop(state);
+            progress.wakes.wake();
+            state = core.lock();
+            state.collect(&mut progress.wakes);
+        }
         if progress.may_take {
             state.items -= seat.batch.take(&mut state.queue);
             progress.may_take = !progress.inline;

@@ -526,6 +526,12 @@ impl State {
         self.flush_is_news = !self.flushes.is_empty();
     }
 
+    /// Whether some of those that wait for a flush may have been served and not been told.
+    #[inline]
+    pub(crate) fn flush_is_news(&self) -> bool {
+        self.flush_is_news
+    }
+
     /// Whether somebody waits for what may have happened.
     #[inline]
     pub(crate) fn is_watched(&self) -> bool {

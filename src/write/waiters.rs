@@ -12,13 +12,10 @@ const NEAR_MAX: usize = 256;
 /// How many of the others follow at a time, once the ring buffer is empty.
 const REFILL: usize = 32;
 
-/// A ring buffer with room for more than this many gives its memory back when few are left.
-const KEEP: usize = 64;
-
 /// Waiters sorted by key.
 ///
 /// Keys mostly arrive in rising order and leave from the front, where both take constant time in a ring buffer that allocates
-/// nothing once it has grown. It holds the first [`NEAR_MAX`]; those behind are in a tree, so that whatever is done takes
+/// nothing once it has grown, and is never larger. It holds the first [`NEAR_MAX`]; those behind are in a tree, so that all takes
 /// `O(log n)` steps, in whichever order waiters come and go.
 #[derive(Debug)]
 pub(crate) struct Waiters<K, T> {
@@ -130,23 +127,18 @@ impl<K: Ord + Copy, T: Copy> Waiters<K, T> {
         waiter.waker
     }
 
-    /// Brings those behind to the front once that is empty, and lets memory go that was needed for more of them.
+    /// Brings those behind to the front once that is empty.
     #[inline]
     fn settle(&mut self) {
-        if self.near.is_empty() || self.near.capacity() > KEEP {
-            self.settle_now();
+        if self.near.is_empty() && !self.far.is_empty() {
+            self.refill();
         }
     }
 
-    fn settle_now(&mut self) {
-        if self.near.is_empty() {
-            for _ in 0..REFILL {
-                let Some(first) = self.far.pop_first() else { break };
-                self.near.push_back(first);
-            }
-        }
-        if self.near.len() < KEEP / 8 && self.far.is_empty() && self.near.capacity() > KEEP {
-            self.near.shrink_to(KEEP);
+    fn refill(&mut self) {
+        for _ in 0..REFILL {
+            let Some(first) = self.far.pop_first() else { break };
+            self.near.push_back(first);
         }
     }
 }
@@ -248,6 +240,6 @@ mod tests {
             waiters.remove(key);
         }
         assert_eq!(waiters.first(), Some((99_999, ())));
-        assert!(waiters.far.is_empty() && waiters.near.capacity() <= super::KEEP);
+        assert!(waiters.far.is_empty() && waiters.near.capacity() <= NEAR_MAX);
     }
 }

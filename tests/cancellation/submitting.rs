@@ -105,6 +105,29 @@ cancelled! {
         });
     }
 
+    /// In several pieces: each byte is in the read buffer or on its way, in order, with others between the pieces.
+    "async fn write_all_buf"
+    fn a_write_of_a_whole_read_buffer() {
+        in_every_config(|cut, config| {
+            let (mut world, handle) = World::new(config);
+            handle.try_write_fire_and_forget(FULL.into()).unwrap();
+            let behind = handle.sender();
+            world.rival(async move { behind.write_fire_and_forget(RIVAL.into()).await.unwrap() });
+            let content = b"more than the byte budget admits";
+            let mut buffer = read_buffer(content);
+            let done = cut.run(async { handle.write_all_buf(&mut buffer).await.is_ok() }, || world.stir());
+            assert_ne!(done, Some(false), "it was refused");
+            assert!(done.is_none() || buffer.is_empty());
+            world.come_to_rest();
+            let (submitted, left) = content.split_at(content.len() - buffer.len());
+            assert_eq!(buffer.peek(), left, "what is left in the read buffer");
+            let taken = world.writer.record().taken.clone();
+            let at = taken.windows(RIVAL.len()).position(|window| window == RIVAL).expect("the rival was served");
+            assert_eq!([&taken[..at], &taken[at + RIVAL.len()..]].concat(), [FULL, submitted].concat());
+            world.goes_on(handle, &taken);
+        });
+    }
+
     /// What was accepted within it leaves, and is not held for a promise that nobody keeps.
     "Future for Batching"
     fn a_batch() {

@@ -185,7 +185,7 @@ runtimes::tests! {
     }
 
     async fn closing_an_adapter_gives_up_its_own_handle<R: Runtime>() {
-        let (handoff, mut task, log) = willing(defaults());
+        let (handoff, mut task, log) = willing(defaults().with_inline(Inline::Never));
         let mut sink = sink(&handoff);
         sink.feed(text("a")).await.unwrap();
         let mut close = Hand::waiting(SinkExt::<Bytes>::close(&mut sink));
@@ -196,8 +196,10 @@ runtimes::tests! {
         assert!(matches!(sink.feed(text("late")).await.unwrap_err().close_reason(), Some(CloseReason::Closed)));
         let mut io = io(&handoff);
         io.write_all(b"b").await.unwrap();
+        let mut close = Hand::waiting(io.close());
         task.run();
-        io.close().await.unwrap();
+        assert!(close.run().unwrap().is_ok());
+        drop(close);
         assert_eq!(io.write(b"late").await.unwrap_err().kind(), ErrorKind::BrokenPipe);
         assert_eq!((handoff.is_closed(), log.is_closed()), (false, false));
         let mut last = (*handoff).clone().into_sink();

@@ -14,7 +14,7 @@ fn poll<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
 
 runtimes::tests! {
     async fn it_sends_when_the_producer_is_about_to_wait<R: Runtime>() {
-        let (handoff, task, log) = willing(defaults());
+        let (handoff, task, log) = willing(unflushed());
         let mut producer = Box::pin(handoff.batching(async {
             put(&handoff, "a");
             put(&handoff, "b");
@@ -36,7 +36,7 @@ runtimes::tests! {
     }
 
     async fn large_chunks_still_leave_at_once<R: Runtime>() {
-        let (handoff, task, log) = willing(defaults());
+        let (handoff, task, log) = willing(unflushed());
         handoff
             .batching(async {
                 put(&handoff, "small ");
@@ -49,7 +49,7 @@ runtimes::tests! {
     }
 
     async fn chunks_that_are_not_copied_are_held_alike<R: Runtime>() {
-        let (handoff, task, log) = willing(defaults());
+        let (handoff, task, log) = willing(unflushed());
         let mut producer = Box::pin(handoff.batching(async {
             for (first, sent) in [(text("small "), 0), (filled(b'M', 2000), 6006)] {
                 handoff.try_write_fire_and_forget(first).unwrap();
@@ -68,7 +68,7 @@ runtimes::tests! {
 
     /// A writer that is not ready has the task's waker only once the producer has nothing more to say.
     async fn while_it_lasts_a_stalled_writer_wakes_nobody<R: Runtime>() {
-        let (handoff, mut task, log, gate) = gated(defaults());
+        let (handoff, mut task, log, gate) = gated(unflushed());
         let mut producer = Box::pin(handoff.batching(async {
             handoff.try_write_fire_and_forget(filled(b'L', 20_000)).unwrap();
             assert!(!task.is_due(), "the producer sees to it");
@@ -83,7 +83,7 @@ runtimes::tests! {
     }
 
     async fn without_the_right_to_poll_the_writer_a_dispatch_waits_for_the_end_of_it<R: Runtime>() {
-        let (handoff, mut task, log) = willing(defaults().with_inline(Inline::Never));
+        let (handoff, mut task, log) = willing(unflushed().with_inline(Inline::Never));
         let mut producer = Box::pin(handoff.batching(async {
             put(&handoff, "a");
             handoff.dispatch();
@@ -98,8 +98,8 @@ runtimes::tests! {
     }
 
     async fn other_streams_are_written_as_always<R: Runtime>() {
-        let (handoff, _task, log) = willing(defaults());
-        let (other, mut other_task, other_log) = willing(defaults());
+        let (handoff, _task, log) = willing(unflushed());
+        let (other, mut other_task, other_log) = willing(unflushed());
         let mut producer = Box::pin(handoff.batching(async {
             put(&handoff, "a");
             put(&other, "b");
@@ -113,7 +113,7 @@ runtimes::tests! {
     }
 
     async fn what_a_producer_waits_for_inside_comes<R: Runtime>() {
-        let (handoff, _task, log) = willing(limits(8, 8));
+        let (handoff, _task, log) = willing(limits(8, 8).with_flush_when_idle(false));
         let produce = async {
             handoff.write(text("ticket")).await.unwrap().await.unwrap();
             put(&handoff, "flush");
@@ -128,7 +128,7 @@ runtimes::tests! {
     }
 
     async fn without_the_right_to_poll_the_writer_it_wakes_the_task<R: Runtime>() {
-        let (handoff, mut task, log) = willing(defaults().with_inline(Inline::Never));
+        let (handoff, mut task, log) = willing(unflushed().with_inline(Inline::Never));
         let mut producer = Box::pin(handoff.batching(async {
             put(&handoff, "a");
             pause().await;
@@ -141,7 +141,7 @@ runtimes::tests! {
     }
 
     async fn the_task_sleeps_until_the_batch_is_complete<R: Runtime>() {
-        let (handoff, task, log) = willing(defaults());
+        let (handoff, task, log) = willing(unflushed());
         handoff
             .batching(async {
                 put(&handoff, "a");
@@ -155,7 +155,7 @@ runtimes::tests! {
 
     /// Somebody else, who promised nothing, does not have to wait for the one who batches.
     async fn other_producers_are_not_held_up<R: Runtime>() {
-        let (handoff, mut task, log) = willing(defaults());
+        let (handoff, mut task, log) = willing(unflushed());
         handoff
             .batching(async {
                 put(&handoff, "a");
@@ -170,7 +170,7 @@ runtimes::tests! {
     }
 
     async fn a_panic_inside_loses_nothing<R: Runtime>() {
-        let (handoff, mut task, log) = willing(defaults());
+        let (handoff, mut task, log) = willing(unflushed());
         let mut producer = Box::pin(handoff.batching(async {
             put(&handoff, "written before the panic");
             panic!("the producer panics as told");
@@ -187,7 +187,7 @@ runtimes::tests! {
     }
 
     async fn a_dropped_batch_leaves_nothing_held<R: Runtime>() {
-        let (handoff, mut task, log) = willing(defaults());
+        let (handoff, mut task, log) = willing(unflushed());
         let mut producer = Box::pin(handoff.batching(async {
             put(&handoff, "a");
             pause().await;
@@ -202,8 +202,8 @@ runtimes::tests! {
     }
 
     async fn batches_nest<R: Runtime>() {
-        let (outer, outer_task, outer_log) = willing(defaults());
-        let (inner, inner_task, inner_log) = willing(defaults());
+        let (outer, outer_task, outer_log) = willing(unflushed());
+        let (inner, inner_task, inner_log) = willing(unflushed());
         outer
             .batching(async {
                 put(&outer, "a");
@@ -226,8 +226,8 @@ runtimes::tests! {
 
     /// A write to the outer stream inside the inner batch is not lost.
     async fn a_batch_of_another_stream_does_not_hold_this_one_up<R: Runtime>() {
-        let (outer, mut outer_task, outer_log) = willing(defaults());
-        let (inner, _inner_task, _) = willing(defaults());
+        let (outer, mut outer_task, outer_log) = willing(unflushed());
+        let (inner, _inner_task, _) = willing(unflushed());
         let mut producer = Box::pin(outer.batching(async {
             inner.batching(async { put(&outer, "a") }).await;
             pause().await;
@@ -238,7 +238,7 @@ runtimes::tests! {
     }
 
     async fn ends_while_held_are_seen<R: Runtime>() {
-        let (handoff, mut task, log) = willing(defaults());
+        let (handoff, mut task, log) = willing(unflushed());
         handoff
             .batching(async {
                 put(&handoff, "a");
@@ -249,7 +249,7 @@ runtimes::tests! {
         assert!(task.run().unwrap().is_ok());
         assert_eq!((log.written(), log.is_closed()), (b"a".to_vec(), true));
 
-        let (handoff, mut task, log) = willing(defaults());
+        let (handoff, mut task, log) = willing(unflushed());
         handoff
             .batching(async {
                 put(&handoff, "a");
@@ -259,7 +259,7 @@ runtimes::tests! {
         assert_eq!(task.run().unwrap().unwrap_err().unwritten().concat(), b"a");
         assert_eq!(log.calls(), []);
 
-        let (handoff, task, log) = willing(defaults());
+        let (handoff, task, log) = willing(unflushed());
         handoff
             .batching(async {
                 put(&handoff, "a");

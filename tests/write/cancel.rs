@@ -46,7 +46,7 @@ runtimes::tests! {
 
     /// Two writes are accepted, a flush of them is given up, the writer opens: they arrive, once and in order.
     async fn a_cancelled_flush_loses_nothing<R: Runtime>() {
-        let (handoff, mut task, log, gate) = gated(defaults());
+        let (handoff, mut task, log, gate) = gated(unflushed());
         handoff.write_fire_and_forget(text("hello ")).await.unwrap();
         handoff.write_fire_and_forget(text("world")).await.unwrap();
         drop(Hand::waiting(handoff.flush()));
@@ -61,17 +61,19 @@ runtimes::tests! {
         let never = Gate::new();
         let writer = ScriptWriter::willing().with_flush([EndStep::Wait(never.clone())]);
         let log = writer.log();
-        let (handoff, mut task) = stream(writer, defaults());
+        let (handoff, mut task) = stream(writer, limits(8, 4).with_flush_when_idle(false));
         handoff.try_write_fire_and_forget(text("a")).unwrap();
         let flush = Hand::waiting(handoff.flush());
         task.run();
         assert!(never.is_reached());
-        handoff.try_write_fire_and_forget(text("b")).unwrap();
-        task.run();
-        assert_eq!(log.written(), b"a", "the flush goes before newer writes");
+        for part in ["bcde", "fghi"] {
+            handoff.try_write_fire_and_forget(text(part)).unwrap();
+            task.run();
+        }
+        assert_eq!(log.written(), b"abcde", "more than the budget is not written past a flush that is due");
         drop(flush);
         task.run();
-        assert_eq!(log.written(), b"ab");
+        assert_eq!(log.written(), b"abcdefghi");
     }
 
     /// With two waiting, the one that is left still gets its flush.

@@ -24,12 +24,12 @@ runtimes::tests! {
         assert!(log.is_closed());
     }
 
-    /// Nothing is pending when the last handle goes, and yet a buffering writer holds bytes.
+    /// Nothing is pending when the last handle goes, and yet a buffering writer that is not flushed unasked holds bytes.
     async fn a_buffering_writer_is_flushed_when_the_last_handle_is_dropped<R: Runtime>() {
         for idle in [false, true] {
             let inner = ScriptWriter::willing();
             let log = inner.log();
-            let (handoff, task) = WriteHandoff::new(BufWriter::new(inner), defaults());
+            let (handoff, task) = WriteHandoff::new(BufWriter::new(inner), unflushed());
             let task = R::task(task);
             let ticket = handoff.write(text("hello")).await.unwrap();
             if idle {
@@ -170,7 +170,7 @@ runtimes::tests! {
             .with_flush([EndStep::Pending, EndStep::Pending])
             .with_close([EndStep::Pending, EndStep::Pending, EndStep::Done]);
         let log = writer.log();
-        let (handoff, task) = WriteHandoff::new(writer, defaults());
+        let (handoff, task) = WriteHandoff::new(writer, unflushed());
         let task = R::task(task);
         handoff.write_fire_and_forget(text("abcdefgh")).await.unwrap();
         handoff.close().await.unwrap();
@@ -182,22 +182,25 @@ runtimes::tests! {
     async fn a_writer_that_fails_to_close_fails_the_close<R: Runtime>() {
         let fails = || EndStep::Error(ErrorKind::TimedOut);
         for (flush, close) in [(fails(), EndStep::Done), (EndStep::Done, fails())] {
-            let writer = ScriptWriter::willing().with_flush([flush]).with_close([close]);
-            let (handoff, mut task) = stream(writer, defaults());
-            let ticket = handoff.try_write(text("a")).unwrap();
             // Whether the producer closes the writer or the task does.
-            assert!(matches!(handoff.close().await, Err(CloseReason::Io(_))));
+            for inline in [Inline::Always, Inline::Never] {
+            let writer = ScriptWriter::willing().with_flush([flush.clone()]).with_close([close.clone()]);
+            let (handoff, mut task) = stream(writer, unflushed().with_inline(inline));
+            let ticket = handoff.try_write(text("a")).unwrap();
+            let mut closed = Hand::new(handoff.close());
+            assert_eq!(closed.run().is_some(), inline == Inline::Always);
             let failure = task.run().unwrap().unwrap_err();
             assert!(matches!(failure.reason(), CloseReason::Io(error) if error.kind() == ErrorKind::TimedOut));
             assert!(matches!(handoff.close().await, Err(CloseReason::Io(_))), "and whenever it is asked");
             assert!(ticket.await.is_ok());
             assert!(failure.unwritten().is_empty());
+            }
         }
     }
 
     /// Where the producer may poll the writer, it closes it without a hop through the task.
     async fn close_is_done_by_who_asks_for_it<R: Runtime>() {
-        let (handoff, mut task, log) = willing(defaults());
+        let (handoff, mut task, log) = willing(direct());
         handoff.try_write_fire_and_forget(text("a")).unwrap();
         assert!(handoff.close().now_or_never().unwrap().is_ok());
         assert_eq!((log.written(), log.flushed(), log.closes()), (b"a".to_vec(), 1, 1));
@@ -223,7 +226,7 @@ runtimes::tests! {
                 op.all()
             })
         };
-        let (handoff, mut task) = stream(writer, defaults().with_send_at(0).unwrap());
+        let (handoff, mut task) = stream(writer, direct().with_send_at(0).unwrap());
         *more.lock().unwrap() = Some(handoff.sender());
         handoff.try_write_fire_and_forget(text("first, ")).unwrap();
         assert_eq!((handoff.stats().inline_write_calls, handoff.is_closed()), (1, true));

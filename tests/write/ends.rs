@@ -146,21 +146,27 @@ runtimes::tests! {
         assert!(parts.run().unwrap().is_ok());
     }
 
-    async fn into_parts_after_an_end_gives_what_is_left<R: Runtime>() {
-        let steps = [WriteStep::Accept(2), WriteStep::Error(std::io::ErrorKind::BrokenPipe)];
-        let writer = ScriptWriter::new(steps);
-        let (handoff, task) = WriteHandoff::new(writer, ungathered(8, 64));
-        let mut task = Hand::waiting(task.detach());
-        handoff.try_write_fire_and_forget(text("abc")).unwrap();
-        handoff.try_write_fire_and_forget(text("de")).unwrap();
-        assert!(task.run().is_some());
-        drop(task);
-        let failure = handoff.into_parts().await.unwrap_err();
-        assert!(matches!(failure.reason(), CloseReason::Io(_)));
-        assert_eq!(failure.written(), 2);
-        let (writer, unwritten) = failure.into_parts();
-        assert_eq!(unwritten.concat(), b"cde");
-        assert!(writer.is_some());
+    /// A detached task drops a writer that has failed, whose descriptor is of no use to anybody, but for an `into_parts` that waits.
+    async fn into_parts_after_a_failure_gives_what_is_left<R: Runtime>() {
+        for asked_before in [false, true] {
+            let steps = [WriteStep::Accept(2), WriteStep::Error(std::io::ErrorKind::BrokenPipe)];
+            let writer = ScriptWriter::new(steps);
+            let log = writer.log();
+            let (handoff, task) = WriteHandoff::new(writer, ungathered(8, 64));
+            let mut task = Hand::waiting(task.detach());
+            handoff.try_write_fire_and_forget(text("abc")).unwrap();
+            handoff.try_write_fire_and_forget(text("de")).unwrap();
+            let before = asked_before.then(|| handoff.clone().into_parts());
+            assert!(task.run().is_some());
+            assert_eq!(log.is_dropped(), !asked_before, "the task and the handle are still there");
+            drop(task);
+            let failure = before.unwrap_or_else(|| handoff.into_parts()).await.unwrap_err();
+            assert!(matches!(failure.reason(), CloseReason::Io(_)));
+            assert_eq!(failure.written(), 2);
+            let (writer, unwritten) = failure.into_parts();
+            assert_eq!(unwritten.concat(), b"cde");
+            assert_eq!(writer.is_some(), asked_before);
+        }
     }
 
     async fn into_parts_of_a_closed_stream_gives_the_closed_writer<R: Runtime>() {
@@ -229,7 +235,7 @@ runtimes::tests! {
     }
 
     async fn a_write_that_was_taken_stays_written_when_the_task_is_gone<R: Runtime>() {
-        let (handoff, mut task, _log) = willing(defaults());
+        let (handoff, mut task, _log) = willing(unflushed());
         let mut ticket = handoff.try_write(text("abc")).unwrap();
         task.run();
         drop(task);

@@ -62,18 +62,14 @@ runtimes::tests! {
         assert_eq!(failure.unwritten().concat(), b"abc");
     }
 
-    /// A producer that can wait does not pile up bytes for a task that was just spawned.
-    async fn a_task_that_has_not_begun_goes_first<R: Runtime>() {
-        let (handoff, task) = WriteHandoff::new(ScriptWriter::willing(), limits(8, 1000).with_send_at(10).unwrap());
+    /// There is room, so there is nothing to wait for, whether the task has begun or not and however much is held.
+    async fn a_write_on_a_fresh_stream_is_ready_at_once<R: Runtime>() {
+        let (handoff, task) = WriteHandoff::new(ScriptWriter::willing(), defaults().with_send_at(10).unwrap());
         let (handoff, mut task) = (Settled(handoff), Hand::new(task));
-        handoff.write(text("0123456789")).now_or_never().expect("up to the threshold").unwrap();
-        let mut write = Hand::new(handoff.write(text("x")));
-        assert!(write.run().unwrap().is_ok());
-        assert_eq!(write.polls(), 2, "it yields once, and does not insist");
-        assert!(handoff.try_write(text("y")).is_ok());
-        assert_eq!(handoff.pending_bytes(), 12);
-        task.run();
-        handoff.write(filled(0, 900)).now_or_never().expect("the task has begun").unwrap();
+        for _ in 0..10 {
+            handoff.write(filled(0, 5 * 1024)).now_or_never().expect("there is room").unwrap();
+        }
+        assert_eq!(handoff.pending_bytes(), 50 * 1024);
         task.run();
     }
 }

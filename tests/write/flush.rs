@@ -1,7 +1,10 @@
 //! A flush waits for what was accepted before it, and reaches the writer.
 
 use super::support::*;
-use futures_util::future::{BoxFuture, join_all};
+use futures_util::{
+    future::{BoxFuture, join_all},
+    io::BufWriter,
+};
 use std::{
     future::Future,
     io::ErrorKind,
@@ -37,12 +40,115 @@ runtimes::tests! {
     }
 
     async fn waiting_for_bytes_does_not_flush<R: Runtime>() {
-        let (handoff, mut task, log) = willing(defaults());
+        let (handoff, mut task, log) = willing(unflushed());
         handoff.try_write_fire_and_forget(text("a")).unwrap();
         let written = handoff.sender().written();
         task.run();
         assert!(written.await.is_ok());
         assert_eq!((log.len(), log.flushes()), (1, 0));
+    }
+
+    /// A writer that buffers would keep the end of it otherwise, and the peer would wait for that and not answer.
+    async fn what_a_buffering_writer_holds_leaves_when_there_is_nothing_more_to_write<R: Runtime>() {
+        let inner = ScriptWriter::willing();
+        let log = inner.log();
+        let (handoff, mut task) = stream(BufWriter::new(inner), defaults());
+        // Written last by the task.
+        put(&handoff, "by the task");
+        task.run();
+        assert_eq!(log.written(), b"by the task");
+        // By a producer that sends what is large, and by one that is about to wait.
+        handoff.write_fire_and_forget(filled(b'L', 20_000)).await.unwrap();
+        assert_eq!(log.len(), 20_011);
+        handoff.batching(async { put(&handoff, "small") }).await;
+        assert_eq!(log.len(), 20_016);
+        assert_eq!(handoff.stats().inline_write_calls, 2);
+        assert_eq!((handoff.stats().flushed, log.flushed()), (20_016, 20_016));
+        assert!(!task.is_due());
+    }
+
+    async fn a_burst_is_flushed_once_and_a_quiet_stream_not_again<R: Runtime>() {
+        let steps = [3, 4, 5].map(WriteStep::Accept);
+        let config = limits(64, 1024).with_inline(Inline::Never);
+        let (handoff, mut task, log) = scripted(steps, config);
+        for _ in 0..2 {
+            for _ in 0..10 {
+                handoff.try_write_fire_and_forget(text("abcdefghij")).unwrap();
+            }
+            let before = log.calls().len();
+            task.run();
+            let calls = log.calls().split_off(before);
+            let (last, writes) = calls.split_last().unwrap();
+            assert!(*last == Call::Flush && writes.iter().all(|call| matches!(call, Call::Write { .. })), "{calls:?}");
+        }
+        let before = log.calls().len();
+        for _ in 0..3 {
+            task.wake();
+            task.run();
+            handoff.dispatch();
+            assert!(handoff.written().await.is_ok());
+            handoff.try_write(Bytes::new()).unwrap().await.unwrap();
+        }
+        assert_eq!(log.calls().len(), before, "nothing was written since");
+        assert_eq!(handoff.stats().flush_calls, 2);
+    }
+
+    async fn an_idle_flush_that_the_writer_does_not_confirm_goes_on_and_holds_up_nobody<R: Runtime>() {
+        for inline in [Inline::SameThread, Inline::Never] {
+            let gate = Gate::new();
+            let writer = ScriptWriter::willing().with_flush([EndStep::Wait(gate.clone())]);
+            let log = writer.log();
+            let (handoff, mut task) = stream(writer, limits(8, 4).with_inline(inline));
+            for part in ["abcd", "efgh", "ijkl", "mnop"] {
+                handoff.write(text(part)).now_or_never().expect("nobody waits for the flush").unwrap();
+                task.run();
+            }
+            assert_eq!((log.len(), log.flushed()), (16, 0));
+            assert!(!task.is_due(), "it sleeps until the writer wakes it");
+            gate.open();
+            task.run();
+            assert_eq!((log.flushed(), handoff.stats().flushed), (16, 16));
+        }
+    }
+
+    async fn a_writer_that_fails_an_idle_flush_ends_the_stream<R: Runtime>() {
+        for config in [defaults(), defaults().with_inline(Inline::Never)] {
+            let writer = ScriptWriter::willing().with_flush([EndStep::Error(ErrorKind::TimedOut)]);
+            let (handoff, mut task) = stream(writer, config.with_send_at(0).unwrap());
+            let ticket = handoff.write(text("taken")).await.unwrap();
+            let failure = task.run().unwrap().unwrap_err();
+            assert!(matches!(failure.reason(), CloseReason::Io(error) if error.kind() == ErrorKind::TimedOut));
+            assert!(ticket.await.is_ok(), "its bytes were taken");
+            assert_eq!((failure.written(), failure.flushed()), (5, 0));
+        }
+    }
+
+    /// While the writer does not confirm a flush, newer bytes are offered to it, as many as the budget admits at once, and no more.
+    async fn newer_bytes_are_offered_up_to_one_budget_past_a_flush<R: Runtime>() {
+        for inline in [Inline::SameThread, Inline::Never] {
+            let gate = Gate::new();
+            let writer = ScriptWriter::willing().with_flush([EndStep::Wait(gate.clone())]);
+            let log = writer.log();
+            let config = limits(8, 10).with_inline(inline).with_send_at(0).unwrap();
+            let (handoff, mut task) = stream(writer, config.with_flush_when_idle(false));
+            put(&handoff, "abc");
+            task.run();
+            let mut flush = Hand::waiting(handoff.flush());
+            task.run();
+            for part in ["4567", "89ab", "cdef", "ghij"] {
+                handoff.try_write_fire_and_forget(text(part)).unwrap();
+                task.run();
+            }
+            assert_eq!(log.written(), b"abc456789abcdef"[..].to_vec(), "written until 10 bytes were, past the flush");
+            assert_eq!(handoff.pending_bytes(), 4);
+            let mut later = Hand::waiting(handoff.write(filled(b'x', 7)));
+            gate.open();
+            task.run();
+            assert!(flush.run().unwrap().is_ok());
+            assert!(later.run().unwrap().is_ok());
+            task.run();
+            assert_eq!(log.len(), 26);
+        }
     }
 
     async fn flushes_that_wait_together_are_one<R: Runtime>() {
@@ -167,7 +273,7 @@ runtimes::tests! {
 
     /// The writer holds these bytes and takes no more; they can be flushed all the same.
     async fn later_writes_cannot_delay_a_flush<R: Runtime>() {
-        for config in [defaults(), defaults().with_inline(Inline::Never)] {
+        for config in [unflushed(), direct(), unflushed().with_inline(Inline::Never)] {
             let (handoff, mut task, log, gate) = gated_after(3, config);
             let ticket = handoff.try_write(text("old")).unwrap();
             task.run();

@@ -1,9 +1,11 @@
 //! Who polls the writer, and how often.
 
 use super::support::*;
+use futures_util::SinkExt;
 use std::{
+    cell::Cell,
     sync::{Arc, Mutex},
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
     thread::{self, ThreadId},
 };
 
@@ -61,14 +63,55 @@ runtimes::tests! {
         });
         assert_eq!(*threads.lock().unwrap(), []);
         task.run();
-        handoff.try_write_fire_and_forget(large()).unwrap();
+        handoff.write_fire_and_forget(large()).now_or_never().unwrap().unwrap();
         assert!(threads.lock().unwrap().iter().all(|id| *id == thread::current().id()));
         assert_eq!(handoff.stats().inline_write_calls, 1);
     }
 
+    /// Outside of a poll the writer may not find its runtime. A writer that needs one panics there.
+    async fn by_default_the_writer_is_polled_only_inside_a_poll<R: Runtime>() {
+        thread_local! { static INSIDE: Cell<bool> = const { Cell::new(false) } }
+        let inside = |f: &mut dyn FnMut()| {
+            INSIDE.set(true);
+            f();
+            INSIDE.set(false);
+        };
+        let writer = FnWriter(|op: Op<'_>, _: &mut Context<'_>| {
+            assert!(INSIDE.get(), "there is no reactor running");
+            op.all()
+        });
+        let (handoff, mut task) = stream(writer, defaults().with_send_at(0).unwrap());
+        for _ in 0..3 {
+            // By plain functions, in a destructor or a callback for example.
+            drop(handoff.try_write(large()).unwrap());
+            handoff.try_write_all([large(), text("small")]).unwrap();
+            handoff.try_write_prefix(&mut holding(&[0; 20_000]), 20_000).unwrap();
+            let mut sink = (*handoff).clone().into_sink();
+            assert!(sink.poll_ready_unpin(&mut Context::from_waker(Waker::noop())).is_ready());
+            sink.start_send_unpin(large()).unwrap();
+            handoff.try_reserve(20_000).unwrap().send(large()).unwrap();
+            handoff.dispatch();
+            drop(handoff.written());
+            assert!(task.is_due(), "it was woken instead");
+            assert_eq!(handoff.stats().inline_write_calls, 0);
+            inside(&mut || drop(task.run()));
+        }
+        assert_eq!(handoff.pending_bytes(), 0);
+
+        // By a future: of the handle, and of `batching`, inside of which a plain function may do it, too.
+        inside(&mut || handoff.write_fire_and_forget(large()).now_or_never().unwrap().unwrap());
+        assert_eq!(handoff.stats().inline_write_calls, 1);
+        let plain = || handoff.try_write_fire_and_forget(large()).unwrap();
+        inside(&mut || handoff.batching(async { plain() }).now_or_never().unwrap());
+        assert_eq!(handoff.stats().inline_write_calls, 2);
+        drop(handoff.close());
+        assert!(handoff.closed().now_or_never().is_none(), "the task closes the writer");
+        inside(&mut || assert!(task.run().unwrap().is_ok()));
+    }
+
     async fn always_means_on_any_thread<R: Runtime>() {
         let (writer, threads) = noting();
-        let (handoff, _task) = stream(writer, defaults().with_inline(Inline::Always));
+        let (handoff, _task) = stream(writer, direct());
         let ((), id) = elsewhere(|| handoff.try_write_fire_and_forget(large()).unwrap());
         assert_eq!(*threads.lock().unwrap(), [id]);
     }
@@ -90,15 +133,16 @@ runtimes::tests! {
     /// As a work-stealing executor does it.
     async fn a_task_that_moves_takes_the_right_along<R: Runtime>() {
         let (writer, threads) = noting();
-        let (handoff, task) = WriteHandoff::new(writer, defaults());
+        let (handoff, task) = WriteHandoff::new(writer, unflushed());
         let (handoff, task) = (Settled(handoff), Mutex::new(Hand::waiting(task)));
+        let write = || handoff.write_fire_and_forget(large()).now_or_never().unwrap().unwrap();
         let ((), other) = elsewhere(|| {
             handoff.try_write_fire_and_forget(text("wakes it")).unwrap();
             task.lock().unwrap().run();
-            handoff.try_write_fire_and_forget(large()).unwrap();
+            write();
         });
         assert_eq!(*threads.lock().unwrap(), [other, other]);
-        handoff.try_write_fire_and_forget(large()).unwrap();
+        write();
         assert_eq!(threads.lock().unwrap().len(), 2, "it is not this thread's any more");
         task.lock().unwrap().run();
         assert_eq!(threads.lock().unwrap().len(), 3);
@@ -106,7 +150,7 @@ runtimes::tests! {
 
     async fn before_the_task_begins_nobody_polls_the_writer<R: Runtime>() {
         let (writer, threads) = noting();
-        let (handoff, task) = WriteHandoff::new(writer, defaults().with_inline(Inline::Always));
+        let (handoff, task) = WriteHandoff::new(writer, direct());
         let handoff = Settled(handoff);
         handoff.try_write_fire_and_forget(large()).unwrap();
         handoff.dispatch();
@@ -120,7 +164,7 @@ runtimes::tests! {
 
     /// A stalled writer is asked once by a producer and once by the task, however many producers come.
     async fn a_stalled_writer_is_left_alone<R: Runtime>() {
-        let (handoff, mut task, log, gate) = gated(limits(64, 1 << 20));
+        let (handoff, mut task, log, gate) = gated(direct_limits(64, 1 << 20));
         for _ in 0..10 {
             handoff.try_write_fire_and_forget(large()).unwrap();
             handoff.dispatch();
@@ -140,7 +184,7 @@ runtimes::tests! {
     }
 
     async fn a_producer_serves_others_for_a_few_calls_only<R: Runtime>() {
-        let (handoff, mut task, log) = scripted(vec![WriteStep::Accept(1); 100], limits(8, 100));
+        let (handoff, mut task, log) = scripted(vec![WriteStep::Accept(1); 100], direct_limits(8, 100));
         handoff.try_write_fire_and_forget(filled(0, 100)).unwrap();
         assert!((1..=3).contains(&log.calls().len()), "{} calls", log.calls().len());
         assert!(task.is_due(), "the rest is the task's");

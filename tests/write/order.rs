@@ -15,7 +15,7 @@ runtimes::tests! {
 
     /// Gathered chunks and large ones, with and without tickets, are one stream.
     async fn held_and_large_writes_do_not_overtake_each_other<R: Runtime>() {
-        let (handoff, mut task, log) = willing(defaults());
+        let (handoff, mut task, log) = willing(direct());
         handoff.try_write_fire_and_forget(text("small ")).unwrap();
         let large = handoff.try_write(filled(b'L', 20_000)).unwrap();
         assert_eq!(large.try_result().map(|result| result.is_ok()), Some(true), "it is sent on the spot");
@@ -50,7 +50,7 @@ runtimes::tests! {
 
     async fn a_writer_that_takes_byte_by_byte_gets_every_byte_once<R: Runtime>() {
         let sent = pattern(3000);
-        let (handoff, mut task, log) = scripted(vec![WriteStep::Accept(1); 3000], defaults());
+        let (handoff, mut task, log) = scripted(vec![WriteStep::Accept(1); 3000], unflushed());
         for part in sent.chunks(700) {
             handoff.try_write_fire_and_forget(Bytes::copy_from_slice(part)).unwrap();
         }
@@ -62,7 +62,7 @@ runtimes::tests! {
     /// What a producer could not write itself is older than what others queued in the meantime.
     async fn an_inline_remainder_goes_first<R: Runtime>() {
         for copy_max in [0, 64] {
-            let config = limits(8, 64).with_send_at(10).unwrap().with_copy_max(copy_max).unwrap();
+            let config = direct_limits(8, 64).with_send_at(10).unwrap().with_copy_max(copy_max).unwrap();
             let (handoff, mut task, log, gate) = gated_after(3, config);
             handoff.try_write_fire_and_forget(text("aaaaaaaaaa")).unwrap();
             assert_eq!(log.written(), b"aaa", "the producer polled the writer");

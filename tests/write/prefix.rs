@@ -10,12 +10,12 @@ use std::{
 
 /// Everything from 10 bytes on is sent at once, and everything above 4 is not copied.
 fn eager() -> WriteHandoffConfig {
-    limits(8, 64).with_send_at(10).unwrap().with_copy_max(4).unwrap()
+    direct_limits(8, 64).with_send_at(10).unwrap().with_copy_max(4).unwrap()
 }
 
 runtimes::tests! {
     async fn a_short_prefix_is_gathered<R: Runtime>() {
-        let (handoff, mut task, log) = willing(defaults());
+        let (handoff, mut task, log) = willing(unflushed());
         let mut buffer = holding(b"GET /\nrest");
         handoff.try_write_fire_and_forget(text("> ")).unwrap();
         let ticket = handoff.write_prefix(&mut buffer, 6).await.unwrap();
@@ -32,7 +32,7 @@ runtimes::tests! {
     /// One that has to wait. An entry of its own is one that was not copied into the block.
     async fn a_prefix_of_up_to_4_kib_is_gathered<R: Runtime>() {
         const MAX: usize = 4096;
-        let config = defaults().with_send_at(64 * 1024).unwrap().with_inline(Inline::Never);
+        let config = unflushed().with_send_at(64 * 1024).unwrap().with_inline(Inline::Never);
         let (handoff, mut task, log) = willing(config);
         let mut buffer = holding(&pattern(30_000));
         let mut put = |n, items| {
@@ -60,7 +60,7 @@ runtimes::tests! {
             (4097, 0, false),
             (5000, 903, false),
         ] {
-            let config = defaults().with_send_at(0).unwrap().with_inline(Inline::Always);
+            let config = unflushed().with_send_at(0).unwrap().with_inline(Inline::Always);
             let (handoff, mut task, log, gate) = gated_after(taken, config);
             let mut buffer = holding(&pattern(n));
             let capacity = buffer.capacity();
@@ -75,7 +75,7 @@ runtimes::tests! {
 
     async fn a_prefix_of_4_kib_leaves_no_earlier_than_others<R: Runtime>() {
         const MAX: usize = 4096;
-        let (handoff, mut task, log) = willing(defaults().with_send_at(4 * MAX).unwrap());
+        let (handoff, mut task, log) = willing(direct().with_send_at(4 * MAX).unwrap());
         for (n, at_once) in [(MAX, false), (MAX + 1, true)] {
             let mut buffer = holding(&pattern(n));
             handoff.try_write_fire_and_forget(filled(0, 2 * MAX)).unwrap();
@@ -95,7 +95,7 @@ runtimes::tests! {
             }
             op.all()
         });
-        let (handoff, _task) = stream(writer, defaults());
+        let (handoff, _task) = stream(writer, unflushed());
         let mut buffer = holding(&pattern(20_005));
         let address = buffer.peek().as_ptr().addr();
         let ticket = handoff.write_prefix(&mut buffer, 20_000).await.unwrap();
@@ -106,7 +106,7 @@ runtimes::tests! {
 
     async fn a_long_prefix_leaves_at_three_quarters_of_what_is_sent<R: Runtime>() {
         const SEND_AT: usize = 16 * 1024;
-        let (handoff, mut task, log) = willing(defaults().with_send_at(SEND_AT).unwrap());
+        let (handoff, mut task, log) = willing(direct().with_send_at(SEND_AT).unwrap());
         let mut buffer = holding(&pattern(2 * SEND_AT));
         handoff.try_write_fire_and_forget(text("held")).unwrap();
         handoff.try_write_prefix(&mut buffer, SEND_AT * 3 / 4 - 5).unwrap();

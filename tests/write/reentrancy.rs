@@ -184,7 +184,7 @@ runtimes::tests! {
                 });
                 op.all()
             });
-            let (handoff, task) = WriteHandoff::new(writer, limits(8, 8).with_inline(inline));
+            let (handoff, task) = WriteHandoff::new(writer, unflushed().with_inline(inline));
             let mut task = Hand::waiting(task);
             *last.lock().unwrap() = Some(handoff.sender());
             handoff.try_write_fire_and_forget(text("a")).unwrap();
@@ -207,7 +207,7 @@ runtimes::tests! {
             drop(own.get().unwrap().close());
             op.all()
         });
-        let (handoff, mut task) = stream(writer, defaults());
+        let (handoff, mut task) = stream(writer, direct());
         sender.set(handoff.sender()).unwrap();
         handoff.try_write_fire_and_forget(filled(0, 20_000)).unwrap();
         assert!(handoff.is_closed());

@@ -150,7 +150,7 @@ runtimes::tests! {
         handoff.try_write_fire_and_forget(filled(0, 8)).unwrap();
         let full = handoff.try_write(text("x")).unwrap_err();
         let too_large = handoff.try_write(filled(b'x', 9)).unwrap_err();
-        assert_eq!(too_large.to_string(), "the write of 9 is above the limit of 8");
+        assert_eq!(too_large.to_string(), "a write of 9 bytes or parts is above the limit of 8");
         assert_eq!(io::Error::from(full).kind(), io::ErrorKind::WouldBlock);
         assert_eq!(io::Error::from(too_large).kind(), io::ErrorKind::InvalidInput);
         assert_eq!(io::Error::from(handoff.try_reserve(1).unwrap_err()).kind(), io::ErrorKind::WouldBlock);

@@ -45,7 +45,7 @@ runtimes::tests! {
     }
 
     async fn what_is_written_leaves_as_one_when_the_producer_waits<R: Runtime>() {
-        let (handoff, mut task, log) = unborn([], defaults());
+        let (handoff, mut task, log) = unborn([], unflushed());
         let mut producer = Hand::new(task.run_until(async {
             put(&handoff, "a");
             put(&handoff, "b");
@@ -62,7 +62,7 @@ runtimes::tests! {
     }
 
     async fn large_chunks_leave_at_once<R: Runtime>() {
-        let (handoff, mut task, log) = unborn([], defaults());
+        let (handoff, mut task, log) = unborn([], unflushed());
         task.run_until(async {
             put(&handoff, "small ");
             handoff.try_write_fire_and_forget(filled(b'L', 20_000)).unwrap();
@@ -99,7 +99,7 @@ runtimes::tests! {
             }
             _ => op.all(),
         });
-        let (handoff, mut task) = WriteHandoff::new(writer, defaults());
+        let (handoff, mut task) = WriteHandoff::new(writer, unflushed());
         put(&handoff, "a");
         let mut idle = pin!(task.run_until(pending::<()>()));
         for polls in 1..4 {
@@ -111,7 +111,7 @@ runtimes::tests! {
     /// A future may be polled by one task and then by another.
     async fn the_last_waker_counts<R: Runtime>() {
         let gate = Gate::new();
-        let (handoff, mut task, _log) = unborn([WriteStep::Wait(gate.clone())], defaults());
+        let (handoff, mut task, _log) = unborn([WriteStep::Wait(gate.clone())], unflushed());
         let mut producer = pin!(task.run_until(async {
             handoff.write(text("a")).await.unwrap().await.unwrap();
         }));
@@ -125,7 +125,7 @@ runtimes::tests! {
 
     /// While it sleeps without work, too: whoever brings some wakes the task that polled it last.
     async fn other_producers_wake_it<R: Runtime>() {
-        let (handoff, mut task, log) = unborn([], defaults());
+        let (handoff, mut task, log) = unborn([], unflushed());
         let other = handoff.sender();
         let mut idle = pin!(task.run_until(pending::<()>()));
         let (first, first_wakes) = new_count_waker();
@@ -140,7 +140,7 @@ runtimes::tests! {
 
     /// A router with several destinations: what goes to any of them is held until it waits.
     async fn nested_it_serves_several_writers<R: Runtime>() {
-        let streams: Vec<_> = (0..3).map(|_| unborn([], defaults())).collect();
+        let streams: Vec<_> = (0..3).map(|_| unborn([], unflushed())).collect();
         let logs: Vec<_> = streams.iter().map(|(.., log)| log.clone()).collect();
         let (handoffs, mut tasks): (Vec<_>, Vec<_>) =
             streams.into_iter().map(|(handoff, task, _)| (handoff, task)).unzip();
@@ -192,7 +192,7 @@ runtimes::tests! {
 
     /// The right to poll the writer goes with the thread that polls the task.
     async fn a_large_chunk_needs_no_hop_on_any_thread<R: Runtime>() {
-        let (handoff, mut task, log) = unborn([], defaults());
+        let (handoff, mut task, log) = unborn([], unflushed());
         let mut producer: BoxFuture<'_, ()> = Box::pin(task.run_until(async {
             for _ in 0..3 {
                 handoff.write_fire_and_forget(filled(b'L', 20_000)).await.unwrap();
@@ -211,7 +211,7 @@ runtimes::tests! {
     async fn dropped_before_it_is_done_it_loses_nothing<R: Runtime>() {
         for polls in 0..4 {
             let steps = [WriteStep::Pending, WriteStep::Accept(1), WriteStep::Pending];
-            let (handoff, mut task, log) = unborn(steps, defaults());
+            let (handoff, mut task, log) = unborn(steps, unflushed());
             let accepted = std::cell::Cell::new(0);
             {
                 let mut producer = Box::pin(task.run_until(async {
@@ -233,7 +233,7 @@ runtimes::tests! {
     }
 
     async fn a_panic_inside_loses_nothing<R: Runtime>() {
-        let (handoff, mut task, log) = unborn([], defaults());
+        let (handoff, mut task, log) = unborn([], unflushed());
         let mut producer = Box::pin(task.run_until(async {
             put(&handoff, "a");
             panic!("inside");
@@ -249,7 +249,7 @@ runtimes::tests! {
     }
 
     async fn a_failure_of_the_writer_reaches_the_producer<R: Runtime>() {
-        let (handoff, mut task, _log) = unborn([WriteStep::Error(io::ErrorKind::Other)], defaults());
+        let (handoff, mut task, _log) = unborn([WriteStep::Error(io::ErrorKind::Other)], unflushed());
         let refused = task
             .run_until(async {
                 put(&handoff, "lost");
@@ -264,7 +264,7 @@ runtimes::tests! {
 
     /// One that may not poll the writer leaves it to the task, which is right there.
     async fn without_the_right_to_poll_the_writer_the_task_does<R: Runtime>() {
-        let (handoff, mut task, log) = unborn([], defaults().with_inline(Inline::Never));
+        let (handoff, mut task, log) = unborn([], unflushed().with_inline(Inline::Never));
         task.run_until(async {
             handoff.write(text("a")).await.unwrap().await.unwrap();
             handoff.close().await.unwrap();
@@ -275,7 +275,7 @@ runtimes::tests! {
     }
 
     async fn an_ended_stream_does_not_end_the_producer<R: Runtime>() {
-        let (handoff, mut task, _log) = unborn([], defaults());
+        let (handoff, mut task, _log) = unborn([], unflushed());
         let outcome = task
             .run_until(async {
                 handoff.close().await.unwrap();

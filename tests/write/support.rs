@@ -166,9 +166,25 @@ pub(crate) fn limits(max_items: usize, max_pending_bytes: usize) -> WriteHandoff
     WriteHandoffConfig::new(max_items, max_pending_bytes).unwrap()
 }
 
-/// A configuration in which every byte is a chunk of its own and nothing is sent by producers.
+/// The defaults, but for the flush of a quiet stream: the only calls of the writer are writes.
+pub(crate) fn unflushed() -> WriteHandoffConfig {
+    defaults().with_flush_when_idle(false)
+}
+
+/// The same for a stream whose producers may poll the writer anywhere, inside of a poll or not.
+pub(crate) fn direct() -> WriteHandoffConfig {
+    unflushed().with_inline(Inline::Always)
+}
+
+/// A [`direct`] configuration with these limits.
+pub(crate) fn direct_limits(max_items: usize, max_pending_bytes: usize) -> WriteHandoffConfig {
+    limits(max_items, max_pending_bytes).with_flush_when_idle(false).with_inline(Inline::Always)
+}
+
+/// A configuration in which every byte is a chunk of its own, nothing is sent by producers and nothing is flushed unasked.
 pub(crate) fn ungathered(max_items: usize, max_pending_bytes: usize) -> WriteHandoffConfig {
-    limits(max_items, max_pending_bytes).with_copy_max(0).unwrap().with_inline(Inline::Never)
+    let config = limits(max_items, max_pending_bytes).with_copy_max(0).unwrap();
+    config.with_inline(Inline::Never).with_flush_when_idle(false)
 }
 
 /// Pending once, and nobody wakes it: what a future does that waits for a reader.
