@@ -11,6 +11,7 @@ pub mod exchange;
 pub mod faults;
 #[cfg(feature = "harness")]
 pub mod footprint;
+mod idle;
 pub mod io;
 mod local;
 #[cfg(unix)]
@@ -35,6 +36,7 @@ mod tokio;
 pub use alone::alone;
 #[cfg(feature = "async-std")]
 pub use async_std::AsyncStd;
+pub use idle::{FLUSHES_WHEN_IDLE, WithFlushWhenIdle};
 pub use local::Local;
 pub use runtime::{Runtime, Task};
 #[cfg(feature = "smol")]

@@ -13,7 +13,10 @@ use std::{
 use futures_util::AsyncWrite;
 
 use super::world::World;
-use crate::faults::{choices::Choices, event::Event};
+use crate::{
+    faults::{choices::Choices, event::Event},
+    idle::FLUSHES_WHEN_IDLE,
+};
 
 /// How the one failure of a writer looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,6 +90,12 @@ pub(super) struct Device {
     /// `written` at the last flush that succeeded.
     pub(super) flushed: u64,
     pub(super) flushes: u64,
+    /// How many bytes it keeps to itself until it is flushed or closed.
+    buffer: u64,
+    /// What its peer has got of what it took.
+    pub(super) passed: u64,
+    /// `written` when the flush began that is not done yet.
+    pub(super) flush_began: Option<u64>,
     pub(super) closed: bool,
     /// The fault has happened, with so many bytes on offer.
     pub(super) broken: Option<(Fault, usize)>,
@@ -100,6 +109,7 @@ pub(super) struct Device {
 impl Device {
     /// A sabotage happens to the byte at its position.
     pub(super) fn new(choices: Choices, sabotage: Option<(u64, Sabotage)>) -> Self {
+        let buffer = if FLUSHES_WHEN_IDLE { choices.of([0, 0, 1, 10, u64::MAX]) } else { 0 };
         let fault = choices.percent(30).then(|| {
             let fault = choices.of([Fault::Error, Fault::Zero, Fault::OverReport, Fault::Panic]);
             match (choices.below(6), fault) {
@@ -121,6 +131,9 @@ impl Device {
             written: 0,
             flushed: 0,
             flushes: 0,
+            buffer,
+            passed: 0,
+            flush_began: None,
             closed: false,
             broken: None,
             sabotaged: false,
@@ -134,11 +147,11 @@ impl Device {
 
     /// How it is going to behave.
     pub(super) fn plan(&self) -> String {
-        let Self { pending, at_once, short, tiny, vectored, fault, .. } = self;
+        let Self { pending, at_once, short, tiny, vectored, fault, buffer, .. } = self;
         let fault = fault.map_or_else(|| "no fault".to_owned(), |(at, fault)| format!("{fault:?} at {at:?}"));
         format!(
             "writer: {pending} % of calls pending, {at_once} % of those woken at once, {short} % of writes short, to one byte: {tiny}, \
-             vectored: {vectored}, {fault}"
+             vectored: {vectored}, {buffer} bytes are kept, {fault}"
         )
     }
 
@@ -184,6 +197,26 @@ impl Device {
                 self.store(byte);
             }
         }
+    }
+
+    /// Bytes were taken, and it says so.
+    fn wrote(&mut self, n: usize) {
+        self.written += n as u64;
+        if self.written - self.passed >= self.buffer {
+            self.passed = self.written;
+        }
+    }
+
+    fn flush(&mut self) {
+        self.flushed = self.written;
+        self.passed = self.written;
+        self.flushes += 1;
+        self.flush_began = None;
+    }
+
+    fn close(&mut self) {
+        self.closed = true;
+        self.passed = self.written;
     }
 
     fn store(&mut self, byte: u8) {
@@ -303,7 +336,7 @@ impl FaultyWriter {
                     n = n.min(usize::try_from(at - written).unwrap_or(n));
                 }
                 device.take(bufs, n);
-                device.written += n as u64;
+                device.wrote(n);
                 self.world.event(Event::DeviceWrite, || format!("{n} of {offered} bytes at {written}"));
                 if n < taken {
                     self.world.event(Event::PartialWrite, || format!("{n} of {taken}"));
@@ -319,8 +352,18 @@ impl FaultyWriter {
     }
 
     fn end(&self, cx: &Context<'_>, at: At) -> Poll<io::Result<()>> {
+        let asked = at == At::Close || self.world.is_flush_wanted();
         self.called(if at == At::Flush { "a flush" } else { "a close" });
         let mut device = self.device.borrow_mut();
+        if !asked {
+            self.world.event(Event::FlushUnasked, String::new);
+            let owed = self.world.flushes && device.written > device.flushed;
+            self.world.expect(owed, || "flushed for nothing and nobody".into());
+        }
+        if at == At::Flush {
+            let written = device.written;
+            device.flush_began.get_or_insert(written);
+        }
         if let Some(waker) = device.waits(cx, |device| &mut device.end_blocked) {
             drop(device);
             return self.pending(if at == At::Flush { "a flush" } else { "a close" }, waker);
@@ -332,13 +375,12 @@ impl FaultyWriter {
                 if fault == Fault::Panic { End::Panic } else { End::Fail }
             }
             None if at == At::Flush => {
-                device.flushed = device.written;
-                device.flushes += 1;
+                device.flush();
                 self.world.event(Event::DeviceFlush, || format!("to {}", device.flushed));
                 End::Done(0)
             }
             None => {
-                device.closed = true;
+                device.close();
                 self.world.event(Event::DeviceClose, || format!("at {}", device.written));
                 End::Done(0)
             }

@@ -5,6 +5,7 @@ use std::{future::poll_fn, pin::pin, rc::Rc};
 use futures_handoff::CloseReason;
 
 use super::{
+    answers::answered,
     check,
     planned::{Panicking, contained},
     submit::{Handle, Submitter, pause},
@@ -64,6 +65,7 @@ impl Submitter {
                 world.expect(seen != Some(false), || "the writer was lent twice".into());
             }
             51..=53 => self.write_in_batches(None).await,
+            59 if world.flushes => answered(world, handle).await,
             57 | 58 => self.write_in_batches(Some(world.below(3))).await,
             54 if world.once_in(4) => self.close().await,
             55 if world.once_in(8) => {

@@ -19,6 +19,7 @@ use crate::faults::{
 };
 
 use super::{
+    answers::Answers,
     device::{Device, FaultyWriter},
     line::{Line, Room},
     oracle::Oracle,
@@ -74,6 +75,8 @@ pub(super) struct World {
     /// The next byte of all that is submitted: no two neighbours are alike.
     next_byte: Cell<u8>,
     pub(super) config: WriteHandoffConfig,
+    /// Whether the stream flushes its writer unasked.
+    pub(super) flushes: bool,
     pub(super) device: Rc<RefCell<Device>>,
     pub(super) oracle: RefCell<Oracle>,
     pub(super) line: RefCell<Line>,
@@ -95,6 +98,7 @@ pub(super) struct World {
     from_within: Cell<u32>,
     /// What runs with the task of the writer and has to come to its end.
     pub(super) running: Cell<usize>,
+    pub(super) answers: Answers,
     /// Who waits until all others do, and how often that was so.
     resting: RefCell<Option<Waker>>,
     rests: Cell<usize>,
@@ -105,6 +109,7 @@ impl World {
         choices: Choices,
         record: Record,
         config: WriteHandoffConfig,
+        flushes: bool,
         device: Device,
         woken: Woken,
     ) -> Rc<Self> {
@@ -114,6 +119,7 @@ impl World {
             record: RefCell::new(record),
             next_byte: Cell::new(0),
             config,
+            flushes,
             device: Rc::new(RefCell::new(device)),
             oracle: RefCell::default(),
             line: RefCell::default(),
@@ -128,6 +134,7 @@ impl World {
             abort: RefCell::default(),
             from_within: Cell::new(3),
             running: Cell::new(0),
+            answers: Answers::default(),
             resting: RefCell::default(),
             rests: Cell::new(0),
         })
@@ -331,6 +338,13 @@ impl World {
             self.oracle.borrow_mut().flushing += 1;
             self.loose.borrow_mut().push(flushed);
         }
+    }
+
+    /// Whether somebody wants the writer flushed, be it as part of its end.
+    pub(super) fn is_flush_wanted(&self) -> bool {
+        let open = self.handle().is_some();
+        let oracle = self.oracle.borrow();
+        !open || oracle.flushing > 0 || oracle.causes.closed || oracle.causes.detached
     }
 
     /// Gives up the flush asked for last; whether there was one.
