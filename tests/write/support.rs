@@ -22,7 +22,7 @@ pub(crate) use futures_handoff::{
     WriteHandoff, WriteHandoffConfig, WriteTask, WriteTicket, bytes::Bytes,
 };
 pub(crate) use futures_handoff_runtimes::{
-    self as runtimes,
+    self as runtimes, WithFlushWhenIdle as _,
     io::{Call, EndStep, Gate, ScriptWriter, WriteLog, WriteStep},
 };
 pub(crate) use futures_util::FutureExt;
@@ -157,13 +157,15 @@ pub(crate) fn holding(bytes: &[u8]) -> HandoffBuffer {
     HandoffBuffer::from_tail(bytes.into(), HandoffBufferConfig::new(1 << 20).unwrap()).unwrap()
 }
 
+/// The defaults, but that the writer is flushed only when that is asked for: most tests tell what it is called for, one by
+/// one. What happens before a stream falls quiet is told by those in `quiet`.
 pub(crate) fn defaults() -> WriteHandoffConfig {
-    WriteHandoffConfig::default()
+    WriteHandoffConfig::default().with_flush_when_idle(false)
 }
 
-/// A configuration with these limits and with the default thresholds, as far as the limits allow them.
+/// A configuration with these limits and else as [`defaults`], as far as the limits allow it.
 pub(crate) fn limits(max_items: usize, max_pending_bytes: usize) -> WriteHandoffConfig {
-    WriteHandoffConfig::new(max_items, max_pending_bytes).unwrap()
+    defaults().with_max_items(max_items).unwrap().with_max_pending_bytes(max_pending_bytes).unwrap()
 }
 
 /// A configuration in which every byte is a chunk of its own and nothing is sent by producers.
