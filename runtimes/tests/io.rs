@@ -152,3 +152,30 @@ fn duplex_takes_slices_together_ends_and_breaks() {
         assert_eq!(far.write(b"x").await.unwrap_err().kind(), ErrorKind::BrokenPipe);
     });
 }
+
+#[test]
+fn a_buffering_writer_passes_on_what_fills_its_buffer_what_is_flushed_and_what_it_is_closed_with() {
+    let mut writer = ScriptWriter::willing().buffering(4).with_flush([EndStep::Pending, EndStep::Done]);
+    let log = writer.log();
+    block_on(async {
+        writer.write_all(b"abc").await.unwrap();
+        assert_eq!((log.len(), log.passed()), (3, 0));
+        writer.write_all(b"d").await.unwrap();
+        assert_eq!(log.passed(), 4, "the buffer was full");
+        writer.write_all(b"ef").await.unwrap();
+        assert!(writer.flush().now_or_never().is_none());
+        assert_eq!((log.passed(), log.flushed()), (4, 0));
+        writer.flush().await.unwrap();
+        assert_eq!((log.passed(), log.flushed()), (6, 6));
+        writer.write_all(b"g").await.unwrap();
+        writer.close().await.unwrap();
+        assert_eq!((log.passed(), log.flushed()), (7, 6));
+    });
+}
+
+#[test]
+fn a_writer_that_does_not_buffer_passes_on_all_at_once() {
+    let mut writer = ScriptWriter::willing();
+    block_on(writer.write_all(b"abc")).unwrap();
+    assert_eq!((writer.log().passed(), writer.log().flushed()), (3, 0));
+}

@@ -21,6 +21,7 @@ mod memory;
 mod order;
 mod permit;
 mod prefix;
+mod quiet;
 mod reentrancy;
 mod refusals;
 mod run_until;

@@ -81,6 +81,8 @@ events! {
         RunUntilDrop => "run_until: given up",
         RunUntilLeft => "run_until: left by its producer",
         RunUntilPanic => "run_until: panics",
+        FlushUnasked => "writer: flushes that nobody asked for",
+        Answer => "waits for the writer's peer",
     }
     read {
         Read => "read_available",

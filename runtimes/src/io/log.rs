@@ -43,6 +43,8 @@ pub struct WriteLog {
 struct Record {
     written: Vec<u8>,
     calls: Vec<Call>,
+    /// How many of the bytes have left the writer's own buffer.
+    passed: usize,
     flushed: usize,
     closed: bool,
     dropped: bool,
@@ -104,6 +106,13 @@ impl WriteLog {
         self.record().flushed
     }
 
+    /// How many bytes have left the writer's own buffer: what its peer can see. All that it took, unless it is
+    /// [buffering](super::ScriptWriter::buffering).
+    #[must_use]
+    pub fn passed(&self) -> usize {
+        self.record().passed
+    }
+
     /// Whether a close succeeded.
     #[must_use]
     pub fn is_closed(&self) -> bool {
@@ -132,16 +141,28 @@ impl WriteLog {
         self.update(|record| record.calls.push(call));
     }
 
-    pub(super) fn take(&self, bytes: &[u8]) {
-        self.update(|record| record.written.extend_from_slice(bytes));
+    /// The writer has a buffer of `buffer` bytes, which it passes on when it is full.
+    pub(super) fn take(&self, bytes: &[u8], buffer: usize) {
+        self.update(|record| {
+            record.written.extend_from_slice(bytes);
+            if record.written.len() - record.passed >= buffer {
+                record.passed = record.written.len();
+            }
+        });
     }
 
     pub(super) fn flush_done(&self) {
-        self.update(|record| record.flushed = record.written.len());
+        self.update(|record| {
+            record.flushed = record.written.len();
+            record.passed = record.flushed;
+        });
     }
 
     pub(super) fn close_done(&self) {
-        self.update(|record| record.closed = true);
+        self.update(|record| {
+            record.closed = true;
+            record.passed = record.written.len();
+        });
     }
 
     pub(super) fn dropped(&self) {
@@ -172,6 +193,7 @@ impl fmt::Debug for WriteLog {
         f.debug_struct("WriteLog")
             .field("written", &record.written.len())
             .field("calls", &record.calls)
+            .field("passed", &record.passed)
             .field("flushed", &record.flushed)
             .field("closed", &record.closed)
             .field("dropped", &record.dropped)

@@ -55,6 +55,8 @@ pub struct ScriptWriter {
     /// Decides on the length of every write, and when one is pending.
     rng: Option<Rng>,
     vectored: bool,
+    /// How many bytes it keeps to itself.
+    buffer: usize,
     log: WriteLog,
 }
 
@@ -67,6 +69,7 @@ impl ScriptWriter {
             close_steps: VecDeque::new(),
             rng: None,
             vectored: true,
+            buffer: 0,
             log: WriteLog::default(),
         }
     }
@@ -89,6 +92,14 @@ impl ScriptWriter {
     #[must_use]
     pub fn not_vectored(mut self) -> Self {
         self.vectored = false;
+        self
+    }
+
+    /// Takes bytes into a buffer of so many, and passes them on only when that is full, when it is flushed, and when it is
+    /// closed. What was passed on is told by [`WriteLog::passed`].
+    #[must_use]
+    pub fn buffering(mut self, buffer: usize) -> Self {
+        self.buffer = buffer;
         self
     }
 
@@ -149,7 +160,7 @@ impl ScriptWriter {
         let mut left = n;
         for buf in bufs {
             let part = &buf[..buf.len().min(left)];
-            self.log.take(part);
+            self.log.take(part, self.buffer);
             left -= part.len();
         }
         n - left

@@ -3,10 +3,13 @@
 use std::{
     io::{self, Read, Write},
     net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream},
+    pin::Pin,
+    task::{Context, Poll},
     time::Duration,
 };
 
 use async_io::Async;
+use futures_util::{AsyncRead, AsyncWrite};
 use rustix::net::sockopt::{set_socket_linger, set_socket_recv_buffer_size, set_socket_send_buffer_size};
 use socket2::SockRef;
 
@@ -167,5 +170,26 @@ impl Peer {
     pub fn reset(self) -> io::Result<()> {
         // To linger for no time at all is to reset; std has no stable way to ask for it.
         Ok(set_socket_linger(self.stream.get_ref(), Some(Duration::ZERO))?)
+    }
+}
+
+impl AsyncRead for Peer {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut &self.stream).poll_read(cx, buf)
+    }
+}
+
+/// Closing it shuts down the direction that it writes.
+impl AsyncWrite for Peer {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut &self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut &self.stream).poll_flush(cx)
+    }
+
+    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(self.end())
     }
 }

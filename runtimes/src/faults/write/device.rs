@@ -87,6 +87,10 @@ pub(super) struct Device {
     /// `written` at the last flush that succeeded.
     pub(super) flushed: u64,
     pub(super) flushes: u64,
+    /// How many bytes it keeps to itself until it is flushed or closed.
+    buffer: u64,
+    /// What its peer has got of what it took.
+    pub(super) passed: u64,
     pub(super) closed: bool,
     /// The fault has happened, with so many bytes on offer.
     pub(super) broken: Option<(Fault, usize)>,
@@ -100,6 +104,7 @@ pub(super) struct Device {
 impl Device {
     /// A sabotage happens to the byte at its position.
     pub(super) fn new(choices: Choices, sabotage: Option<(u64, Sabotage)>) -> Self {
+        let buffer = choices.of([0, 0, 1, 10, u64::MAX]);
         let fault = choices.percent(30).then(|| {
             let fault = choices.of([Fault::Error, Fault::Zero, Fault::OverReport, Fault::Panic]);
             match (choices.below(6), fault) {
@@ -121,6 +126,8 @@ impl Device {
             written: 0,
             flushed: 0,
             flushes: 0,
+            buffer,
+            passed: 0,
             closed: false,
             broken: None,
             sabotaged: false,
@@ -134,11 +141,11 @@ impl Device {
 
     /// How it is going to behave.
     pub(super) fn plan(&self) -> String {
-        let Self { pending, at_once, short, tiny, vectored, fault, .. } = self;
+        let Self { pending, at_once, short, tiny, vectored, fault, buffer, .. } = self;
         let fault = fault.map_or_else(|| "no fault".to_owned(), |(at, fault)| format!("{fault:?} at {at:?}"));
         format!(
             "writer: {pending} % of calls pending, {at_once} % of those woken at once, {short} % of writes short, to one byte: {tiny}, \
-             vectored: {vectored}, {fault}"
+             vectored: {vectored}, {buffer} bytes are kept, {fault}"
         )
     }
 
@@ -184,6 +191,25 @@ impl Device {
                 self.store(byte);
             }
         }
+    }
+
+    /// Bytes were taken, and it says so.
+    fn wrote(&mut self, n: usize) {
+        self.written += n as u64;
+        if self.written - self.passed >= self.buffer {
+            self.passed = self.written;
+        }
+    }
+
+    fn flush(&mut self) {
+        self.flushed = self.written;
+        self.passed = self.written;
+        self.flushes += 1;
+    }
+
+    fn close(&mut self) {
+        self.closed = true;
+        self.passed = self.written;
     }
 
     fn store(&mut self, byte: u8) {
@@ -303,7 +329,7 @@ impl FaultyWriter {
                     n = n.min(usize::try_from(at - written).unwrap_or(n));
                 }
                 device.take(bufs, n);
-                device.written += n as u64;
+                device.wrote(n);
                 self.world.event(Event::DeviceWrite, || format!("{n} of {offered} bytes at {written}"));
                 if n < taken {
                     self.world.event(Event::PartialWrite, || format!("{n} of {taken}"));
@@ -319,8 +345,14 @@ impl FaultyWriter {
     }
 
     fn end(&self, cx: &Context<'_>, at: At) -> Poll<io::Result<()>> {
+        let asked = at == At::Close || self.world.is_flush_wanted();
         self.called(if at == At::Flush { "a flush" } else { "a close" });
         let mut device = self.device.borrow_mut();
+        if !asked {
+            self.world.event(Event::FlushUnasked, String::new);
+            let owed = self.world.flushes && device.written > device.flushed;
+            self.world.expect(owed, || "flushed for nothing and nobody".into());
+        }
         if let Some(waker) = device.waits(cx, |device| &mut device.end_blocked) {
             drop(device);
             return self.pending(if at == At::Flush { "a flush" } else { "a close" }, waker);
@@ -332,13 +364,12 @@ impl FaultyWriter {
                 if fault == Fault::Panic { End::Panic } else { End::Fail }
             }
             None if at == At::Flush => {
-                device.flushed = device.written;
-                device.flushes += 1;
+                device.flush();
                 self.world.event(Event::DeviceFlush, || format!("to {}", device.flushed));
                 End::Done(0)
             }
             None => {
-                device.closed = true;
+                device.close();
                 self.world.event(Event::DeviceClose, || format!("at {}", device.written));
                 End::Done(0)
             }

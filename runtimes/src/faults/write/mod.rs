@@ -1,5 +1,6 @@
 //! The write half: producers, a writer that fails, and what must be true of both.
 
+mod answers;
 mod check;
 mod device;
 mod inside;

@@ -11,6 +11,7 @@ use futures_handoff::CloseReason;
 use futures_util::Sink;
 
 use super::{
+    answers::answered,
     check,
     planned::{Panicking, contained},
     submit::{Handle, Submitter, pause},
@@ -70,6 +71,7 @@ impl Submitter {
                 world.expect(seen != Some(false), || "the writer was lent twice".into());
             }
             51..=53 => self.write_in_batches(None).await,
+            59 if world.flushes => answered(world, handle).await,
             57 | 58 => self.write_in_batches(Some(world.below(3))).await,
             54 if world.once_in(4) => self.close().await,
             55 if world.once_in(8) => {
@@ -107,10 +109,13 @@ impl Submitter {
             1 if world.once_in(3) => {
                 let mut sink = self.handle.clone().into_sink();
                 let cx = &mut Context::from_waker(Waker::noop());
+                let before = world.oracle.borrow().flush_left;
+                world.oracle.borrow_mut().flush_left = before.or(Some(position));
                 if Pin::new(&mut sink).poll_flush(cx).is_pending() {
                     world.event(Event::Flush, || "that an adapter gives up".into());
-                    world.oracle.borrow_mut().flush_left.get_or_insert(position);
                     world.keep(sink);
+                } else {
+                    world.oracle.borrow_mut().flush_left = before;
                 }
             }
             1 => {

@@ -59,6 +59,11 @@ fn config(choices: &Choices) -> WriteHandoffConfig {
     config.expect("limits in range").with_inline(inline)
 }
 
+/// Whether the stream flushes its writer when nothing is left to write.
+fn flushes(choices: &Choices) -> bool {
+    !choices.once_in(5)
+}
+
 /// How the task of the writer is run.
 #[derive(Debug, Clone, Copy)]
 struct Service {
@@ -78,11 +83,12 @@ impl Service {
 impl Schedule {
     fn new(source: &Source, sabotage: Option<(u64, Sabotage)>, trail: Trail) -> Self {
         let choices = Choices::new(source, trail.clone());
-        let config = config(&choices);
+        let flushes = flushes(&choices);
+        let config = config(&choices).with_flush_when_idle(flushes);
         let mut tasks = Tasks::new();
         let device = Device::new(choices.clone(), sabotage);
         let record = Record::new(trail.clone());
-        let world = World::new(choices.clone(), record, config, device, tasks.woken());
+        let world = World::new(choices.clone(), record, config, flushes, device, tasks.woken());
         world.line(|| format!("{config:?}"));
         world.line(|| world.device.borrow().plan());
         let (handle, task) = WriteHandoff::new(FaultyWriter::new(&world), config);

@@ -101,8 +101,12 @@ impl Submitter {
         match refusal {
             Refusal::Full => {
                 world.event(Event::Full, || format!("{need:?}"));
+                let behind = need.bytes == 0 && world.keeps_adapters();
                 let full = before.is_some_and(|before| {
-                    before.passing || !before.has_bytes(world, need) || !before.has_items(world, need)
+                    behind
+                        || before.passing
+                        || !before.has_bytes(world, need)
+                        || !before.has_items(world, need)
                 });
                 world.expect(full && need != Room::default(), || format!("no room for {need:?}"));
             }

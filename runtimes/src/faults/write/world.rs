@@ -19,6 +19,7 @@ use crate::faults::{
 };
 
 use super::{
+    answers::Answers,
     device::{Device, FaultyWriter},
     line::{Line, Room},
     oracle::Oracle,
@@ -74,6 +75,8 @@ pub(super) struct World {
     /// The next byte of all that is submitted: no two neighbours are alike.
     next_byte: Cell<u8>,
     pub(super) config: WriteHandoffConfig,
+    /// Whether the stream flushes its writer unasked.
+    pub(super) flushes: bool,
     pub(super) device: Rc<RefCell<Device>>,
     pub(super) oracle: RefCell<Oracle>,
     pub(super) line: RefCell<Line>,
@@ -101,6 +104,7 @@ pub(super) struct World {
     pub(super) detached: Cell<bool>,
     /// What runs with the task of the writer and has to come to its end.
     pub(super) running: Cell<usize>,
+    pub(super) answers: Answers,
     /// Who waits until all others do, and how often that was so.
     resting: RefCell<Option<Waker>>,
     rests: Cell<usize>,
@@ -111,6 +115,7 @@ impl World {
         choices: Choices,
         record: Record,
         config: WriteHandoffConfig,
+        flushes: bool,
         device: Device,
         woken: Woken,
     ) -> Rc<Self> {
@@ -121,6 +126,7 @@ impl World {
             record: RefCell::new(record),
             next_byte: Cell::new(0),
             config,
+            flushes,
             device: Rc::new(RefCell::new(device)),
             oracle: RefCell::default(),
             line: RefCell::default(),
@@ -138,6 +144,7 @@ impl World {
             from_within: Cell::new(3),
             detached: Cell::new(false),
             running: Cell::new(0),
+            answers: Answers::default(),
             resting: RefCell::default(),
             rests: Cell::new(0),
         })
@@ -335,6 +342,11 @@ impl World {
         self.settle(None);
     }
 
+    /// Whether an adapter that is not polled any more may be in line: it goes once there is room for a byte, and not before.
+    pub(super) fn keeps_adapters(&self) -> bool {
+        !self.kept.borrow().is_empty()
+    }
+
     /// Drops the adapters that are not polled any more; whether there were any.
     pub(super) fn drop_kept(&self) -> bool {
         let kept = self.kept.take();
@@ -380,6 +392,14 @@ impl World {
             self.oracle.borrow_mut().flushing += 1;
             self.loose.borrow_mut().push(flushed);
         }
+    }
+
+    /// Whether somebody wants the writer flushed, be it as part of its end.
+    pub(super) fn is_flush_wanted(&self) -> bool {
+        let open = self.handle().is_some();
+        let oracle = self.oracle.borrow();
+        let asked = oracle.flushing > 0 || oracle.flush_left.is_some();
+        !open || asked || oracle.causes.closed || oracle.causes.detached
     }
 
     /// Gives up the flush asked for last; whether there was one.

@@ -1,0 +1,121 @@
+//! How a TLS connection ends: in order, or by being cut off.
+
+use super::{support::*, tls_support::*};
+use futures_handoff::{Delimiter, FrameError, ReadError};
+
+/// A TLS connection of which this end sends and the other reads everything.
+async fn read_all<R: runtimes::Runtime>(far: Far) -> Task<(Vec<u8>, io::Result<()>)> {
+    R::task(async move {
+        let (mut far, mut received) = (far, Vec::new());
+        let mut piece = vec![0; 16 * 1024];
+        loop {
+            match far.read(&mut piece).await {
+                Ok(0) => return (received, Ok(())),
+                Ok(n) => received.extend_from_slice(&piece[..n]),
+                Err(error) => return (received, Err(error)),
+            }
+        }
+    })
+}
+
+runtimes::tests! {
+    async fn closing_a_handle_over_tls_is_an_end_in_order<R: Runtime>() {
+        for way in ways() {
+            for len in [0, 1, 300_000] {
+                let (near, far, _) = secured::<R>().await;
+                let reading = read_all::<R>(far).await;
+                serve::<R, _, _>(way, near, |handoff| async move {
+                    respond(&handoff, noise(len).into(), 32 * 1024).await;
+                    in_time::<R, _>("the end", handoff.close()).await.unwrap();
+                })
+                .await;
+                let (received, end) = in_time::<R, _>("the end", reading).await;
+                assert!(received == noise(len), "{} of {len} bytes", received.len());
+                assert!(end.is_ok(), "{end:?}");
+            }
+        }
+    }
+
+    async fn dropping_the_last_handle_over_tls_is_an_end_in_order<R: Runtime>() {
+        for way in ways() {
+            let (near, far, _) = secured::<R>().await;
+            let reading = read_all::<R>(far).await;
+            serve::<R, _, _>(way, near, |handoff| async move {
+                respond(&handoff, noise(300_000).into(), 32 * 1024).await;
+            })
+            .await;
+            let (received, end) = in_time::<R, _>("the end", reading).await;
+            assert!(received == noise(300_000) && end.is_ok(), "{end:?}");
+        }
+    }
+
+    /// All that was written has come, and still the peer learns that there may have been more.
+    async fn an_abort_over_tls_is_no_end_in_order<R: Runtime>() {
+        let (near, far, _) = secured::<R>().await;
+        let reading = read_all::<R>(far).await;
+        let (handoff, task) = WriteHandoff::new(near, WriteHandoffConfig::default());
+        let task = R::task(task);
+        handoff.write_fire_and_forget(Bytes::from_static(b"and then")).await.unwrap();
+        in_time::<R, _>("a flush", handoff.flush()).await.unwrap();
+        handoff.abort_handle().abort();
+        drop(task.await);
+        drop(handoff);
+        let (received, end) = in_time::<R, _>("the end", reading).await;
+        assert_eq!(received, b"and then");
+        assert_eq!(end.unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+    }
+
+    async fn a_tls_stream_that_is_cut_off_is_told_from_one_that_ends<R: Runtime>() {
+        for cut in [false, true] {
+            let (mut near, mut far, _) = secured::<R>().await;
+            far.write_all(b"all there is").await.unwrap();
+            far.flush().await.unwrap();
+            end(&mut far, cut).await;
+            let mut buffer = HandoffBuffer::new(1000).unwrap();
+            let end = loop {
+                match in_time::<R, _>("the end", buffer.read_available(&mut near)).await {
+                    Ok(0) => break Ok(()),
+                    Ok(_) => {}
+                    Err(error) => break Err(error),
+                }
+            };
+            assert_eq!(buffer.peek(), b"all there is", "it stays, whatever the end is");
+            match end {
+                Ok(()) => assert!(!cut, "a cut is no end"),
+                Err(ReadError::Io(error)) => {
+                    assert!(cut && error.kind() == io::ErrorKind::UnexpectedEof, "{error}");
+                }
+                Err(error) => panic!("{error}"),
+            }
+        }
+    }
+
+    async fn frames_over_tls_tell_a_cut_from_an_end<R: Runtime>() {
+        for (sent, cut) in [("line\n", false), ("line\n", true), ("line\nhalf", false), ("line\nhalf", true)] {
+            let (mut near, mut far, _) = secured::<R>().await;
+            far.write_all(sent.as_bytes()).await.unwrap();
+            far.flush().await.unwrap();
+            end(&mut far, cut).await;
+            let mut buffer = HandoffBuffer::new(1000).unwrap();
+            let mut lines = Delimiter::new(b"\n");
+            assert_eq!(buffer.next_frame(&mut near, &mut lines).await.unwrap().unwrap(), "line\n");
+            let end = in_time::<R, _>("the end", buffer.next_frame(&mut near, &mut lines)).await;
+            match (sent, cut, end) {
+                ("line\n", false, Ok(None)) => {}
+                ("line\nhalf", false, Err(FrameError::Truncated { buffered: 4 })) => {}
+                (_, true, Err(FrameError::Io(error))) if error.kind() == io::ErrorKind::UnexpectedEof => {}
+                (sent, cut, end) => panic!("{sent:?}, cut off: {cut}: {end:?}"),
+            }
+            assert_eq!(buffer.take_tail(), &sent[5..]);
+        }
+    }
+}
+
+/// Ends a TLS stream in order, or ends the connection below it and says nothing.
+async fn end(far: &mut Far, cut: bool) {
+    if cut {
+        far.get_ref().0.end().unwrap();
+    } else {
+        far.close().await.unwrap();
+    }
+}
