@@ -204,6 +204,34 @@ runtimes::watched_tests! {
         });
     }
 
+    /// The shelf of the thread is full of blocks then, none of which is of use to this stream.
+    fn steady_bursts_although_other_streams_left_blocks_of_other_sizes() {
+        let burst = |stream: &Stream, count| {
+            for _ in 0..count {
+                stream.handoff.try_write_fire_and_forget(SMALL).unwrap();
+            }
+        };
+        for others in [4, 8, 16] {
+            // A thread that has nothing yet.
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    // Busy at the same time, until their blocks have grown to 16 KiB.
+                    let mut busy: Vec<_> = (0..others).map(|_| Stream::new(queueing())).collect();
+                    for _ in 0..8 {
+                        busy.iter().for_each(|stream| burst(stream, 250));
+                        busy.iter_mut().for_each(Stream::run);
+                    }
+                    drop(busy);
+                    let mut stream = Stream::new(queueing());
+                    allocates_nothing(|| {
+                        burst(&stream, 50);
+                        stream.run();
+                    });
+                });
+            });
+        }
+    }
+
     /// Each keeps the small block that it needs.
     fn one_small_write_at_a_time_in_each_of_many_streams() {
         let mut streams: Vec<_> = (0..16).map(|_| Stream::new(queueing())).collect();

@@ -1,7 +1,7 @@
 //! After a failure the fate of every byte is known, and the cause is told to everybody, once and the same.
 
 use super::support::*;
-use futures_util::AsyncWrite;
+use futures_util::{AsyncWrite, AsyncWriteExt, SinkExt};
 use std::{
     io,
     panic::resume_unwind,
@@ -276,6 +276,34 @@ runtimes::tests! {
             assert_eq!(io::Error::from(error).kind(), kind);
             assert_eq!(io::Error::from(failure).kind(), kind);
             assert_eq!(io::Error::from(handoff.closed().await).kind(), kind);
+        }
+    }
+
+    /// A caller that looks for `EPIPE` finds it, wherever it was told.
+    async fn the_code_of_an_error_of_the_operating_system_is_kept<R: Runtime>() {
+        const CODE: i32 = 32;
+        let writer = FnWriter(|op: Op<'_>, _: &mut Context<'_>| match op {
+            Op::Write(_) => Poll::Ready(Err(io::Error::from_raw_os_error(CODE))),
+            op => op.all(),
+        });
+        let (handoff, mut task) = stream(writer, defaults());
+        let ticket = handoff.try_write(text("lost")).unwrap();
+        let failure = task.run().unwrap().unwrap_err();
+        let sink = (*handoff).clone().into_sink().send(text("late")).await.unwrap_err();
+        let errors: [io::Error; 10] = [
+            failure.into(),
+            ticket.await.unwrap_err().into(),
+            handoff.closed().await.into(),
+            handoff.flush().await.unwrap_err().into(),
+            handoff.try_write(text("late")).unwrap_err().into(),
+            handoff.write(text("late")).await.unwrap_err().into(),
+            handoff.try_reserve(1).unwrap_err().into(),
+            handoff.try_write_prefix(&mut holding(b"late"), 4).unwrap_err().into(),
+            (*handoff).clone().into_writer().write_all(b"late").await.unwrap_err(),
+            sink.into(),
+        ];
+        for (n, error) in errors.into_iter().enumerate() {
+            assert_eq!(error.raw_os_error(), Some(CODE), "{n}: {error:?}");
         }
     }
 

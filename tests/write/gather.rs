@@ -269,6 +269,43 @@ runtimes::tests! {
         drop((permit, task));
     }
 
+    /// Where it may poll the writer; elsewhere it tells whether the peer is slow or the task just had no turn.
+    async fn a_write_that_never_waits_makes_room_first<R: Runtime>() {
+        let (handoff, _task, log) = willing(direct_limits(8, 8));
+        put(&handoff, "held5");
+        put(&handoff, "fills");
+        assert_eq!(log.written(), b"held5");
+        drop(handoff.try_write_all([text("parts"), text("...")]).unwrap());
+        handoff.try_write_prefix(&mut holding(b"prefix"), 6).unwrap();
+        drop(handoff.try_reserve(8).unwrap());
+        assert_eq!(log.written(), b"held5fillsparts...prefix");
+
+        let is_stalled = |handoff: &WriteHandoff<ScriptWriter>| match handoff.try_write(text("fills")) {
+            Err(TryWriteError::Full { bytes, stalled }) if bytes == "fills" => {
+                assert!(matches!(handoff.try_reserve(5), Err(PermitError::Full { stalled: same }) if same == stalled));
+                stalled
+            }
+            other => panic!("{other:?}"),
+        };
+        let (handoff, mut task, log, gate) = gated(limits(8, 8));
+        put(&handoff, "held5");
+        assert!(!is_stalled(&handoff), "the task has had no turn");
+        assert_eq!(log.calls(), []);
+        task.run();
+        assert!(is_stalled(&handoff), "the writer was asked, and took nothing");
+        gate.open();
+        task.run();
+        put(&handoff, "fills");
+        assert!(!is_stalled(&handoff), "it has taken something since");
+        task.run();
+
+        let (handoff, mut task, _log, gate) = gated(direct_limits(8, 8));
+        put(&handoff, "held5");
+        assert!(is_stalled(&handoff), "this producer has asked it");
+        gate.open();
+        task.run();
+    }
+
     async fn dispatch_sends_what_is_held_now<R: Runtime>() {
         let (handoff, task, log) = willing(direct());
         handoff.dispatch();

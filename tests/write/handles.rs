@@ -5,6 +5,7 @@ use futures_handoff::HandoffBuffer;
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     rc::Rc,
+    task::{Context, Waker},
 };
 
 runtimes::tests! {
@@ -232,6 +233,43 @@ runtimes::tests! {
         let (written, ()) = futures_util::future::join(task, producer).await;
         assert!(written.is_ok());
         assert_eq!(shared.borrow().len(), 140);
+    }
+
+    /// A second answer would be made up, and a wait would never end.
+    async fn futures_panic_when_they_are_polled_after_they_have_completed<R: Runtime>() {
+        fn panics<F: Future>(what: &str, future: F) {
+            let mut future = Box::pin(future);
+            let mut poll = || future.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready();
+            assert!(poll(), "{what} is ready");
+            let again = catch_unwind(AssertUnwindSafe(poll)).unwrap_err();
+            let message = again.downcast_ref::<String>().map_or_else(
+                || again.downcast_ref::<&str>().copied().unwrap_or_default(),
+                String::as_str,
+            );
+            assert!(message.contains("future polled after completion"), "{what}: {message}");
+        }
+
+        let (handoff, mut task, _log) = willing(direct());
+        let sender = handoff.sender();
+        let (mut buffer, mut rest) = (holding(b"prefix"), holding(b"prefix"));
+        panics("write", handoff.write(text("a")));
+        panics("a refused write", handoff.write(filled(0, 1 << 20)));
+        panics("write of a sender", sender.write(text("a")));
+        panics("write_fire_and_forget", handoff.write_fire_and_forget(text("a")));
+        panics("write_all", handoff.write_all([text("a"), text("b")]));
+        panics("reserve", handoff.reserve(1));
+        panics("a refused reserve", handoff.reserve(1 << 20));
+        panics("write_prefix", handoff.write_prefix(&mut buffer, 3));
+        panics("write_prefix out of bounds", handoff.write_prefix(&mut buffer, 30));
+        panics("write_prefix_fire_and_forget", handoff.write_prefix_fire_and_forget(&mut rest, 3));
+        panics("flush", handoff.flush());
+        panics("flushed", handoff.written().flushed());
+        drop(handoff.close());
+        assert!(task.run().unwrap().is_ok());
+        panics("flush of a stream that has ended", handoff.flush());
+        panics("close", handoff.close());
+        panics("closed", handoff.closed());
+        panics("into_parts", (*handoff).clone().into_parts());
     }
 
     async fn debug_output_shows_no_payload<R: Runtime>() {

@@ -124,6 +124,31 @@ runtimes::tests! {
         assert!(matches!(ticket.try_result(), Some(Err(_))));
     }
 
+    /// Neither those in the queue nor those in the writer's hands.
+    async fn tickets_keep_no_chunks_once_handles_and_task_are_gone<R: Runtime>() {
+        for (offered, task_first) in [(false, false), (false, true), (true, false), (true, true)] {
+            let writer = ScriptWriter::new([WriteStep::Wait(Gate::new())]);
+            let (handoff, task) = WriteHandoff::new(writer, defaults());
+            let mut task = Hand::waiting(task);
+            let ((first, first_freed), (second, second_freed)) =
+                (Block::bytes(vec![1; 2000]), Block::bytes(vec![2; 2000]));
+            let mut tickets = vec![handoff.try_write(first).unwrap()];
+            if offered {
+                task.run();
+            }
+            tickets.push(handoff.try_write(second).unwrap());
+            if task_first {
+                drop(task);
+                drop(handoff);
+            } else {
+                drop(handoff);
+                drop(task);
+            }
+            assert!(tickets.iter().all(|ticket| matches!(ticket.try_result(), Some(Err(_)))));
+            assert!(first_freed.get() && second_freed.get(), "{offered} {task_first}");
+        }
+    }
+
     async fn what_a_failure_carries_is_freed_with_it<R: Runtime>() {
         let (handoff, mut task, _log) = scripted([WriteStep::Zero], defaults());
         let (bytes, freed) = Block::bytes(vec![1; 2000]);

@@ -225,6 +225,56 @@ runtimes::tests! {
         assert!(task.run().is_some());
     }
 
+    /// How much a buffer holds depends on what has arrived, and so may not decide whether it can be passed on.
+    async fn a_buffer_larger_than_the_budget_is_passed_on_in_pieces<R: Runtime>() {
+        for inline in [Inline::SameThread, Inline::Never] {
+            let steps = [WriteStep::Accept(70), WriteStep::Pending, WriteStep::Accept(1)].into_iter().cycle().take(60);
+            let (handoff, mut task, log) = scripted(steps, limits(4, 101).with_inline(inline));
+            let sent = pattern(5000);
+            let mut buffer = holding(&sent);
+            put(&handoff, "before ");
+            let mut passed_on = Hand::new(handoff.write_all_buf(&mut buffer));
+            let ticket = loop {
+                let done = passed_on.run();
+                assert!(handoff.pending_bytes() <= 101);
+                if let Some(done) = done {
+                    break done.unwrap();
+                }
+                task.run();
+            };
+            drop(passed_on);
+            assert!(buffer.is_empty());
+            put(&handoff, " after");
+            task.run();
+            assert_eq!((ticket.positions().end, ticket.await.is_ok()), (5007, true));
+            assert!(log.written() == [b"before ", &sent[..], b" after"].concat());
+        }
+    }
+
+    async fn what_a_stream_that_ends_did_not_accept_of_a_buffer_is_still_in_it<R: Runtime>() {
+        let (handoff, mut task, _log, _gate) = gated(limits(4, 100));
+        let sent = pattern(1000);
+        let mut buffer = holding(&sent);
+        let mut passed_on = Hand::waiting(handoff.write_all_buf(&mut buffer));
+        handoff.abort_handle().abort();
+        let error = passed_on.run().unwrap().unwrap_err();
+        assert!(matches!(error, WritePrefixError::Refused(PermitError::Closed(CloseReason::Aborted))));
+        drop(passed_on);
+        let unwritten = task.run().unwrap().unwrap_err().unwritten().concat();
+        assert!(!unwritten.is_empty() && [&unwritten[..], buffer.peek()].concat() == sent);
+    }
+
+    async fn an_empty_buffer_passed_on_whole_is_a_barrier<R: Runtime>() {
+        let (handoff, mut task, log, gate) = gated(limits(4, 4));
+        put(&handoff, "full");
+        let mut buffer = holding(b"");
+        let mut barrier = Hand::waiting(handoff.write_all_buf(&mut buffer).await.unwrap());
+        gate.open();
+        task.run();
+        assert!(barrier.run().unwrap().is_ok());
+        assert_eq!(log.written(), b"full");
+    }
+
     async fn an_empty_prefix_is_a_barrier<R: Runtime>() {
         let (handoff, mut task, _log, gate) = gated(limits(1, 4));
         let mut buffer = holding(b"");
