@@ -46,7 +46,7 @@ impl CloseReason {
 
     /// This, told with more words, as an I/O error of the same kind. The code of an operating system's error is kept, which leaves no
     /// place for words.
-    pub(crate) fn into_io_error(&self, words: impl Into<Box<dyn error::Error + Send + Sync>>) -> io::Error {
+    pub(crate) fn to_io_error(&self, words: impl Into<Box<dyn error::Error + Send + Sync>>) -> io::Error {
         match self {
             Self::Io(error) if error.raw_os_error().is_some() => {
                 error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error)
@@ -95,7 +95,7 @@ impl error::Error for CloseReason {
 
 impl From<CloseReason> for io::Error {
     fn from(reason: CloseReason) -> Self {
-        reason.clone().into_io_error(reason)
+        reason.clone().to_io_error(reason)
     }
 }
 

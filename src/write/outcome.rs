@@ -60,7 +60,7 @@ impl error::Error for TicketError {
 
 impl From<TicketError> for io::Error {
     fn from(error: TicketError) -> Self {
-        error.reason.clone().into_io_error(error)
+        error.reason.clone().to_io_error(error)
     }
 }
 
@@ -156,6 +156,6 @@ impl<W> error::Error for WriterFailure<W> {
 
 impl<W> From<WriterFailure<W>> for io::Error {
     fn from(failure: WriterFailure<W>) -> Self {
-        failure.rest.reason.into_io_error(failure.to_string())
+        failure.rest.reason.to_io_error(failure.to_string())
     }
 }
