@@ -40,7 +40,7 @@ fn defaults_are_named_and_builders_set_what_they_say() {
     assert_eq!((changed.send_at(), changed.copy_max(), changed.inline()), (4000, 300, Inline::Never));
     let (handoff, _task) = WriteHandoff::new(ScriptWriter::willing(), changed);
     assert_eq!(*handoff.config(), changed);
-    assert_eq!(WriteHandoffConfig::new(1024, 128 * 1024).unwrap(), config);
+    assert_eq!(WriteHandoffConfig::new(1024, 256 * 1024).unwrap(), config);
 }
 
 #[test]
