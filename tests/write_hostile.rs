@@ -90,26 +90,32 @@ impl Drop for Bomb {
 }
 
 /// Memory whose owner panics when it is freed.
-struct Owner(Bomb, Vec<u8>);
+struct Owner {
+    bytes: Vec<u8>,
+    _bomb: Bomb,
+}
 
 impl AsRef<[u8]> for Owner {
     fn as_ref(&self) -> &[u8] {
-        &self.1
+        &self.bytes
     }
 }
 
 fn owned(len: usize) -> Bytes {
-    Bytes::from_owner(Owner(Bomb { on_wake: false, on_drop: true }, vec![7; len]))
+    Bytes::from_owner(Owner { bytes: vec![7; len], _bomb: Bomb { on_wake: false, on_drop: true } })
 }
+
+/// What a writer runs.
+type Inside = Arc<OnceLock<Box<dyn Fn() + Send + Sync>>>;
 
 /// A writer that panics when it is dropped, and runs something in its first call.
 struct Fragile {
-    inside: Arc<OnceLock<Box<dyn Fn() + Send + Sync>>>,
+    inside: Inside,
     _bomb: Bomb,
 }
 
 impl Fragile {
-    fn new() -> (Self, Arc<OnceLock<Box<dyn Fn() + Send + Sync>>>) {
+    fn new() -> (Self, Inside) {
         let inside = Arc::new(OnceLock::new());
         let bomb = Bomb { on_wake: false, on_drop: true };
         (Self { inside: Arc::clone(&inside), _bomb: bomb }, inside)

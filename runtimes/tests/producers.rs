@@ -74,12 +74,13 @@ fn made(implementation: Implementation, pair: usize, ns_per_write: f64) -> Writt
 }
 
 runtimes::watched_tests! {
-    fn a_producer_that_waits_for_room_is_polled_twice_at_the_most() {
+    /// And once more where it has to let others run first, after 500 writes that were done at once.
+    fn a_producer_that_waits_for_room_is_polled_twice() {
         for runtime in runtimes_of(Implementation::Handoff) {
             for producers in [10, 100, 1000] {
                 let waited = crowd(runtime, Implementation::Handoff, producers);
                 assert_eq!(waited.writes, 3 * producers as u64);
-                assert!(waited.most_polls <= 2, "{waited:?}");
+                assert!(waited.most_polls <= 3 && waited.polls <= 2 * waited.writes + waited.writes / 500, "{waited:?}");
                 // All but the few that there is room for wait at first.
                 assert!(waited.polls >= 2 * producers as u64 - 4 + 2 * producers as u64, "{waited:?}");
             }
@@ -222,7 +223,8 @@ fn a_write_allocates_nothing() {
         assert_eq!(few.len(), 2 * 5);
         for (few, many) in std::iter::zip(&few, &many) {
             if few.implementation == Implementation::Handoff {
-                assert_eq!(few.allocations, many.allocations, "{few:?} {many:?}");
+                // A list of those that wait may have grown once more, by who came when.
+                assert!(many.allocations.abs_diff(few.allocations) <= 4, "{few:?} {many:?}");
             } else {
                 // That a count can differ.
                 assert!(many.allocations > few.allocations + 5_000, "{few:?} {many:?}");

@@ -268,8 +268,8 @@ impl<W: AsyncWrite + Unpin> WriteHandoff<W> {
     /// let (handoff, task) = WriteHandoff::new(Vec::new(), config);
     /// let mut buffer = HandoffBuffer::new(4096)?;
     /// buffer.read_available(&mut &[b'x'; 4096][..]).await?;
-    /// let relay = async move { handoff.write_all_buf(&mut buffer).await?.await };
-    /// let (written, relayed) = join(task, async { Ok::<_, std::io::Error>(relay.await?) }).await;
+    /// let relay = async move { Ok::<_, std::io::Error>(handoff.write_all_buf(&mut buffer).await?.await?) };
+    /// let (written, relayed) = join(task, relay).await;
     /// relayed?;
     /// assert_eq!(written?.len(), 4096);
     /// # Ok::<_, Box<dyn std::error::Error>>(()) }).unwrap();

@@ -23,7 +23,7 @@ const ITEMS: (usize, usize) = (1, u32::MAX as usize);
 #[test]
 fn defaults_are_named_and_builders_set_what_they_say() {
     let config = WriteHandoffConfig::default();
-    assert_eq!((config.max_items(), config.max_pending_bytes()), (1024, 128 * 1024));
+    assert_eq!((config.max_items(), config.max_pending_bytes()), (1024, 256 * 1024));
     assert_eq!((config.send_at(), config.copy_max(), config.inline()), (16 * 1024, 1024, Inline::SameThread));
     assert_eq!(config.max_items(), WriteHandoffConfig::DEFAULT_MAX_ITEMS);
     assert_eq!(config.max_pending_bytes(), WriteHandoffConfig::DEFAULT_MAX_PENDING_BYTES);
@@ -40,7 +40,7 @@ fn defaults_are_named_and_builders_set_what_they_say() {
     assert_eq!((changed.send_at(), changed.copy_max(), changed.inline()), (4000, 300, Inline::Never));
     let (handoff, _task) = WriteHandoff::new(ScriptWriter::willing(), changed);
     assert_eq!(*handoff.config(), changed);
-    assert_eq!(WriteHandoffConfig::new(1024, 128 * 1024).unwrap(), config);
+    assert_eq!(WriteHandoffConfig::new(1024, 256 * 1024).unwrap(), config);
 }
 
 #[test]

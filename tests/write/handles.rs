@@ -216,7 +216,7 @@ runtimes::tests! {
     async fn a_writer_that_is_not_send_works_without_an_executor<R: Runtime>() {
         let shared = Rc::new(std::cell::RefCell::new(Vec::new()));
         let in_writer = Rc::clone(&shared);
-        let writer = FnWriter(move |op: Op<'_>, _: &mut std::task::Context<'_>| {
+        let writer = FnWriter(move |op: Op<'_>, _: &mut Context<'_>| {
             if let Op::Write(slices) = &op {
                 slices.iter().for_each(|slice| in_writer.borrow_mut().extend_from_slice(slice));
             }

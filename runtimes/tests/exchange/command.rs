@@ -83,8 +83,8 @@ fn a_report_shows_round_trips() {
 fn wrong_values_are_refused_in_a_sentence() {
     refused("exchange --burst 1,0", "invalid value '0' for '--burst <FRAMES>': 0 is not in 1..=65536");
     refused(
-        "exchange --frame-len 131073",
-        "invalid value '131073' for '--frame-len <BYTES>': 131073 is not in 1..=131072",
+        "exchange --frame-len 262145",
+        "invalid value '262145' for '--frame-len <BYTES>': 262145 is not in 1..=262144",
     );
     refused(
         "exchange --burst 4096 --frame-len 65536",
