@@ -209,4 +209,41 @@ runtimes::tests! {
         }
         assert!(polls > 10);
     }
+
+    /// Whatever it does in its loop. One that had not woken its task would wait for ever.
+    async fn a_producer_that_lets_others_run_comes_back_by_itself<R: Runtime>() {
+        let (handoff, _task, _log) = willing(direct().with_send_at(0).unwrap());
+        let mut sink = (*handoff).clone().into_sink();
+        let loops = [
+            async {
+                for _ in 0..1000 {
+                    handoff.write_fire_and_forget(text("x")).await.unwrap();
+                }
+            }
+            .boxed_local(),
+            async {
+                for _ in 0..1000 {
+                    handoff.write_all([text("x"), text("y")]).await.unwrap();
+                }
+            }
+            .boxed_local(),
+            async {
+                for _ in 0..1000 {
+                    handoff.flush().await.unwrap();
+                }
+            }
+            .boxed_local(),
+            async {
+                for _ in 0..1000 {
+                    sink.feed(text("x")).await.unwrap();
+                }
+            }
+            .boxed_local(),
+        ];
+        for busy in loops {
+            let mut busy = Hand::new(busy);
+            assert!(busy.run().is_some(), "it waits, and nobody wakes it");
+            assert!(busy.polls() > 1, "it never let others run");
+        }
+    }
 }
