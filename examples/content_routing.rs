@@ -7,9 +7,12 @@
 //! - look first, take later: `find` and `peek` show a line where it lies, `write_prefix` sends it from there, and it
 //!   becomes owned only if it has to wait;
 //! - every upstream has its own order, budget and writer task, and one reader feeds them all;
-//! - when the protocol changes, nothing is lost: what was read behind the last line is still in the buffer;
-//! - what came before the end, or before an error, is routed first. A line that was cut off there reaches nobody;
-//! - an upstream that takes nothing holds up the others' lines only once its budget is used up, for one reader reads in order.
+//! - when the protocol changes, nothing is lost: what was read behind the last line is still in the
+//!   buffer;
+//! - what came before the end, or before an error, is routed first. A line that was cut off there
+//!   reaches nobody;
+//! - an upstream that takes nothing holds up the others' lines only once its budget is used up, for
+//!   one reader reads in order.
 //!
 //! Run it with `cargo run --example content_routing`.
 
@@ -72,8 +75,8 @@ fn main() -> io::Result<()> {
         let (orders, orders_task) = WriteHandoff::new(Vec::new(), config);
         let (events, events_task) = WriteHandoff::new(Vec::new(), config);
 
-        // The handles go with the router: when it is done, or has failed, the upstreams get the rest and are closed. All three
-        // are run to their ends before any result is looked at.
+        // The handles go with the router: when it is done, or has failed, the upstreams get the
+        // rest and are closed. All three are run to their ends before any result is looked at.
         let router = route(reader, Upstreams { orders, events });
         let (orders, events, routed) = block_on(join3(orders_task, events_task, router));
         routed?;

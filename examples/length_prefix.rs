@@ -35,7 +35,8 @@ pub(crate) async fn encode<W: AsyncWrite + Unpin>(
 ) -> io::Result<W> {
     let (out, task) = WriteHandoff::new(writer, WriteHandoffConfig::default());
     let producers = join(send(out.clone(), some), send(out, others));
-    // All run to their ends before a result is looked at: what one could send is sent although the other failed.
+    // All run to their ends before a result is looked at: what one could send is sent although the
+    // other failed.
     let (written, (some, others)) = join(task, producers).await;
     some.and(others)?;
     Ok(written?)
@@ -75,7 +76,8 @@ pub(crate) async fn decode_records(
 ) -> io::Result<()> {
     let mut buffer = HandoffBuffer::new(64)?;
     loop {
-        // Fields of up to 64 bytes are parsed anew at each read; for large ones, read until there is what `missing` asks for.
+        // Fields of up to 64 bytes are parsed anew at each read; for large ones, read until there
+        // is what `missing` asks for.
         while let Ok(record) = record(&mut buffer) {
             records.push(record);
         }

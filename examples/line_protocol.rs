@@ -18,7 +18,8 @@ const LINE_MAX: usize = 32;
 
 type Settings = BTreeMap<Bytes, Bytes>;
 
-/// Reads `key=value` lines until the client is done. If that goes wrong, `settings` has all that came before.
+/// Reads `key=value` lines until the client is done. If that goes wrong, `settings` has all that
+/// came before.
 pub(crate) async fn read(
     mut reader: impl AsyncRead + Unpin,
     settings: &mut Settings,

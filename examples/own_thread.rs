@@ -24,7 +24,8 @@ impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Threads {
     }
 }
 
-/// Four threads write a hundred lines each. Gives the writer back with all that was accepted, or tells what went wrong.
+/// Four threads write a hundred lines each. Gives the writer back with all that was accepted, or
+/// tells what went wrong.
 pub(crate) fn produce<W: AsyncWrite + Unpin + Send + 'static>(writer: W) -> io::Result<W> {
     let config = WriteHandoffConfig::default().with_inline(Inline::Never);
     let handoff = WriteHandoff::spawn(writer, config, &Threads);

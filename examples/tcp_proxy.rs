@@ -9,11 +9,14 @@
 //!
 //! What to learn:
 //! - what was read is passed on before the end, or the error, that came behind it;
-//! - the two directions end apart: when one of them ends or fails, the other goes on, so that an answer arrives although
-//!   the question was refused, and an end travels through although the answer is still to come;
+//! - the two directions end apart: when one of them ends or fails, the other goes on, so that an
+//!   answer arrives although the question was refused, and an end travels through although the
+//!   answer is still to come;
 //! - an `accept` that fails is no reason to stop: descriptors run out, and come back.
 //!
-//! It has no timeouts. A proxy that is not among friends ends connections that move nothing for too long.
+//! It has no timeouts. A proxy that is not among friends ends connections that move nothing for too
+//! long. And where a server takes no more of a question, it reads on for a while and discards that:
+//! a connection that is closed with bytes unread is reset, and a reset may overtake the answer.
 //!
 //! The runtime is `local`, which is none at all, or one whose feature is on. Without arguments the proxy tries itself
 //! out on each of them, over loopback, and ends.
@@ -75,8 +78,8 @@ async fn listen<R: Runtime>(address: SocketAddr) -> io::Result<()> {
 
 /// The next client.
 ///
-/// An `accept` that fails says little about the listener: the process has no descriptor to spare just now, or the client has
-/// gone already. So this waits, longer each time, and tries again.
+/// An `accept` that fails says little about the listener: the process has no descriptor to spare
+/// just now, or the client has gone already. So this waits, longer each time, and tries again.
 pub(crate) async fn accepted<C>(
     mut accept: impl AsyncFnMut() -> io::Result<C>,
     pause: impl AsyncFn(Duration),
@@ -138,7 +141,8 @@ where
     // What came behind the line is still in the buffer: it is the first that the tunnel carries.
     let sent = tunnel(buffer, from_client, to_server);
     let answered = tunnel(HandoffBuffer::new(READ)?, from_server, to_client);
-    // Not `try_join`, which would drop the answer as soon as the server takes no more of the question.
+    // Not `try_join`, which would drop the answer as soon as the server takes no more of the
+    // question.
     let (sent, answered) = join(sent, answered).await;
     sent.and(answered)
 }
@@ -167,8 +171,9 @@ where
 {
     // Sends whenever the loop is about to wait for more.
     let passed = handoff.batching(pass_on(&mut buffer, &mut reader, &handoff)).await;
-    // After an error, too, what came before it is written first. The other end then sees its stream end. Where a stream
-    // that was cut short must not look whole, `flush` it here instead, and end it with an `AbortHandle`.
+    // After an error, too, what came before it is written first. The other end then sees its stream
+    // end. Where a stream that was cut short must not look whole, `flush` it here instead, and end
+    // it with an `AbortHandle`.
     let closed = handoff.close().await;
     passed?;
     Ok(closed?)

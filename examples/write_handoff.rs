@@ -21,7 +21,8 @@ use futures_util::{
     future::{join, join_all},
 };
 
-/// Eight producers write four chunks of five bytes each, all through clones of one handle. Gives the writer back.
+/// Eight producers write four chunks of five bytes each, all through clones of one handle. Gives
+/// the writer back.
 pub(crate) async fn many_producers<W: AsyncWrite + Unpin>(writer: W) -> io::Result<W> {
     // At most 16 bytes are accepted and not yet written, whatever the producers do.
     let config = WriteHandoffConfig::default().with_max_pending_bytes(16)?;

@@ -59,7 +59,7 @@ runtimes::tests! {
             for log in [client_got, server_got] {
                 assert!(log.is_closed() && log.flushed() == log.len(), "seed {seed}");
             }
-            assert_eq!(kind(result), ends[0].kind(false).or(ends[1].kind(false)), "seed {seed}");
+            assert_eq!(kind(result), ends[0].kind(false).or_else(|| ends[1].kind(false)), "seed {seed}");
         }
     }
 

@@ -23,8 +23,9 @@ where
                     buffer.advance(end + 1)?;
                     tunnel = true;
                 }
-                // Borrowed from the buffer; owned only if it has to wait. One reader reads in order: once `a` has no room
-                // left in its budget, the lines behind this one wait, too.
+                // Borrowed from the buffer; owned only if it has to wait. One reader reads in
+                // order: once `a` has no room left in its budget, the lines behind this one wait,
+                // too.
                 line if line.starts_with(b"a:") => {
                     a.write_prefix_fire_and_forget(&mut buffer, end + 1).await?
                 }
@@ -35,7 +36,8 @@ where
             // First the unread rest, then what the reader has after it.
             a.write_all_buf(&mut buffer).await?;
         }
-        // All that came before the end, or before an error, has been sent. A line that was cut off reaches nobody.
+        // All that came before the end, or before an error, has been sent. A line that was cut off
+        // reaches nobody.
         match filled.then {
             Then::End if buffer.is_empty() => return Ok(()),
             Then::End => return Err(io::ErrorKind::UnexpectedEof.into()),
@@ -56,7 +58,8 @@ where
     let (b, mut b_task) = WriteHandoff::new(b, WriteHandoffConfig::default());
     // Both writers are served in the router's own task: nothing is spawned, nothing is woken.
     let routed = a_task.run_until(b_task.run_until(route(reader, a, b))).await;
-    // The router and its handles are gone. Both writers get the rest, whatever became of it, and neither waits for the other.
+    // The router and its handles are gone. Both writers get the rest, whatever became of it, and
+    // neither waits for the other.
     let (a, b) = join(a_task, b_task).await;
     routed?;
     Ok((a?, b?))
