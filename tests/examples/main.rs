@@ -1,10 +1,11 @@
 //! The programs of the documentation, run over readers and writers that misbehave.
 //!
-//! In each of them whatever came before the end of its input, or before an error, comes out in order and at the right place,
-//! and only then is the end or the error reported.
+//! In each of them whatever came before the end of its input, or before an error, comes out in
+//! order and at the right place, and only then is the end or the error reported.
 
 use futures_handoff_runtimes as runtimes;
 
+mod answers;
 mod lines;
 mod prefixes;
 mod producers;
