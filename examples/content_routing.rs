@@ -7,7 +7,12 @@
 //! - look first, take later: `find` and `peek` show a line where it lies, `write_prefix` sends it from there, and it
 //!   becomes owned only if it has to wait;
 //! - every upstream has its own order, budget and writer task, and one reader feeds them all;
-//! - when the protocol changes, nothing is lost: what was read behind the last line is still in the buffer.
+//! - when the protocol changes, nothing is lost: what was read behind the last line is still in the
+//!   buffer;
+//! - what came before the end, or before an error, is routed first. A line that was cut off there
+//!   reaches nobody;
+//! - an upstream that takes nothing holds up the others' lines only once its budget is used up, for
+//!   one reader reads in order.
 //!
 //! Run it with `cargo run --example content_routing`.
 
@@ -21,13 +26,13 @@ use futures_util::{AsyncRead, AsyncWrite, StreamExt, TryStreamExt, future::join3
 const LIMIT: usize = 64 * 1024;
 
 /// Where lines can go.
-struct Upstreams<W> {
-    orders: WriteHandoff<W>,
-    events: WriteHandoff<W>,
+pub(crate) struct Upstreams<W> {
+    pub(crate) orders: WriteHandoff<W>,
+    pub(crate) events: WriteHandoff<W>,
 }
 
 /// Routes lines until the tunnel begins, then sends everything to `orders`.
-async fn route<R, W>(mut reader: R, upstreams: Upstreams<W>) -> io::Result<()>
+pub(crate) async fn route<R, W>(mut reader: R, upstreams: Upstreams<W>) -> io::Result<()>
 where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
@@ -49,8 +54,7 @@ where
             upstream.write_prefix(&mut buffer, end + 1).await?;
         }
         if tunnel {
-            let n = buffer.len();
-            upstreams.orders.write_prefix(&mut buffer, n).await?;
+            upstreams.orders.write_all_buf(&mut buffer).await?;
         }
         match filled.then {
             Then::End if buffer.is_empty() => return Ok(()),
@@ -71,7 +75,8 @@ fn main() -> io::Result<()> {
         let (orders, orders_task) = WriteHandoff::new(Vec::new(), config);
         let (events, events_task) = WriteHandoff::new(Vec::new(), config);
 
-        // The handles go with the router: when it is done, the upstreams are flushed and closed.
+        // The handles go with the router: when it is done, or has failed, the upstreams get the
+        // rest and are closed. All three are run to their ends before any result is looked at.
         let router = route(reader, Upstreams { orders, events });
         let (orders, events, routed) = block_on(join3(orders_task, events_task, router));
         routed?;

@@ -3,7 +3,8 @@
 //! What to learn:
 //! - `write_all` keeps a header and its body adjacent, whoever else writes to the same stream;
 //! - `LengthPrefix` finds frames by their length, and refuses one that is announced too long before it arrives;
-//! - `parse` takes a message apart and consumes nothing unless all of it is there.
+//! - `parse` takes a message apart and consumes nothing unless all of it is there;
+//! - what came before the end, or before an error, is handed out first.
 //!
 //! Run it with `cargo run --example length_prefix`.
 
@@ -14,16 +15,10 @@ use futures_handoff::{
     FrameError, HandoffBuffer, LengthPrefix, SplitError, WriteHandoff, WriteHandoffConfig,
     bytes::{Buf, Bytes},
 };
-use futures_util::{
-    AsyncWrite,
-    future::{join, try_join},
-};
+use futures_util::{AsyncRead, AsyncWrite, future::join};
 
 /// Sends each body with its length in front, as two chunks that nothing comes between.
-async fn send<W: AsyncWrite + Unpin>(
-    out: WriteHandoff<W>,
-    bodies: &'static [&'static str],
-) -> io::Result<()> {
+async fn send<W: AsyncWrite + Unpin>(out: WriteHandoff<W>, bodies: &[&'static str]) -> io::Result<()> {
     for body in bodies {
         let length = u16::try_from(body.len()).map_err(io::Error::other)?;
         out.write_all([Bytes::copy_from_slice(&length.to_be_bytes()), Bytes::from_static(body.as_bytes())])
@@ -33,26 +28,38 @@ async fn send<W: AsyncWrite + Unpin>(
 }
 
 /// Two producers write to one stream at the same time.
-async fn encode() -> io::Result<Vec<u8>> {
-    let (out, task) = WriteHandoff::new(Vec::new(), WriteHandoffConfig::default());
-    let producers = try_join(send(out.clone(), &["alpha", "beta"]), send(out, &["", "gamma"]));
-    let (written, sent) = join(task, producers).await;
-    sent?;
+pub(crate) async fn encode<W: AsyncWrite + Unpin>(
+    writer: W,
+    some: &[&'static str],
+    others: &[&'static str],
+) -> io::Result<W> {
+    let (out, task) = WriteHandoff::new(writer, WriteHandoffConfig::default());
+    let producers = join(send(out.clone(), some), send(out, others));
+    // All run to their ends before a result is looked at: what one could send is sent although the
+    // other failed.
+    let (written, (some, others)) = join(task, producers).await;
+    some.and(others)?;
     Ok(written?)
 }
 
-async fn decode(mut reader: &[u8]) -> Result<Vec<Bytes>, FrameError> {
+/// Reads bodies until the stream ends. If that goes wrong, `bodies` has those that came before.
+pub(crate) async fn decode(
+    mut reader: impl AsyncRead + Unpin,
+    bodies: &mut Vec<Bytes>,
+) -> Result<(), FrameError> {
     let mut buffer = HandoffBuffer::new(16).expect("the limit is valid");
     let mut finder = LengthPrefix::u16_be();
-    let mut bodies = Vec::new();
     while let Some(frame) = buffer.next_frame(&mut reader, &mut finder).await? {
         bodies.push(frame.slice(2..));
     }
-    Ok(bodies)
+    Ok(())
 }
 
-/// One record: a tag, and two fields with a length each. Fails, and consumes nothing, if some of it is missing.
-fn record(buffer: &mut HandoffBuffer) -> Result<(u8, Bytes, Bytes), SplitError> {
+/// A tag, and two fields with a length each.
+pub(crate) type Record = (u8, Bytes, Bytes);
+
+/// Takes one record. Fails, and consumes nothing, if some of it is missing.
+fn record(buffer: &mut HandoffBuffer) -> Result<Record, SplitError> {
     buffer.parse(|cursor| {
         let tag = cursor.take(1)?[0];
         let length = cursor.take(2)?.get_u16();
@@ -62,24 +69,42 @@ fn record(buffer: &mut HandoffBuffer) -> Result<(u8, Bytes, Bytes), SplitError> 
     })
 }
 
+/// Reads records until the stream ends. If that goes wrong, `records` has those that came before.
+pub(crate) async fn decode_records(
+    mut reader: impl AsyncRead + Unpin,
+    records: &mut Vec<Record>,
+) -> io::Result<()> {
+    let mut buffer = HandoffBuffer::new(64)?;
+    loop {
+        // Fields of up to 64 bytes are parsed anew at each read; for large ones, read until there
+        // is what `missing` asks for.
+        while let Ok(record) = record(&mut buffer) {
+            records.push(record);
+        }
+        // A record that does not fit in the buffer fails here.
+        if buffer.read_available(&mut reader).await? == 0 {
+            return if buffer.is_empty() { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) };
+        }
+    }
+}
+
 fn main() -> io::Result<()> {
     block_on(async {
-        let wire = encode().await?;
-        let mut bodies = decode(&wire).await?;
+        let wire = encode(Vec::new(), &["alpha", "beta"], &["", "gamma"]).await?;
+        let mut bodies = Vec::new();
+        decode(&wire[..], &mut bodies).await?;
         bodies.sort();
         assert_eq!(bodies, ["", "alpha", "beta", "gamma"]);
 
         // Only the header is there; the frame that it announces could never be buffered.
-        let refused = decode(b"\x10\x00").await.expect_err("4096 bytes are announced");
+        let refused = decode(&b"\x10\x00"[..], &mut bodies).await.expect_err("4096 bytes are announced");
         assert!(matches!(refused, FrameError::TooLong { needed: 4098, limit: 16 }));
 
-        let mut reader: &[u8] = b"\x07\0\x01k\0\x05value\x08\0\x04half";
-        let mut buffer = HandoffBuffer::new(64)?;
-        buffer.read_available(&mut reader).await?;
-        let (tag, key, value) = record(&mut buffer)?;
-        assert_eq!((tag, &key[..], &value[..]), (7, &b"k"[..], &b"value"[..]));
-        assert!(record(&mut buffer).is_err());
-        assert_eq!(buffer.peek(), b"\x08\0\x04half");
+        let mut records = Vec::new();
+        let input: &[u8] = b"\x07\0\x01k\0\x05value\x08\0\x04half";
+        let cut_off = decode_records(input, &mut records).await.expect_err("the second has no value");
+        assert_eq!(cut_off.kind(), io::ErrorKind::UnexpectedEof);
+        assert_eq!(records, [(7, Bytes::from_static(b"k"), Bytes::from_static(b"value"))]);
 
         println!("{} messages on {} bytes; {refused}", bodies.len(), wire.len());
         Ok(())

@@ -16,10 +16,15 @@ use futures_util::{AsyncRead, StreamExt, TryStreamExt, stream};
 /// The longest line that a client may send, its end included.
 const LINE_MAX: usize = 32;
 
-/// Reads `key=value` lines until the client is done.
-async fn settings(mut reader: impl AsyncRead + Unpin) -> Result<BTreeMap<Bytes, Bytes>, FrameError> {
+type Settings = BTreeMap<Bytes, Bytes>;
+
+/// Reads `key=value` lines until the client is done. If that goes wrong, `settings` has all that
+/// came before.
+pub(crate) async fn read(
+    mut reader: impl AsyncRead + Unpin,
+    settings: &mut Settings,
+) -> Result<(), FrameError> {
     let mut buffer = HandoffBuffer::new(LINE_MAX).expect("the limit is valid");
-    let mut settings = BTreeMap::new();
     let mut lines = Delimiter::new(b"\r\n");
     while let Some(line) = buffer.next_frame(&mut reader, &mut lines).await? {
         let line = line.slice(..line.len() - 2);
@@ -27,7 +32,7 @@ async fn settings(mut reader: impl AsyncRead + Unpin) -> Result<BTreeMap<Bytes, 
         // No copies: both share the memory of the line.
         settings.insert(line.slice(..at), line.slice((at + 1).min(line.len())..));
     }
-    Ok(settings)
+    Ok(())
 }
 
 /// A reader that gives `input` three bytes at a time.
@@ -36,16 +41,24 @@ fn in_pieces(input: &'static [u8]) -> impl AsyncRead + Unpin {
 }
 
 fn main() {
-    let settings_of = |input| block_on(settings(in_pieces(input)));
+    let read = |input| {
+        let mut settings = Settings::new();
+        let result = block_on(read(in_pieces(input), &mut settings));
+        (settings, result)
+    };
 
-    let whole = settings_of(b"host=example.net\r\nport=8080\r\n").expect("the lines are complete");
+    let (whole, result) = read(b"host=example.net\r\nport=8080\r\n");
+    result.expect("the lines are complete");
     assert_eq!(whole.get(&b"host"[..]).expect("it was set"), "example.net");
     assert_eq!(whole.get(&b"port"[..]).expect("it was set"), "8080");
 
-    let cut_off = settings_of(b"host=example.net\r\npor").expect_err("the second line has no end");
+    let (before, result) = read(b"host=example.net\r\npor");
+    let cut_off = result.expect_err("the second line has no end");
     assert!(matches!(cut_off, FrameError::Truncated { buffered: 3 }));
+    assert_eq!(before.len(), 1);
 
-    let too_long = settings_of(b"name=longer than any line may be, by far\r\n").expect_err("it cannot fit");
+    let (_, result) = read(b"name=longer than any line may be, by far\r\n");
+    let too_long = result.expect_err("it cannot fit");
     assert!(matches!(too_long, FrameError::TooLong { limit: LINE_MAX, .. }));
 
     println!("read {} settings; {cut_off}; {too_long}", whole.len());

@@ -13,7 +13,7 @@ use std::{future::Future, io, thread};
 
 use futures_executor::block_on;
 use futures_handoff::{Executor, Inline, WriteHandoff, WriteHandoffConfig, bytes::Bytes};
-use futures_util::io::AllowStdIo;
+use futures_util::{AsyncWrite, io::AllowStdIo};
 
 /// Runs every future on a new thread.
 struct Threads;
@@ -24,12 +24,11 @@ impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Threads {
     }
 }
 
-fn main() -> io::Result<()> {
-    // Stands for any blocking writer; `AllowStdIo` makes it one that is always ready.
-    let writer = AllowStdIo::new(Vec::new());
+/// Four threads write a hundred lines each. Gives the writer back with all that was accepted, or
+/// tells what went wrong.
+pub(crate) fn produce<W: AsyncWrite + Unpin + Send + 'static>(writer: W) -> io::Result<W> {
     let config = WriteHandoffConfig::default().with_inline(Inline::Never);
     let handoff = WriteHandoff::spawn(writer, config, &Threads);
-
     let producers: Vec<_> = (0..4)
         .map(|producer| {
             let handoff = handoff.clone();
@@ -43,11 +42,17 @@ fn main() -> io::Result<()> {
             })
         })
         .collect();
-    for producer in producers {
-        producer.join().expect("no producer panics")?;
-    }
+    let produced: Vec<_> =
+        producers.into_iter().map(|producer| producer.join().expect("no producer panics")).collect();
+    // First all that was accepted is written, whatever became of a producer.
+    let writer = block_on(handoff.into_parts());
+    produced.into_iter().collect::<io::Result<()>>()?;
+    Ok(writer?)
+}
 
-    let written = block_on(handoff.into_parts())?.into_inner();
+fn main() -> io::Result<()> {
+    // Stands for any blocking writer; `AllowStdIo` makes it one that is always ready.
+    let written = produce(AllowStdIo::new(Vec::new()))?.into_inner();
     let lines: Vec<_> = written.split_inclusive(|byte| *byte == b'\n').collect();
     assert_eq!(lines.len(), 400);
     for producer in 0..4 {

@@ -7,17 +7,31 @@
 //! A client connects to the proxy and sends `CONNECT <address>\n`. The proxy opens a connection there, answers `OK\n`
 //! and is a tunnel from then on, in both directions. Bytes for the tunnel may come in one go with the line.
 //!
+//! What to learn:
+//! - what was read is passed on before the end, or the error, that came behind it;
+//! - the two directions end apart: when one of them ends or fails, the other goes on, so that an
+//!   answer arrives although the question was refused, and an end travels through although the
+//!   answer is still to come;
+//! - an `accept` that fails is no reason to stop: descriptors run out, and come back.
+//!
+//! It has no timeouts. A proxy that is not among friends ends connections that move nothing for too
+//! long. And where a server takes no more of a question, it reads on for a while and discards that:
+//! a connection that is closed with bytes unread is reset, and a reset may overtake the answer.
+//!
 //! The runtime is `local`, which is none at all, or one whose feature is on. Without arguments the proxy tries itself
 //! out on each of them, over loopback, and ends.
 
-use std::{env, io, net::SocketAddr, process::ExitCode};
+use std::{env, future::Future, io, net::SocketAddr, process::ExitCode, time::Duration};
 
 use futures_handoff::{Delimiter, HandoffBuffer, Then, WriteHandoff, WriteHandoffConfig, bytes::Bytes};
 use futures_handoff_runtimes::{Runtime, for_each};
-use futures_util::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, future::try_join};
+use futures_util::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, future::join};
 
 /// The longest line, and how much a tunnel reads at a time.
 const READ: usize = 64 * 1024;
+
+/// How long to wait after the first `accept` that fails, and after any number of them.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(5), Duration::from_secs(1));
 
 fn main() -> ExitCode {
     let mut args = env::args().skip(1);
@@ -53,7 +67,7 @@ async fn listen<R: Runtime>(address: SocketAddr) -> io::Result<()> {
     let mut listener = R::bind(address).await?;
     eprintln!("listening at {} on {}", R::local_addr(&listener)?, R::NAME);
     loop {
-        let client = R::accept(&mut listener).await?;
+        let client = accepted(async || R::accept(&mut listener).await, R::sleep).await;
         R::spawn(async {
             if let Err(error) = serve::<R>(client).await {
                 eprintln!("a connection failed: {error}");
@@ -62,12 +76,51 @@ async fn listen<R: Runtime>(address: SocketAddr) -> io::Result<()> {
     }
 }
 
+/// The next client.
+///
+/// An `accept` that fails says little about the listener: the process has no descriptor to spare
+/// just now, or the client has gone already. So this waits, longer each time, and tries again.
+pub(crate) async fn accepted<C>(
+    mut accept: impl AsyncFnMut() -> io::Result<C>,
+    pause: impl AsyncFn(Duration),
+) -> C {
+    let (mut wait, longest) = PAUSES;
+    loop {
+        match accept().await {
+            Ok(client) => return client,
+            Err(error) => {
+                eprintln!("no connection accepted, trying again after {wait:?}: {error}");
+                pause(wait).await;
+                wait = longest.min(2 * wait);
+            }
+        }
+    }
+}
+
 /// Serves one client to its end.
 pub(crate) async fn serve<R: Runtime>(client: R::Tcp) -> io::Result<()> {
-    let (mut from_client, to_client) = client.split();
-    let to_client = handoff::<R, _>(to_client);
-    let mut buffer = HandoffBuffer::new(READ)?;
+    let (from_client, to_client) = client.split();
+    let connect = async |address| {
+        let (from_server, to_server) = R::connect(address).await?.split();
+        Ok((from_server, handoff::<R, _>(to_server)))
+    };
+    proxy(from_client, handoff::<R, _>(to_client), connect).await
+}
 
+/// Serves one client to its end. `connect` opens the connection that the client asks for.
+pub(crate) async fn proxy<I, O, FI, FO, C>(
+    mut from_client: I,
+    to_client: WriteHandoff<O>,
+    connect: impl FnOnce(SocketAddr) -> C,
+) -> io::Result<()>
+where
+    I: AsyncRead + Unpin,
+    O: AsyncWrite + Unpin,
+    FI: AsyncRead + Unpin,
+    FO: AsyncWrite + Unpin,
+    C: Future<Output = io::Result<(FI, WriteHandoff<FO>)>>,
+{
+    let mut buffer = HandoffBuffer::new(READ)?;
     let Some(line) = buffer.next_frame(&mut from_client, &mut Delimiter::new(b"\n")).await? else {
         return Ok(to_client.close().await?);
     };
@@ -75,14 +128,23 @@ pub(crate) async fn serve<R: Runtime>(client: R::Tcp) -> io::Result<()> {
         to_client.write(Bytes::from_static(b"ERR expected CONNECT <address>\n")).await?;
         return Ok(to_client.close().await?);
     };
-    let (from_server, to_server) = R::connect(address).await?.split();
-    let to_server = handoff::<R, _>(to_server);
+    let (from_server, to_server) = match connect(address).await {
+        Ok(connected) => connected,
+        Err(error) => {
+            to_client.write(Bytes::from_static(b"ERR cannot connect\n")).await?;
+            to_client.close().await?;
+            return Err(error);
+        }
+    };
     to_client.write(Bytes::from_static(b"OK\n")).await?;
 
     // What came behind the line is still in the buffer: it is the first that the tunnel carries.
-    let answers = HandoffBuffer::new(READ)?;
-    try_join(tunnel(buffer, from_client, to_server), tunnel(answers, from_server, to_client)).await?;
-    Ok(())
+    let sent = tunnel(buffer, from_client, to_server);
+    let answered = tunnel(HandoffBuffer::new(READ)?, from_server, to_client);
+    // Not `try_join`, which would drop the answer as soon as the server takes no more of the
+    // question.
+    let (sent, answered) = join(sent, answered).await;
+    sent.and(answered)
 }
 
 fn parse(line: &[u8]) -> Option<SocketAddr> {
@@ -101,33 +163,44 @@ where
     handoff
 }
 
-/// Passes on what is in `buffer` and then what `reader` gives, and closes when it ends.
+/// Passes on what is in `buffer` and then what `reader` gives, and closes when that ends or fails.
 async fn tunnel<I, O>(mut buffer: HandoffBuffer, mut reader: I, handoff: WriteHandoff<O>) -> io::Result<()>
 where
     I: AsyncRead + Unpin,
     O: AsyncWrite + Unpin,
 {
-    // Sends whenever this loop is about to wait for more.
-    handoff
-        .batching(async {
-            let mut then = Then::Limit;
-            loop {
-                let n = buffer.len();
-                if n > 0 {
-                    // Dropping the ticket does not undo the write.
-                    handoff.write_prefix(&mut buffer, n).await?;
-                }
-                // What came before the end, or before an error, has been passed on.
-                match then {
-                    Then::End => return Ok(()),
-                    Then::Error(error) => return Err(io::Error::from(error)),
-                    Then::Pending | Then::Limit | Then::Full => {}
-                }
-                then = buffer.read_ready(&mut reader, READ).await?.then;
-            }
-        })
-        .await?;
-    Ok(handoff.close().await?)
+    // Sends whenever the loop is about to wait for more.
+    let passed = handoff.batching(pass_on(&mut buffer, &mut reader, &handoff)).await;
+    // After an error, too, what came before it is written first. The other end then sees its stream
+    // end. Where a stream that was cut short must not look whole, `flush` it here instead, and end
+    // it with an `AbortHandle`.
+    let closed = handoff.close().await;
+    passed?;
+    Ok(closed?)
+}
+
+async fn pass_on<I, O>(
+    buffer: &mut HandoffBuffer,
+    reader: &mut I,
+    handoff: &WriteHandoff<O>,
+) -> io::Result<()>
+where
+    I: AsyncRead + Unpin,
+    O: AsyncWrite + Unpin,
+{
+    let mut then = Then::Limit;
+    loop {
+        // However much it is. Dropping the ticket does not undo the write.
+        handoff.write_all_buf(buffer).await?;
+        // What came before the end, or before an error, has been passed on.
+        match then {
+            Then::End => return Ok(()),
+            Then::Error(error) => return Err(error.into()),
+            // All that was full is empty now.
+            Then::Pending | Then::Limit | Then::Full => {}
+        }
+        then = buffer.read_ready(reader, READ).await?.then;
+    }
 }
 
 /// Tries the proxy out on every runtime there is.

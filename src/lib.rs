@@ -51,6 +51,75 @@
 //! [run with](WriteTask::run_until) a connection's loop in one task, which costs least. [`WriteHandoff::spawn`] hands it to an
 //! [`Executor`]; the features bring some, and any type can be one. Nothing is written before the task is polled for the first time.
 //!
+//! # Two peers that answer each other
+//!
+//! A loop that reads and waits for room to write stops reading when its peer takes nothing: that is
+//! what holds a fast peer back. It must not be what both sides do. Where each answers in its read
+//! loop, both come to wait for room while nobody reads, and neither goes on: no budget is large
+//! enough, for the memory is bounded on each side and on the way. So a loop that also gets answers
+//! reads on whatever waits to be written: it hands questions to a task that writes, by a queue that
+//! holds as many as may be open at a time. A side that has as many open waits for an answer before
+//! it asks again; one that asks more breaks the protocol, and is read no more.
+//!
+//! ```
+//! use std::io;
+//!
+//! use futures_channel::mpsc;
+//! use futures_handoff::{
+//!     Delimiter, HandoffBuffer, WriteHandoff,
+//!     bytes::{Bytes, BytesMut},
+//! };
+//! use futures_util::{AsyncRead, AsyncWrite, StreamExt, future::join};
+//!
+//! /// Answers lines that start with `?`, and gives the others, the answers of the peer, to `answered`.
+//! async fn answer<R, W>(
+//!     mut reader: R,
+//!     out: WriteHandoff<W>,
+//!     most_open: usize,
+//!     mut answered: impl FnMut(Bytes),
+//! ) -> io::Result<()>
+//! where
+//!     R: AsyncRead + Unpin,
+//!     W: AsyncWrite + Unpin,
+//! {
+//!     let (mut questions, mut open) = mpsc::channel(most_open);
+//!     let read = async move {
+//!         let mut buffer = HandoffBuffer::new(1024)?;
+//!         let mut lines = Delimiter::new(b"\n");
+//!         while let Some(line) = buffer.next_frame(&mut reader, &mut lines).await? {
+//!             if line.starts_with(b"?") {
+//!                 // Never waits. A peer that asks more than was agreed on is read no more.
+//!                 questions.try_send(line).map_err(io::Error::other)?;
+//!             } else {
+//!                 answered(line);
+//!             }
+//!         }
+//!         Ok(())
+//!     };
+//!     let write = async move {
+//!         while let Some(question) = open.next().await {
+//!             let mut answer = BytesMut::from(question);
+//!             answer[0] = b'!';
+//!             // Only this waits for room, and the reader goes on meanwhile.
+//!             out.write_fire_and_forget(answer.freeze()).await?;
+//!         }
+//!         Ok(())
+//!     };
+//!     // What was asked before the end, or before an error, is answered first.
+//!     let (read, written) = join(read, write).await;
+//!     read.and(written)
+//! }
+//!
+//! let (out, task) = WriteHandoff::new(Vec::new(), futures_handoff::WriteHandoffConfig::default());
+//! let mut answers = Vec::new();
+//! let answering = answer(&b"?one\n!two\n"[..], out, 8, |line| answers.push(line));
+//! let (written, answered) = futures_executor::block_on(join(task, answering));
+//! answered?;
+//! assert_eq!(written?, b"!one\n");
+//! assert_eq!(answers, ["!two\n"]);
+//! # Ok::<_, Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! # Cancel safety
 //!
 //! A future is *cancel safe* here if dropping it before it completes has no effect beyond giving up the wait: no byte is

@@ -65,9 +65,12 @@ impl<W: AsyncWrite + Unpin> WriteTask<W> {
     /// Runs a producer, such as a connection's loop, and this task with it until the producer is done: one task of the
     /// runtime for both, with nothing to spawn and no hop between them.
     ///
-    /// What the future writes is held while it runs and offered to the writer when it is about to wait and when it is done, as
-    /// with [`batching`](crate::WriteHandoff::batching); large chunks leave at once. Other producers are served, too. Once the
-    /// future is done, what it wrote may still be on its way: await this task, have it run with another future, or spawn it.
+    /// What the future writes is held while it runs and offered to the writer when it is about to
+    /// wait and when it is done, as with [`batching`](crate::WriteHandoff::batching); large chunks
+    /// leave at once. Other producers are served, too. Once the future is done, what it wrote may
+    /// still be on its way: await this task, have it run with another future, or spawn it. Where
+    /// the future has failed, too: keep its result, drop the handles, await the task, and look at
+    /// the result then.
     ///
     /// # Cancel safety
     ///
@@ -85,9 +88,11 @@ impl<W: AsyncWrite + Unpin> WriteTask<W> {
     ///     handoff.write(Bytes::from_static(b"two")).await?.await?;
     ///     Ok::<_, Box<dyn std::error::Error>>(())
     /// };
-    /// task.run_until(connection).await?;
+    /// let connected = task.run_until(connection).await;
     /// drop(handoff);
+    /// // Not before: `?` above would drop the task with what it has still to write.
     /// assert_eq!(task.await?, b"one, two");
+    /// connected?;
     /// # Ok::<_, Box<dyn std::error::Error>>(()) }).unwrap();
     /// ```
     pub fn run_until<F: Future>(&mut self, future: F) -> RunUntil<'_, W, F> {

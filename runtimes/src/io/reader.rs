@@ -77,7 +77,17 @@ impl ScriptReader {
 
     /// Gives `data` in short reads, and is pending now and then, as `seed` decides.
     pub fn seeded(seed: u64, data: impl AsRef<[u8]>) -> Self {
-        Self { rng: Some(Rng::with_seed(seed)), ..Self::new([ReadStep::data(data)]) }
+        // A step without bytes would be an end.
+        let data = Some(ReadStep::data(data))
+            .filter(|step| !matches!(step, ReadStep::Data(data) if data.is_empty()));
+        Self { rng: Some(Rng::with_seed(seed)), ..Self::new(data) }
+    }
+
+    /// Follows `steps` after those that it has already.
+    #[must_use]
+    pub fn then(mut self, steps: impl IntoIterator<Item = ReadStep>) -> Self {
+        self.steps.extend(steps);
+        self
     }
 
     /// The record of this reader.

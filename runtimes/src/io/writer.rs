@@ -88,6 +88,13 @@ impl ScriptWriter {
         writer
     }
 
+    /// Follows `steps` after those that it has already.
+    #[must_use]
+    pub fn then(mut self, steps: impl IntoIterator<Item = WriteStep>) -> Self {
+        self.steps.extend(steps);
+        self
+    }
+
     /// Takes the first slice that is not empty only, as a writer without vectored writes does.
     #[must_use]
     pub fn not_vectored(mut self) -> Self {

@@ -1,0 +1,47 @@
+use std::io;
+
+use futures_channel::mpsc;
+use futures_handoff::{
+    Delimiter, HandoffBuffer, WriteHandoff,
+    bytes::{Bytes, BytesMut},
+};
+use futures_util::{AsyncRead, AsyncWrite, StreamExt, future::join};
+
+/// Answers lines that start with `?`, and gives the others, the answers of the peer, to `answered`.
+async fn answer<R, W>(
+    mut reader: R,
+    out: WriteHandoff<W>,
+    most_open: usize,
+    mut answered: impl FnMut(Bytes),
+) -> io::Result<()>
+where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
+    let (mut questions, mut open) = mpsc::channel(most_open);
+    let read = async move {
+        let mut buffer = HandoffBuffer::new(1024)?;
+        let mut lines = Delimiter::new(b"\n");
+        while let Some(line) = buffer.next_frame(&mut reader, &mut lines).await? {
+            if line.starts_with(b"?") {
+                // Never waits. A peer that asks more than was agreed on is read no more.
+                questions.try_send(line).map_err(io::Error::other)?;
+            } else {
+                answered(line);
+            }
+        }
+        Ok(())
+    };
+    let write = async move {
+        while let Some(question) = open.next().await {
+            let mut answer = BytesMut::from(question);
+            answer[0] = b'!';
+            // Only this waits for room, and the reader goes on meanwhile.
+            out.write_fire_and_forget(answer.freeze()).await?;
+        }
+        Ok(())
+    };
+    // What was asked before the end, or before an error, is answered first.
+    let (read, written) = join(read, write).await;
+    read.and(written)
+}

@@ -1,0 +1,31 @@
+//! The programs of the documentation, run over readers and writers that misbehave.
+//!
+//! In each of them whatever came before the end of its input, or before an error, comes out in
+//! order and at the right place, and only then is the end or the error reported.
+
+use futures_handoff_runtimes as runtimes;
+
+mod answers;
+mod lines;
+mod prefixes;
+mod producers;
+mod readme;
+mod relay;
+mod routing;
+mod support;
+
+/// Takes an example in.
+macro_rules! example {
+    ($name:ident, $path:literal) => {
+        #[allow(dead_code, reason = "the example has a main function")]
+        #[path = $path]
+        mod $name;
+    };
+}
+
+example!(content_routing, "../../examples/content_routing.rs");
+example!(length_prefix, "../../examples/length_prefix.rs");
+example!(line_protocol, "../../examples/line_protocol.rs");
+example!(own_thread, "../../examples/own_thread.rs");
+example!(tcp_proxy, "../../examples/tcp_proxy.rs");
+example!(write_handoff, "../../examples/write_handoff.rs");

@@ -1,0 +1,90 @@
+//! The programs of the README are the files in `readme`.
+
+use fastrand::Rng;
+use futures_handoff::HandoffBuffer;
+
+use crate::{
+    runtimes::{self, io::ScriptWriter},
+    support::{End, SEEDS, breaking, kind, reader},
+};
+
+/// Takes a program in, its `main` too, and makes the rest of it known as it is called here.
+macro_rules! program {
+    ($name:ident { $($calls:item)* }) => {
+        #[allow(dead_code, reason = "the program has a main function")]
+        pub(crate) mod $name {
+            include!(concat!("readme/", stringify!($name), ".rs"));
+
+            $($calls)*
+
+            #[test]
+            fn is_what_the_readme_shows() {
+                let program = include_str!(concat!("readme/", stringify!($name), ".rs"));
+                assert!(include_str!("../../README.md").contains(&format!("```rust\n{program}```\n")));
+            }
+        }
+    };
+}
+
+program! { read {
+    use crate::runtimes::io::ScriptReader;
+
+    pub(crate) async fn read(
+        reader: ScriptReader,
+        buffer: &mut HandoffBuffer,
+        received: &mut Vec<Bytes>,
+    ) -> io::Result<()> {
+        two_lines(reader, buffer, received).await
+    }
+} }
+
+program! { router {
+    use crate::runtimes::io::{ScriptReader, ScriptWriter};
+
+    pub(crate) async fn route_all(reader: ScriptReader, a: ScriptWriter, b: ScriptWriter) -> io::Result<()> {
+        run(reader, a, b).await.map(drop)
+    }
+} }
+
+program! { write {
+    use crate::runtimes::io::ScriptWriter;
+
+    pub(crate) async fn write(writer: ScriptWriter) -> io::Result<()> {
+        run(writer).await.map(drop)
+    }
+} }
+
+runtimes::tests! {
+    async fn two_lines_come_whole_and_what_is_behind_them_stays<R: Runtime>() {
+        let input = b"GET /a\nGET /b\nPOS";
+        for (at, end) in (0..=input.len()).flat_map(|at| [(at, End::Closed), (at, End::Reset)]) {
+            let input = &input[..at];
+            for seed in 0..20 {
+                let (mut buffer, mut received) = (HandoffBuffer::new(64).unwrap(), Vec::new());
+                let result = read::read(reader(seed, input, end), &mut buffer, &mut received).await;
+                let whole = input.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+                assert_eq!(received.concat(), &input[..whole]);
+                assert_eq!(received.len(), [0, 7, 14].iter().rposition(|end| at >= *end).unwrap());
+                // After the second line the reader is not asked again.
+                assert!(input[whole..].starts_with(buffer.peek()));
+                let expected = if received.len() == 2 { None } else { end.kind(at > whole) };
+                assert_eq!(kind(result), expected, "{at}, {end:?}");
+            }
+        }
+    }
+
+    async fn a_producer_and_its_task_write_all_or_tell_why_not<R: Runtime>() {
+        for seed in 0..SEEDS {
+            let writer = ScriptWriter::seeded(seed);
+            let log = writer.log();
+            write::write(writer).await.unwrap();
+            assert!(log.written() == b"one two three" && log.is_closed());
+
+            let writer = breaking(seed, Rng::with_seed(seed).usize(..5));
+            let log = writer.log();
+            let result = write::write(writer).await;
+            assert!(b"one two three".starts_with(&log.written()));
+            assert_eq!(kind(result), (!log.is_closed()).then_some(std::io::ErrorKind::BrokenPipe), "seed {seed}");
+        }
+    }
+}
