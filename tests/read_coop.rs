@@ -6,7 +6,7 @@ use std::{
     io::{self, IoSliceMut},
     mem,
     pin::Pin,
-    task::{Context, Poll, Waker},
+    task::{Context, Poll},
 };
 
 use futures_handoff::{HandoffBuffer, HandoffReader};
@@ -190,7 +190,9 @@ fn a_reader_that_always_fails_lets_others_run() {
     for way in 0..3 {
         let mut reader = buffer(1 << 16).into_reader(Fails);
         let (mut buffer, mut inner) = (buffer(1 << 16), Fails);
-        let cx = &mut Context::from_waker(Waker::noop());
+        // One that tells its task from others: there is nobody to yield to otherwise.
+        let (waker, _) = new_count_waker();
+        let cx = &mut Context::from_waker(&waker);
         let tries = (0..=OPERATIONS).take_while(|_| match way {
             0 => buffer.poll_read_available(cx, Pin::new(&mut inner)).is_ready(),
             1 => buffer.poll_read_ready(cx, Pin::new(&mut inner), 10).is_ready(),

@@ -64,7 +64,7 @@ fn a_schedule_is_printed_step_by_step() {
 #[test]
 fn choices_are_a_schedule_of_either_side() {
     let printed = stdout(&harness("faults --choices 1,2,3"));
-    assert!(printed.starts_with("WriteHandoffConfig { max_items: 2, max_pending_bytes: 16,"), "{printed}");
+    assert!(printed.starts_with("WriteHandoffConfig { max_items: 3, max_pending_bytes: 40,"), "{printed}");
     assert!(printed.contains("\nHandoffBufferConfig {"), "{printed}");
 }
 

@@ -286,6 +286,7 @@ impl Storage {
     pub(super) fn rejoin(&mut self, mut piece: BytesMut) {
         debug_assert_eq!(self.start, 0, "nothing was consumed since");
         self.filled += piece.len();
+        self.dirty += piece.len();
         piece.unsplit(mem::take(&mut self.block));
         self.block = piece;
     }
