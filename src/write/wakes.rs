@@ -17,14 +17,27 @@ const DEPTH_MAX: usize = 16;
 thread_local! {
     /// The vector of the last list that had more than one waker, kept so that the next one allocates nothing.
     static SPARE: Cell<Vec<Waker>> = const { Cell::new(Vec::new()) };
-    static NESTING: Nesting = const { Nesting { depth: Cell::new(0), later: RefCell::new(VecDeque::new()) } };
 }
+
+// A model checker runs many threads on one, each with what it is waking.
+#[cfg(not(any(handoff_loom, handoff_shuttle)))]
+thread_local! { static NESTING: Nesting = const { Nesting::new() } }
+#[cfg(handoff_loom)]
+loom::thread_local! { static NESTING: Nesting = Nesting::new() }
+#[cfg(handoff_shuttle)]
+shuttle::thread_local! { static NESTING: Nesting = Nesting::new() }
 
 /// What this thread is waking.
 struct Nesting {
     depth: Cell<usize>,
     /// What was to be woken deeper than [`DEPTH_MAX`]: the call at that depth does it.
     later: RefCell<VecDeque<Later>>,
+}
+
+impl Nesting {
+    const fn new() -> Self {
+        Self { depth: Cell::new(0), later: RefCell::new(VecDeque::new()) }
+    }
 }
 
 enum Later {
