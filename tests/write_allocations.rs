@@ -222,11 +222,14 @@ runtimes::watched_tests! {
                         busy.iter_mut().for_each(Stream::run);
                     }
                     drop(busy);
-                    let mut stream = Stream::new(queueing());
-                    allocates_nothing(|| {
-                        burst(&stream, 50);
-                        stream.run();
-                    });
+                    // Up to 16 KiB, which is one block.
+                    for count in [1, 10, 17, 30, 50, 80, 200, 256] {
+                        let mut stream = Stream::new(queueing());
+                        allocates_nothing(|| {
+                            burst(&stream, count);
+                            stream.run();
+                        });
+                    }
                 });
             });
         }

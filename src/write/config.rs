@@ -5,8 +5,8 @@ use crate::ConfigError;
 /// The most bytes a handoff can be allowed to hold: what a single allocation can hold, too.
 const MAX_PENDING_BYTES: usize = isize::MAX as usize;
 
-/// The longest chunk that can be copied: a full gather block.
-const MAX_COPY: usize = 16 * 1024;
+/// The longest chunk that can be copied, and the most that is copied under the lock at a time: a full gather block.
+pub(super) const MAX_COPY: usize = 16 * 1024;
 
 /// The most entries a handoff can be allowed to queue.
 const MAX_ITEMS: usize = u32::MAX as usize;

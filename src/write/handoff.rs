@@ -214,7 +214,8 @@ impl<W: AsyncWrite + Unpin> WriteHandoff<W> {
     /// An empty chunk takes no room and is always accepted: its ticket is a barrier behind all that was accepted
     /// before.
     ///
-    /// Constant time. Allocates nothing once the queue and the gather block have grown to what the stream needs.
+    /// Constant time. Allocates nothing once the queue and the gather block have grown to what the stream needs; only a burst of more
+    /// than 16 KiB in small chunks that the producer may not send itself takes a block of 16 KiB for each of those.
     ///
     /// # Errors
     ///

@@ -2,7 +2,7 @@
 
 use super::{
     borrowed::Borrowed,
-    config::Inline,
+    config::{Inline, MAX_COPY},
     contain::contain,
     core::{Core, SharedCore, StateGuard},
     drive::{Role, Side, drive},
@@ -135,11 +135,14 @@ pub(crate) fn accept_all<'a, P: Port + ?Sized>(
 ) -> Range<u64> {
     let caller = port.caller(via);
     let range = state.accept(parts.iter().map(Bytes::len).sum());
+    let mut copied = 0;
     for part in &mut *parts {
-        if state.copies(part.len()) {
+        // So much, and no more, is copied in one section.
+        if state.copies(part.len()) && copied + part.len() <= MAX_COPY {
+            copied += part.len();
             state.push_copy(part);
         } else {
-            state.push(std::mem::take(part));
+            state.push_owned(std::mem::take(part));
         }
     }
     let next = state.after_push(&caller);

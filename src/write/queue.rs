@@ -70,13 +70,22 @@ pub(crate) struct Queue {
     /// A written gather block, empty, for the next small chunk.
     spare: Option<Vec<u8>>,
     block_size: usize,
+    /// More was gathered than fits in a block since the last look at how large they should be.
+    overflowed: bool,
     /// The thread that the last block was begun on.
     thread: usize,
 }
 
 impl Queue {
     pub(crate) fn new() -> Self {
-        Self { chunks: VecDeque::new(), bytes: 0, spare: None, block_size: BLOCK_MIN, thread: 0 }
+        Self {
+            chunks: VecDeque::new(),
+            bytes: 0,
+            spare: None,
+            block_size: BLOCK_MIN,
+            overflowed: false,
+            thread: 0,
+        }
     }
 
     /// Bytes queued.
@@ -132,6 +141,7 @@ impl Queue {
         if matches!(self.chunks.back(), Some(Chunk::Gathered(_))) {
             // The burst is larger than a block: the next ones are larger, too.
             self.block_size = (self.block_size * 4).min(BLOCK_MAX);
+            self.overflowed = true;
         }
         let mut block = self.new_block(bytes.len());
         block.extend_from_slice(bytes);
@@ -152,6 +162,10 @@ impl Queue {
     /// Makes the next block smaller where the one that nothing more is gathered in was used for little: any number of
     /// them may be waiting.
     fn adapt(&mut self) {
+        if mem::take(&mut self.overflowed) {
+            // It is the last of several, and tells nothing of the next burst.
+            return;
+        }
         if let Some(Chunk::Gathered(block)) = self.chunks.back() {
             if block.len() <= self.block_size / 2 {
                 self.block_size = block.len().next_power_of_two().clamp(BLOCK_MIN, BLOCK_MAX);

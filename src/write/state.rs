@@ -367,10 +367,15 @@ impl State {
             self.push_copy(&bytes);
             Some(bytes)
         } else {
-            self.items += 1;
-            self.queue.push(bytes);
+            self.push_owned(bytes);
             None
         }
+    }
+
+    /// Queues a chunk as it is. It must not be empty.
+    pub(crate) fn push_owned(&mut self, bytes: Bytes) {
+        self.items += 1;
+        self.queue.push(bytes);
     }
 
     /// Whether a chunk of that length is copied into the gather block.
