@@ -379,6 +379,8 @@ impl Turn {
         let place = (id, Want::Room(room));
         let mut state = ready!(wait_until(core, cx, place, |state| &mut state.rooms, granted)).0;
         *self = Self { granted: true, ..Self::default() };
+        // Others have run since it got into line.
+        state.budget.waited();
         state.release(room);
         match state.closed() {
             Some(reason) => Poll::Ready(Err(Never::Closed(reason))),
