@@ -3,7 +3,10 @@
 
 mod read_parts;
 
-use std::io::{self, IoSliceMut};
+use std::{
+    io::{self, IoSliceMut},
+    sync::{Mutex, OnceLock},
+};
 
 use futures_handoff::{
     FrameError, HandoffBuffer, HandoffBufferConfig, LengthPrefix, ReadError, bytes::BytesMut,
@@ -14,7 +17,18 @@ use read_parts::*;
 /// The largest that a configuration takes.
 const MAX: usize = usize::MAX >> 1;
 
+/// The configuration with which each read asks for more memory than there is.
+///
+/// Where `usize` has 32 bits, a process can have so much once: then it is taken here, and kept.
 fn largest() -> HandoffBufferConfig {
+    static TAKEN: OnceLock<Mutex<Vec<HandoffBuffer>>> = OnceLock::new();
+    TAKEN.get_or_init(|| {
+        let taken = (0..4).map_while(|_| {
+            let mut buffer = buffer(MAX);
+            buffer.reserve_read_capacity(MAX).is_ok().then_some(buffer)
+        });
+        Mutex::new(taken.collect())
+    });
     config(MAX).with_read_reserve(MAX).unwrap().with_small_copy_max(MAX).unwrap()
 }
 
