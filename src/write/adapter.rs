@@ -124,22 +124,21 @@ impl<W: AsyncWrite + Unpin> Adapter<W> {
     /// Waits until something may be handed over: there is some room, or there was when its turn came.
     pub(crate) fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), CloseReason>> {
         ready!(self.poll_place(cx));
-        let Self { side, place, ready, closing, .. } = self;
+        let side = &self.side;
         let mut hurried = false;
         let mut waker = None;
         loop {
             let mut state = side.core.lock();
-            let closed = if *closing == Closing::No { state.closed() } else { Some(CloseReason::Closed) };
-            if let Some(reason) = closed {
+            if let Some(reason) = self.closed(&state) {
                 drop(state);
                 return Poll::Ready(Err(reason));
             }
-            if *ready || (state.rooms.is_empty() && state.has_some_room()) {
+            if self.ready || (state.rooms.is_empty() && state.has_some_room()) {
                 if state.budget.must_yield(cx) {
                     return yield_now(state, cx);
                 }
                 drop(state);
-                *ready = true;
+                self.ready = true;
                 return Poll::Ready(Ok(()));
             }
             if !hurried {
@@ -156,7 +155,8 @@ impl<W: AsyncWrite + Unpin> Adapter<W> {
             let id = state.new_id();
             state.budget.waited();
             state.rooms.put(id, Want::Turn, waker);
-            *place = Some(Place { id, want: Want::Turn });
+            drop(state);
+            self.place = Some(Place { id, want: Want::Turn });
             return Poll::Pending;
         }
     }

@@ -1,8 +1,8 @@
 //! The handle as an [`AsyncWrite`].
 
 use super::{
-    adapter::Adapter, borrowed::Borrowed, core::StateGuard, drive::Side, handoff::WriteHandoff, phase::Via,
-    port::Port, port::go_on, queue::Chunk, state::State,
+    adapter::Adapter, borrowed::Borrowed, config::MAX_COPY, handoff::WriteHandoff, phase::Via, port::Port,
+    port::go_on, queue::Chunk, state::State,
 };
 use futures_io::AsyncWrite;
 use std::{
@@ -11,9 +11,6 @@ use std::{
     pin::Pin,
     task::{Context, Poll, ready},
 };
-
-/// The most bytes that one call copies.
-const COPY_MAX: usize = 16 * 1024;
 
 /// A [`WriteHandoff`] as an [`AsyncWrite`]. Made by [`WriteHandoff::into_writer`].
 ///
@@ -68,7 +65,7 @@ impl<W: AsyncWrite + Unpin> HandoffWriter<W> {
         }
         let first = bufs.iter().find(|buf| !buf.is_empty()).map_or(&[][..], |buf| buf);
         let first = &first[..first.len().min(side.core.config().max_pending_bytes())];
-        if first.len() > COPY_MAX / 2 {
+        if first.len() > MAX_COPY / 2 {
             let counts_for = state.borrowed_len(first.len());
             if state.express(first.len(), counts_for, || side.caller(Via::Poll)).is_some() {
                 side.drive(state, Borrowed::slice(first));
@@ -77,12 +74,13 @@ impl<W: AsyncWrite + Unpin> HandoffWriter<W> {
         }
         let n = copy(&mut state, bufs);
         if n > 0 {
-            go_on_after(side, state);
+            let next = state.after_push(&side.caller(Via::Poll));
+            go_on(&**side, state, next);
             return Ok(n);
         }
         drop(state);
         // There was room when its turn came, and others have taken it since. This waits in the line by itself.
-        let limit = COPY_MAX.min(side.core.config().max_pending_bytes());
+        let limit = MAX_COPY.min(side.core.config().max_pending_bytes());
         let mut block =
             Vec::with_capacity(bufs.iter().map(|buf| buf.len()).fold(0, usize::saturating_add).min(limit));
         for buf in bufs {
@@ -93,9 +91,9 @@ impl<W: AsyncWrite + Unpin> HandoffWriter<W> {
     }
 }
 
-/// Accepts a copy of as many of the bytes as there is room for, up to [`COPY_MAX`].
+/// Accepts a copy of as many of the bytes as there is room for, up to [`MAX_COPY`].
 fn copy(state: &mut State, bufs: &[IoSlice<'_>]) -> usize {
-    let mut left = COPY_MAX;
+    let mut left = MAX_COPY;
     for buf in bufs {
         let n = buf.len().min(left).min(state.room_for_copies());
         if n > 0 {
@@ -107,12 +105,7 @@ fn copy(state: &mut State, bufs: &[IoSlice<'_>]) -> usize {
             break;
         }
     }
-    COPY_MAX - left
-}
-
-fn go_on_after<'a, W: AsyncWrite + Unpin>(side: &'a Side<W>, mut state: StateGuard<'a>) {
-    let next = state.after_push(&side.caller(Via::Poll));
-    go_on(side, state, next);
+    MAX_COPY - left
 }
 
 impl<W: AsyncWrite + Unpin> AsyncWrite for HandoffWriter<W> {
