@@ -74,7 +74,7 @@ impl<'b> Borrowed<'b> {
                 let _ = buffer.advance(left);
                 batch.push(Chunk::Gathered(block));
             }
-            Lender::Buffer(buffer) => batch.extend(buffer.split_prefix(left).ok().map(Chunk::Owned)),
+            Lender::Buffer(buffer) => batch.push(Chunk::Owned(buffer.split_front(left))),
             Lender::Slice(bytes) if left <= copy_max => {
                 let mut block = block(left);
                 block.extend_from_slice(bytes);

@@ -314,11 +314,6 @@ impl Batch {
         self.chunks.push_back(chunk);
     }
 
-    /// As [`push`](Self::push), if there is one.
-    pub(crate) fn extend(&mut self, chunk: Option<Chunk>) {
-        self.chunks.extend(chunk);
-    }
-
     /// Puts a chunk, of which `head` bytes are written, into the empty batch.
     pub(crate) fn begin(&mut self, chunk: Chunk, head: usize) {
         debug_assert!(self.chunks.is_empty(), "it would come after newer bytes");
