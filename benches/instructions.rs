@@ -1,0 +1,185 @@
+//! What one operation of the write half costs, in instructions.
+//!
+//! `cargo bench --bench instructions` needs valgrind and `gungraun-runner` in the version of the crate `gungraun`;
+//! `.ci/run speed` installs what is missing. Each row is [`COUNT`] operations, without what comes before them: the
+//! stream is open, its memory has grown to what it needs, and only then does the count begin. So the number of a row,
+//! with its last five digits cut off, is what one operation costs. A clone of the chunk and its drop, 28 instructions,
+//! are part of it.
+//!
+//! A row fails if an operation costs more than [`SLACK`] per cent above what is written beside it. Builds of the same
+//! code differ by a few instructions, and those of another compiler by more. If a row becomes cheaper for good, write
+//! down the new number.
+
+/// How often an operation is done in one row.
+const COUNT: usize = 100_000;
+
+/// By how many per cent an operation may cost more than is written beside it.
+const SLACK: u64 = 5;
+
+#[cfg(target_os = "linux")]
+mod counted {
+    use std::{
+        collections::VecDeque,
+        io::{self, IoSlice},
+        pin::Pin,
+        task::{Context, Poll},
+    };
+
+    use futures_handoff::{HandoffBuffer, WriteHandoff, WriteHandoffConfig, WriteTask, bytes::Bytes};
+    use futures_util::{AsyncWrite, FutureExt};
+    use gungraun::{
+        Callgrind, EventKind, LibraryBenchmarkConfig, library_benchmark, library_benchmark_group,
+    };
+
+    use super::{COUNT, SLACK};
+
+    /// The tickets that are outstanding in [`Operation::Windowed`].
+    const WINDOW: usize = 64;
+
+    #[derive(Clone, Copy, PartialEq)]
+    enum Operation {
+        /// A write of 64 bytes that is held with others, fire-and-forget.
+        Held,
+        /// The same, with a ticket that is dropped.
+        Dropped,
+        /// The same, with a ticket that is awaited after 64 more writes.
+        Windowed,
+        /// A write of 64 bytes and a ticket that is awaited before the next one.
+        Awaited,
+        /// The same with `send_at(0)`, where the write itself sends.
+        AwaitedAtOnce,
+        /// A write of 16 KiB that is sent at once.
+        Large,
+        /// A write of 64 bytes out of a read buffer, with a ticket that is dropped.
+        Routed,
+    }
+
+    /// A stream on which the operation was done before.
+    struct Ready {
+        operation: Operation,
+        handoff: WriteHandoff<Discard>,
+        // A task that has run once lets producers send.
+        _task: Pin<Box<WriteTask<Discard>>>,
+    }
+
+    impl Ready {
+        fn new(operation: Operation) -> Self {
+            let config = match operation {
+                Operation::AwaitedAtOnce => {
+                    WriteHandoffConfig::default().with_send_at(0).expect("it is valid")
+                }
+                _ => WriteHandoffConfig::default(),
+            };
+            let (handoff, task) = WriteHandoff::new(Discard, config);
+            let mut task = Box::pin(task);
+            assert!((&mut task).now_or_never().is_none(), "the stream is open");
+            Self { operation, handoff, _task: task }.repeated(1000)
+        }
+
+        fn repeated(self, count: usize) -> Self {
+            let operated = self.handoff.batching(operate(&self.handoff, self.operation, count));
+            futures_executor::block_on(operated).expect("the writer works");
+            self
+        }
+    }
+
+    async fn operate(handoff: &WriteHandoff<Discard>, operation: Operation, count: usize) -> io::Result<()> {
+        let chunk = Bytes::from_static(match operation {
+            Operation::Large => &[b'x'; 16 * 1024],
+            _ => &[b'x'; 64],
+        });
+        let mut window = VecDeque::with_capacity(WINDOW + 1);
+        let mut buffer = HandoffBuffer::new(chunk.len() * WINDOW).expect("the limit is valid");
+        for _ in 0..count {
+            match operation {
+                Operation::Held | Operation::Large => handoff.write_fire_and_forget(chunk.clone()).await?,
+                Operation::Dropped => drop(handoff.write(chunk.clone()).await?),
+                Operation::Awaited | Operation::AwaitedAtOnce => handoff.write(chunk.clone()).await?.await?,
+                Operation::Windowed => {
+                    window.push_back(handoff.write(chunk.clone()).await?);
+                    if window.len() > WINDOW
+                        && let Some(oldest) = window.pop_front()
+                    {
+                        oldest.await?;
+                    }
+                }
+                Operation::Routed => {
+                    if buffer.is_empty() {
+                        let mut arrival = futures_util::io::repeat(b'x');
+                        buffer.read_available(&mut arrival).await?;
+                    }
+                    drop(handoff.write_prefix(&mut buffer, chunk.len()).await?);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes everything at once.
+    #[derive(Debug)]
+    struct Discard;
+
+    impl AsyncWrite for Discard {
+        fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+            Poll::Ready(Ok(buf.len()))
+        }
+
+        fn poll_write_vectored(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            bufs: &[IoSlice<'_>],
+        ) -> Poll<io::Result<usize>> {
+            Poll::Ready(Ok(bufs.iter().map(|buf| buf.len()).sum()))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    /// That one operation costs so many instructions.
+    fn costs(instructions: u64) -> LibraryBenchmarkConfig {
+        let limit = instructions * COUNT as u64 * (100 + SLACK) / 100;
+        let mut callgrind = Callgrind::with_args(["--cache-sim=no"]);
+        callgrind.hard_limits([(EventKind::Ir, limit)]);
+        let mut config = LibraryBenchmarkConfig::default();
+        config.tool(callgrind);
+        config
+    }
+
+    #[library_benchmark]
+    #[bench::held(args = (Operation::Held), setup = Ready::new, config = costs(258))]
+    #[bench::dropped(args = (Operation::Dropped), setup = Ready::new, config = costs(269))]
+    #[bench::windowed(args = (Operation::Windowed), setup = Ready::new, config = costs(376))]
+    #[bench::awaited(args = (Operation::Awaited), setup = Ready::new, config = costs(1352))]
+    #[bench::awaited_at_once(args = (Operation::AwaitedAtOnce), setup = Ready::new, config = costs(503))]
+    #[bench::large(args = (Operation::Large), setup = Ready::new, config = costs(442))]
+    #[bench::routed(args = (Operation::Routed), setup = Ready::new, config = costs(381))]
+    fn write(ready: Ready) -> Ready {
+        ready.repeated(COUNT)
+    }
+
+    library_benchmark_group!(name = operations, benchmarks = write);
+    gungraun::main!(library_benchmark_groups = operations);
+
+    pub(crate) fn run() {
+        main();
+    }
+}
+
+/// `cargo test --benches` passes by: it counts only for `cargo bench`, and in the processes that the runner starts.
+fn main() {
+    #[cfg(target_os = "linux")]
+    {
+        let args: Vec<_> = std::env::args().skip(1).collect();
+        let has = |flag: &str| args.iter().any(|arg| arg == flag);
+        if has("--gungraun-run") || has("--bench") && !has("--test") {
+            return counted::run();
+        }
+    }
+    println!("not counted: `cargo bench --bench instructions` does, on Linux and with valgrind");
+}
