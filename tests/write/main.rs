@@ -17,7 +17,6 @@ mod flush;
 mod gather;
 mod handles;
 mod inline;
-mod memory;
 mod order;
 mod permit;
 mod prefix;

@@ -1,10 +1,11 @@
-//! Memory is given back as soon as it is not needed, and the budget means what it says.
+//! When the write half frees what it was given: as soon as it is not needed.
 
-use super::support::*;
 use std::{
     sync::{Arc, Mutex},
     task::{Context, Wake, Waker},
 };
+
+use super::support::*;
 
 /// Notes, when it is woken, whether a block was freed.
 struct Witness {
@@ -18,11 +19,15 @@ impl Wake for Witness {
     }
 }
 
-runtimes::tests! {
+/// A block of 2000 bytes.
+fn block() -> (Bytes, Freed) {
+    Block::bytes(vec![1; 2000])
+}
+
+runtimes::watched_tests! {
     /// 200 bytes that would keep 200 MiB.
-    async fn small_slices_of_big_blocks_are_copied_out<R: Runtime>() {
+    fn small_slices_of_big_blocks_are_copied_out() {
         let (handoff, mut task, log, gate) = gated(defaults());
-        let mut blocks = Vec::new();
         for i in 0..200 {
             let (bytes, freed) = Block::bytes(vec![i; 1 << 20]);
             match i % 3 {
@@ -31,9 +36,8 @@ runtimes::tests! {
                 _ => drop(handoff.try_reserve(1).unwrap().send(bytes.slice(5..6)).unwrap()),
             }
             drop(bytes);
-            blocks.push(freed);
+            assert!(freed.get(), "{i}");
         }
-        assert_eq!(blocks.iter().filter(|freed| !freed.get()).count(), 0);
         assert_eq!((handoff.pending_bytes(), handoff.pending_items()), (200, 1));
         gate.open();
         task.run();
@@ -41,7 +45,7 @@ runtimes::tests! {
     }
 
     /// Also the one that a writer was offered before it said that it is not ready.
-    async fn a_small_slice_that_was_offered_is_copied_out<R: Runtime>() {
+    fn a_small_slice_that_was_offered_is_copied_out() {
         for (taken, left) in [(0, "bytes"), (3, "es")] {
             let config = defaults().with_send_at(0).unwrap().with_inline(Inline::Always);
             let (handoff, mut task, log, gate) = gated_after(taken, config);
@@ -59,11 +63,10 @@ runtimes::tests! {
         }
     }
 
-    async fn a_written_chunk_is_freed_while_the_rest_stalls<R: Runtime>() {
+    fn a_written_chunk_is_freed_while_the_rest_stalls() {
         for inline in [Inline::Never, Inline::Always] {
-            let (handoff, mut task, _log, gate) = gated_after(1500, limits(8, 1 << 20).with_inline(inline));
-            let ((first, first_freed), (second, second_freed)) =
-                (Block::bytes(vec![1; 1500]), Block::bytes(vec![2; 1500]));
+            let (handoff, mut task, _log, gate) = gated_after(2000, limits(8, 1 << 20).with_inline(inline));
+            let ((first, first_freed), (second, second_freed)) = (block(), block());
             handoff.try_write_fire_and_forget(first).unwrap();
             handoff.try_write_fire_and_forget(second).unwrap();
             handoff.dispatch();
@@ -75,10 +78,10 @@ runtimes::tests! {
         }
     }
 
-    /// Whoever is admitted because bytes were taken may rely on their memory being free.
-    async fn memory_is_free_before_its_room_is_given_away<R: Runtime>() {
+    /// A producer that is admitted because bytes were taken may rely on their memory being free.
+    fn memory_is_free_before_its_room_is_given_away() {
         let (handoff, mut task, _log, gate) = gated(limits(8, 2000));
-        let (bytes, freed) = Block::bytes(vec![1; 2000]);
+        let (bytes, freed) = block();
         handoff.try_write_fire_and_forget(bytes).unwrap();
         let witness = Arc::new(Witness { block: freed, seen: Mutex::new(None) });
         let waker = Waker::from(Arc::clone(&witness));
@@ -87,51 +90,38 @@ runtimes::tests! {
         gate.open();
         task.run();
         assert_eq!(*witness.seen.lock().unwrap(), Some(true));
-        write.await.unwrap();
+        write.now_or_never().unwrap().unwrap();
         task.run();
     }
 
-    async fn a_writer_without_vectored_writes_keeps_no_blocks_longer<R: Runtime>() {
+    fn a_writer_without_vectored_writes_keeps_no_blocks_longer() {
         let gate = Gate::new();
-        let mut steps = vec![WriteStep::Accept(2000); 10];
-        steps.push(WriteStep::Wait(gate.clone()));
+        let steps = (0..10).map(|_| WriteStep::Accept(2000)).chain([WriteStep::Wait(gate.clone())]);
         let writer = ScriptWriter::new(steps).not_vectored();
         let log = writer.log();
         let (handoff, mut task) = stream(writer, limits(64, 1 << 20).with_inline(Inline::Never));
-        let mut blocks = Vec::new();
-        for i in 0..40 {
-            let (bytes, freed) = Block::bytes(vec![i; 2000]);
+        let write = |_| {
+            let (bytes, freed) = block();
             handoff.try_write_fire_and_forget(bytes).unwrap();
-            blocks.push(freed);
-        }
+            freed
+        };
+        let blocks: Vec<_> = (0..40).map(write).collect();
         task.run();
         assert!(gate.is_reached());
-        let written = log.len() / 2000;
-        assert!(blocks[..written].iter().all(Freed::get));
+        assert!(blocks[..log.len() / 2000].iter().all(Freed::get));
         gate.open();
         task.run();
         assert!(blocks.iter().all(Freed::get));
     }
 
-    /// A ticket that is kept is small: it keeps neither the writer nor what was not written.
-    async fn tickets_keep_no_writer<R: Runtime>() {
-        let writer = ScriptWriter::willing();
-        let log = writer.log();
-        let (handoff, task) = WriteHandoff::new(writer, defaults());
-        let ticket = handoff.try_write(text("a")).unwrap();
-        drop((task, handoff));
-        assert!(log.is_dropped());
-        assert!(matches!(ticket.try_result(), Some(Err(_))));
-    }
-
-    /// Neither those in the queue nor those in the writer's hands.
-    async fn tickets_keep_no_chunks_once_handles_and_task_are_gone<R: Runtime>() {
+    /// Neither the writer, nor chunks in the queue, nor those in the writer's hands.
+    fn tickets_keep_nothing_once_handles_and_task_are_gone() {
         for (offered, task_first) in [(false, false), (false, true), (true, false), (true, true)] {
             let writer = ScriptWriter::new([WriteStep::Wait(Gate::new())]);
+            let log = writer.log();
             let (handoff, task) = WriteHandoff::new(writer, defaults());
             let mut task = Hand::waiting(task);
-            let ((first, first_freed), (second, second_freed)) =
-                (Block::bytes(vec![1; 2000]), Block::bytes(vec![2; 2000]));
+            let ((first, first_freed), (second, second_freed)) = (block(), block());
             let mut tickets = vec![handoff.try_write(first).unwrap()];
             if offered {
                 task.run();
@@ -145,23 +135,14 @@ runtimes::tests! {
                 drop(task);
             }
             assert!(tickets.iter().all(|ticket| matches!(ticket.try_result(), Some(Err(_)))));
+            assert!(log.is_dropped());
             assert!(first_freed.get() && second_freed.get(), "{offered} {task_first}");
         }
     }
 
-    async fn what_a_failure_carries_is_freed_with_it<R: Runtime>() {
-        let (handoff, mut task, _log) = scripted([WriteStep::Zero], defaults());
-        let (bytes, freed) = Block::bytes(vec![1; 2000]);
-        handoff.try_write_fire_and_forget(bytes).unwrap();
-        let failure = task.run().unwrap().unwrap_err();
-        assert!(!freed.get());
-        drop(failure);
-        assert!(freed.get());
-    }
-
-    async fn abort_and_weak_handles_keep_nothing<R: Runtime>() {
+    fn abort_and_weak_handles_keep_nothing() {
         let (handoff, task, _log) = willing(defaults());
-        let (bytes, freed) = Block::bytes(vec![1; 2000]);
+        let (bytes, freed) = block();
         handoff.try_write_fire_and_forget(bytes).unwrap();
         let (abort, weak) = (handoff.abort_handle(), handoff.downgrade());
         drop(task);
@@ -172,8 +153,18 @@ runtimes::tests! {
         assert!(weak.upgrade().is_none());
     }
 
+    fn what_a_failure_carries_is_freed_with_it() {
+        let (handoff, mut task, _log) = scripted([WriteStep::Zero], defaults());
+        let (bytes, freed) = block();
+        handoff.try_write_fire_and_forget(bytes).unwrap();
+        let failure = task.run().unwrap().unwrap_err();
+        assert!(!freed.get());
+        drop(failure);
+        assert!(freed.get());
+    }
+
     /// A rejected chunk is the one that was given, not a copy.
-    async fn rejected_bytes_are_the_same_bytes<R: Runtime>() {
+    fn rejected_bytes_are_the_same_bytes() {
         let (handoff, mut task, _log, gate) = gated(limits(8, 3000));
         handoff.try_write_fire_and_forget(filled(0, 2000)).unwrap();
         for len in [500, 2000, 4000] {

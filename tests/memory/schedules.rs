@@ -8,27 +8,17 @@ use futures_handoff_runtimes::{
     watched_for,
 };
 
-/// As `FAULT_SEEDS` says, or that many.
-const SEEDS: u64 = 2000;
-
 /// A schedule that takes longer than this hangs.
 const LIMIT: Duration = Duration::from_secs(10);
 
-fn seeds() -> u64 {
-    let said = env::var("FAULT_SEEDS").ok();
-    said.map_or(SEEDS, |said| {
-        said.parse().unwrap_or_else(|_| panic!("FAULT_SEEDS must be a number, but is {said}"))
-    })
-}
-
-fn weigh(call: &mut dyn FnMut()) -> i64 {
-    measure(call).bytes_current
-}
-
+/// As many as `FAULT_SEEDS` says, or 2000.
 fn weigh_all(side: Side) {
+    let seeds = env::var("FAULT_SEEDS").unwrap_or_else(|_| "2000".to_owned());
+    let seeds: u64 = seeds.parse().unwrap_or_else(|_| panic!("FAULT_SEEDS must be a number, but is {seeds}"));
     watched_for(Duration::from_secs(120), "a schedule on a scale", move || {
-        for seed in 0..seeds() {
+        for seed in 0..seeds {
             // In a thread of its own, which has no memory of others.
+            let weigh = |call: &mut dyn FnMut()| measure(call).bytes_current;
             let run = Trial::of(side).weighed(weigh).run_within(&Source::Seed(seed), LIMIT);
             if let Err(failure) = run.result {
                 panic!("seed {seed}, {failure}");

@@ -1,0 +1,29 @@
+//! What the crate keeps in memory and what it allocates, as the allocator of these tests counts it on each thread.
+
+mod connections;
+mod freed;
+mod reading;
+mod schedules;
+mod writing;
+
+#[path = "../read_parts/mod.rs"]
+mod read_parts;
+#[allow(dead_code, unused_imports, reason = "the tests of the write half use the rest")]
+#[path = "../write/support.rs"]
+mod support;
+
+use allocation_counter::{AllocationInfo, measure};
+
+const ROUNDS: u64 = 1000;
+
+/// What so many rounds allocate, once everything has grown to what it needs.
+fn steady(mut round: impl FnMut()) -> AllocationInfo {
+    (0..200).for_each(|_| round());
+    measure(|| (0..ROUNDS).for_each(|_| round()))
+}
+
+#[track_caller]
+fn allocates_nothing(round: impl FnMut()) {
+    let count = steady(round).count_total;
+    assert_eq!(count, 0, "{count} allocations in {ROUNDS} rounds");
+}
