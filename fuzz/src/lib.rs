@@ -1,5 +1,19 @@
-//! What the fuzz targets check. Each target is a call of one of these.
+//! What the fuzz targets share: the schedules of `tests/schedules`, and cases of frame finders.
 #![forbid(unsafe_code)]
+// The schedules have more uses than these.
+#![allow(dead_code)]
+
+#[macro_use]
+#[path = "../../tests/schedules/script.rs"]
+mod script;
+#[path = "../../tests/schedules/events.rs"]
+mod events;
+#[path = "../../tests/schedules/read/mod.rs"]
+mod read;
+#[path = "../../tests/schedules/run.rs"]
+mod run;
+#[path = "../../tests/schedules/write/mod.rs"]
+mod write;
 
 pub mod frames;
 pub mod schedule;

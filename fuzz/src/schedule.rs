@@ -1,23 +1,33 @@
 //! The bytes of the fuzzer as a schedule of calls and faults, compared with a model after each step.
 
-use futures_handoff_runtimes::faults::{Side, Source, keep_panics_quiet, run};
+use crate::{
+    run::{Side, Trial},
+    script::Source,
+};
 
-/// Lets a panic inside of a schedule become a finding of it, with its choices, instead of the end of the process.
-pub fn init() {
-    keep_panics_quiet();
-}
-
-/// Runs the schedule that `bytes` stand for.
+/// Runs the schedule of writing that `bytes` stand for.
 ///
 /// # Panics
 ///
-/// If anything in it is not as it should be. What is printed before replays it without the fuzzer.
-pub fn check(side: Side, bytes: &[u8]) {
-    let run = run(side, &Source::Bytes(bytes.to_vec()));
-    if let Err(failure) = run.result {
-        let choices: Vec<_> = run.choices.iter().map(ToString::to_string).collect();
-        eprintln!("{side}, {failure}");
-        eprintln!("replay with: cargo harness faults --side {side} --choices {}", choices.join(","));
-        panic!("{side}, {failure}");
+/// If anything in it is not as it should be, which is printed step by step before.
+pub fn write(bytes: &[u8]) {
+    check(Side::Write, bytes);
+}
+
+/// As [`write`], of reading.
+///
+/// # Panics
+///
+/// As [`write`] does.
+pub fn read(bytes: &[u8]) {
+    check(Side::Read, bytes);
+}
+
+fn check(side: Side, bytes: &[u8]) {
+    let source = Source::Bytes(bytes.to_vec());
+    if let Err(finding) = Trial::of(side).run(&source).result {
+        let told = Trial { traced: true, ..Trial::of(side) }.run(&source);
+        told.lines.iter().for_each(|line| eprintln!("{line}"));
+        panic!("{side:?}, {finding}");
     }
 }

@@ -8,7 +8,6 @@ mod alone;
 pub mod cancel;
 #[cfg(feature = "harness")]
 pub mod exchange;
-pub mod faults;
 #[cfg(feature = "harness")]
 pub mod footprint;
 pub mod io;

@@ -3,7 +3,6 @@
 mod connections;
 mod freed;
 mod reading;
-mod schedules;
 mod writing;
 
 #[path = "../read_parts/mod.rs"]

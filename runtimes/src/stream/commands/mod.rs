@@ -5,7 +5,6 @@ mod compare;
 mod criterion;
 mod division;
 mod exchange;
-mod faults;
 mod footprint;
 mod goals;
 mod growth;
@@ -74,8 +73,6 @@ enum Command {
     Footprint(footprint::Args),
     /// Makes a page of results, as HTML and as Markdown
     Report(report::Args),
-    /// Runs schedules of calls and faults, each checked against a model
-    Faults(faults::Args),
     /// Keeps a routed proxy under random faults over sockets, and looks at what it holds
     #[cfg(unix)]
     Soak(soak::Args),
@@ -113,7 +110,6 @@ pub fn parse(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Res
             | Command::Instructions(_)
             | Command::Counted(_)
             | Command::Report(_)
-            | Command::Faults(_)
             | Command::Child,
             _,
         )) => Ok(()),
@@ -221,7 +217,6 @@ impl Job {
             Some(Command::Producers(args)) => args.run().map(|()| true),
             Some(Command::Footprint(args)) => args.run().map(|()| true),
             Some(Command::Report(args)) => args.run().map(|()| true),
-            Some(Command::Faults(args)) => args.run().map(|()| true),
             #[cfg(unix)]
             Some(Command::Soak(args)) => args.run().map(|()| true),
             Some(Command::Child) => split::child().map(|()| true),

@@ -1,0 +1,216 @@
+//! What the buffer has to hold, and what has left it.
+
+use std::{
+    cell::Cell,
+    collections::VecDeque,
+    ops::Deref,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    rc::Rc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, Wake, Waker},
+};
+
+use bytes::Bytes;
+use futures_handoff::HandoffBufferConfig;
+
+use super::{
+    SPARES_MAX,
+    input::{Input, Said, Told},
+};
+use crate::{
+    run::{Planned, Scale},
+    script::Script,
+};
+
+/// How often one poll may call the reader.
+const CALLS_MAX: usize = 256;
+
+/// A frame that was handed out.
+pub(super) struct Kept {
+    pub(super) frame: Bytes,
+    /// What it held then.
+    pub(super) content: Vec<u8>,
+    /// The most memory that it may keep.
+    pub(super) most: usize,
+}
+
+pub(super) struct Ledger {
+    script: Script,
+    pub(super) scale: Scale,
+    pub(super) told: Rc<Told>,
+    pub(super) config: HandoffBufferConfig,
+    /// How much of what the input gave is accounted for.
+    counted: usize,
+    pub(super) unread: Vec<u8>,
+    pub(super) kept: VecDeque<Kept>,
+    /// The lengths of the longest frames, the longest first.
+    pub(super) largest: Vec<usize>,
+    /// The largest block that the buffer may have.
+    pub(super) most: usize,
+    /// Memory that tails may have brought along.
+    pub(super) brought: usize,
+    /// How many bytes were unread when the reader was waited for last.
+    pub(super) waits_with: Cell<usize>,
+    /// Room was asked for.
+    pub(super) asked: bool,
+    /// The largest block that this thread may keep for its buffers.
+    pub(super) widest: usize,
+    /// The blocks of the neighbours.
+    pub(super) beside: usize,
+}
+
+impl Deref for Ledger {
+    type Target = Script;
+
+    fn deref(&self) -> &Script {
+        &self.script
+    }
+}
+
+/// Whether the task was woken.
+#[derive(Default)]
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// How polling came to its end.
+pub(super) enum Waited<T> {
+    Done(T),
+    GivenUp,
+    /// The reader or the finder panicked, as it was meant to.
+    Panicked,
+}
+
+impl Ledger {
+    pub(super) fn new(script: Script, scale: Scale, input: &Input, config: HandoffBufferConfig) -> Self {
+        Self {
+            script,
+            scale,
+            told: Rc::clone(&input.told),
+            config,
+            counted: 0,
+            unread: Vec::new(),
+            kept: VecDeque::new(),
+            largest: Vec::new(),
+            most: config.max_len(),
+            brought: 0,
+            waits_with: Cell::new(0),
+            asked: false,
+            widest: config.max_len(),
+            beside: 0,
+        }
+    }
+
+    pub(super) fn max_len(&self) -> usize {
+        self.config.max_len()
+    }
+
+    pub(super) fn said(&self) -> Said {
+        self.told.said.get()
+    }
+
+    /// A length: mostly one that there is, sometimes more.
+    pub(super) fn amount(&self, len: usize) -> usize {
+        match self.below(10) {
+            7 => len,
+            8 => len + 1 + self.below(3),
+            9 => usize::MAX,
+            _ => self.below(len + 1),
+        }
+    }
+
+    /// Accounts for what the input gave since.
+    pub(super) fn arrived(&mut self) -> usize {
+        let given = self.told.given.borrow();
+        let new = &given[self.counted..];
+        self.unread.extend_from_slice(new);
+        self.counted += new.len();
+        new.len()
+    }
+
+    /// The first `n` bytes leave.
+    pub(super) fn leave(&mut self, n: usize) -> Vec<u8> {
+        self.unread.drain(..n).collect()
+    }
+
+    pub(super) fn keep(&mut self, frame: Bytes, content: Vec<u8>) {
+        assert_eq!(frame, content, "what was handed out");
+        let most = self.most_of(content.len());
+        let at = self.largest.partition_point(|n| *n >= content.len());
+        self.largest.insert(at, content.len());
+        self.largest.truncate(SPARES_MAX);
+        self.kept.push_back(Kept { frame, content, most });
+    }
+
+    pub(super) fn drop_kept(&mut self, n: usize) {
+        for kept in self.kept.drain(..n) {
+            self.scale.inside(|| drop(kept.frame));
+        }
+    }
+
+    /// Polls what reads from the input, until it is done or given up. No poll calls the reader too
+    /// often, and none is pending but for a reader that is, or for having woken its task: without
+    /// having asked the reader only once in a row.
+    pub(super) fn wait<T>(&self, mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> Waited<T> {
+        let mut yields = false;
+        loop {
+            self.told.said.set(Said::Nothing);
+            let before = self.told.calls.get();
+            let waited = self.poll_once(&mut poll);
+            let calls = self.told.calls.get() - before;
+            assert!(calls <= CALLS_MAX, "{calls} calls of the reader in one poll");
+            if calls == CALLS_MAX {
+                event!(self, ReadLimit);
+            }
+            if !matches!(waited, Waited::GivenUp) {
+                return waited;
+            }
+            assert!(calls > 0 || !yields, "a future waits again, but has not asked its reader");
+            yields = calls == 0;
+            let new = self.told.given.borrow().len() - self.counted;
+            self.waits_with.set(self.unread.len() + new);
+            trace!(self, "  it {}", if yields { "yields" } else { "waits" });
+            if self.below(3) < 2 {
+                event!(self, ReadCancel, "with {new} bytes read");
+                return Waited::GivenUp;
+            }
+        }
+    }
+
+    /// Polls once, and gives up if it is pending.
+    pub(super) fn poll_once<T>(&self, mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> Waited<T> {
+        let woken = Arc::new(Woken::default());
+        let waker = Waker::from(Arc::clone(&woken));
+        let polled = self.contained(|| poll(&mut Context::from_waker(&waker)));
+        match polled {
+            Some(Poll::Ready(output)) => return Waited::Done(output),
+            Some(Poll::Pending) => {}
+            None => {
+                assert_eq!(self.said(), Said::Panicked, "a panic that was not planned");
+                return Waited::Panicked;
+            }
+        }
+        let awake = woken.0.load(Ordering::Relaxed);
+        assert!(awake || self.said() == Said::Stalled, "a future waits for nothing");
+        Waited::GivenUp
+    }
+
+    /// A call that may panic as planned: then `None`.
+    pub(super) fn contained<T>(&self, call: impl FnOnce() -> T) -> Option<T> {
+        let result = self.scale.inside(|| {
+            catch_unwind(AssertUnwindSafe(call)).map_err(|panic| (!panic.is::<Planned>()).then_some(panic))
+        });
+        match result {
+            Ok(output) => Some(output),
+            Err(None) => None,
+            Err(Some(finding)) => resume_unwind(finding),
+        }
+    }
+}

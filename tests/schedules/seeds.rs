@@ -1,0 +1,190 @@
+//! Many schedules, one after the other; the one that fails or hangs is shortened and told in plain
+//! words.
+
+use std::{
+    cell::Cell,
+    collections::BTreeSet,
+    env,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+        mpsc::{self, RecvTimeoutError},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use proptest::{
+    bool::weighted,
+    collection::vec,
+    test_runner::{Config, TestCaseError, TestError, TestRunner},
+};
+
+use crate::{
+    events::{Event, Tally},
+    run::{Run, Side, Trial},
+    script::Source,
+    write::End,
+};
+
+/// Enough to see every end of a stream and every kind of event many times.
+const USUAL: u64 = 6000;
+
+/// A schedule that takes longer than this hangs. Usual ones take far less than a millisecond.
+const HANG: Duration = Duration::from_secs(10);
+
+/// The same of one that is shortened, how many of these are waited for, as each leaves a thread
+/// behind, and how long a shorter schedule is looked for.
+const HANG_AGAIN: Duration = Duration::from_millis(500);
+const HANGS_MAX: u32 = 12;
+const SEARCH: Duration = Duration::from_secs(30);
+
+/// Which seeds are run.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Seeds {
+    first: u64,
+    count: u64,
+    time: Duration,
+}
+
+/// What seeds came to.
+#[derive(Default)]
+struct Sum {
+    schedules: u64,
+    steps: u64,
+    bytes: u64,
+    events: Tally,
+    ends: BTreeSet<Option<End>>,
+}
+
+impl Seeds {
+    /// As the environment says, or `usual` ones from 0 on.
+    pub(crate) fn wanted(usual: u64) -> Self {
+        let number = |name: &str| {
+            let value = env::var(name).ok()?;
+            Some(value.parse().unwrap_or_else(|_| panic!("{name} must be a number, but is {value}")))
+        };
+        let time: Option<u64> = number("SCHEDULE_SECONDS");
+        let count = number("SCHEDULES").unwrap_or_else(|| if time.is_some() { u64::MAX } else { usual });
+        let first = number("SCHEDULE_FIRST").unwrap_or(0);
+        Self { first, count, time: time.map_or(Duration::MAX, Duration::from_secs) }
+    }
+
+    /// Runs them, and fails with the report of the first that fails or hangs.
+    fn run(self, trial: Trial) -> Result<Sum, String> {
+        let at = Arc::new(AtomicU64::new(self.first));
+        let (sender, done) = mpsc::channel();
+        let current = Arc::clone(&at);
+        thread::spawn(move || {
+            let (began, mut sum) = (Instant::now(), Sum::default());
+            let seeds = self.first..self.first.saturating_add(self.count);
+            for seed in seeds.take_while(|_| began.elapsed() < self.time) {
+                current.store(seed, Ordering::Relaxed);
+                let source = Source::Seed(seed);
+                // One that is weighed has to have a thread that has no memory of others.
+                let run =
+                    if trial.weigh.is_some() { trial.run_within(&source, HANG) } else { trial.run(&source) };
+                sum.schedules += 1;
+                sum.steps += run.steps as u64;
+                sum.events.add(&run.events);
+                let Ok(summary) = run.result else { return };
+                sum.bytes += summary.bytes;
+                sum.ends.insert(summary.end);
+            }
+            // Nobody listens any more where it took too long.
+            let _ = sender.send(sum);
+        });
+        let mut before = u64::MAX;
+        loop {
+            let sum = done.recv_timeout(HANG);
+            let seed = at.load(Ordering::Relaxed);
+            match sum {
+                Ok(sum) => return Ok(sum),
+                Err(RecvTimeoutError::Timeout) if seed != before => before = seed,
+                Err(_) => return Err(report(trial, seed)),
+            }
+        }
+    }
+
+    /// Runs them as they are.
+    ///
+    /// # Panics
+    ///
+    /// With the report of the first that fails, or if something never happens in many of them.
+    pub(crate) fn pass(self, trial: Trial) {
+        if self.count == 1 {
+            let shown = Trial { traced: true, ..trial }.run_within(&Source::Seed(self.first), HANG);
+            shown.lines.iter().for_each(|line| println!("{line}"));
+        }
+        let began = Instant::now();
+        let Sum { schedules, steps, bytes, events, ends } =
+            self.run(trial).unwrap_or_else(|report| panic!("{report}"));
+        let took = began.elapsed();
+        let rate = schedules as f64 / took.as_secs_f64();
+        let side = trial.side;
+        println!(
+            "{side:?}: {schedules} schedules, {steps} steps, {bytes} bytes, {took:.1?}, {rate:.0} a second"
+        );
+        if trial.weigh.is_some() || schedules < USUAL {
+            return;
+        }
+        let expected = if side == Side::Write { Event::WRITE } else { Event::READ };
+        for event in expected {
+            println!("{:>12} {event:?}", events.of(*event));
+        }
+        for event in expected {
+            assert!(events.of(*event) > 0, "never: {event:?}");
+        }
+        // All ends, and streams of whose end nobody was told.
+        assert!(side == Side::Read || ends.len() == 8, "streams ended only with {ends:?}");
+    }
+}
+
+/// What there is to say of a seed that fails or hangs.
+pub(crate) fn report(trial: Trial, seed: u64) -> String {
+    let limit = if trial.sabotage.is_some() { HANG_AGAIN } else { HANG };
+    let failed = trial.run_within(&Source::Seed(seed), limit);
+    let shortest = shorten(trial, seed, &failed);
+    let finding = |run: &Run| run.result.clone().err().unwrap_or_else(|| "it fails only now and then".into());
+    let test = match (trial.side, trial.weigh.is_some()) {
+        (Side::Write, false) => "writing_keeps_every_promise",
+        (Side::Read, false) => "reading_keeps_every_promise",
+        (Side::Write, true) => "writing_keeps_no_more_memory_than_it_may",
+        (Side::Read, true) => "reading_keeps_no_more_memory_than_it_may",
+    };
+    format!(
+        "seed {seed}, {}\n\nthe shortest schedule that fails, by then in {}\n{}\n\n\
+         to repeat it: SCHEDULES=1 SCHEDULE_FIRST={seed} cargo test --test schedules {test} -- --nocapture\n",
+        finding(&failed),
+        finding(&shortest),
+        shortest.lines.join("\n"),
+    )
+}
+
+/// Leaves out what the failure of a seed does not need, first whole steps and then single choices,
+/// and writes down what is left.
+fn shorten(trial: Trial, seed: u64, failed: &Run) -> Run {
+    let all = |n| vec(weighted(1.0), n);
+    let config = Config {
+        cases: 1,
+        failure_persistence: None,
+        max_shrink_iters: u32::MAX,
+        max_shrink_time: u32::try_from(SEARCH.as_millis()).unwrap_or(u32::MAX),
+        ..Config::default()
+    };
+    let hangs = Cell::new(0);
+    let parts = (all(failed.steps), all(failed.choices));
+    let shrunk = TestRunner::new(config).run(&parts, |(steps, choices)| {
+        if hangs.get() == HANGS_MAX {
+            return Ok(());
+        }
+        let tried = trial.run_within(&Source::Part { seed, steps, choices }, HANG_AGAIN);
+        hangs.set(hangs.get() + u32::from(tried.hangs()));
+        tried.result.map(drop).map_err(TestCaseError::fail)
+    });
+    let source = match shrunk {
+        Err(TestError::Fail(_, (steps, choices))) => Source::Part { seed, steps, choices },
+        _ => Source::Seed(seed),
+    };
+    Trial { traced: true, ..trial }.run_within(&source, HANG_AGAIN)
+}
