@@ -1,4 +1,4 @@
-//! What schedules are made for: each kind of event is counted, and has to happen in enough of them.
+//! What schedules are made for: each kind of event has to happen in enough of them.
 
 macro_rules! events {
     ($($side:ident { $($event:ident)* })*) => {
@@ -9,7 +9,6 @@ macro_rules! events {
 
         impl Event {
             $(pub(crate) const $side: &'static [Self] = &[$(Self::$event),*];)*
-            const COUNT: usize = 0 $(+ Self::$side.len())*;
         }
     };
 }
@@ -40,26 +39,20 @@ events! {
     }
 }
 
-/// How often each kind of event happened.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Tally([u64; Event::COUNT]);
+/// Which kinds of events happened.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Seen(u128);
 
-impl Default for Tally {
-    fn default() -> Self {
-        Self([0; Event::COUNT])
-    }
-}
-
-impl Tally {
-    pub(crate) fn count(&mut self, event: Event) {
-        self.0[event as usize] += 1;
+impl Seen {
+    pub(crate) fn add(&mut self, event: Event) {
+        self.0 |= 1 << event as u32;
     }
 
-    pub(crate) fn of(&self, event: Event) -> u64 {
-        self.0[event as usize]
+    pub(crate) fn has(self, event: Event) -> bool {
+        self.0 >> event as u32 & 1 == 1
     }
 
-    pub(crate) fn add(&mut self, other: &Self) {
-        self.0.iter_mut().zip(&other.0).for_each(|(sum, more)| *sum += more);
+    pub(crate) fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
     }
 }

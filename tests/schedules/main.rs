@@ -168,9 +168,9 @@ fn a_schedule_that_fails_or_hangs_is_shortened_and_told_in_plain_words() {
             let seed = (0..).find(long).expect("one in a few is enough");
             let right = Trial { traced: true, ..Trial::of(Side::Write) }.run(&Source::Seed(seed));
             assert!(right.result.is_ok(), "without the sabotage nothing is wrong: {:?}", right.result);
-            let (before, after) = (right.lines.len(), report(broken, seed).lines().count());
-            assert!(after > 8 && after < before / 2, "{before} lines became {after}");
             let told = report(broken, seed);
+            let (before, after) = (right.lines.len(), told.lines().count());
+            assert!(after > 8 && after < before / 2, "{before} lines became {after}");
             for part in [
                 &format!("seed {seed}, "),
                 "WriteHandoffConfig {",

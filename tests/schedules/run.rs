@@ -11,7 +11,7 @@ use std::{
 };
 
 use crate::{
-    events::Tally,
+    events::Seen,
     read,
     script::{Lines, Script, Source},
     write::{self, End, Sabotage},
@@ -44,7 +44,8 @@ pub(crate) struct Run {
     pub(crate) result: Result<Summary, String>,
     pub(crate) steps: usize,
     pub(crate) choices: usize,
-    pub(crate) events: Tally,
+    /// What happened in it.
+    pub(crate) seen: Seen,
     /// What was done and what was expected, line by line, where that was asked for.
     pub(crate) lines: Vec<String>,
 }
@@ -95,7 +96,7 @@ impl Trial {
             result: Err(format!("{HANGS}: it is not done after {limit:?}")),
             steps: STEPS_THAT_HANG,
             choices: CHOICES_THAT_HANG,
-            events: Tally::default(),
+            seen: Seen::default(),
             lines: written(&lines),
         })
     }
@@ -111,7 +112,7 @@ impl Trial {
             result: result.map_err(|finding| format!("step {}: {finding}", script.steps())),
             steps: script.steps(),
             choices: script.made(),
-            events: script.take_tally(),
+            seen: script.seen(),
             lines: written(lines),
         }
     }

@@ -9,7 +9,7 @@ use std::{
 
 use fastrand::Rng;
 
-use crate::events::{Event, Tally};
+use crate::events::{Event, Seen};
 
 /// Something happened: `event!(script, Event, "with {} bytes", len)`.
 macro_rules! event {
@@ -55,7 +55,7 @@ struct Inner {
     numbers: RefCell<Numbers>,
     made: Cell<usize>,
     step: Cell<usize>,
-    tally: RefCell<Tally>,
+    seen: Cell<Seen>,
     lines: Option<Lines>,
 }
 
@@ -67,6 +67,13 @@ enum Numbers {
         left: Option<(vec::IntoIter<bool>, Vec<bool>)>,
     },
     Bytes(vec::IntoIter<u8>),
+}
+
+impl Default for Script {
+    /// All choices are plain.
+    fn default() -> Self {
+        Self::new(&Source::Bytes(Vec::new()), None)
+    }
 }
 
 impl Script {
@@ -82,8 +89,8 @@ impl Script {
             }
             Source::Bytes(bytes) => Numbers::Bytes(bytes.clone().into_iter()),
         });
-        let (made, step, tally) = Default::default();
-        Self(Rc::new(Inner { numbers, made, step, tally, lines }))
+        let (made, step, seen) = Default::default();
+        Self(Rc::new(Inner { numbers, made, step, seen, lines }))
     }
 
     /// The next step begins.
@@ -149,11 +156,13 @@ impl Script {
     }
 
     pub(crate) fn event(&self, event: Event, detail: impl FnOnce() -> String) {
-        self.0.tally.borrow_mut().count(event);
+        let mut seen = self.0.seen.get();
+        seen.add(event);
+        self.0.seen.set(seen);
         trace!(self, "    {event:?} {}", detail());
     }
 
-    pub(crate) fn take_tally(&self) -> Tally {
-        self.0.tally.take()
+    pub(crate) fn seen(&self) -> Seen {
+        self.0.seen.get()
     }
 }

@@ -6,15 +6,12 @@ use std::{
     ops::Deref,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     rc::Rc,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    task::{Context, Poll, Wake, Waker},
+    task::{Context, Poll},
 };
 
 use bytes::Bytes;
 use futures_handoff::HandoffBufferConfig;
+use futures_test::task::new_count_waker;
 
 use super::{
     SPARES_MAX,
@@ -67,16 +64,6 @@ impl Deref for Ledger {
 
     fn deref(&self) -> &Script {
         &self.script
-    }
-}
-
-/// Whether the task was woken.
-#[derive(Default)]
-struct Woken(AtomicBool);
-
-impl Wake for Woken {
-    fn wake(self: Arc<Self>) {
-        self.0.store(true, Ordering::Relaxed);
     }
 }
 
@@ -186,8 +173,7 @@ impl Ledger {
 
     /// Polls once, and gives up if it is pending.
     pub(super) fn poll_once<T>(&self, mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> Waited<T> {
-        let woken = Arc::new(Woken::default());
-        let waker = Waker::from(Arc::clone(&woken));
+        let (waker, wakes) = new_count_waker();
         let polled = self.contained(|| poll(&mut Context::from_waker(&waker)));
         match polled {
             Some(Poll::Ready(output)) => return Waited::Done(output),
@@ -197,8 +183,7 @@ impl Ledger {
                 return Waited::Panicked;
             }
         }
-        let awake = woken.0.load(Ordering::Relaxed);
-        assert!(awake || self.said() == Said::Stalled, "a future waits for nothing");
+        assert!(wakes.get() > 0 || self.said() == Said::Stalled, "a future waits for nothing");
         Waited::GivenUp
     }
 

@@ -197,18 +197,23 @@ pub(super) fn contained<T>(poll: impl FnOnce() -> Poll<T>) -> Poll<Option<T>> {
     }
 }
 
+/// Lets others run.
+pub(super) async fn let_others_run() {
+    let mut asked = false;
+    poll_fn(|cx| {
+        if mem::replace(&mut asked, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
 /// Lets others run, some times over.
 pub(super) async fn pause(world: &World) {
     for _ in 0..world.below(4) {
-        let mut paused = false;
-        poll_fn(|cx| {
-            if mem::replace(&mut paused, true) {
-                return Poll::Ready(());
-            }
-            cx.waker().wake_by_ref();
-            Poll::Pending
-        })
-        .await;
+        let_others_run().await;
     }
 }
 

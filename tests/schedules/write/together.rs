@@ -1,23 +1,20 @@
 //! The task of the writer by itself, or in one with producers, which run with it one after the other
 //! or side by side, perhaps around or inside of that of a second stream.
 
-use std::{
-    future::poll_fn,
-    mem,
-    pin::{Pin, pin},
-    rc::Rc,
-    task::Poll,
-};
+use std::{future::poll_fn, pin::pin, rc::Rc, task::Poll};
 
 use bytes::Bytes;
 use futures_handoff::{Inline, WriteHandoff, WriteHandoffConfig, WriteTask};
 use futures_handoff_runtimes::io::{EndStep, ScriptWriter, WriteLog, WriteStep};
-use futures_util::future::{join, join_all};
+use futures_util::{
+    future::{Either, join, join_all, select},
+    poll,
+};
 
 use super::{
     check::{self, Outcome},
     device::FaultyWriter,
-    tasks::{Inside, Kind, Patience, contained, panicking, pause},
+    tasks::{Inside, Kind, Patience, contained, let_others_run, panicking, pause},
     world::{World, on_drop},
 };
 
@@ -140,7 +137,13 @@ impl Together {
             1 => pause(&self.world).await,
             2 => {
                 for _ in 0..1 + self.world.below(3) {
-                    self.poll_once().await;
+                    if self.over {
+                        return;
+                    }
+                    match poll!(&mut self.task) {
+                        Poll::Ready(outcome) => self.end(outcome),
+                        Poll::Pending => let_others_run().await,
+                    }
                 }
             }
             _ => {}
@@ -151,7 +154,7 @@ impl Together {
     async fn rest(&mut self) {
         let world = Rc::clone(&self.world);
         let before = world.rests.get();
-        let mut rest = poll_fn(|cx| {
+        let rest = poll_fn(|cx| {
             if world.rests.get() > before {
                 return Poll::Ready(());
             }
@@ -160,13 +163,9 @@ impl Together {
         });
         match world.below(5) {
             3 if !self.over => {
-                let task = &mut self.task;
-                let outcome = poll_fn(|cx| match Pin::new(&mut *task).poll(cx) {
-                    Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
-                    Poll::Pending => Pin::new(&mut rest).poll(cx).map(|()| None),
-                });
-                let outcome = outcome.await;
-                self.note(outcome);
+                if let Either::Left((outcome, _)) = select(&mut self.task, rest).await {
+                    self.end(outcome);
+                }
             }
             4 => {
                 event!(world, RunUntil, "with nobody");
@@ -176,31 +175,10 @@ impl Together {
         }
     }
 
-    /// Polls the task by itself once, and is polled again in any case.
-    async fn poll_once(&mut self) {
-        if self.over {
-            return;
-        }
-        let (task, mut polled) = (&mut self.task, false);
-        let outcome = poll_fn(|cx| {
-            if mem::replace(&mut polled, true) {
-                return Poll::Ready(None);
-            }
-            let outcome = Pin::new(&mut *task).poll(cx).map(Some);
-            if outcome.is_pending() {
-                cx.waker().wake_by_ref();
-            }
-            outcome
-        });
-        let outcome = outcome.await;
-        self.note(outcome);
-    }
-
-    fn note(&mut self, outcome: Option<Outcome>) {
-        if let Some(outcome) = outcome {
-            self.over = true;
-            told(&self.world, outcome);
-        }
+    /// The task has told how the stream ended.
+    fn end(&mut self, outcome: Outcome) {
+        self.over = true;
+        told(&self.world, outcome);
     }
 
     /// Has the task run by itself, here or in a task of its own, or drops it.
@@ -253,13 +231,7 @@ impl Second {
         let produced = async move {
             for _ in 0..1 + world.below(5) {
                 let bytes = world.bytes(1 + world.below(8));
-                let chunk = Bytes::copy_from_slice(&bytes);
-                let written = if world.once_in(2) {
-                    handle.write_fire_and_forget(chunk).await.is_ok()
-                } else {
-                    handle.try_write_fire_and_forget(chunk).is_ok()
-                };
-                if written {
+                if handle.write(Bytes::copy_from_slice(&bytes)).await.is_ok() {
                     accepted.borrow_mut().extend(bytes);
                 }
                 pause(&world).await;

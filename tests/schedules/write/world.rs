@@ -77,6 +77,7 @@ impl Drop for Owner {
     }
 }
 
+#[derive(Default)]
 pub(super) struct World {
     script: Script,
     /// The next byte of all that is submitted: no two neighbours are alike.
@@ -133,26 +134,10 @@ impl World {
             adapters: script.once_in(2),
             limits: Room { bytes: config.max_pending_bytes(), items: config.max_items() },
             script,
-            next_byte: Cell::default(),
             config,
             device: RefCell::new(device),
-            oracle: RefCell::default(),
-            line: RefCell::default(),
-            stream: RefCell::default(),
-            spawned: RefCell::default(),
-            wakes: RefCell::default(),
-            current: Cell::default(),
-            violation: RefCell::default(),
-            loose: RefCell::default(),
-            abort: RefCell::default(),
-            kept: RefCell::default(),
             from_within: Cell::new(3),
-            detached: Cell::default(),
-            running: Cell::default(),
-            waiting_for_answers: RefCell::default(),
-            answers: Cell::default(),
-            resting: RefCell::default(),
-            rests: Cell::default(),
+            ..Self::default()
         })
     }
 
