@@ -36,7 +36,7 @@ const HANG: Duration = Duration::from_secs(10);
 /// The same of one that is shortened, how many of these are waited for, as each leaves a thread
 /// behind, and how long a shorter schedule is looked for.
 const HANG_AGAIN: Duration = Duration::from_millis(500);
-const HANGS_MAX: u32 = 12;
+const HANGS_MAX: u32 = 8;
 const SEARCH: Duration = Duration::from_secs(30);
 
 /// Which seeds are run.

@@ -114,8 +114,8 @@ impl Producer {
     async fn step(&self) {
         let (world, handle) = (&self.world, &self.handle);
         match world.below(60) {
-            0..=9 => self.try_write().await,
-            10..=21 => self.write().await,
+            0..=9 => self.write(false).await,
+            10..=21 => self.write(true).await,
             22..=25 => self.write_all().await,
             26..=31 => self.write_prefix().await,
             32..=35 => self.reserve().await,
@@ -149,7 +149,7 @@ impl Producer {
         event!(world, Batching);
         let burst = pin!(async {
             for _ in 0..1 + world.below(3) {
-                self.try_write().await;
+                self.write(false).await;
                 pause(world).await;
             }
         });

@@ -155,24 +155,36 @@ impl Producer {
         }
     }
 
-    fn rejected(
+    /// Checks what came of a submission of `bytes`, which was given up where there is no answer;
+    /// `before` is for those that do not wait.
+    async fn submitted<T: AsRef<[u8]>>(
         &self,
-        (refusal, back): (Refusal, impl AsRef<[u8]>),
-        need: Room,
-        before: Option<&Before>,
         bytes: &[u8],
+        need: Room,
+        before: Option<Before>,
+        answer: Option<Result<Option<WriteTicket>, (Refusal, T)>>,
     ) {
-        expect!(self.world, back.as_ref() == bytes, "a rejected write came back changed");
-        self.refused(refusal, need, before);
-    }
-
-    fn may_try(&self, before: &Before, need: Room) {
-        // What is copied into the open block needs no entry.
-        let fits = before.room.bytes + need.bytes <= self.world.limits.bytes && !before.passing;
-        let fits = fits || need == Room::default();
-        // It may have polled the writer first, to make room.
-        let made = self.handle.stats().written > before.written;
-        expect!(self.world, (fits || made) && !before.closed, "{need:?} was accepted without room");
+        let world = &self.world;
+        let ticket = match answer {
+            None => return,
+            Some(Err((refusal, back))) => {
+                expect!(world, back.as_ref() == bytes, "a rejected write came back changed");
+                return self.refused(refusal, need, before.as_ref());
+            }
+            Some(Ok(ticket)) => ticket,
+        };
+        if let Some(before) = before {
+            // What is copied into the open block needs no entry.
+            let fits = before.room.bytes + need.bytes <= world.limits.bytes && !before.passing;
+            // It may have polled the writer first, to make room.
+            let made = self.handle.stats().written > before.written;
+            let right = (fits || made || need == Room::default()) && !before.closed;
+            expect!(world, right, "{need:?} was accepted without room");
+        }
+        match ticket {
+            Some(ticket) => self.ticket(ticket, bytes.to_vec()).await,
+            None => world.accepted(bytes.to_vec()),
+        }
     }
 
     /// The bytes of a ticket are accepted. What is done with it is up to chance.
@@ -199,52 +211,31 @@ impl Producer {
         }
     }
 
-    pub(super) async fn try_write(&self) {
-        let world = &self.world;
-        let bytes = world.bytes(world.len());
-        let (before, need) = (self.before(), Room::of(bytes.len()));
-        event!(world, Write, "{} bytes, or nothing", bytes.len());
-        let chunk = world.chunk(&bytes);
-        let result = match world.below(3) {
-            0 if !world.adapters => self.handle.try_write_fire_and_forget(chunk).map(|()| None),
-            1 => self.handle.sender().try_write(chunk).map(Some),
-            _ => self.handle.try_write(chunk).map(Some),
-        };
-        match result {
-            Ok(accepted) => {
-                self.may_try(&before, need);
-                match accepted {
-                    Some(ticket) => self.ticket(ticket, bytes).await,
-                    None => world.accepted(bytes),
-                }
-            }
-            Err(error) => self.rejected(tried(error), need, Some(&before), &bytes),
-        }
-    }
-
-    pub(super) async fn write(&self) {
-        let world = &self.world;
+    pub(super) async fn write(&self, waits: bool) {
+        let (world, handle) = (&self.world, &self.handle);
         let bytes = world.bytes(world.len());
         let need = Room::of(bytes.len());
-        event!(world, Write, "{} bytes", bytes.len());
+        let before = (!waits).then(|| self.before());
+        event!(world, Write, "{} bytes, waits for room: {waits}", bytes.len());
         let chunk = world.chunk(&bytes);
-        let result = match world.below(3) {
-            0 if !world.adapters => {
-                let written = for_room(world, need, self.handle.write_fire_and_forget(chunk)).await;
-                written.map(|result| result.map(|()| None))
+        let way = if world.adapters { 1 + world.below(2) } else { world.below(3) };
+        let answer = match (way, waits) {
+            (0, false) => Some(handle.try_write_fire_and_forget(chunk).map(|()| None).map_err(tried)),
+            (1, false) => Some(handle.sender().try_write(chunk).map(Some).map_err(tried)),
+            (_, false) => Some(handle.try_write(chunk).map(Some).map_err(tried)),
+            (0, true) => {
+                let written = for_room(world, need, handle.write_fire_and_forget(chunk)).await;
+                written.map(|written| written.map(|()| None).map_err(waited))
             }
-            1 => {
-                let sender = self.handle.sender();
-                for_room(world, need, sender.write(chunk)).await.map(|result| result.map(Some))
+            (way, true) => {
+                let written = match way {
+                    1 => for_room(world, need, handle.sender().write(chunk)).await,
+                    _ => for_room(world, need, handle.write(chunk)).await,
+                };
+                written.map(|written| written.map(Some).map_err(waited))
             }
-            _ => for_room(world, need, self.handle.write(chunk)).await.map(|result| result.map(Some)),
         };
-        match result {
-            Some(Ok(Some(ticket))) => self.ticket(ticket, bytes).await,
-            Some(Ok(None)) => world.accepted(bytes),
-            Some(Err(error)) => self.rejected(waited(error), need, None, &bytes),
-            None => {}
-        }
+        self.submitted(&bytes, need, before, answer).await;
     }
 
     pub(super) async fn write_all(&self) {
@@ -255,24 +246,19 @@ impl Producer {
         let need = Room { bytes: bytes.len(), items };
         event!(world, WriteAll, "{} bytes in {} parts", need.bytes, parts.len());
         let mut chunks: Vec<Bytes> = parts.iter().map(|part| world.chunk(part)).collect();
-        let (result, before) = if world.once_in(2) {
-            let before = self.before();
-            (self.handle.try_write_all(&mut chunks).map_err(tried), Some(before))
+        let before = world.once_in(2).then(|| self.before());
+        let answer = if before.is_some() {
+            Some(self.handle.try_write_all(&mut chunks).map_err(tried))
         } else {
             let written = for_room(world, need, self.handle.write_all(&mut chunks)).await;
-            let Some(result) = written else { return };
-            (result.map_err(waited), None)
+            written.map(|written| written.map_err(waited))
         };
-        match result {
-            Ok(ticket) => {
-                self.ticket(ticket, bytes).await;
-                expect!(world, chunks.iter().all(Bytes::is_empty), "accepted parts are still there");
-            }
-            Err((refusal, back)) => {
-                let back = back.concat();
-                self.rejected((refusal, back), need, before.as_ref(), &bytes);
-            }
-        }
+        let answer =
+            answer.map(|answer| answer.map(Some).map_err(|(refusal, back)| (refusal, back.concat())));
+        let accepted = matches!(answer, Some(Ok(_)));
+        self.submitted(&bytes, need, before, answer).await;
+        let gone = !accepted || chunks.iter().all(Bytes::is_empty);
+        expect!(world, gone, "accepted parts are still there");
     }
 
     pub(super) async fn write_prefix(&self) {
@@ -284,20 +270,24 @@ impl Producer {
         // What is not in the buffer never gets as far as asking for room.
         let need = if n > bytes.len() { Room::default() } else { Room::of(n) };
         event!(world, WritePrefix, "{n} of {} bytes", bytes.len());
-        let (result, before) = if world.once_in(2) {
-            let before = self.before();
-            (Some(self.handle.try_write_prefix(&mut buffer, n)), Some(before))
+        let before = world.once_in(2).then(|| self.before());
+        let result = if before.is_some() {
+            Some(self.handle.try_write_prefix(&mut buffer, n))
         } else {
-            (in_line(world, need, true, self.handle.write_prefix(&mut buffer, n)).await, None)
+            in_line(world, need, true, self.handle.write_prefix(&mut buffer, n)).await
         };
         let gone = if matches!(result, Some(Ok(_))) { n } else { 0 };
         expect!(world, buffer.peek() == &bytes[gone..], "the read buffer does not hold what is left");
-        match result {
-            Some(Ok(ticket)) => self.ticket(ticket, bytes[..n].to_vec()).await,
-            Some(Err(WritePrefixError::Refused(error))) => self.refused(error.into(), need, before.as_ref()),
-            Some(Err(error)) => expect!(world, n > bytes.len(), "{n} of {}: {error}", bytes.len()),
-            None => {}
+        if let Some(Err(WritePrefixError::OutOfBounds { requested, available })) = result {
+            let right = (requested, available) == (n, bytes.len()) && n > bytes.len();
+            return expect!(world, right, "{requested} of {available} are out of bounds");
         }
+        let answer = result.map(|result| match result {
+            Ok(ticket) => Ok(Some(ticket)),
+            Err(WritePrefixError::Refused(error)) => Err((error.into(), &bytes[..need.bytes])),
+            Err(error) => panic!("an unknown error: {error}"),
+        });
+        self.submitted(&bytes[..need.bytes], need, before, answer).await;
     }
 
     pub(super) async fn send_by_sink(&self) {
@@ -321,7 +311,10 @@ impl Producer {
         let bytes = world.bytes(world.len());
         match Pin::new(&mut sink).start_send(world.chunk(&bytes)) {
             Ok(()) => world.taken(&bytes),
-            Err(error) => self.rejected(waited(error), Room::of(bytes.len()), None, &bytes),
+            Err(error) => {
+                let refused = Some(Err(waited(error)));
+                self.submitted(&bytes, Room::of(bytes.len()), None, refused).await;
+            }
         }
         if world.once_in(2) {
             world.keep(sink);
