@@ -1,26 +1,26 @@
-//! Both halves under generated schedules: submissions, cancellations and writer faults; input in any
-//! pieces and any calls.
+//! Both halves under generated schedules: submissions, cancellations and writer faults; input in
+//! any pieces and any calls.
 //!
 //! A seed is a schedule: all choices follow from it, everything runs on one thread and no clock is
-//! read, so that a seed always does the same. For writing, the choices decide on the limits, on what
-//! producers do and when they give up, on which task is polled next and which is dropped, on whether
-//! the writer's task is one of its own or runs with producers, and on how the writer behaves. After
-//! each step positions, room, the line of those who wait and the bytes written so far are compared
-//! with an oracle; at the end so is the fate of every byte. For reading they decide on the limits, on
-//! how the input arrives, and on which calls are made and where they are dropped. After each call
-//! the buffer must hold what a plain vector does, and every frame what it held when it was handed
-//! out.
+//! read, so that a seed always does the same. For writing, the choices decide on the limits, on
+//! what producers do and when they give up, on which task is polled next and which is dropped, on
+//! whether the writer's task is one of its own or runs with producers, and on how the writer
+//! behaves. After each step positions, room, the line of those who wait and the bytes written so
+//! far are compared with an oracle; at the end so is the fate of every byte. For reading they
+//! decide on the limits, on how the input arrives, and on which calls are made and where they are
+//! dropped. After each call the buffer must hold what a plain vector does, and every frame what it
+//! held when it was handed out.
 //!
 //! ```text
 //! cargo test --test schedules                               some thousands of each side
 //! SCHEDULES=10000000 cargo test --release --test schedules keeps_every
-//! SCHEDULE_SECONDS=60 SCHEDULE_FIRST=50000000 cargo test --release --test schedules writing_keeps_every
+//! SCHEDULE_SECONDS=60 SCHEDULE_FIRST=50000000 cargo test --release --test schedules writing
 //! SCHEDULES=1 SCHEDULE_FIRST=7 cargo test --test schedules writing_keeps_every -- --nocapture
 //! ```
 //!
-//! `SCHEDULES` is how many seeds are run, `SCHEDULE_FIRST` the first of them, `SCHEDULE_SECONDS` how
-//! long at the most. A single one is printed step by step, with what is expected after each. One
-//! that fails or hangs is shortened, and printed with the command that repeats it.
+//! `SCHEDULES` is how many seeds are run, `SCHEDULE_FIRST` the first of them, `SCHEDULE_SECONDS`
+//! how long at the most. A single one is printed step by step, with what is expected after each.
+//! One that fails or hangs is shortened, and printed with the command that repeats it.
 
 #[macro_use]
 mod script;
@@ -168,7 +168,7 @@ fn a_schedule_that_fails_or_hangs_is_shortened_and_told_in_plain_words() {
             let seed = (0..).find(long).expect("one in a few is enough");
             let right = Trial { traced: true, ..Trial::of(Side::Write) }.run(&Source::Seed(seed));
             assert!(right.result.is_ok(), "without the sabotage nothing is wrong: {:?}", right.result);
-            let told = report(broken, seed);
+            let told = report(broken, seed, None);
             let (before, after) = (right.lines.len(), told.lines().count());
             assert!(after > 8 && after < before / 2, "{before} lines became {after}");
             for part in [

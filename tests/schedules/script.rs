@@ -23,7 +23,8 @@ macro_rules! trace {
     ($script:expr, $($line:tt)+) => { $script.line(|| format!($($line)+)) };
 }
 
-/// More choices than that are made only by a schedule that calls readers, writers or wakers without end.
+/// More choices than that are made only by a schedule that calls readers, writers or wakers without
+/// end.
 const MAX: usize = 4_000_000;
 
 /// What a schedule follows from.

@@ -87,21 +87,28 @@ impl Seeds {
                 sum.schedules += 1;
                 sum.steps += run.steps as u64;
                 sum.seen = sum.seen.or(run.seen);
-                let Ok(summary) = run.result else { return };
-                sum.bytes += summary.bytes;
-                sum.ends.insert(summary.end);
+                match run.result {
+                    Ok(summary) => {
+                        sum.bytes += summary.bytes;
+                        sum.ends.insert(summary.end);
+                    }
+                    Err(finding) => {
+                        let _ = sender.send(Err(finding));
+                        return;
+                    }
+                }
             }
             // Nobody listens any more where it took too long.
-            let _ = sender.send(sum);
+            let _ = sender.send(Ok(sum));
         });
         let mut before = u64::MAX;
         loop {
             let sum = done.recv_timeout(HANG);
             let seed = at.load(Ordering::Relaxed);
             match sum {
-                Ok(sum) => return Ok(sum),
+                Ok(sum) => return sum.map_err(|finding| report(trial, seed, Some(finding))),
                 Err(RecvTimeoutError::Timeout) if seed != before => before = seed,
-                Err(_) => return Err(report(trial, seed)),
+                Err(_) => return Err(report(trial, seed, None)),
             }
         }
     }
@@ -136,23 +143,26 @@ impl Seeds {
     }
 }
 
-/// What there is to say of a seed that fails or hangs.
-pub(crate) fn report(trial: Trial, seed: u64) -> String {
+/// What there is to say of a seed that fails, or hangs where there is no finding yet.
+pub(crate) fn report(trial: Trial, seed: u64, finding: Option<String>) -> String {
     let limit = if trial.sabotage.is_some() { HANG_AGAIN } else { HANG };
     let failed = trial.run_within(&Source::Seed(seed), limit);
     let shortest = shorten(trial, seed, &failed);
-    let finding = |run: &Run| run.result.clone().err().unwrap_or_else(|| "it fails only now and then".into());
+    let alone = failed.result.err();
+    let shortened = match (&alone, &shortest.result) {
+        (Some(_), Err(finding)) => format!("the shortest schedule that fails, in {finding}"),
+        _ => "in a thread of its own it does not fail: some seeds before it may be needed".into(),
+    };
     let test = match (trial.side, trial.weigh.is_some()) {
         (Side::Write, false) => "writing_keeps_every_promise",
         (Side::Read, false) => "reading_keeps_every_promise",
         (Side::Write, true) => "writing_keeps_no_more_memory_than_it_may",
         (Side::Read, true) => "reading_keeps_no_more_memory_than_it_may",
     };
+    let finding = finding.or(alone).unwrap_or_else(|| "it hangs".into());
     format!(
-        "seed {seed}, {}\n\nthe shortest schedule that fails, by then in {}\n{}\n\n\
+        "seed {seed}, {finding}\n\n{shortened}\n{}\n\n\
          to repeat it: SCHEDULES=1 SCHEDULE_FIRST={seed} cargo test --test schedules {test} -- --nocapture\n",
-        finding(&failed),
-        finding(&shortest),
         shortest.lines.join("\n"),
     )
 }

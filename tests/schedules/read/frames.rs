@@ -263,7 +263,8 @@ impl Ledger {
             Waited::Done(result) => result,
             Waited::GivenUp => {
                 let nothing = whole.is_none() && contradiction.is_none() && !frame.rejects(&self.unread);
-                // After many reads in one poll the last bytes are not looked at before the next one.
+                // After many reads in one poll the last bytes are not looked at before the next
+                // one.
                 assert!(nothing || said == Said::Nothing, "it waits, though the frame is there");
                 return false;
             }

@@ -21,7 +21,8 @@ pub(super) fn step(world: &World) {
         let (written, flushed) = (device.written, device.flushed);
         trace!(
             world,
-            "  expected: accepted {accepted}, written {written}, flushed {flushed}, reserved {held:?}, line {line}"
+            "  expected: accepted {accepted}, written {written}, flushed {flushed}, \
+             reserved {held:?}, line {line}"
         );
     }
     if let Some(handle) = open_handle(world) {

@@ -110,8 +110,8 @@ impl Device {
         let vectored = script.below(3) < 2;
         trace!(
             script,
-            "writer: {pending} % of calls pending, {at_once} % of those woken at once, {short} % of writes short, \
-             to one byte: {tiny}, vectored: {vectored}, {buffer} bytes are kept, fault: {fault:?}"
+            "writer: {pending} % of calls pending, {at_once} % of those woken at once, {short} % of writes \
+             short, to one byte: {tiny}, vectored: {vectored}, {buffer} bytes are kept, fault: {fault:?}"
         );
         Self { pending, at_once, short, tiny, vectored, fault, sabotage, buffer, ..Self::default() }
     }

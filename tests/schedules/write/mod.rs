@@ -31,8 +31,8 @@ use crate::{
 /// Steps after which a schedule counts as one that never comes to rest.
 const STEPS_MAX: usize = 50_000;
 
-/// Runs a schedule, on a device that does something wrong to the byte at a position if that is asked
-/// for.
+/// Runs a schedule, on a device that does something wrong to the byte at a position if that is
+/// asked for.
 pub(crate) fn run(script: &Script, sabotage: Option<(u64, Sabotage)>) -> Result<Summary, String> {
     let mut schedule = Schedule::new(script, sabotage);
     loop {

@@ -207,7 +207,8 @@ impl Line {
         self.0.push(Place { by: By::Task { id, reserves }, need, granted: false });
     }
 
-    /// An adapter has taken so many bytes, which wait by themselves if they are not accepted at once.
+    /// An adapter has taken so many bytes, which wait by themselves if they are not accepted at
+    /// once.
     pub(super) fn enter_item(&mut self, len: usize) {
         self.0.push(Place { by: By::Item, need: Room { bytes: len, items: 1 }, granted: false });
     }

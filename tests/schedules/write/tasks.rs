@@ -261,7 +261,8 @@ impl Patience {
         .await
     }
 
-    /// As [`wait`](Self::wait), for an answer that the task is woken for once, and for nothing else.
+    /// As [`wait`](Self::wait), for an answer that the task is woken for once, and for nothing
+    /// else.
     pub(super) async fn wait_once<F: Future + Unpin>(
         self,
         world: &World,

@@ -1,5 +1,5 @@
-//! The task of the writer by itself, or in one with producers, which run with it one after the other
-//! or side by side, perhaps around or inside of that of a second stream.
+//! The task of the writer by itself, or in one with producers, which run with it one after the
+//! other or side by side, perhaps around or inside of that of a second stream.
 
 use std::{future::poll_fn, pin::pin, rc::Rc, task::Poll};
 
@@ -81,7 +81,8 @@ async fn is_over(world: &World, run: impl Future) -> bool {
 }
 
 impl Together {
-    /// Runs a producer, and perhaps runs it again or lets it go on elsewhere when that was given up.
+    /// Runs a producer, and perhaps runs it again or lets it go on elsewhere when that was given
+    /// up.
     async fn serve(&mut self, mut producer: Inside) {
         let world = Rc::clone(&self.world);
         loop {

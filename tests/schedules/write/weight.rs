@@ -1,5 +1,5 @@
-//! What a stream keeps in memory, step by step: chunks of all lengths, a writer that takes little or
-//! nothing, and a scale.
+//! What a stream keeps in memory, step by step: chunks of all lengths, a writer that takes little
+//! or nothing, and a scale.
 //!
 //! Schedules of their own: in the others, what they keep to compare with would be weighed as well.
 
@@ -211,8 +211,8 @@ impl Stream {
         }
     }
 
-    /// Compares what is kept with what may be: what is pending counts twice, for the block that it is
-    /// gathered in may be half full.
+    /// Compares what is kept with what may be: what is pending counts twice, for the block that it
+    /// is gathered in may be half full.
     fn weigh(&self) {
         let (bytes, items) = (self.handle.pending_bytes(), self.handle.pending_items());
         let held = self.scale.held().unwrap_or_default() - self.fresh;
