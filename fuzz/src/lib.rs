@@ -6,8 +6,6 @@
 #[macro_use]
 #[path = "../../tests/schedules/script.rs"]
 mod script;
-#[path = "../../tests/schedules/events.rs"]
-mod events;
 #[path = "../../tests/schedules/read/mod.rs"]
 mod read;
 #[path = "../../tests/schedules/run.rs"]

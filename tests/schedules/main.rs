@@ -21,10 +21,12 @@
 //! `SCHEDULES` is how many seeds are run, `SCHEDULE_FIRST` the first of them, `SCHEDULE_SECONDS`
 //! how long at the most. A single one is printed step by step, with what is expected after each.
 //! One that fails or hangs is shortened, and printed with the command that repeats it.
+//!
+//! The library is called in `write/submit`, `produce` and `together`, and in `read/calls` and
+//! `frames`; the steps and limits of a schedule are in the `mod` of its half.
 
 #[macro_use]
 mod script;
-mod events;
 mod read;
 mod run;
 mod seeds;

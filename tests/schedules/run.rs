@@ -11,9 +11,8 @@ use std::{
 };
 
 use crate::{
-    events::Seen,
     read,
-    script::{Lines, Script, Source},
+    script::{Lines, Script, Seen, Source},
     write::{self, End, Sabotage},
 };
 

@@ -21,9 +21,8 @@ use proptest::{
 };
 
 use crate::{
-    events::{Event, Seen},
     run::{Run, Side, Trial},
-    script::Source,
+    script::{Event, Seen, Source},
     write::End,
 };
 

@@ -15,9 +15,8 @@ use futures_util::AsyncRead;
 
 use super::ledger::{Ledger, Waited};
 use crate::{
-    events::Event,
     run::{Planned, Scale},
-    script::Script,
+    script::{Event, Script},
 };
 
 /// What neighbours read, and nobody else.

@@ -4,7 +4,6 @@ mod calls;
 mod frames;
 mod input;
 mod ledger;
-mod memory;
 
 use std::mem;
 

@@ -13,7 +13,7 @@ use std::{
 use futures_util::AsyncWrite;
 
 use super::world::World;
-use crate::{events::Event, script::Script};
+use crate::script::{Event, Script};
 
 /// How the one failure of a writer looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
