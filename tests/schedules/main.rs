@@ -40,23 +40,21 @@ use futures_handoff_runtimes::watched_for;
 use crate::{
     run::{Side, Trial},
     script::Source,
-    seeds::{Seeds, report},
+    seeds::{Seeds, USUAL, report},
     write::Sabotage,
 };
 
-const SCHEDULES: u64 = 6000;
-
-/// Those have a thread each, and are slower.
+/// Those that are weighed have a thread each, and are slower.
 const WEIGHED: u64 = 1500;
 
 #[test]
 fn writing_keeps_every_promise() {
-    Seeds::wanted(SCHEDULES).pass(Trial::of(Side::Write));
+    Seeds::wanted(USUAL).pass(Trial::of(Side::Write));
 }
 
 #[test]
 fn reading_keeps_every_promise() {
-    Seeds::wanted(SCHEDULES).pass(Trial::of(Side::Read));
+    Seeds::wanted(USUAL).pass(Trial::of(Side::Read));
 }
 
 fn weighed(side: Side) -> Trial {

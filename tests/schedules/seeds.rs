@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// Enough to see every end of a stream and every kind of event many times.
-const USUAL: u64 = 6000;
+pub(crate) const USUAL: u64 = 6000;
 
 /// A schedule that takes longer than this hangs. Usual ones take far less than a millisecond.
 const HANG: Duration = Duration::from_secs(10);
@@ -59,12 +59,13 @@ struct Sum {
 impl Seeds {
     /// As the environment says, or `usual` ones from 0 on.
     pub(crate) fn wanted(usual: u64) -> Self {
-        let number = |name: &str| {
+        let number = |name: &str| -> Option<u64> {
             let value = env::var(name).ok()?;
             Some(value.parse().unwrap_or_else(|_| panic!("{name} must be a number, but is {value}")))
         };
-        let time: Option<u64> = number("SCHEDULE_SECONDS");
+        let time = number("SCHEDULE_SECONDS");
         let count = number("SCHEDULES").unwrap_or_else(|| if time.is_some() { u64::MAX } else { usual });
+        assert!(count > 0, "SCHEDULES must be at least 1, but is 0");
         let first = number("SCHEDULE_FIRST").unwrap_or(0);
         Self { first, count, time: time.map_or(Duration::MAX, Duration::from_secs) }
     }

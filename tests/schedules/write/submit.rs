@@ -173,24 +173,28 @@ impl Producer {
             }
             Some(Ok(ticket)) => ticket,
         };
+        match &ticket {
+            Some(ticket) => world.accepted_at(ticket.positions(), bytes.to_vec()),
+            None => world.accepted(bytes.to_vec()),
+        }
         if let Some(before) = before {
-            // What is copied into the open block needs no entry.
-            let fits = before.room.bytes + need.bytes <= world.limits.bytes && !before.passing;
-            // It may have polled the writer first, to make room.
+            world.follow_wakes();
+            // The writer may have been polled first, which makes room, or lets those in line go where
+            // it merges entries. What is copied into the open block needs none.
             let made = self.handle.stats().written > before.written;
+            let passes = before.passing && world.line.borrow().first().is_some();
+            let fits = before.room.bytes + need.bytes <= world.limits.bytes && !passes;
             let right = (fits || made || need == Room::default()) && !before.closed;
             expect!(world, right, "{need:?} was accepted without room");
         }
-        match ticket {
-            Some(ticket) => self.ticket(ticket, bytes.to_vec()).await,
-            None => world.accepted(bytes.to_vec()),
+        if let Some(ticket) = ticket {
+            self.follow(ticket).await;
         }
     }
 
-    /// The bytes of a ticket are accepted. What is done with it is up to chance.
-    async fn ticket(&self, ticket: WriteTicket, bytes: Vec<u8>) {
+    /// What is done with a ticket is up to chance.
+    async fn follow(&self, ticket: WriteTicket) {
         let world = &self.world;
-        world.accepted_at(ticket.positions(), bytes);
         match world.below(6) {
             0 | 1 => {}
             2 => {
@@ -402,7 +406,8 @@ impl Producer {
         match sent {
             Ok(ticket) => {
                 expect!(world, len <= bytes, "{len} were sent on room for {bytes}");
-                self.ticket(ticket, chunk).await;
+                world.accepted_at(ticket.positions(), chunk);
+                self.follow(ticket).await;
             }
             Err(error) => {
                 let (refusal, back) = waited(error);
