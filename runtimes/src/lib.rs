@@ -1,45 +1,24 @@
-//! The harness of futures-handoff: one [`Runtime`] trait with an adapter for each runtime, macros that stamp a test
-//! for each one, and readers and writers that misbehave on purpose.
+//! What tests, benchmarks and examples of futures-handoff share, and the harness that measures it.
 //!
-//! [`Local`] is always there; the features `tokio`, `smol` and `async-std` add the others.
+//! | module | what is there |
+//! |---|---|
+//! | `runtime` | one [`Runtime`] trait, with an adapter for each runtime; [`Local`] is always there, the features `tokio`, `smol` and `async-std` add the others |
+//! | `testing` | [`tests!`] and its relatives, [`watched`], [`alone`], [`cancel`] |
+//! | [`io`] | readers and writers that do what a script says, and in-memory pipes |
+//! | `harness` | `cargo harness`: routed streams through proxies, measured on every runtime; behind the feature `harness` |
 #![forbid(unsafe_code)]
 
-mod alone;
-pub mod cancel;
 #[cfg(feature = "harness")]
-pub mod exchange;
-#[cfg(feature = "harness")]
-pub mod footprint;
+pub mod harness;
 pub mod io;
-mod local;
-#[cfg(unix)]
-pub mod loopback;
-mod macros;
-#[cfg(feature = "harness")]
-pub mod producers;
 mod runtime;
-mod socket;
-#[cfg(feature = "harness")]
-pub mod stream;
-mod watchdog;
-mod workers;
+mod testing;
 
 #[cfg(feature = "async-std")]
-mod async_std;
+pub use runtime::AsyncStd;
 #[cfg(feature = "smol")]
-mod smol;
+pub use runtime::Smol;
+pub use runtime::{CloseWrite, Local, Runtime, Socket, Task, set_workers, workers};
 #[cfg(feature = "tokio")]
-mod tokio;
-
-pub use alone::alone;
-#[cfg(feature = "async-std")]
-pub use async_std::AsyncStd;
-pub use local::Local;
-pub use runtime::{Runtime, Task};
-#[cfg(feature = "smol")]
-pub use smol::Smol;
-pub use socket::{CloseWrite, Socket};
-#[cfg(feature = "tokio")]
-pub use tokio::{Tokio, TokioCurrent};
-pub use watchdog::{watched, watched_for};
-pub use workers::{set_workers, workers};
+pub use runtime::{Tokio, TokioCurrent};
+pub use testing::{alone, cancel, watched, watched_for};

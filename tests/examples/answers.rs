@@ -85,14 +85,6 @@ macro_rules! served {
         served.get()
     }};
 }
-
-#[test]
-fn is_what_the_documentation_shows() {
-    let docs = include_str!("../../src/lib.rs").lines().filter_map(|line| line.strip_prefix("//!"));
-    let docs: String = docs.map(|line| format!("{}\n", line.strip_prefix(' ').unwrap_or(line))).collect();
-    assert!(docs.contains(include_str!("docs/answers.rs")));
-}
-
 runtimes::watched_tests! {
     fn peers_that_answer_where_they_read_wait_for_each_other() {
         assert_eq!(served!(in_the_read_loop), 0);

@@ -16,12 +16,6 @@ macro_rules! program {
             include!(concat!("readme/", stringify!($name), ".rs"));
 
             $($calls)*
-
-            #[test]
-            fn is_what_the_readme_shows() {
-                let program = include_str!(concat!("readme/", stringify!($name), ".rs"));
-                assert!(include_str!("../../README.md").contains(&format!("```rust\n{program}```\n")));
-            }
         }
     };
 }

@@ -5,7 +5,8 @@ mod freed;
 mod reading;
 mod writing;
 
-#[path = "../read_parts/mod.rs"]
+#[allow(dead_code, reason = "the tests of the read half use the rest")]
+#[path = "../read/support.rs"]
 mod read_parts;
 #[allow(dead_code, unused_imports, reason = "the tests of the write half use the rest")]
 #[path = "../write/support.rs"]

@@ -1,10 +1,9 @@
 //! Thousands of connections that come and go at every stage: nothing of them is left.
 
 use super::support::*;
+use crate::peer::{open_descriptors, resident_bytes};
 use futures_handoff::{Delimiter, FrameError};
 use futures_util::future::join_all;
-use runtimes::loopback::{open_descriptors, resident_bytes};
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Connections at a time.
 const BESIDE: usize = 25;
@@ -17,24 +16,8 @@ const WARM_UP: usize = 2;
 /// connection since.
 const GROWTH: u64 = 8 << 20;
 
-/// Something that is counted as long as it is there.
-struct Live(Arc<AtomicUsize>);
-
-impl Live {
-    fn new(count: &Arc<AtomicUsize>) -> Self {
-        count.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(count))
-    }
-}
-
-impl Drop for Live {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// A block of bytes that is counted as long as somebody keeps some of it.
-struct Block(Arc<[u8]>, #[allow(dead_code, reason = "it counts")] Live);
+/// A block of bytes, and a mark that is there as long as some of it is kept.
+struct Block(Arc<[u8]>, #[expect(dead_code, reason = "its copies are counted")] Arc<()>);
 
 impl AsRef<[u8]> for Block {
     fn as_ref(&self) -> &[u8] {
@@ -63,20 +46,20 @@ const STAGES: [Stage; 6] = [
 ];
 
 /// Makes a connection, and ends it at a stage.
-async fn connect_and_drop<R: runtimes::Runtime>(stage: Stage, bytes: Arc<[u8]>, live: Arc<AtomicUsize>) {
+async fn connect_and_drop<R: Runtime>(stage: Stage, bytes: Arc<[u8]>, live: Arc<()>) {
     let (near, peer) = connected::<R>().await;
     let (mut reader, writer) = R::halves(near).unwrap();
     let config = WriteHandoffConfig::default().with_max_pending_bytes(bytes.len()).unwrap();
     let (handoff, task) = WriteHandoff::new(writer, config);
     let mut task = Box::pin({
-        let live = Live::new(&live);
+        let live = Arc::clone(&live);
         async move {
             let ended = task.await;
             drop(live);
             ended
         }
     });
-    let block = Bytes::from_owner(Block(Arc::clone(&bytes), Live::new(&live)));
+    let block = Bytes::from_owner(Block(Arc::clone(&bytes), Arc::clone(&live)));
     match stage {
         Stage::BeforeTheFirstByte => {
             let task = R::task(task);
@@ -131,23 +114,23 @@ async fn connect_and_drop<R: runtimes::Runtime>(stage: Stage, bytes: Arc<[u8]>, 
 }
 
 /// Makes a proxy with its three connections, and ends it at a stage.
-async fn route_and_drop<R: runtimes::Runtime>(stage: Stage, bytes: Arc<[u8]>) {
+async fn route_and_drop<R: Runtime>(stage: Stage, bytes: Arc<[u8]>) {
     let upstreams = Peers::new().unwrap();
     let (near, client) = accepted::<R>().await;
     let session = if matches!(stage, Stage::Aborted) { Duration::from_millis(5) } else { LONG };
     let terms = Terms { session, ..terms() };
-    let proxy = R::task(route::<R>(near, upstreams.address().unwrap(), terms, drop));
+    let proxy = R::task(route::<R>(near, upstreams.address(), terms));
     match stage {
         Stage::BeforeTheFirstByte => drop(client),
         Stage::MidFrame => {
             client.write_all(b"half of a li").await.unwrap();
-            let (a, b) = (upstreams.accept().await.unwrap(), upstreams.accept().await.unwrap());
+            let (a, b) = (upstreams.accept().await, upstreams.accept().await);
             drop(client);
             assert!(rest(&a).await.is_empty() && rest(&b).await.is_empty());
         }
         Stage::MidWrite => {
             client.write_all(b"TUNNEL\n").await.unwrap();
-            let (a, b) = (upstreams.accept().await.unwrap(), upstreams.accept().await.unwrap());
+            let (a, b) = (upstreams.accept().await, upstreams.accept().await);
             client.write_all(&bytes[..100_000]).await.unwrap();
             a.read_exact(&mut [0; 1000]).await.unwrap();
             drop((a, b));
@@ -156,19 +139,19 @@ async fn route_and_drop<R: runtimes::Runtime>(stage: Stage, bytes: Arc<[u8]>) {
         }
         Stage::Aborted => {
             let _ = client.write_all(b"TUNNEL\nsomething").await;
-            proxy.await.unwrap();
+            proxy.await;
             return;
         }
         Stage::TaskDropped => {
             client.write_all(b"TUNNEL\nsomething").await.unwrap();
-            let (_a, b) = (upstreams.accept().await.unwrap(), upstreams.accept().await.unwrap());
+            let (_a, b) = (upstreams.accept().await, upstreams.accept().await);
             b.reset().unwrap();
             client.reset().unwrap();
         }
         Stage::AfterClose => {
             client.write_all(b"a1\nb2\nTUNNEL\nlast").await.unwrap();
             client.end().unwrap();
-            let (a, b) = (upstreams.accept().await.unwrap(), upstreams.accept().await.unwrap());
+            let (a, b) = (upstreams.accept().await, upstreams.accept().await);
             assert_eq!(rest(&a).await, b"a1\nlast");
             assert_eq!(rest(&b).await, b"b2\n");
             a.write_all(b"answer").await.unwrap();
@@ -177,7 +160,7 @@ async fn route_and_drop<R: runtimes::Runtime>(stage: Stage, bytes: Arc<[u8]>) {
         }
     }
     // What its streams came to is checked there.
-    proxy.await.unwrap();
+    proxy.await;
 }
 
 /// What the process held when it had seen every stage.
@@ -188,25 +171,16 @@ struct Held {
 }
 
 impl Held {
-    async fn now<R: runtimes::Runtime>() -> Self {
+    async fn now<R: Runtime>() -> Self {
         // What the runtime closes, it closes in its own time.
         R::sleep(Duration::from_millis(100)).await;
-        Self { descriptors: open_descriptors().unwrap(), resident: Vec::new() }
+        Self { descriptors: open_descriptors(), resident: Vec::new() }
     }
 
     /// After a round: that no more is held.
-    async fn no_more<R: runtimes::Runtime>(&mut self) {
-        let before = self.descriptors;
-        let mut now = open_descriptors().unwrap();
-        for _ in 0..500 {
-            if now <= before {
-                break;
-            }
-            R::sleep(Duration::from_millis(10)).await;
-            now = open_descriptors().unwrap();
-        }
-        assert!(now <= before, "{now} descriptors are open, and {before} were before");
-        self.resident.push(resident_bytes().unwrap());
+    async fn no_more<R: Runtime>(&mut self) {
+        no_more_descriptors::<R>(self.descriptors).await;
+        self.resident.push(resident_bytes());
         let (warm, later) = self.resident.split_at(self.resident.len().min(WARM_UP));
         let before = warm.iter().max().copied().unwrap_or_default();
         assert!(
@@ -220,7 +194,7 @@ impl Held {
 runtimes::tests_alone! {
     async fn connections_that_end_at_any_stage_leave_nothing_behind<R: Runtime>() {
         let bytes: Arc<[u8]> = payload(8 << 20).into();
-        let live = Arc::new(AtomicUsize::new(0));
+        let live = Arc::new(());
         for stage in STAGES {
             R::task(connect_and_drop::<R>(stage, bytes.clone(), live.clone())).await;
         }
@@ -231,7 +205,7 @@ runtimes::tests_alone! {
                     let beside = (0..BESIDE).map(|_| R::task(connect_and_drop::<R>(stage, bytes.clone(), live.clone())));
                     join_all(beside.collect::<Vec<_>>()).await;
                 }
-                assert_eq!(live.load(Ordering::Relaxed), 0, "tasks and blocks are left, {stage:?}");
+                assert_eq!(Arc::strong_count(&live), 1, "tasks and blocks are left, {stage:?}");
             }
             held.no_more::<R>().await;
         }

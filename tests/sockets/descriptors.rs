@@ -1,11 +1,11 @@
 //! The process has no descriptors left.
 
 use super::support::*;
-use runtimes::loopback::{limit_descriptors, open_descriptors};
+use crate::peer::{limit_descriptors, open_descriptors};
 use std::{error::Error, fs::File, io};
 
 /// How many descriptors more than are open there may be: the highest of them need not be the last.
-const MORE: u64 = 50;
+const MORE: usize = 50;
 
 /// What keeps all descriptors but a few.
 fn exhaust(spare: usize) -> Vec<File> {
@@ -37,7 +37,7 @@ runtimes::tests_alone! {
         let address = R::local_addr(&listener).unwrap();
         let waiting = Peer::connect(address).await.unwrap();
 
-        limit_descriptors(open_descriptors().unwrap() as u64 + MORE).unwrap();
+        limit_descriptors(open_descriptors() + MORE);
         let kept = exhaust(0);
         for _ in 0..3 {
             let error = R::connect(address).await.err().expect("there is no descriptor");
@@ -51,9 +51,7 @@ runtimes::tests_alone! {
             peer.read_exact(&mut received).await.unwrap();
             (peer, received)
         });
-        for chunk in sent.chunks(30_011) {
-            handoff.write_fire_and_forget(Bytes::copy_from_slice(chunk)).await.unwrap();
-        }
+        send(&handoff, sent.clone().into(), 30_011).await;
         handoff.flush().await.unwrap();
         let (peer, received) = reading.await;
         assert!(received[6..] == sent);
@@ -63,9 +61,7 @@ runtimes::tests_alone! {
         let mut accepted = R::accept(&mut listener).await.unwrap();
         waiting.write_all(b"still here").await.unwrap();
         let mut buffer = HandoffBuffer::new(100).unwrap();
-        while buffer.len() < 10 {
-            assert!(buffer.read_available(&mut accepted).await.unwrap() > 0);
-        }
+        read_to(&mut buffer, &mut accepted, 10).await;
         assert_eq!(buffer.peek(), b"still here");
         let (another, far) = connected::<R>().await;
         let (other, other_task) = stream::<R, _>(another, WriteHandoffConfig::default());
@@ -84,17 +80,17 @@ runtimes::tests_alone! {
         for spare in [None, Some(0), Some(1), None] {
             let upstreams = Peers::new().unwrap();
             let (near, client) = accepted::<R>().await;
-            let before = open_descriptors().unwrap();
+            let before = open_descriptors();
             let kept = spare.map(|spare| {
-                limit_descriptors(before as u64 + MORE).unwrap();
+                limit_descriptors(before + MORE);
                 exhaust(spare)
             });
-            let proxy = R::task(route::<R>(near, upstreams.address().unwrap(), terms(), drop));
+            let proxy = R::task(route::<R>(near, upstreams.address(), terms()));
             let asked = client.write_all(&upload).await.and_then(|()| client.end());
             if let Some(kept) = kept {
                 // What comes when it has refused already is reset.
                 let _ = asked;
-                let routed = proxy.await.unwrap();
+                let routed = proxy.await;
                 let error = routed.refused.expect("there are no descriptors for the upstreams");
                 assert!(tells_why(&error), "{error}");
                 assert!(routed.a.is_none() && routed.b.is_none() && routed.client.is_none());
@@ -105,12 +101,12 @@ runtimes::tests_alone! {
                 drop(kept);
             } else {
                 asked.unwrap();
-                let (a, b) = (upstreams.accept().await.unwrap(), upstreams.accept().await.unwrap());
+                let (a, b) = (upstreams.accept().await, upstreams.accept().await);
                 assert!(rest(&a).await == expected_a);
                 assert!(rest(&b).await == expected_b);
                 drop((a, b));
                 assert!(rest(&client).await.is_empty());
-                let routed = proxy.await.unwrap();
+                let routed = proxy.await;
                 assert!(routed.forward_ended && routed.backward_ended);
             }
         }

@@ -19,10 +19,7 @@ runtimes::tests! {
         let writing = R::task({
             let sent = Bytes::from(sent.clone());
             async move {
-                for start in (0..sent.len()).step_by(50_021) {
-                    let chunk = sent.slice(start..sent.len().min(start + 50_021));
-                    handoff.write_fire_and_forget(chunk).await.unwrap();
-                }
+                send(&handoff, sent, 50_021).await;
                 handoff.flush().await.unwrap();
                 handoff.close().await.unwrap();
             }
@@ -46,11 +43,7 @@ runtimes::tests! {
                 peer.end().unwrap();
             }
         });
-        let mut left = Bytes::from(sent);
-        while !left.is_empty() {
-            let chunk = left.split_to(left.len().min(100_003));
-            handoff.write_fire_and_forget(chunk).await.unwrap();
-        }
+        send(&handoff, sent.into(), 100_003).await;
         handoff.close().await.unwrap();
         assert!(handoff.try_write(Bytes::from_static(b"more")).unwrap_err().is_closed());
         assert!(task.await.is_ok());
@@ -114,7 +107,7 @@ runtimes::tests! {
                 assert!(at_a.await == expected_a);
             }
             assert!(at_b.await == expected_b);
-            let routed = proxy.await.unwrap();
+            let routed = proxy.await;
             assert!(routed.forward_ended && routed.backward_ended && !routed.expired);
             for outcome in [routed.a, routed.b, routed.client] {
                 let outcome = outcome.unwrap();

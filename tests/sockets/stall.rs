@@ -11,7 +11,7 @@ runtimes::tests! {
     async fn a_peer_that_stalls_holds_up_its_producers_within_the_budget_and_later_gets_everything<R: Runtime>() {
         for inline in [Inline::SameThread, Inline::Never] {
             let (near, peer) = connected::<R>().await;
-            peer.narrow().unwrap();
+            peer.narrow();
             let config = WriteHandoffConfig::default().with_inline(inline);
             let (handoff, task) = stream::<R, _>(near, config);
             let sent = Bytes::from(payload(MUCH));
@@ -45,7 +45,7 @@ runtimes::tests! {
 
     async fn a_close_that_stalls_can_be_given_up_and_the_rest_comes_back<R: Runtime>() {
         let (near, peer) = connected::<R>().await;
-        peer.narrow().unwrap();
+        peer.narrow();
         let config = WriteHandoffConfig::default().with_max_pending_bytes(2 * MUCH).unwrap();
         let (handoff, task) = stream::<R, _>(near, config);
         let sent = Bytes::from(payload(MUCH));
@@ -67,7 +67,7 @@ runtimes::tests! {
 
     async fn a_stream_whose_handles_are_gone_stalls_and_goes_on<R: Runtime>() {
         let (near, peer) = connected::<R>().await;
-        peer.narrow().unwrap();
+        peer.narrow();
         let config = WriteHandoffConfig::default().with_max_pending_bytes(2 * MUCH).unwrap();
         let (handoff, task) = stream::<R, _>(near, config);
         let sent = Bytes::from(payload(MUCH));
@@ -83,7 +83,7 @@ runtimes::tests! {
     async fn a_proxy_whose_upstream_stalls_reads_no_more_of_its_client<R: Runtime>() {
         let (upload, expected_a, expected_b) = upload(100, MUCH);
         let Routing { client, a, b, proxy } = routing::<R>(&upload[..1], terms()).await;
-        a.narrow().unwrap();
+        a.narrow();
         let (client, upload) = (Arc::new(client), Arc::new(upload));
         let at_b = R::task(async move { rest(&b).await });
         let sent = Arc::new(AtomicUsize::new(1));
@@ -114,7 +114,7 @@ runtimes::tests! {
         sending.await;
         assert!(at_b.await == expected_b);
         assert!(rest(&client).await.is_empty());
-        let to_a = proxy.await.unwrap().a.unwrap();
+        let to_a = proxy.await.a.unwrap();
         assert!(to_a.reason.is_closed());
         assert!(to_a.most_pending <= WriteHandoffConfig::DEFAULT_MAX_PENDING_BYTES, "{}", to_a.most_pending);
     }
@@ -123,9 +123,9 @@ runtimes::tests! {
         let (upload, expected_a, _) = upload(10, MUCH);
         let terms = Terms { session: Duration::from_millis(300), ..terms() };
         let Routing { client, a, b, proxy } = routing::<R>(&upload[..1], terms).await;
-        a.narrow().unwrap();
+        a.narrow();
         let sending = R::task(async move { client.write_all(&upload[1..]).await.is_err() });
-        let routed = proxy.await.unwrap();
+        let routed = proxy.await;
         assert!(routed.expired);
         let to_a = routed.a.unwrap();
         assert!(matches!(to_a.reason, CloseReason::Aborted), "{to_a:?}");

@@ -1,17 +1,61 @@
 //! Connections whose far end does as it is told, and what goes through them.
 
-pub(crate) use std::{sync::Arc, time::Duration};
+pub(crate) use std::{future::Future, sync::Arc, time::Duration};
 
 pub(crate) use futures_handoff::{
     CloseReason, HandoffBuffer, WriteHandoff, WriteHandoffConfig, WriterFailure, bytes::Bytes,
 };
-pub(crate) use futures_handoff_runtimes::{
-    self as runtimes, Task,
-    loopback::{Parting, Peer, Peers, Routed, Terms, route, within},
+pub(crate) use futures_handoff_runtimes::{self as runtimes, Runtime, Task};
+
+pub(crate) use crate::{
+    outlet::Parting,
+    peer::{Peer, Peers, open_descriptors},
+    router::{MARK, Routed, Terms, route},
 };
+
+use futures_util::{
+    AsyncRead, AsyncWrite,
+    future::{Either, select},
+};
+use std::pin::pin;
 
 /// Longer than anything takes that does not hang.
 pub(crate) const LONG: Duration = Duration::from_secs(30);
+
+/// The output of `future`, or `None` if it takes longer than `duration`. It can be part of a task, for any runtime: it is
+/// `Send` where the future is.
+pub(crate) async fn within<R: Runtime, F: Future>(duration: Duration, future: F) -> Option<F::Output> {
+    match select(pin!(future), pin!(R::sleep(duration))).await {
+        Either::Left((output, _)) => Some(output),
+        Either::Right(_) => None,
+    }
+}
+
+/// Waits until no more descriptors are open than before: what a runtime closes, it closes in its own time.
+pub(crate) async fn no_more_descriptors<R: Runtime>(before: usize) {
+    for _ in 0..1000 {
+        if open_descriptors() <= before {
+            return;
+        }
+        R::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("{} descriptors are open, and {before} were before", open_descriptors());
+}
+
+/// Reads until so much is buffered.
+pub(crate) async fn read_to(buffer: &mut HandoffBuffer, reader: &mut (impl AsyncRead + Unpin), len: usize) {
+    while buffer.len() < len {
+        assert!(buffer.read_available(reader).await.unwrap() > 0);
+    }
+}
+
+/// Writes all of it in chunks.
+pub(crate) async fn send<W: AsyncWrite + Unpin>(handoff: &WriteHandoff<W>, mut bytes: Bytes, chunk: usize) {
+    while !bytes.is_empty() {
+        let next = bytes.split_to(chunk.min(bytes.len()));
+        handoff.write_fire_and_forget(next).await.unwrap();
+    }
+}
 
 /// Bytes that differ from one place to the next.
 pub(crate) fn payload(len: usize) -> Vec<u8> {
@@ -30,7 +74,7 @@ pub(crate) fn upload(lines: usize, tunnel: usize) -> (Vec<u8>, Vec<u8>, Vec<u8>)
     }
     if tunnel > 0 {
         let bytes = payload(tunnel);
-        upload.extend_from_slice(runtimes::loopback::MARK);
+        upload.extend_from_slice(MARK);
         upload.extend_from_slice(&bytes);
         a.extend_from_slice(&bytes);
     }
@@ -38,14 +82,14 @@ pub(crate) fn upload(lines: usize, tunnel: usize) -> (Vec<u8>, Vec<u8>, Vec<u8>)
 }
 
 /// A connection from the runtime to a peer.
-pub(crate) async fn connected<R: runtimes::Runtime>() -> (R::Tcp, Peer) {
+pub(crate) async fn connected<R: Runtime>() -> (R::Tcp, Peer) {
     let peers = Peers::new().unwrap();
-    let near = R::connect(peers.address().unwrap()).await.unwrap();
-    (near, peers.accept().await.unwrap())
+    let near = R::connect(peers.address()).await.unwrap();
+    (near, peers.accept().await)
 }
 
 /// A connection from a peer to the runtime.
-pub(crate) async fn accepted<R: runtimes::Runtime>() -> (R::Tcp, Peer) {
+pub(crate) async fn accepted<R: Runtime>() -> (R::Tcp, Peer) {
     let mut listener = R::bind(([127, 0, 0, 1], 0).into()).await.unwrap();
     let peer = Peer::connect(R::local_addr(&listener).unwrap()).await.unwrap();
     (R::accept(&mut listener).await.unwrap(), peer)
@@ -57,15 +101,15 @@ pub(crate) type Stream<W> = (WriteHandoff<W>, Task<Result<W, WriterFailure<W>>>)
 /// A handoff whose task runs in the background.
 pub(crate) fn stream<R, W>(writer: W, config: WriteHandoffConfig) -> Stream<W>
 where
-    R: runtimes::Runtime,
-    W: futures_util::AsyncWrite + Unpin + Send + 'static,
+    R: Runtime,
+    W: AsyncWrite + Unpin + Send + 'static,
 {
     let (handoff, task) = WriteHandoff::new(writer, config);
     (handoff, R::task(task))
 }
 
 /// Waits until nothing is written any more, though there is more to write.
-pub(crate) async fn stalled<R: runtimes::Runtime, W>(handoff: &WriteHandoff<W>) {
+pub(crate) async fn stalled<R: Runtime, W>(handoff: &WriteHandoff<W>) {
     let (mut before, mut same) = (u64::MAX, 0);
     // Whoever is only slow, as everybody may be, is not for that long.
     while same < 5 {
@@ -76,18 +120,13 @@ pub(crate) async fn stalled<R: runtimes::Runtime, W>(handoff: &WriteHandoff<W>) 
     }
 }
 
-/// The error of the connection that ended a stream.
-pub(crate) fn cause(reason: &CloseReason) -> std::io::ErrorKind {
-    match reason {
-        CloseReason::Io(error) => error.kind(),
-        other => panic!("it is the connection that failed, and not: {other}"),
-    }
-}
-
 /// Whether that is how a reset shows.
 pub(crate) fn is_reset(reason: &CloseReason) -> bool {
     use std::io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected};
-    matches!(cause(reason), BrokenPipe | ConnectionAborted | ConnectionReset | NotConnected)
+    let CloseReason::Io(error) = reason else {
+        panic!("it is the connection that failed, and not: {reason}")
+    };
+    matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | NotConnected)
 }
 
 /// A proxy with its client and both upstreams.
@@ -95,7 +134,7 @@ pub(crate) struct Routing {
     pub(crate) client: Peer,
     pub(crate) a: Peer,
     pub(crate) b: Peer,
-    pub(crate) proxy: Task<Result<Routed, String>>,
+    pub(crate) proxy: Task<Routed>,
 }
 
 /// The terms of a proxy that waits for everything.
@@ -110,13 +149,13 @@ pub(crate) fn terms() -> Terms {
 }
 
 /// A client of a proxy that has sent `first`, and its upstreams.
-pub(crate) async fn routing<R: runtimes::Runtime>(first: &[u8], terms: Terms) -> Routing {
+pub(crate) async fn routing<R: Runtime>(first: &[u8], terms: Terms) -> Routing {
     let upstreams = Peers::new().unwrap();
     let (near, client) = accepted::<R>().await;
-    let proxy = R::task(route::<R>(near, upstreams.address().unwrap(), terms, drop));
+    let proxy = R::task(route::<R>(near, upstreams.address(), terms));
     client.write_all(first).await.unwrap();
-    let a = upstreams.accept().await.unwrap();
-    Routing { client, a, b: upstreams.accept().await.unwrap(), proxy }
+    let a = upstreams.accept().await;
+    Routing { client, a, b: upstreams.accept().await, proxy }
 }
 
 /// All that comes until the end.

@@ -1,13 +1,7 @@
 //! The adapters of a handle: a `Sink` and an `AsyncWrite`.
 
 use super::support::*;
-use futures_handoff_runtimes::io::ScriptReader;
-use futures_util::{
-    AsyncWriteExt, SinkExt, StreamExt,
-    future::{join, poll_fn},
-    io::copy,
-    stream as streams,
-};
+use futures_util::{AsyncWriteExt, SinkExt, StreamExt, future::poll_fn, stream as streams};
 use std::{
     io::{ErrorKind, IoSlice},
     panic::{AssertUnwindSafe, catch_unwind},
@@ -40,11 +34,7 @@ runtimes::tests! {
     }
 
     async fn send_all_flushes_and_leaves_the_stream_open<R: Runtime>() {
-        let writer = ScriptWriter::willing();
-        let log = writer.log();
-        let (handoff, task) = WriteHandoff::new(writer, defaults());
-        let handoff = Settled(handoff);
-        let task = R::task(task);
+        let (handoff, task, log) = background::<R>(ScriptWriter::willing(), defaults());
         let mut chunks = streams::iter(["a", "b", "c"].map(|part| Ok(text(part))));
         let mut all = sink(&handoff);
         all.send_all(&mut chunks).await.unwrap();
@@ -210,22 +200,6 @@ runtimes::tests! {
         assert_eq!((log.written(), log.is_closed()), (b"ab".to_vec(), true));
     }
 
-    async fn a_reader_can_be_copied_into_a_handle<R: Runtime>() {
-        for seed in 0..10 {
-            let writer = ScriptWriter::seeded(seed);
-            let log = writer.log();
-            let (handoff, task) = WriteHandoff::new(writer, limits(4, 100));
-            let task = R::task(task);
-            let sent = pattern(5000);
-            let mut writer = handoff.clone().into_writer();
-            let n = copy(ScriptReader::seeded(seed, &sent), &mut writer).await.unwrap();
-            handoff.close().await.unwrap();
-            task.await.unwrap();
-            assert_eq!(n, 5000);
-            assert!(log.written() == sent);
-        }
-    }
-
     async fn a_write_takes_as_much_as_there_is_room_for<R: Runtime>() {
         let (handoff, mut task, log, gate) = gated(limits(8, 10).with_send_at(4).unwrap());
         let mut writer = io(&handoff);
@@ -306,18 +280,6 @@ runtimes::tests! {
         }
     }
 
-    async fn a_write_given_up_has_written_nothing<R: Runtime>() {
-        let (handoff, mut task, log, gate) = gated(limits(8, 4));
-        let mut writer = io(&handoff);
-        writer.write_all(b"full").await.unwrap();
-        assert!(writer.write(b"given up").now_or_never().is_none());
-        gate.open();
-        task.run();
-        assert_eq!(writer.write(b"next").await.unwrap(), 4);
-        task.run();
-        assert_eq!(log.written(), b"fullnext");
-    }
-
     async fn a_sink_that_is_ready_is_told_of_the_end<R: Runtime>() {
         let (handoff, mut task, _log) = willing(defaults());
         let mut sink = sink(&handoff);
@@ -328,27 +290,5 @@ runtimes::tests! {
         assert!(matches!(error.close_reason(), Some(CloseReason::Aborted)));
         assert_eq!(error.into_bytes(), "late");
         assert!(poll_fn(|cx| Poll::Ready(matches!(sink.poll_ready_unpin(cx), Poll::Ready(Err(_))))).await);
-    }
-
-    async fn sinks_and_writers_of_one_stream_share_its_budget<R: Runtime>() {
-        let (handoff, task) = WriteHandoff::new(ScriptWriter::seeded(12), limits(8, 64));
-        let handoff = Settled(handoff);
-        let task = R::task(task);
-        let (mut sink, mut writer) = (sink(&handoff), io(&handoff));
-        let sends = async {
-            for _ in 0..200 {
-                sink.send(text("0123456789")).await.unwrap();
-            }
-        };
-        let writes = async {
-            for _ in 0..200 {
-                writer.write_all(b"9876543210").await.unwrap();
-            }
-            writer.flush().await.unwrap();
-        };
-        join(sends, writes).await;
-        assert_eq!(handoff.stats().flushed, 4000);
-        drop((handoff, sink, writer));
-        task.await.unwrap();
     }
 }

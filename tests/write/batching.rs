@@ -1,7 +1,6 @@
 //! A wrapped producer sends exactly when it is about to wait.
 
 use super::support::*;
-use futures_util::future::BoxFuture;
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     task::Poll,
@@ -186,21 +185,6 @@ runtimes::tests! {
         assert_eq!(log.written(), b"written before the panic, after");
     }
 
-    async fn a_dropped_batch_leaves_nothing_held<R: Runtime>() {
-        let (handoff, mut task, log) = willing(unflushed());
-        let mut producer = Box::pin(handoff.batching(async {
-            put(&handoff, "a");
-            pause().await;
-            put(&handoff, "never");
-        }));
-        assert!(poll(&mut producer).is_pending());
-        drop(producer);
-        put(&handoff, "b");
-        assert!(task.is_due(), "the promise ended with the poll");
-        task.run();
-        assert_eq!(log.written(), b"ab");
-    }
-
     async fn batches_nest<R: Runtime>() {
         let (outer, outer_task, outer_log) = willing(unflushed());
         let (inner, inner_task, inner_log) = willing(unflushed());
@@ -268,38 +252,5 @@ runtimes::tests! {
             .await;
         assert!(matches!(handoff.closed().await, CloseReason::TaskDropped));
         assert!(log.is_dropped());
-    }
-
-    async fn connection_loops_in_the_background<R: Runtime>() {
-        let writer = ScriptWriter::seeded(6);
-        let log = writer.log();
-        let (handoff, task) = WriteHandoff::new(writer, limits(64, 512));
-        let handoff = Settled(handoff);
-        let task = R::task(task);
-        let loops: Vec<_> = (0..4u8)
-            .map(|producer| {
-                let handoff = handoff.clone();
-                let produce: BoxFuture<'static, ()> = Box::pin(async move {
-                    let produce = async {
-                        for round in 0..100 {
-                            handoff.write_fire_and_forget(filled(producer, 7)).await.unwrap();
-                            if round % 5 == 0 {
-                                yield_now().await;
-                            }
-                        }
-                    };
-                    handoff.batching(produce).await;
-                });
-                R::task(produce)
-            })
-            .collect();
-        futures_util::future::join_all(loops).await;
-        handoff.written().await.unwrap();
-        let written = log.written();
-        for producer in 0..4u8 {
-            assert_eq!(written.iter().filter(|byte| **byte == producer).count(), 700);
-        }
-        drop(handoff);
-        task.await.unwrap();
     }
 }

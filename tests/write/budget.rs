@@ -16,7 +16,7 @@ runtimes::tests! {
         assert!(matches!(error, TryWriteError::Full { bytes: parts, .. } if parts == [text("d"), text("ef")]));
         assert!(matches!(handoff.try_reserve(3).unwrap_err(), PermitError::Full { .. }));
         assert_eq!(handoff.available(), 2);
-        handoff.try_write_fire_and_forget(text("de")).unwrap();
+        put(&handoff, "de");
         task.run();
         assert!(ticket.await.is_ok());
         assert_eq!(log.written(), b"abcde");
@@ -43,13 +43,13 @@ runtimes::tests! {
             let (handoff, mut task, log) = willing(ungathered(items, 1000));
             for i in 0..items {
                 assert_eq!(handoff.pending_items(), i);
-                handoff.try_write_fire_and_forget(text("a")).unwrap();
+                put(&handoff, "a");
             }
             assert_eq!(handoff.available(), 0);
             assert!(handoff.try_write(text("a")).unwrap_err().is_full());
             task.run();
             assert_eq!(log.len(), items);
-            handoff.try_write_fire_and_forget(text("a")).unwrap();
+            put(&handoff, "a");
             task.run();
         }
     }
@@ -58,7 +58,7 @@ runtimes::tests! {
     async fn gathered_chunks_are_one_item<R: Runtime>() {
         let (handoff, mut task, log) = willing(limits(1, 4096));
         for _ in 0..50 {
-            handoff.try_write_fire_and_forget(text("0123456789")).unwrap();
+            put(&handoff, "0123456789");
         }
         assert_eq!(handoff.pending_items(), 1);
         assert!(handoff.try_write(filled(0, 2000)).unwrap_err().is_full(), "this needs an entry of its own");
@@ -89,24 +89,6 @@ runtimes::tests! {
         }
         assert_eq!(log.written(), b"abcdefghijklm");
         assert!([write.polls(), forget.polls(), all.polls()].iter().all(|polls| *polls == 2));
-    }
-
-    /// In the background, where the second write really has to wait for the first.
-    async fn producers_are_held_to_the_budget<R: Runtime>() {
-        let writer = ScriptWriter::seeded(11);
-        let log = writer.log();
-        let (handoff, task) = WriteHandoff::new(writer, limits(4, 100));
-        let handoff = Settled(handoff);
-        let task = R::task(task);
-        let sent = pattern(5000);
-        for part in sent.chunks(61) {
-            handoff.write_fire_and_forget(Bytes::copy_from_slice(part)).await.unwrap();
-            assert!(handoff.pending_bytes() <= 100);
-        }
-        handoff.written().await.unwrap();
-        assert!(log.written() == sent);
-        drop(handoff);
-        task.await.unwrap();
     }
 
     async fn room_is_free_as_bytes_are_taken<R: Runtime>() {
@@ -147,11 +129,7 @@ runtimes::tests! {
 
     async fn a_writer_that_never_is_ready_keeps_memory_within_the_budget<R: Runtime>() {
         let never = Gate::new();
-        let writer = ScriptWriter::new([WriteStep::Wait(never.clone())]);
-        let log = writer.log();
-        let (handoff, task) = WriteHandoff::new(writer, limits(100, 1000));
-        let handoff = Settled(handoff);
-        let task = R::task(task);
+        let (handoff, task, log) = background::<R>(ScriptWriter::new([WriteStep::Wait(never.clone())]), limits(100, 1000));
         let mut accepted = 0;
         while handoff.try_write_fire_and_forget(filled(0, 30)).is_ok() {
             accepted += 30;
@@ -183,13 +161,13 @@ runtimes::tests! {
 
     async fn counters_add_up<R: Runtime>() {
         let (handoff, mut task, _log) = scripted([WriteStep::Accept(3)], ungathered(8, 64));
-        handoff.try_write_fire_and_forget(text("abcd")).unwrap();
+        put(&handoff, "abcd");
         handoff.try_write_fire_and_forget(Bytes::new()).unwrap();
         task.run();
         let mut flush = Hand::waiting(handoff.flush());
         task.run();
         assert!(flush.run().unwrap().is_ok());
-        handoff.try_write_fire_and_forget(text("efg")).unwrap();
+        put(&handoff, "efg");
         let stats = handoff.stats();
         assert_eq!((stats.chunks, stats.accepted, stats.written, stats.flushed), (3, 7, 4, 4));
         assert_eq!((stats.write_calls, stats.inline_write_calls, stats.flush_calls), (2, 0, 1));

@@ -1,7 +1,6 @@
 //! Any future can be dropped at any time: nothing is lost, doubled, reordered or left taken.
 
 use super::support::*;
-use futures_util::future::{join, poll_fn};
 use std::{
     sync::{Arc, Mutex},
     task::Poll,
@@ -10,7 +9,7 @@ use std::{
 runtimes::tests! {
     async fn a_write_that_is_dropped_while_it_waits_has_submitted_nothing<R: Runtime>() {
         let (handoff, mut task, log, gate) = gated(limits(8, 4));
-        handoff.try_write_fire_and_forget(text("keep")).unwrap();
+        put(&handoff, "keep");
         let (bytes, freed) = Block::bytes(b"gone".to_vec());
         let write = Hand::waiting(handoff.write(bytes));
         let (bytes, forget_freed) = Block::bytes(b"gone".to_vec());
@@ -26,7 +25,7 @@ runtimes::tests! {
         task.run();
         assert_eq!(log.written(), b"keep");
         assert_eq!(handoff.available(), 4);
-        handoff.try_write_fire_and_forget(text("next")).unwrap();
+        put(&handoff, "next");
         task.run();
     }
 
@@ -62,7 +61,7 @@ runtimes::tests! {
         let writer = ScriptWriter::willing().with_flush([EndStep::Wait(never.clone())]);
         let log = writer.log();
         let (handoff, mut task) = stream(writer, limits(8, 4).with_flush_when_idle(false));
-        handoff.try_write_fire_and_forget(text("a")).unwrap();
+        put(&handoff, "a");
         let flush = Hand::waiting(handoff.flush());
         task.run();
         assert!(never.is_reached());
@@ -81,7 +80,7 @@ runtimes::tests! {
         let gate = Gate::new();
         let writer = ScriptWriter::willing().with_flush([EndStep::Wait(gate.clone())]);
         let (handoff, mut task) = stream(writer, defaults());
-        handoff.try_write_fire_and_forget(text("a")).unwrap();
+        put(&handoff, "a");
         let first = Hand::waiting(handoff.flush());
         let mut second = Hand::waiting(handoff.flush());
         task.run();
@@ -111,97 +110,13 @@ runtimes::tests! {
             Op::Close => op.all(),
         });
         let (handoff, mut task) = stream(writer, defaults().with_inline(Inline::Never));
-        handoff.try_write_fire_and_forget(text("a")).unwrap();
+        put(&handoff, "a");
         task.run();
         let flushing = handoff.sender();
         let flush = Hand::waiting(async move { drop(flushing.flush().await) }.boxed());
-        handoff.try_write_fire_and_forget(text("b")).unwrap();
+        put(&handoff, "b");
         *slot.lock().unwrap() = Some(flush);
         task.run();
         assert_eq!(*written.lock().unwrap(), b"ab", "the task sleeps on a flush that nobody wants");
-    }
-
-    async fn a_cancelled_close_goes_on<R: Runtime>() {
-        let (handoff, mut task, log, gate) = gated(defaults());
-        handoff.try_write_fire_and_forget(text("a")).unwrap();
-        drop(Hand::waiting(handoff.close()));
-        assert!(handoff.is_closed());
-        let mut again = Hand::waiting(handoff.close());
-        gate.open();
-        assert!(task.run().unwrap().is_ok());
-        assert!(again.run().unwrap().is_ok());
-        assert!(handoff.close().await.is_ok(), "and once more");
-        assert_eq!((log.written(), log.closes(), log.is_closed()), (b"a".to_vec(), 1, true));
-    }
-
-    async fn cancelled_into_parts_leaves_the_writer_to_others<R: Runtime>() {
-        let (handoff, mut task, log, gate) = gated(defaults());
-        handoff.try_write_fire_and_forget(text("a")).unwrap();
-        drop(Hand::waiting(handoff.clone().into_parts()));
-        assert!(handoff.is_closed());
-        gate.open();
-        let writer = task.run().unwrap().unwrap();
-        assert_eq!((log.written(), log.flushed(), log.closes()), (b"a".to_vec(), 1, 0));
-        drop(writer);
-    }
-
-    async fn waiting_for_the_end_can_be_given_up<R: Runtime>() {
-        let (handoff, mut task, _log) = willing(defaults().with_inline(Inline::Never));
-        drop(Hand::waiting(handoff.closed()));
-        let mut closed = Hand::waiting(handoff.closed());
-        drop(Hand::waiting(handoff.close()));
-        let mut close = Hand::waiting(handoff.close());
-        assert!(task.run().unwrap().is_ok());
-        assert!(closed.run().unwrap().is_closed());
-        assert!(close.run().unwrap().is_ok());
-    }
-
-    /// Every write is raced against a timeout of a few polls; what was reported as accepted arrives, nothing else does.
-    async fn cancelled_at_every_point_the_stream_holds_what_was_accepted<R: Runtime>() {
-        for patience in 1..12 {
-            let writer = ScriptWriter::seeded(patience);
-            let log = writer.log();
-            let (handoff, task) = WriteHandoff::new(writer, limits(4, 24).with_send_at(8).unwrap());
-            let handoff = Settled(handoff);
-            let task = R::task(task);
-            let producer = |name: u8| {
-                let handoff = handoff.clone();
-                async move {
-                    let mut accepted = Vec::new();
-                    for round in 0..60u8 {
-                        let chunk = filled(name + round % 20, usize::from(round % 23) + 1);
-                        let mut left = u64::from(round) % patience;
-                        let mut write = handoff.write(chunk.clone());
-                        let outcome = poll_fn(|cx| match (write.poll_unpin(cx), left) {
-                            (Poll::Ready(result), _) => Poll::Ready(Some(result)),
-                            (Poll::Pending, 0) => Poll::Ready(None),
-                            (Poll::Pending, _) => {
-                                left -= 1;
-                                cx.waker().wake_by_ref();
-                                Poll::Pending
-                            }
-                        });
-                        if let Some(result) = outcome.await {
-                            result.unwrap();
-                            accepted.extend(chunk);
-                        }
-                        drop(write);
-                        if round % 7 == 0 {
-                            let mut flush = handoff.flush();
-                            let _ = (&mut flush).now_or_never();
-                        }
-                    }
-                    accepted
-                }
-            };
-            let (low, high) = join(producer(0), producer(100)).await;
-            handoff.flush().await.unwrap();
-            let (mut got_low, mut got_high) = (log.written(), log.written());
-            got_low.retain(|byte| *byte < 100);
-            got_high.retain(|byte| *byte >= 100);
-            assert!(got_low == low && got_high == high, "patience {patience}");
-            drop(handoff);
-            task.await.unwrap();
-        }
     }
 }

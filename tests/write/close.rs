@@ -91,7 +91,7 @@ runtimes::tests! {
     /// There is a way to wait for what was accepted without a ticket.
     async fn waiting_for_what_was_accepted_is_possible_after_close<R: Runtime>() {
         let (handoff, mut task, log, gate) = gated(defaults());
-        handoff.try_write_fire_and_forget(text("a")).unwrap();
+        put(&handoff, "a");
         drop(handoff.close());
         let mut written = Hand::waiting(handoff.written());
         let mut sender_written = Hand::waiting(handoff.sender().written());
@@ -111,7 +111,7 @@ runtimes::tests! {
 
     async fn close_gives_waiting_producers_their_bytes_back<R: Runtime>() {
         let (handoff, mut task, log, gate) = gated(limits(8, 4));
-        handoff.try_write_fire_and_forget(text("full")).unwrap();
+        put(&handoff, "full");
         let mut write = Hand::waiting(handoff.write(text("a")));
         let mut forget = Hand::waiting(handoff.write_fire_and_forget(text("b")));
         let mut all = Hand::waiting(handoff.write_all([text("c"), text("d")]));
@@ -131,7 +131,7 @@ runtimes::tests! {
     /// Room that was granted before the close is worth nothing after it.
     async fn close_comes_before_a_grant_that_was_not_used<R: Runtime>() {
         let (handoff, mut task, log, gate) = gated(limits(8, 4));
-        handoff.try_write_fire_and_forget(text("full")).unwrap();
+        put(&handoff, "full");
         let mut granted = Hand::waiting(handoff.write(text("late")));
         gate.open();
         task.run();
@@ -145,7 +145,7 @@ runtimes::tests! {
 
     async fn close_of_a_stalled_writer_waits_and_can_be_aborted<R: Runtime>() {
         let (handoff, mut task, log, _gate) = gated(defaults());
-        handoff.try_write_fire_and_forget(text("stuck")).unwrap();
+        put(&handoff, "stuck");
         task.run();
         let mut close = Hand::waiting(handoff.close());
         handoff.abort_handle().abort();
@@ -158,7 +158,7 @@ runtimes::tests! {
     async fn close_waits_for_a_task_that_has_not_begun<R: Runtime>() {
         let (handoff, task) = WriteHandoff::new(ScriptWriter::willing(), defaults());
         let handoff = Settled(handoff);
-        handoff.try_write_fire_and_forget(text("a")).unwrap();
+        put(&handoff, "a");
         let mut close = Hand::waiting(handoff.close());
         let writer = R::task(task).await.unwrap();
         assert!(close.run().unwrap().is_ok());
@@ -201,7 +201,7 @@ runtimes::tests! {
     /// Where the producer may poll the writer, it closes it without a hop through the task.
     async fn close_is_done_by_who_asks_for_it<R: Runtime>() {
         let (handoff, mut task, log) = willing(direct());
-        handoff.try_write_fire_and_forget(text("a")).unwrap();
+        put(&handoff, "a");
         assert!(handoff.close().now_or_never().unwrap().is_ok());
         assert_eq!((log.written(), log.flushed(), log.closes()), (b"a".to_vec(), 1, 1));
         assert!(task.run().unwrap().is_ok());
@@ -228,7 +228,7 @@ runtimes::tests! {
         };
         let (handoff, mut task) = stream(writer, direct().with_send_at(0).unwrap());
         *more.lock().unwrap() = Some(handoff.sender());
-        handoff.try_write_fire_and_forget(text("first, ")).unwrap();
+        put(&handoff, "first, ");
         assert_eq!((handoff.stats().inline_write_calls, handoff.is_closed()), (1, true));
         assert!(task.run().unwrap().is_ok());
         assert_eq!(*written.lock().unwrap(), b"first, more");

@@ -18,7 +18,7 @@ runtimes::tests! {
         let (handoff, mut task, log, _gate) = gated_after(3, ungathered(8, 64));
         let tickets = ["ab", "cd", "ef"].map(|part| handoff.try_write(text(part)).unwrap());
         task.run();
-        handoff.try_write_fire_and_forget(text("gh")).unwrap();
+        put(&handoff, "gh");
         let abort = handoff.abort_handle();
         abort.abort();
         abort.abort();
@@ -80,7 +80,7 @@ runtimes::tests! {
     async fn abort_before_the_task_begins<R: Runtime>() {
         let (handoff, task) = WriteHandoff::new(ScriptWriter::willing(), defaults());
         let handoff = Settled(handoff);
-        handoff.try_write_fire_and_forget(text("a")).unwrap();
+        put(&handoff, "a");
         handoff.abort_handle().abort();
         let failure = R::task(task).await.unwrap_err();
         assert_eq!((failure.unwritten().concat(), failure.written()), (b"a".to_vec(), 0));
@@ -154,8 +154,8 @@ runtimes::tests! {
             let log = writer.log();
             let (handoff, task) = WriteHandoff::new(writer, ungathered(8, 64));
             let mut task = Hand::waiting(task.detach());
-            handoff.try_write_fire_and_forget(text("abc")).unwrap();
-            handoff.try_write_fire_and_forget(text("de")).unwrap();
+            put(&handoff, "abc");
+            put(&handoff, "de");
             let before = asked_before.then(|| handoff.clone().into_parts());
             assert!(task.run().is_some());
             assert_eq!(log.is_dropped(), !asked_before, "the task and the handle are still there");
@@ -179,7 +179,7 @@ runtimes::tests! {
 
     async fn close_wins_over_into_parts<R: Runtime>() {
         let (handoff, mut task, log, gate) = gated(defaults());
-        handoff.try_write_fire_and_forget(text("a")).unwrap();
+        put(&handoff, "a");
         let mut parts = Hand::waiting((*handoff).clone().into_parts());
         let mut close = Hand::waiting(handoff.close());
         gate.open();
@@ -191,7 +191,7 @@ runtimes::tests! {
 
     async fn into_parts_tells_waiting_producers<R: Runtime>() {
         let (handoff, mut task, _log, gate) = gated(limits(8, 4));
-        handoff.try_write_fire_and_forget(text("full")).unwrap();
+        put(&handoff, "full");
         let mut write = Hand::waiting(handoff.write(text("late")));
         let mut parts = Hand::waiting((*handoff).clone().into_parts());
         assert_eq!(write.run().unwrap().unwrap_err().into_bytes(), "late");
@@ -208,7 +208,7 @@ runtimes::tests! {
             let (handoff, task) = WriteHandoff::new(writer, ungathered(8, 5));
             let (handoff, mut task) = (Settled(handoff), Hand::new(task));
             let mut ticket = Hand::waiting(handoff.try_write(text("abc")).unwrap());
-            handoff.try_write_fire_and_forget(text("de")).unwrap();
+            put(&handoff, "de");
             if begun {
                 task.run();
             }

@@ -4,7 +4,7 @@ use super::support::*;
 use futures_util::future::join_all;
 use std::sync::{
     Arc,
-    atomic::{AtomicBool, AtomicUsize, Ordering},
+    atomic::{AtomicUsize, Ordering},
 };
 
 /// Runs a task beside waiting writes until nothing moves; returns which of them were admitted, in order.
@@ -106,37 +106,6 @@ runtimes::tests! {
         assert_eq!(log.written(), b"aaaaaaaabbbbbbbbbbbbc");
     }
 
-    /// One large write among producers that never stop asking for little.
-    async fn a_large_write_is_not_starved<R: Runtime>() {
-        let (handoff, task) = WriteHandoff::new(ScriptWriter::seeded(5), limits(1024, 64 * 1024));
-        let handoff = Settled(handoff);
-        let task = R::task(task);
-        let stop = Arc::new(AtomicBool::new(false));
-        let small: Vec<_> = (0..300)
-            .map(|_| {
-                let (handoff, stop) = (handoff.clone(), Arc::clone(&stop));
-                R::task(async move {
-                    let mut count = 0;
-                    while !stop.load(Ordering::Relaxed) {
-                        handoff.write_fire_and_forget(filled(1, 256)).await.unwrap();
-                        count += 1;
-                        if count % 16 == 0 {
-                            yield_now().await;
-                        }
-                    }
-                })
-            })
-            .collect();
-        for _ in 0..20 {
-            handoff.write(filled(2, 20_000)).await.unwrap().await.unwrap();
-        }
-        stop.store(true, Ordering::Relaxed);
-        join_all(small).await;
-        handoff.written().await.unwrap();
-        drop(handoff);
-        task.await.unwrap();
-    }
-
     async fn a_waiter_that_goes_away_keeps_the_order_of_the_others<R: Runtime>() {
         let (handoff, mut task, log, gate) = gated(limits(64, 4));
         handoff.try_write_fire_and_forget(filled(b'.', 4)).unwrap();
@@ -201,8 +170,8 @@ runtimes::tests! {
 
     async fn items_are_given_in_order_too<R: Runtime>() {
         let (handoff, mut task, log, gate) = gated(ungathered(2, 1000));
-        handoff.try_write_fire_and_forget(text("a")).unwrap();
-        handoff.try_write_fire_and_forget(text("b")).unwrap();
+        put(&handoff, "a");
+        put(&handoff, "b");
         let mut pair = Hand::waiting(handoff.write_all([text("c"), text("d")]));
         let mut single = Hand::waiting(handoff.write_all([text("e")]));
         assert!(handoff.try_write(text("x")).unwrap_err().is_full());
@@ -218,9 +187,7 @@ runtimes::tests! {
 
     /// Producers, permits and cancelled waits at random, in the background: nobody is forgotten.
     async fn nobody_waits_for_ever<R: Runtime>() {
-        let (handoff, task) = WriteHandoff::new(ScriptWriter::seeded(9), limits(16, 64));
-        let handoff = Settled(handoff);
-        let task = R::task(task);
+        let (handoff, task, _) = background::<R>(ScriptWriter::seeded(9), limits(16, 64));
         let producers: Vec<_> = (0..16usize)
             .map(|producer| {
                 let handoff = handoff.clone();

@@ -132,7 +132,7 @@ runtimes::tests! {
     async fn whatever_is_called_later_tells_the_cause<R: Runtime>() {
         for (step, _, _) in failures() {
             let (handoff, mut task, _log) = scripted([step], defaults());
-            handoff.try_write_fire_and_forget(text("nobody waits for this")).unwrap();
+            put(&handoff, "nobody waits for this");
             assert!(task.run().unwrap().is_err());
             assert!(handoff.is_closed());
             assert_eq!((handoff.pending_bytes(), handoff.pending_items(), handoff.available()), (0, 0, 0));

@@ -19,7 +19,7 @@ use std::{
 runtimes::tests! {
     async fn a_flush_waits_for_what_was_accepted_before_it<R: Runtime>() {
         let (handoff, mut task, log, gate) = gated(defaults());
-        handoff.try_write_fire_and_forget(text("before")).unwrap();
+        put(&handoff, "before");
         let mut flush = Hand::waiting(handoff.flush());
         assert_eq!(log.flushes(), 0);
         gate.open();
@@ -41,7 +41,7 @@ runtimes::tests! {
 
     async fn waiting_for_bytes_does_not_flush<R: Runtime>() {
         let (handoff, mut task, log) = willing(unflushed());
-        handoff.try_write_fire_and_forget(text("a")).unwrap();
+        put(&handoff, "a");
         let written = handoff.sender().written();
         task.run();
         assert!(written.await.is_ok());
@@ -73,7 +73,7 @@ runtimes::tests! {
         let (handoff, mut task, log) = scripted(steps, config);
         for _ in 0..2 {
             for _ in 0..10 {
-                handoff.try_write_fire_and_forget(text("abcdefghij")).unwrap();
+                put(&handoff, "abcdefghij");
             }
             let before = log.calls().len();
             task.run();
@@ -111,18 +111,6 @@ runtimes::tests! {
         }
     }
 
-    async fn a_writer_that_fails_an_idle_flush_ends_the_stream<R: Runtime>() {
-        for config in [defaults(), defaults().with_inline(Inline::Never)] {
-            let writer = ScriptWriter::willing().with_flush([EndStep::Error(ErrorKind::TimedOut)]);
-            let (handoff, mut task) = stream(writer, config.with_send_at(0).unwrap());
-            let ticket = handoff.write(text("taken")).await.unwrap();
-            let failure = task.run().unwrap().unwrap_err();
-            assert!(matches!(failure.reason(), CloseReason::Io(error) if error.kind() == ErrorKind::TimedOut));
-            assert!(ticket.await.is_ok(), "its bytes were taken");
-            assert_eq!((failure.written(), failure.flushed()), (5, 0));
-        }
-    }
-
     /// While the writer does not confirm a flush, newer bytes are offered to it, as many as the budget admits at once, and no more.
     async fn newer_bytes_are_offered_up_to_one_budget_past_a_flush<R: Runtime>() {
         for inline in [Inline::SameThread, Inline::Never] {
@@ -153,7 +141,7 @@ runtimes::tests! {
 
     async fn flushes_that_wait_together_are_one<R: Runtime>() {
         let (handoff, mut task, log, gate) = gated(defaults());
-        handoff.try_write_fire_and_forget(text("a")).unwrap();
+        put(&handoff, "a");
         let mut flushes: Vec<_> = (0..50).map(|_| Hand::waiting(handoff.flush())).collect();
         gate.open();
         task.run();
@@ -167,10 +155,10 @@ runtimes::tests! {
         let writer = ScriptWriter::willing().with_flush([EndStep::Wait(gate.clone())]);
         let log = writer.log();
         let (handoff, mut task) = stream(writer, defaults());
-        handoff.try_write_fire_and_forget(text("a")).unwrap();
+        put(&handoff, "a");
         let mut first = Hand::waiting(handoff.flush());
         task.run();
-        handoff.try_write_fire_and_forget(text("b")).unwrap();
+        put(&handoff, "b");
         let mut second = Hand::waiting(handoff.flush());
         gate.open();
         task.run();
@@ -215,7 +203,7 @@ runtimes::tests! {
         let writer = ScriptWriter::willing().with_close([EndStep::Wait(gate.clone())]);
         let log = writer.log();
         let (handoff, mut task) = stream(writer, defaults());
-        handoff.try_write_fire_and_forget(text("a")).unwrap();
+        put(&handoff, "a");
         let close = handoff.close();
         task.run();
         assert!(gate.is_reached());
@@ -233,10 +221,10 @@ runtimes::tests! {
         let gate = Gate::new();
         let steps = [WriteStep::Wait(gate.clone()), WriteStep::Accept(3)];
         let (handoff, mut task, log) = scripted(steps, ungathered(8, 64));
-        handoff.try_write_fire_and_forget(text("old")).unwrap();
+        put(&handoff, "old");
         task.run();
         let mut flush = Hand::waiting(handoff.flush());
-        handoff.try_write_fire_and_forget(text("new")).unwrap();
+        put(&handoff, "new");
         gate.open();
         task.run();
         assert!(flush.run().unwrap().is_ok());
@@ -245,9 +233,7 @@ runtimes::tests! {
 
     /// Producers never stop writing, so there are always newer bytes.
     async fn a_flush_is_not_starved_by_later_writes<R: Runtime>() {
-        let (handoff, task) = WriteHandoff::new(ScriptWriter::seeded(1), limits(64, 256));
-        let handoff = Settled(handoff);
-        let task = R::task(task);
+        let (handoff, task, _) = background::<R>(ScriptWriter::seeded(1), limits(64, 256));
         let (stop, stopped) = futures_channel::oneshot::channel::<()>();
         let stopped = stopped.shared();
         let writers: Vec<_> = (0..4)
@@ -277,7 +263,7 @@ runtimes::tests! {
             let (handoff, mut task, log, gate) = gated_after(3, config);
             let ticket = handoff.try_write(text("old")).unwrap();
             task.run();
-            handoff.try_write_fire_and_forget(text("new")).unwrap();
+            put(&handoff, "new");
             task.run();
             assert!(gate.is_reached(), "the task waits for the writer");
             let mut flushed = Hand::new(ticket.flushed());
@@ -363,7 +349,7 @@ runtimes::tests! {
         task.run();
         open.store(false, Ordering::Relaxed);
         *asked.lock().unwrap() = Some(Box::pin(taken.flushed().map(drop)));
-        handoff.try_write_fire_and_forget(text("waits")).unwrap();
+        put(&handoff, "waits");
         task.run();
         assert_eq!(handoff.stats().flush_calls, 1);
         open.store(true, Ordering::Relaxed);

@@ -47,11 +47,11 @@ runtimes::tests! {
 
     async fn held_bytes_leave_at_the_threshold<R: Runtime>() {
         let (handoff, mut task, log) = willing(direct_limits(64, 64).with_send_at(4).unwrap());
-        handoff.try_write_fire_and_forget(text("abc")).unwrap();
+        put(&handoff, "abc");
         assert!(log.is_empty());
-        handoff.try_write_fire_and_forget(text("d")).unwrap();
+        put(&handoff, "d");
         assert_eq!(log.calls(), [Call::Write { offered: 4 }], "one write, by the producer");
-        handoff.try_write_fire_and_forget(text("e")).unwrap();
+        put(&handoff, "e");
         assert_eq!(log.written(), b"abcd", "and holding starts anew");
         task.run();
         assert_eq!(log.written(), b"abcde");
@@ -61,8 +61,8 @@ runtimes::tests! {
 
     async fn a_large_chunk_takes_the_held_ones_along<R: Runtime>() {
         let (handoff, _task, log) = willing(direct_limits(64, 64).with_send_at(16).unwrap().with_copy_max(8).unwrap());
-        handoff.try_write_fire_and_forget(text("held ")).unwrap();
-        handoff.try_write_fire_and_forget(text("large enough to be sent")).unwrap();
+        put(&handoff, "held ");
+        put(&handoff, "large enough to be sent");
         assert_eq!(log.calls(), [Call::WriteVectored { slices: 2, offered: 28 }]);
         assert_eq!(log.written(), b"held large enough to be sent");
     }
@@ -126,13 +126,9 @@ runtimes::tests! {
         let config = || unflushed().with_copy_max(4096).unwrap().with_inline(Inline::Never);
         for (before, items) in [(vec![2000], 2), (vec![600; 7], 1)] {
             let (handoff, mut task, _log) = willing(config());
-            for len in before {
-                handoff.try_write_fire_and_forget(filled(0, len)).unwrap();
-            }
+            put_each(&handoff, 0, before.clone());
             task.run();
-            for _ in 0..2 {
-                handoff.try_write_fire_and_forget(filled(1, 600)).unwrap();
-            }
+            put_each(&handoff, 1, [600; 2]);
             assert_eq!(handoff.pending_items(), items);
             task.run();
         }
@@ -206,23 +202,17 @@ runtimes::tests! {
         let (handoff, mut task, log) =
             scripted([5, 6, 11, 5, 6, 11, 3, 2, 1].map(WriteStep::Accept), ungathered(64, 1024));
         for _ in 0..2 {
-            for _ in 0..2 {
-                handoff.try_write_fire_and_forget(filled(0, 11)).unwrap();
-            }
+            put_each(&handoff, 0, [11; 2]);
             task.run();
         }
-        for _ in 0..3 {
-            handoff.try_write_fire_and_forget(filled(0, 11)).unwrap();
-        }
+        put_each(&handoff, 0, [11; 3]);
         task.run();
         assert_eq!(log.calls()[6..], [33, 30, 28, 27].map(|offered| Call::WriteVectored { slices: 3, offered }));
     }
 
     async fn a_take_counts_as_exact_by_what_was_left_of_the_first_slice<R: Runtime>() {
         let (handoff, mut task, log) = scripted([5, 6, 11, 11].map(WriteStep::Accept), ungathered(64, 1024));
-        for _ in 0..6 {
-            handoff.try_write_fire_and_forget(filled(0, 11)).unwrap();
-        }
+        put_each(&handoff, 0, [11; 6]);
         task.run();
         assert_eq!(log.calls()[4..], [Call::Write { offered: 33 }], "three takes of it were exact");
     }
@@ -243,14 +233,10 @@ runtimes::tests! {
             (short(101), vec![MAX / 2 + 1, MAX / 2 + 100], vec![MAX / 2 + 1, MAX]),
         ] {
             let (handoff, mut task, log) = scripted(steps, ungathered(64, 1 << 20));
-            for _ in 0..4 {
-                handoff.try_write_fire_and_forget(filled(0, 1)).unwrap();
-            }
+            put_each(&handoff, 0, [1; 4]);
             task.run();
             let before = log.calls().len();
-            for len in &chunks {
-                handoff.try_write_fire_and_forget(filled(1, *len)).unwrap();
-            }
+            put_each(&handoff, 1, chunks.clone());
             task.run();
             let offered: Vec<_> = calls.into_iter().map(|offered| Call::Write { offered }).collect();
             assert_eq!(log.calls()[before..], offered, "{chunks:?}");
@@ -260,7 +246,7 @@ runtimes::tests! {
 
     async fn a_producer_sends_before_it_waits_for_room<R: Runtime>() {
         let (handoff, task, log) = willing(limits(8, 8));
-        handoff.try_write_fire_and_forget(text("held5")).unwrap();
+        put(&handoff, "held5");
         assert!(handoff.try_write(text("fills")).unwrap_err().is_full(), "a write that never waits does not");
         handoff.write(text("fills")).now_or_never().expect("it makes the room itself").unwrap();
         assert_eq!(log.written(), b"held5");
@@ -310,14 +296,14 @@ runtimes::tests! {
         let (handoff, task, log) = willing(direct());
         handoff.dispatch();
         assert_eq!(log.calls(), [], "there is nothing to send");
-        handoff.try_write_fire_and_forget(text("now")).unwrap();
+        put(&handoff, "now");
         handoff.dispatch();
         assert_eq!(log.written(), b"now");
         drop(task);
 
         // Where the producer may not poll the writer, the task does it.
         let (handoff, mut task, log) = willing(unflushed());
-        handoff.try_write_fire_and_forget(text("then")).unwrap();
+        put(&handoff, "then");
         handoff.dispatch();
         assert_eq!((log.calls(), task.is_due()), (vec![], true));
         task.run();
@@ -327,11 +313,11 @@ runtimes::tests! {
     async fn written_is_a_barrier_that_sends<R: Runtime>() {
         let (handoff, mut task, log, gate) = gated(direct());
         assert!(matches!(handoff.written().try_result(), Some(Ok(()))), "nothing is pending");
-        handoff.try_write_fire_and_forget(text("a")).unwrap();
+        put(&handoff, "a");
         let written = handoff.written();
         assert!(gate.is_reached(), "the producer tried to send");
         let mut written = Hand::waiting(written);
-        handoff.try_write_fire_and_forget(text("later")).unwrap();
+        put(&handoff, "later");
         gate.open();
         task.run();
         assert!(written.run().unwrap().is_ok());

@@ -9,27 +9,15 @@ use std::{
 };
 
 runtimes::tests! {
-    async fn clones_write_to_one_stream<R: Runtime>() {
-        let (handoff, mut task, log) = willing(defaults());
-        let clone = handoff.clone();
-        for _ in 0..3 {
-            handoff.try_write_fire_and_forget(text("a")).unwrap();
-            clone.try_write_fire_and_forget(text("b")).unwrap();
-        }
-        assert_eq!(clone.pending_bytes(), 6);
-        task.run();
-        assert_eq!(log.written(), b"ababab");
-    }
-
     async fn a_sender_and_a_handle_keep_one_order<R: Runtime>() {
         let (handoff, mut task, log) = willing(defaults());
         let sender = handoff.sender();
         sender.try_write_fire_and_forget(text("1 ")).unwrap();
-        handoff.try_write_fire_and_forget(text("2 ")).unwrap();
+        put(&handoff, "2 ");
         let ticket = sender.write(text("3 ")).await.unwrap();
         sender.write_fire_and_forget(text("4 ")).await.unwrap();
         sender.write_all([text("5"), text(" ")]).await.unwrap();
-        handoff.try_write_fire_and_forget(text("6")).unwrap();
+        put(&handoff, "6");
         assert_eq!((sender.pending_bytes(), sender.pending_items()), (11, 1));
         assert_eq!(sender.available(), handoff.available());
         assert!(ticket.try_result().is_none());
@@ -87,7 +75,7 @@ runtimes::tests! {
             assert_eq!((handoff.pending_items(), handoff.pending_bytes()), (items, 3 * items));
             assert_eq!((sender.available(), sender.is_closed()), (64 - 3 * items, false));
             assert_eq!(sender.stats(), handoff.stats());
-            handoff.try_write_fire_and_forget(text("abc")).unwrap();
+            put(&handoff, "abc");
         }
         drop(handoff.close());
         assert_eq!((sender.available(), sender.is_closed()), (0, true));
@@ -98,7 +86,7 @@ runtimes::tests! {
     /// A visit is not the task's first run: whoever writes afterwards may still send.
     async fn after_a_visit_large_chunks_leave_at_once<R: Runtime>() {
         let (handoff, mut task, log) = willing(direct());
-        handoff.try_write_fire_and_forget(text("small ")).unwrap();
+        put(&handoff, "small ");
         assert!(task.is_due());
         assert!(handoff.with_writer(|_| ()).is_some());
         handoff.try_write_fire_and_forget(filled(b'L', 20_000)).unwrap();
@@ -144,7 +132,7 @@ runtimes::tests! {
         let (handoff, task) = WriteHandoff::new(ScriptWriter::willing(), defaults());
         let (handoff, mut task) = (Settled(handoff), Hand::new(task));
         let log = handoff.with_writer(|writer| writer.log()).expect("also before the task begins");
-        handoff.try_write_fire_and_forget(text("a")).unwrap();
+        put(&handoff, "a");
         assert!(handoff.with_writer(|_| ()).is_some());
         task.run();
         assert_eq!(log.written(), b"a");
@@ -175,7 +163,7 @@ runtimes::tests! {
 
     async fn a_visit_to_a_stalled_writer_does_not_wake_it_for_good<R: Runtime>() {
         let (handoff, mut task, log, gate) = gated(defaults());
-        handoff.try_write_fire_and_forget(text("a")).unwrap();
+        put(&handoff, "a");
         task.run();
         handoff.with_writer(|_| ()).unwrap();
         task.run();
@@ -189,7 +177,7 @@ runtimes::tests! {
         let (handoff, mut task, log) = willing(defaults());
         let panicked = catch_unwind(AssertUnwindSafe(|| {
             handoff.with_writer(|_| {
-                handoff.try_write_fire_and_forget(text("a")).unwrap();
+                put(&handoff, "a");
                 panic!("the visitor panics as told");
             })
         }));
@@ -201,7 +189,7 @@ runtimes::tests! {
 
     async fn aborts_and_drops_during_a_visit_end_the_stream<R: Runtime>() {
         let (handoff, mut task, _log) = willing(defaults());
-        handoff.try_write_fire_and_forget(text("a")).unwrap();
+        put(&handoff, "a");
         handoff.with_writer(|_| handoff.abort_handle().abort());
         assert!(matches!(handoff.closed().await, CloseReason::Aborted));
         assert_eq!(task.run().unwrap().unwrap_err().unwritten().concat(), b"a");

@@ -42,7 +42,7 @@ runtimes::tests! {
             .join()
             .unwrap();
             let handoff = thread::spawn(move || {
-                handoff.try_write_fire_and_forget(text("a")).unwrap();
+                put(&handoff, "a");
                 handoff.dispatch();
                 handoff
             })
@@ -137,7 +137,7 @@ runtimes::tests! {
         let (handoff, task) = (Settled(handoff), Mutex::new(Hand::waiting(task)));
         let write = || handoff.write_fire_and_forget(large()).now_or_never().unwrap().unwrap();
         let ((), other) = elsewhere(|| {
-            handoff.try_write_fire_and_forget(text("wakes it")).unwrap();
+            put(&handoff, "wakes it");
             task.lock().unwrap().run();
             write();
         });

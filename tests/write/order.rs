@@ -16,10 +16,10 @@ runtimes::tests! {
     /// Gathered chunks and large ones, with and without tickets, are one stream.
     async fn held_and_large_writes_do_not_overtake_each_other<R: Runtime>() {
         let (handoff, mut task, log) = willing(direct());
-        handoff.try_write_fire_and_forget(text("small ")).unwrap();
+        put(&handoff, "small ");
         let large = handoff.try_write(filled(b'L', 20_000)).unwrap();
         assert_eq!(large.try_result().map(|result| result.is_ok()), Some(true), "it is sent on the spot");
-        handoff.try_write_fire_and_forget(text(" small")).unwrap();
+        put(&handoff, " small");
         task.run();
         let expected = [b"small ".to_vec(), vec![b'L'; 20_000], b" small".to_vec()].concat();
         assert_eq!(log.written(), expected);
@@ -64,11 +64,11 @@ runtimes::tests! {
         for copy_max in [0, 64] {
             let config = direct_limits(8, 64).with_send_at(10).unwrap().with_copy_max(copy_max).unwrap();
             let (handoff, mut task, log, gate) = gated_after(3, config);
-            handoff.try_write_fire_and_forget(text("aaaaaaaaaa")).unwrap();
+            put(&handoff, "aaaaaaaaaa");
             assert_eq!(log.written(), b"aaa", "the producer polled the writer");
             assert_eq!(handoff.pending_bytes(), 7);
-            handoff.try_write_fire_and_forget(text("bb")).unwrap();
-            handoff.try_write_fire_and_forget(text("cccccccccccc")).unwrap();
+            put(&handoff, "bb");
+            put(&handoff, "cccccccccccc");
             assert_eq!(log.written(), b"aaa", "nothing overtakes the remainder");
             gate.open();
             task.run();
@@ -91,50 +91,5 @@ runtimes::tests! {
             task.run();
         }
         assert_eq!(String::from_utf8(log.written()), String::from_utf8(expected));
-    }
-
-    /// Short writes, pending writes and every way to submit, checked against a plain vector.
-    async fn a_slow_writer_gets_the_same_stream<R: Runtime>() {
-        for seed in 0..30 {
-            let writer = ScriptWriter::seeded(seed);
-            let log = writer.log();
-            let config = limits(16, 4096).with_send_at(1024).unwrap().with_copy_max(128).unwrap();
-            let (handoff, mut task) = stream(writer, config);
-            let sent = pattern(20_000);
-            let mut rest = &sent[..];
-            let mut len = seed as usize;
-            while !rest.is_empty() {
-                len = (len * 31 + 7) % 1500 + 1;
-                let (part, left) = rest.split_at(len.min(rest.len()));
-                let chunk = Bytes::copy_from_slice(part);
-                match len % 4 {
-                    0 => {
-                        let mut write = Hand::new(handoff.write(chunk));
-                        while write.run().is_none() {
-                            assert!(task.is_due(), "the producer waits, and nobody works");
-                            task.run();
-                        }
-                    }
-                    1 => {
-                        let (head, tail) = (chunk.slice(..part.len() / 2), chunk.slice(part.len() / 2..));
-                        let mut write = Hand::new(handoff.write_all([head, tail]));
-                        while write.run().is_none() {
-                            task.run();
-                        }
-                    }
-                    _ => {
-                        if handoff.try_write_fire_and_forget(chunk).is_err() {
-                            task.run();
-                            continue;
-                        }
-                    }
-                }
-                assert!(handoff.pending_bytes() <= 4096);
-                assert!(handoff.pending_items() <= 16);
-                rest = left;
-            }
-            task.run();
-            assert!(log.written() == sent, "seed {seed}");
-        }
     }
 }

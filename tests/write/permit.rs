@@ -57,8 +57,8 @@ runtimes::tests! {
         assert!(matches!(handoff.try_reserve(1).unwrap_err(), PermitError::Full { .. }));
         drop(first);
         second.send(Bytes::new()).unwrap();
-        handoff.try_write_fire_and_forget(text("a")).unwrap();
-        handoff.try_write_fire_and_forget(text("b")).unwrap();
+        put(&handoff, "a");
+        put(&handoff, "b");
         task.run();
     }
 
@@ -66,7 +66,7 @@ runtimes::tests! {
     async fn a_permit_does_not_hold_a_place_in_the_stream<R: Runtime>() {
         let (handoff, mut task, log) = willing(limits(8, 16));
         let permit = handoff.try_reserve(8).unwrap();
-        handoff.try_write_fire_and_forget(text("first")).unwrap();
+        put(&handoff, "first");
         task.run();
         assert_eq!(log.written(), b"first");
         permit.send(text("second")).unwrap();
@@ -76,7 +76,7 @@ runtimes::tests! {
 
     async fn reserve_waits_in_the_same_line_as_write<R: Runtime>() {
         let (handoff, mut task, log, gate) = gated(limits(8, 4));
-        handoff.try_write_fire_and_forget(text("0000")).unwrap();
+        put(&handoff, "0000");
         let mut first = Hand::waiting(handoff.reserve(4));
         let mut second = Hand::waiting(handoff.write(text("2222")));
         gate.open();

@@ -17,7 +17,7 @@ runtimes::tests! {
     async fn a_short_prefix_is_gathered<R: Runtime>() {
         let (handoff, mut task, log) = willing(unflushed());
         let mut buffer = holding(b"GET /\nrest");
-        handoff.try_write_fire_and_forget(text("> ")).unwrap();
+        put(&handoff, "> ");
         let ticket = handoff.write_prefix(&mut buffer, 6).await.unwrap();
         assert_eq!((buffer.peek(), handoff.pending_bytes(), handoff.pending_items()), (&b"rest"[..], 8, 1));
         handoff.try_write_prefix(&mut buffer, 4).unwrap();
@@ -108,12 +108,12 @@ runtimes::tests! {
         const SEND_AT: usize = 16 * 1024;
         let (handoff, mut task, log) = willing(direct().with_send_at(SEND_AT).unwrap());
         let mut buffer = holding(&pattern(2 * SEND_AT));
-        handoff.try_write_fire_and_forget(text("held")).unwrap();
+        put(&handoff, "held");
         handoff.try_write_prefix(&mut buffer, SEND_AT * 3 / 4 - 5).unwrap();
         assert_eq!(log.calls(), [], "a byte short of it");
         task.run();
         assert_eq!(log.written().len(), SEND_AT * 3 / 4 - 1);
-        handoff.try_write_fire_and_forget(text("held")).unwrap();
+        put(&handoff, "held");
         handoff.try_write_prefix(&mut buffer, SEND_AT * 3 / 4 - 4).unwrap();
         assert_eq!((log.written().len(), handoff.stats().inline_write_calls), (SEND_AT * 3 / 2 - 1, 1));
         // What is copied, and what is owned anyway, gains nothing by leaving early.
@@ -148,7 +148,7 @@ runtimes::tests! {
     async fn what_is_held_goes_out_with_it<R: Runtime>() {
         let (handoff, _task, log) = willing(eager());
         let mut buffer = holding(b"borrowed bytes");
-        handoff.try_write_fire_and_forget(text("held")).unwrap();
+        put(&handoff, "held");
         handoff.try_write_prefix(&mut buffer, 14).unwrap();
         assert_eq!(log.calls(), [Call::WriteVectored { slices: 2, offered: 18 }]);
         assert_eq!(log.written(), b"heldborrowed bytes");
@@ -164,12 +164,12 @@ runtimes::tests! {
                 steps.push(WriteStep::Wait(gate.clone()));
                 let (handoff, mut task, log) = scripted(steps, eager());
                 let mut buffer = holding(b"0123456789ab++");
-                handoff.try_write_fire_and_forget(text("<<")).unwrap();
+                put(&handoff, "<<");
                 let ticket = handoff.try_write_prefix(&mut buffer, 12).unwrap();
                 assert_eq!(buffer.peek(), b"++", "all of the prefix is accepted");
                 let left = 14 - (first + second.unwrap_or(0)).min(14);
                 assert_eq!(handoff.pending_bytes(), left);
-                handoff.try_write_fire_and_forget(text(">>")).unwrap();
+                put(&handoff, ">>");
                 handoff.try_write_prefix(&mut buffer, 2).unwrap();
                 gate.open();
                 task.run();
@@ -193,7 +193,7 @@ runtimes::tests! {
     async fn without_room_the_buffer_is_unchanged<R: Runtime>() {
         let (handoff, mut task, log, gate) = gated(limits(8, 16).with_copy_max(4).unwrap());
         let mut buffer = holding(b"0123456789");
-        handoff.try_write_fire_and_forget(text("<<<<<<<<")).unwrap();
+        put(&handoff, "<<<<<<<<");
         let full = |error| matches!(error, WritePrefixError::Refused(PermitError::Full { .. }));
         assert!(full(handoff.try_write_prefix(&mut buffer, 10).unwrap_err()));
         assert_eq!(buffer.peek(), b"0123456789");
@@ -215,7 +215,7 @@ runtimes::tests! {
     async fn a_waiting_prefix_comes_back_at_the_end<R: Runtime>() {
         let (handoff, mut task, _log, _gate) = gated(limits(8, 16));
         let mut buffer = holding(b"0123456789");
-        handoff.try_write_fire_and_forget(text("<<<<<<<<")).unwrap();
+        put(&handoff, "<<<<<<<<");
         let mut wait = Hand::waiting(handoff.write_prefix(&mut buffer, 10));
         handoff.abort_handle().abort();
         let closed = |error| matches!(error, WritePrefixError::Refused(PermitError::Closed(CloseReason::Aborted)));
@@ -278,7 +278,7 @@ runtimes::tests! {
     async fn an_empty_prefix_is_a_barrier<R: Runtime>() {
         let (handoff, mut task, _log, gate) = gated(limits(1, 4));
         let mut buffer = holding(b"");
-        handoff.try_write_fire_and_forget(text("full")).unwrap();
+        put(&handoff, "full");
         let mut ticket = Hand::waiting(handoff.try_write_prefix(&mut buffer, 0).unwrap());
         gate.open();
         task.run();
@@ -323,30 +323,8 @@ runtimes::tests! {
         *slot.lock().unwrap() = Some(handoff.sender());
         let mut buffer = holding(b"0123456789ab");
         handoff.try_write_prefix(&mut buffer, 12).unwrap();
-        handoff.try_write_fire_and_forget(text("!")).unwrap();
+        put(&handoff, "!");
         task.run();
         assert_eq!(*log.lock().unwrap(), b"0123456789ablater!");
-    }
-
-    async fn prefixes_of_all_lengths_make_one_stream<R: Runtime>() {
-        for seed in 0..20 {
-            let writer = ScriptWriter::seeded(seed);
-            let log = writer.log();
-            let config = limits(16, 4096).with_send_at(700).unwrap().with_copy_max(50).unwrap();
-            let (handoff, mut task) = stream(writer, config);
-            let sent = pattern(30_000);
-            let mut buffer = holding(&sent);
-            let mut n = seed as usize;
-            while !buffer.is_empty() {
-                n = ((n * 37 + 11) % 2000).min(buffer.len());
-                let mut write = Hand::new(handoff.write_prefix(&mut buffer, n));
-                while write.run().is_none() {
-                    task.run();
-                }
-                assert!(handoff.pending_bytes() <= 4096 && handoff.pending_items() <= 16);
-            }
-            task.run();
-            assert!(log.written() == sent, "seed {seed}");
-        }
     }
 }

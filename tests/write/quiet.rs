@@ -73,48 +73,31 @@ runtimes::tests! {
         }
     }
 
-    async fn what_a_permit_sends_is_flushed<R: Runtime>() {
-        for config in parties() {
-            let (handoff, mut task, log) = buffering(config, []);
-            handoff.reserve(20_000).await.unwrap().send(filled(b'x', 20_000)).unwrap();
-            task.run();
-            assert_flushed(&log, 20_000, 1);
-            handoff.try_reserve(5).unwrap().send(text("small")).unwrap();
-            task.run();
-            assert_flushed(&log, 20_005, 2);
-        }
-    }
-
-    async fn what_is_written_out_of_a_read_buffer_is_flushed<R: Runtime>() {
+    async fn what_is_submitted_in_any_way_is_flushed<R: Runtime>() {
         for config in parties() {
             let (handoff, mut task, log) = buffering(config, []);
             let mut buffer = holding(&pattern(40_000));
             let (mut len, mut periods) = (0, 0);
-            for n in [10, 30_000, 2000] {
-                handoff.write_prefix_fire_and_forget(&mut buffer, n).await.unwrap();
+            let mut flushed = |n| {
                 task.run();
                 (len, periods) = (len + n, periods + 1);
                 assert_flushed(&log, len, periods);
+            };
+            handoff.reserve(20_000).await.unwrap().send(filled(b'x', 20_000)).unwrap();
+            flushed(20_000);
+            handoff.try_reserve(5).unwrap().send(text("small")).unwrap();
+            flushed(5);
+            for n in [10, 30_000, 2000] {
+                handoff.write_prefix_fire_and_forget(&mut buffer, n).await.unwrap();
+                flushed(n);
             }
-        }
-    }
-
-    async fn what_a_sender_writes_is_flushed<R: Runtime>() {
-        for config in parties() {
-            let (handoff, mut task, log) = buffering(config, []);
             handoff.sender().write_fire_and_forget(text("abc")).await.unwrap();
-            task.run();
-            assert_flushed(&log, 3, 1);
-        }
-    }
-
-    async fn what_a_sink_is_fed_is_flushed<R: Runtime>() {
-        for config in parties() {
-            let (handoff, mut task, log) = buffering(config, []);
-            let mut sink = (*handoff).clone().into_sink();
-            sink.feed(text("abc")).await.unwrap();
-            task.run();
-            assert_flushed(&log, 3, 1);
+            flushed(3);
+            (*handoff).clone().into_sink().feed(text("abc")).await.unwrap();
+            flushed(3);
+            put(&handoff, "abc");
+            handoff.dispatch();
+            flushed(3);
         }
     }
 
@@ -136,16 +119,6 @@ runtimes::tests! {
             task.run();
             assert_eq!(copied.or_else(|| copying.run()).unwrap().unwrap(), 3003);
             assert_eq!((log.passed(), log.flushed()), (3003, 3003));
-        }
-    }
-
-    async fn dispatch_leaves_nothing_in_the_writer<R: Runtime>() {
-        for config in parties() {
-            let (handoff, mut task, log) = buffering(config, []);
-            put(&handoff, "abc");
-            handoff.dispatch();
-            task.run();
-            assert_flushed(&log, 3, 1);
         }
     }
 
@@ -277,44 +250,6 @@ runtimes::tests! {
             let flushes = log.flushes();
             task.run();
             assert_eq!(log.flushes(), flushes);
-        }
-    }
-
-    /// It is the writer that decides how much it takes before it is flushed.
-    async fn newer_bytes_go_out_while_a_flush_that_nobody_waits_for_is_pending<R: Runtime>() {
-        const BUDGET: usize = 64;
-        for inline in [Inline::Never, Inline::SameThread, Inline::Always] {
-            let gate = Gate::new();
-            let config = WriteHandoffConfig::new(8, BUDGET).unwrap().with_inline(inline);
-            let (handoff, mut task, log) = buffering(config, [EndStep::Wait(gate.clone())]);
-            put(&handoff, "0123456789");
-            task.run();
-            assert!(gate.is_reached());
-            let mut accepted = 10;
-            for _ in 0..100 {
-                accepted += 8 * usize::from(handoff.try_write_fire_and_forget(filled(b'x', 8)).is_ok());
-                task.run();
-            }
-            assert_eq!((accepted, log.len()), (810, 810), "newer bytes are not held up");
-            gate.open();
-            task.run();
-            assert_eq!((log.len(), log.passed(), log.flushed()), (accepted, accepted, accepted));
-        }
-    }
-
-    async fn a_flush_can_be_asked_for_while_one_is_pending<R: Runtime>() {
-        for config in parties() {
-            let gate = Gate::new();
-            let (handoff, mut task, log) = buffering(config, [EndStep::Wait(gate.clone())]);
-            put(&handoff, "abc");
-            task.run();
-            let mut flush = Hand::waiting(handoff.flush());
-            put(&handoff, "def");
-            task.run();
-            gate.open();
-            task.run();
-            assert!(flush.run().unwrap().is_ok());
-            assert_eq!((log.passed(), log.flushed()), (6, 6));
         }
     }
 

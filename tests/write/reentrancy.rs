@@ -187,7 +187,7 @@ runtimes::tests! {
             let (handoff, task) = WriteHandoff::new(writer, unflushed().with_inline(inline));
             let mut task = Hand::waiting(task);
             *last.lock().unwrap() = Some(handoff.sender());
-            handoff.try_write_fire_and_forget(text("a")).unwrap();
+            put(&handoff, "a");
             if inline == Inline::Never {
                 drop(handoff);
                 assert!(task.run().expect("it ends").is_ok());
@@ -359,7 +359,7 @@ runtimes::tests! {
             assert!(last.is_due(), "its waker was behind those that panicked");
             assert!(last.run().unwrap().is_ok());
             assert!(closed.run().is_none());
-            handoff.try_write_fire_and_forget(text("and the stream goes on")).unwrap();
+            put(&handoff, "and the stream goes on");
             task.run();
             assert_eq!(handoff.pending_bytes(), 0);
         }

@@ -171,7 +171,7 @@ runtimes::tests! {
 
     async fn the_cause_is_the_source_of_what_it_refused<R: Runtime>() {
         let (handoff, mut task, _log) = scripted([WriteStep::Error(io::ErrorKind::ConnectionReset)], defaults());
-        handoff.try_write_fire_and_forget(text("a")).unwrap();
+        put(&handoff, "a");
         assert!(task.run().is_some());
         let error = handoff.try_write(text("x")).unwrap_err();
         assert!(error.source().unwrap().downcast_ref::<io::Error>().is_some());

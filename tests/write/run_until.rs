@@ -61,17 +61,6 @@ runtimes::tests! {
         assert_eq!(log.written(), b"abc", "and when it is done");
     }
 
-    async fn large_chunks_leave_at_once<R: Runtime>() {
-        let (handoff, mut task, log) = unborn([], unflushed());
-        task.run_until(async {
-            put(&handoff, "small ");
-            handoff.try_write_fire_and_forget(filled(b'L', 20_000)).unwrap();
-            assert_eq!(log.len(), 20_006);
-        })
-        .await;
-        assert_eq!(log.calls().len(), 1);
-    }
-
     /// A writer that is not ready is asked with the waker of both, once, and goes on when it has woken it.
     async fn a_writer_that_waits_wakes_both<R: Runtime>() {
         let gate = Gate::new();
@@ -206,30 +195,6 @@ runtimes::tests! {
         }
         assert_eq!(log.len(), 60_000);
         assert_eq!(handoff.stats().inline_write_calls, 3);
-    }
-
-    async fn dropped_before_it_is_done_it_loses_nothing<R: Runtime>() {
-        for polls in 0..4 {
-            let steps = [WriteStep::Pending, WriteStep::Accept(1), WriteStep::Pending];
-            let (handoff, mut task, log) = unborn(steps, unflushed());
-            let accepted = std::cell::Cell::new(0);
-            {
-                let mut producer = Box::pin(task.run_until(async {
-                    for part in ["a", "b", "c", "d"] {
-                        put(&handoff, part);
-                        accepted.set(accepted.get() + 1);
-                        pause().await;
-                    }
-                }));
-                for _ in 0..polls {
-                    let _ = producer.as_mut().poll(&mut Context::from_waker(Waker::noop()));
-                }
-            }
-            assert_eq!(accepted.get(), polls);
-            drop(handoff);
-            task.await.unwrap();
-            assert_eq!(log.written(), &b"abcd"[..polls]);
-        }
     }
 
     async fn a_panic_inside_loses_nothing<R: Runtime>() {

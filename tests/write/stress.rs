@@ -16,7 +16,7 @@ fn record(producer: u8, number: u16, len: usize) -> [Bytes; 2] {
 }
 
 /// Checks that `bytes` is nothing but whole records, in order; returns how many there are of each producer.
-pub(crate) fn check(mut bytes: &[u8]) -> HashMap<u8, u16> {
+fn check(mut bytes: &[u8]) -> HashMap<u8, u16> {
     let mut seen = HashMap::new();
     while !bytes.is_empty() {
         let producer = bytes[0];
@@ -33,11 +33,7 @@ pub(crate) fn check(mut bytes: &[u8]) -> HashMap<u8, u16> {
 }
 
 /// Submits records in every way there is until the stream ends; returns how many were accepted.
-pub(crate) async fn produce<W: AsyncWrite + Unpin>(
-    handoff: WriteHandoff<W>,
-    producer: u8,
-    rounds: u16,
-) -> u16 {
+async fn produce<W: AsyncWrite + Unpin>(handoff: WriteHandoff<W>, producer: u8, rounds: u16) -> u16 {
     let sender = handoff.sender();
     let mut buffer = HandoffBuffer::with_config(HandoffBufferConfig::new(1 << 20).unwrap());
     let mut seed = u32::from(producer) + 1;
@@ -108,11 +104,7 @@ fn config(seed: u64) -> WriteHandoffConfig {
 runtimes::tests! {
     async fn records_of_many_producers_arrive_whole_and_in_order<R: Runtime>() {
         for seed in 0..9 {
-            let writer = ScriptWriter::seeded(seed);
-            let log = writer.log();
-            let (handoff, task) = WriteHandoff::new(writer, config(seed));
-            let handoff = Settled(handoff);
-            let task = R::task(task);
+            let (handoff, task, log) = background::<R>(ScriptWriter::seeded(seed), config(seed));
             let producers: Vec<_> =
                 (0..6).map(|producer| R::task(produce(handoff.clone(), producer, 120))).collect();
             join_all(producers).await;
@@ -125,49 +117,40 @@ runtimes::tests! {
         }
     }
 
-    /// What was written and what is handed back make up what was accepted, to the byte.
     async fn an_abort_at_any_time_leaves_the_stream_whole<R: Runtime>() {
         for seed in 0..24 {
-            let writer = ScriptWriter::seeded(seed);
-            let log = writer.log();
-            let (handoff, task) = WriteHandoff::new(writer, config(seed));
-            let handoff = Settled(handoff);
-            let task = R::task(task);
-            let producers: Vec<_> =
-                (0..4).map(|producer| R::task(produce(handoff.clone(), producer, 2000))).collect();
-            let abort = handoff.abort_handle();
-            log.wait_until(move |log| log.len() > 100 + 300 * seed as usize).await;
-            abort.abort();
-            let accepted = join_all(producers).await;
-            let failure = task.await.unwrap_err();
-            let mut stream = log.written();
-            assert_eq!(stream.len() as u64, failure.written());
-            stream.extend(failure.unwritten().concat());
-            let seen = check(&stream);
-            for (producer, accepted) in accepted.into_iter().enumerate() {
-                assert_eq!(seen.get(&(producer as u8)).copied().unwrap_or(0), accepted);
-            }
+            ends_in_the_middle::<R>(ScriptWriter::seeded(seed), seed, Some(100 + 300 * seed as usize)).await;
         }
     }
 
-    /// The same when the writer fails in the middle.
     async fn a_failure_at_any_time_leaves_the_stream_whole<R: Runtime>() {
         for seed in 0..24u64 {
             let steps = (0..20 + seed * 3).map(|i| WriteStep::Accept((i * 7 + seed) as usize % 90 + 1));
-            let writer = ScriptWriter::new(steps.chain([WriteStep::Error(std::io::ErrorKind::BrokenPipe)]));
-            let log = writer.log();
-            let (handoff, task) = WriteHandoff::new(writer, config(seed));
-            let handoff = Settled(handoff);
-            let task = R::task(task);
-            let producers: Vec<_> =
-                (0..4).map(|producer| R::task(produce(handoff.clone(), producer, 2000))).collect();
-            let accepted = join_all(producers).await;
-            let failure = task.await.unwrap_err();
-            let stream = [log.written(), failure.unwritten().concat()].concat();
-            let seen = check(&stream);
-            for (producer, accepted) in accepted.into_iter().enumerate() {
-                assert_eq!(seen.get(&(producer as u8)).copied().unwrap_or(0), accepted);
-            }
+            let fails = [WriteStep::Error(std::io::ErrorKind::BrokenPipe)];
+            ends_in_the_middle::<R>(ScriptWriter::new(steps.chain(fails)), seed, None).await;
         }
+    }
+}
+
+/// The writer fails in the middle, or the stream is aborted after so many bytes. What was written and what is handed back make up
+/// what was accepted, to the byte.
+async fn ends_in_the_middle<R: runtimes::Runtime>(
+    writer: ScriptWriter,
+    seed: u64,
+    abort_after: Option<usize>,
+) {
+    let (handoff, task, log) = background::<R>(writer, config(seed));
+    let producers: Vec<_> =
+        (0..4).map(|producer| R::task(produce(handoff.clone(), producer, 2000))).collect();
+    if let Some(len) = abort_after {
+        log.wait_until(move |log| log.len() > len).await;
+        handoff.abort_handle().abort();
+    }
+    let accepted = join_all(producers).await;
+    let failure = task.await.unwrap_err();
+    assert_eq!(log.len() as u64, failure.written());
+    let seen = check(&[log.written(), failure.unwritten().concat()].concat());
+    for (producer, accepted) in accepted.into_iter().enumerate() {
+        assert_eq!(seen.get(&(producer as u8)).copied().unwrap_or(0), accepted);
     }
 }

@@ -19,10 +19,11 @@ use futures_util::AsyncWrite;
 
 pub(crate) use futures_handoff::{
     CloseReason, HandoffBuffer, HandoffBufferConfig, HandoffSink, HandoffWriter, Inline, PermitError,
-    TryWriteError, WriteError, WriteHandoff, WriteHandoffConfig, WriteTask, WriteTicket, bytes::Bytes,
+    TryWriteError, WriteError, WriteHandoff, WriteHandoffConfig, WriteTask, WriteTicket, WriterFailure,
+    bytes::Bytes,
 };
 pub(crate) use futures_handoff_runtimes::{
-    self as runtimes,
+    self as runtimes, Task,
     io::{Call, EndStep, Gate, ScriptWriter, WriteLog, WriteStep},
 };
 pub(crate) use futures_util::FutureExt;
@@ -152,6 +153,19 @@ pub(crate) fn gated_after(
     (handoff, task, log, gate)
 }
 
+/// What becomes of a task that runs in the background.
+pub(crate) type Ended<W> = Task<Result<W, WriterFailure<W>>>;
+
+/// A stream whose task runs in the background.
+pub(crate) fn background<R: runtimes::Runtime>(
+    writer: ScriptWriter,
+    config: WriteHandoffConfig,
+) -> (Settled<ScriptWriter>, Ended<ScriptWriter>, WriteLog) {
+    let log = writer.log();
+    let (handoff, task) = WriteHandoff::new(writer, config);
+    (Settled(handoff), R::task(task), log)
+}
+
 /// A read buffer with these bytes in it.
 pub(crate) fn holding(bytes: &[u8]) -> HandoffBuffer {
     HandoffBuffer::from_tail(bytes.into(), HandoffBufferConfig::new(1 << 20).unwrap()).unwrap()
@@ -195,6 +209,15 @@ pub(crate) async fn pause() {
 
 pub(crate) fn put<W: AsyncWrite + Unpin>(handoff: &WriteHandoff<W>, part: &'static str) {
     handoff.try_write_fire_and_forget(text(part)).unwrap();
+}
+
+/// Submits chunks of these lengths.
+pub(crate) fn put_each<W: AsyncWrite + Unpin>(
+    handoff: &WriteHandoff<W>,
+    byte: u8,
+    lens: impl IntoIterator<Item = usize>,
+) {
+    lens.into_iter().for_each(|len| handoff.try_write_fire_and_forget(filled(byte, len)).unwrap());
 }
 
 pub(crate) fn text(text: &'static str) -> Bytes {

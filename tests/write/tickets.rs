@@ -1,7 +1,7 @@
 //! A ticket tells when its bytes are taken, to whoever asks, and costs nothing to drop.
 
 use super::support::*;
-use futures_util::future::{join_all, select};
+use futures_util::future::join_all;
 
 runtimes::tests! {
     /// The first chunk is taken, the rest of the same write stalls.
@@ -68,27 +68,11 @@ runtimes::tests! {
         }
     }
 
-    /// A timeout that gives up on a ticket can take it up again.
-    async fn waiting_can_be_given_up_and_taken_up<R: Runtime>() {
-        let gate = Gate::new();
-        let writer = ScriptWriter::new([WriteStep::Wait(gate.clone())]);
-        let (handoff, task) = WriteHandoff::new(writer, defaults());
-        let task = R::task(task);
-        let mut ticket = handoff.write(text("a")).await.unwrap();
-        let given_up = select(&mut ticket, Box::pin(gate.reached())).await;
-        drop(given_up);
-        assert!(ticket.try_result().is_none());
-        gate.open();
-        ticket.await.unwrap();
-        drop(handoff);
-        task.await.unwrap();
-    }
-
     async fn an_empty_chunk_is_a_barrier_and_takes_no_room<R: Runtime>() {
         let (handoff, mut task, log, gate) = gated(limits(1, 4));
         let idle = handoff.try_write(Bytes::new()).unwrap();
         assert!(matches!(idle.try_result(), Some(Ok(()))), "nothing is pending");
-        handoff.try_write_fire_and_forget(text("full")).unwrap();
+        put(&handoff, "full");
         let room = Hand::waiting(handoff.write(text("more")));
         let tickets = [
             handoff.try_write(Bytes::new()).unwrap(),
@@ -214,16 +198,5 @@ runtimes::tests! {
         let flushes = log.flushes();
         assert!(ticket.flushed().await.is_ok(), "it is flushed already");
         assert_eq!(log.flushes(), flushes);
-    }
-
-    async fn flushed_of_unwritten_bytes_writes_them_first<R: Runtime>() {
-        let (handoff, mut task, log) = willing(defaults());
-        let ticket = handoff.try_write(text("abc")).unwrap();
-        let mut flushed = Hand::new(ticket.flushed());
-        flushed.run();
-        task.run();
-        assert!(flushed.run().unwrap().is_ok());
-        assert_eq!((log.written(), log.flushed()), (b"abc".to_vec(), 3));
-        drop(handoff);
     }
 }

@@ -1,4 +1,4 @@
-//! The stream benchmark.
+//! The harness.
 #![forbid(unsafe_code)]
 
 use std::process::ExitCode;
@@ -11,5 +11,5 @@ use mimalloc::MiMalloc;
 static ALLOCATOR: Allocator<MiMalloc> = Allocator::new(MiMalloc);
 
 fn main() -> ExitCode {
-    futures_handoff_runtimes::stream::main()
+    futures_handoff_runtimes::harness::main()
 }

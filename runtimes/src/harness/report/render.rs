@@ -1,0 +1,58 @@
+//! The page as HTML.
+
+use std::fmt::Write;
+
+/// A part of the page.
+pub(super) enum Part {
+    Heading(String),
+    Text(String),
+    Table(Table),
+    /// A drawing as SVG.
+    Chart(String),
+}
+
+/// A table whose columns are numbers, but for some labels in front.
+pub(super) struct Table {
+    pub(super) labels: usize,
+    pub(super) head: Vec<String>,
+    pub(super) rows: Vec<Vec<String>>,
+}
+
+const STYLE: &str = "body{font:15px/1.4 sans-serif;margin:2em auto;max-width:75em;padding:0 1em}\
+    div{overflow-x:auto}table{border-collapse:collapse}th,td{border-bottom:1px solid #ccc;padding:.2em .6em;\
+    text-align:right;white-space:nowrap}.label{text-align:left}svg{max-width:60em;width:100%;display:block}";
+
+pub(super) fn html(title: &str, parts: &[Part]) -> String {
+    let title = escaped(title);
+    let mut page = format!(
+        "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"/><title>{title}</title>\
+         <style>{STYLE}</style></head>\n<body><h1>{title}</h1>\n"
+    );
+    for part in parts {
+        match part {
+            Part::Heading(text) => page += &format!("<h2>{}</h2>\n", escaped(text)),
+            Part::Text(text) => page += &format!("<p>{}</p>\n", escaped(text)),
+            Part::Chart(svg) => page += svg,
+            Part::Table(table) => {
+                page += "<div><table>\n";
+                for (tag, row) in
+                    [("th", &table.head)].into_iter().chain(table.rows.iter().map(|row| ("td", row)))
+                {
+                    page += "<tr>";
+                    for (column, cell) in row.iter().enumerate() {
+                        let class = if column < table.labels { " class=\"label\"" } else { "" };
+                        let _ = write!(page, "<{tag}{class}>{}</{tag}>", escaped(cell));
+                    }
+                    page += "</tr>\n";
+                }
+                page += "</table></div>\n";
+            }
+        }
+    }
+    page + "</body></html>\n"
+}
+
+/// Text that means itself.
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}

@@ -1,0 +1,310 @@
+//! Executors run what they are given or drop it.
+
+use std::{future::Future, sync::mpsc, thread};
+
+use futures_channel::oneshot;
+use futures_handoff::{
+    CloseReason, DetachedWriteTask, Executor, WriteHandoff, WriteHandoffConfig, bytes::Bytes,
+};
+use futures_handoff_runtimes::{
+    self as runtimes,
+    io::{ScriptWriter, WriteStep},
+};
+
+/// Polls each future to its end on the spot.
+struct Inline;
+
+impl<F: Future> Executor<F> for Inline {
+    fn execute(&self, future: F) {
+        futures_executor::block_on(future);
+    }
+}
+
+/// Drops each future.
+struct Gone;
+
+impl<F> Executor<F> for Gone {
+    fn execute(&self, future: F) {
+        drop(future);
+    }
+}
+
+/// A writer that cannot leave its thread.
+#[cfg(any(feature = "tokio", feature = "smol"))]
+mod local_writer {
+    use std::{
+        cell::RefCell,
+        io,
+        pin::Pin,
+        rc::Rc,
+        task::{Context, Poll},
+    };
+
+    use futures_util::AsyncWrite;
+
+    pub(crate) struct LocalWriter {
+        written: Rc<RefCell<Vec<u8>>>,
+    }
+
+    /// A writer, and what it was given.
+    pub(crate) fn local_writer() -> (LocalWriter, Rc<RefCell<Vec<u8>>>) {
+        let written = Rc::default();
+        (LocalWriter { written: Rc::clone(&written) }, written)
+    }
+
+    impl AsyncWrite for LocalWriter {
+        fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+            self.written.borrow_mut().extend_from_slice(buf);
+            Poll::Ready(Ok(buf.len()))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+}
+
+/// A future that reports whether it completed or was dropped before.
+fn reporting() -> (impl Future<Output = ()> + Send + 'static, oneshot::Receiver<()>) {
+    let (sender, receiver) = oneshot::channel();
+    let future = async move {
+        yield_now().await;
+        sender.send(()).expect("somebody waits for the report");
+    };
+    (future, receiver)
+}
+
+async fn yield_now() {
+    let mut yielded = false;
+    std::future::poll_fn(|cx| {
+        if std::mem::replace(&mut yielded, true) {
+            return std::task::Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        std::task::Poll::Pending
+    })
+    .await;
+}
+
+runtimes::watched_tests! {
+    fn a_user_defined_executor_needs_one_method() {
+        let (future, done) = reporting();
+        Inline.execute(future);
+        assert_eq!(futures_executor::block_on(done), Ok(()));
+    }
+
+    fn an_executor_may_drop_the_future() {
+        let (future, done) = reporting();
+        Gone.execute(future);
+        assert!(futures_executor::block_on(done).is_err());
+    }
+
+    fn an_executor_can_be_a_trait_object() {
+        let executors: [&dyn Executor<Box<dyn Future<Output = ()> + Unpin>>; 2] = [&Inline, &Gone];
+        let (sender, receiver) = mpsc::channel();
+        for executor in executors {
+            let sender = sender.clone();
+            executor.execute(Box::new(Box::pin(async move { sender.send(()).unwrap() })));
+        }
+        drop(sender);
+        assert_eq!(receiver.iter().count(), 1);
+    }
+}
+
+/// A thread for every future.
+struct Threads;
+
+impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Threads {
+    fn execute(&self, future: F) {
+        thread::spawn(move || futures_executor::block_on(future));
+    }
+}
+
+/// A handle whose task runs on `executor` writes, and its outcome and its writer can be had from the handle.
+async fn writes_on<E>(executor: &E)
+where
+    E: Executor<DetachedWriteTask<ScriptWriter>> + ?Sized,
+{
+    let writer = ScriptWriter::new([WriteStep::Accept(3), WriteStep::Pending]);
+    let log = writer.log();
+    let handoff = WriteHandoff::spawn(writer, WriteHandoffConfig::default(), executor);
+    let ticket = handoff.write(Bytes::from_static(b"hello, ")).await.unwrap();
+    handoff.write_fire_and_forget(Bytes::from_static(b"world")).await.unwrap();
+    ticket.await.unwrap();
+    assert!(log.written().starts_with(b"hello, "));
+    let writer = handoff.into_parts().await.unwrap();
+    assert_eq!(log.written(), b"hello, world");
+    assert!(!log.is_dropped());
+    drop(writer);
+}
+
+runtimes::watched_tests! {
+    fn a_handoff_runs_on_an_executor_of_ones_own() {
+        futures_executor::block_on(writes_on(&Threads));
+    }
+
+    fn a_handoff_runs_on_a_trait_object() {
+        let executor: &dyn Executor<DetachedWriteTask<ScriptWriter>> = &Threads;
+        futures_executor::block_on(writes_on(executor));
+    }
+
+    fn an_executor_that_drops_the_task_ends_the_stream_and_the_bytes_come_back() {
+        let handoff = WriteHandoff::spawn(ScriptWriter::willing(), WriteHandoffConfig::default(), &Gone);
+        let error = handoff.try_write(Bytes::from_static(b"late")).unwrap_err();
+        assert!(matches!(error.close_reason(), Some(CloseReason::TaskDropped)));
+        assert_eq!(error.into_bytes(), "late");
+        let reason = futures_executor::block_on(handoff.closed());
+        assert!(matches!(reason, CloseReason::TaskDropped), "{reason:?}");
+    }
+}
+
+#[cfg(feature = "tokio")]
+mod on_tokio {
+    use std::thread;
+
+    use futures_handoff::Tokio;
+    use futures_handoff_runtimes::io::Gate;
+    use tokio::{runtime::Builder, task::LocalSet};
+
+    use super::{local_writer::local_writer, *};
+
+    runtimes::watched_tests! {
+        fn ambient_and_handle_run_the_future() {
+            let runtime = Builder::new_current_thread().build().unwrap();
+            let (ambient, ambient_done) = reporting();
+            let (handle, handle_done) = reporting();
+            let other_thread = runtime.handle().clone();
+            thread::spawn(move || other_thread.execute(handle)).join().unwrap();
+            runtime.block_on(async {
+                Tokio::new().execute(ambient);
+                assert_eq!(ambient_done.await, Ok(()));
+                assert_eq!(handle_done.await, Ok(()));
+            });
+        }
+
+        fn a_handoff_runs_on_each_of_them() {
+            let runtime = Builder::new_current_thread().build().unwrap();
+            runtime.block_on(writes_on(&Tokio::new()));
+            runtime.block_on(writes_on(runtime.handle()));
+            let local = LocalSet::new();
+            local.block_on(&runtime, writes_on(&local));
+        }
+
+        fn a_handoff_outlives_its_runtime() {
+            let runtime = Builder::new_current_thread().build().unwrap();
+            let gate = Gate::new();
+            let writer = ScriptWriter::new([WriteStep::Accept(3), WriteStep::Wait(gate.clone())]);
+            let handoff = WriteHandoff::spawn(writer, WriteHandoffConfig::default(), runtime.handle());
+            let ticket = handoff.try_write(Bytes::from_static(b"abcde")).unwrap();
+            runtime.block_on(gate.reached());
+            drop(runtime);
+
+            let error = futures_executor::block_on(ticket).unwrap_err();
+            assert!(matches!(error.reason(), CloseReason::TaskDropped), "{error:?}");
+            let Err(failure) = futures_executor::block_on(handoff.into_parts()) else { panic!("it was cut off") };
+            assert_eq!((failure.written(), failure.unwritten()), (3, &[Bytes::from_static(b"de")][..]));
+        }
+
+        fn a_writer_that_is_not_send_runs_on_a_local_set() {
+            let runtime = Builder::new_current_thread().build().unwrap();
+            let local = LocalSet::new();
+            let (writer, written) = local_writer();
+            let handoff = WriteHandoff::spawn(writer, WriteHandoffConfig::default(), &local);
+            handoff.try_write_fire_and_forget(Bytes::from_static(b"abc")).unwrap();
+            local.block_on(&runtime, handoff.close()).unwrap();
+            assert_eq!(*written.borrow(), b"abc");
+        }
+
+        #[should_panic(expected = "no reactor running")]
+        fn ambient_outside_a_runtime_panics() {
+            Tokio::new().execute(async {});
+        }
+
+        fn a_runtime_that_shut_down_drops_the_future() {
+            let runtime = Builder::new_current_thread().build().unwrap();
+            let handle = runtime.handle().clone();
+            let (running, running_done) = reporting();
+            handle.execute(running);
+            drop(runtime);
+            assert!(futures_executor::block_on(running_done).is_err());
+
+            let (late, late_done) = reporting();
+            handle.execute(late);
+            assert!(futures_executor::block_on(late_done).is_err());
+        }
+    }
+}
+
+#[cfg(feature = "smol")]
+mod on_smol {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use futures_handoff::Smol;
+    use smol::{Executor as SmolExecutor, LocalExecutor};
+
+    use super::{local_writer::local_writer, *};
+
+    runtimes::watched_tests! {
+        fn the_global_executor_runs_the_future_detached() {
+            let (future, done) = reporting();
+            Smol::new().execute(future);
+            assert_eq!(smol::block_on(done), Ok(()));
+        }
+
+        fn an_executor_runs_futures_that_borrow() {
+            let ran = AtomicBool::new(false);
+            let executor = SmolExecutor::new();
+            executor.execute(async { ran.store(true, Ordering::Relaxed) });
+            while executor.try_tick() {}
+            assert!(ran.load(Ordering::Relaxed));
+        }
+
+        fn a_handoff_runs_on_each_of_them() {
+            smol::block_on(writes_on(&Smol::new()));
+            let executor = SmolExecutor::new();
+            smol::block_on(executor.run(writes_on(&executor)));
+            let local = LocalExecutor::new();
+            smol::block_on(local.run(writes_on(&local)));
+        }
+
+        fn a_writer_that_is_not_send_runs_on_a_local_executor() {
+            let local = LocalExecutor::new();
+            let (writer, written) = local_writer();
+            let handoff = WriteHandoff::spawn(writer, WriteHandoffConfig::default(), &local);
+            handoff.try_write_fire_and_forget(Bytes::from_static(b"abc")).unwrap();
+            smol::block_on(local.run(handoff.close())).unwrap();
+            assert_eq!(*written.borrow(), b"abc");
+        }
+
+        fn a_dropped_executor_drops_the_future() {
+            let executor = SmolExecutor::new();
+            let (future, done) = reporting();
+            executor.execute(future);
+            drop(executor);
+            assert!(smol::block_on(done).is_err());
+        }
+    }
+}
+
+#[cfg(feature = "async-std")]
+mod on_async_std {
+    use futures_handoff::AsyncStd;
+
+    use super::*;
+
+    runtimes::watched_tests! {
+        fn the_global_executor_runs_the_future_detached() {
+            let (future, done) = reporting();
+            AsyncStd::new().execute(future);
+            assert_eq!(async_std::task::block_on(done), Ok(()));
+        }
+
+        fn a_handoff_runs_on_it() {
+            async_std::task::block_on(writes_on(&AsyncStd::new()));
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! What differs from one runtime to the next: executors, streams as each runtime has them, and sockets; and which types may
+//! cross threads.
+
+mod auto_traits;
+mod executor;
+mod tcp;
+#[cfg(feature = "tokio")]
+mod tokio_io;
