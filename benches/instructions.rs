@@ -65,9 +65,7 @@ mod counted {
     impl Ready {
         fn new(operation: Operation) -> Self {
             let config = match operation {
-                Operation::AwaitedAtOnce => {
-                    WriteHandoffConfig::default().with_send_at(0).expect("it is valid")
-                }
+                Operation::AwaitedAtOnce => WriteHandoffConfig::default().with_send_at(0),
                 _ => WriteHandoffConfig::default(),
             };
             let (handoff, task) = WriteHandoff::new(Discard, config);
@@ -89,7 +87,7 @@ mod counted {
             _ => &[b'x'; 64],
         });
         let mut window = VecDeque::with_capacity(WINDOW + 1);
-        let mut buffer = HandoffBuffer::new(chunk.len() * WINDOW).expect("the limit is valid");
+        let mut buffer = HandoffBuffer::new(chunk.len() * WINDOW);
         for _ in 0..count {
             match operation {
                 Operation::Held | Operation::Large => handoff.write_fire_and_forget(chunk.clone()).await?,
@@ -108,7 +106,7 @@ mod counted {
                         let mut arrival = futures_util::io::repeat(b'x');
                         buffer.read_available(&mut arrival).await?;
                     }
-                    drop(handoff.write_prefix(&mut buffer, chunk.len()).await?);
+                    drop(handoff.write_prefix(&mut buffer, chunk.len()).await?.ticket());
                 }
             }
         }
@@ -152,13 +150,13 @@ mod counted {
     }
 
     #[library_benchmark]
-    #[bench::held(args = (Operation::Held), setup = Ready::new, config = costs(258))]
-    #[bench::dropped(args = (Operation::Dropped), setup = Ready::new, config = costs(269))]
-    #[bench::windowed(args = (Operation::Windowed), setup = Ready::new, config = costs(376))]
-    #[bench::awaited(args = (Operation::Awaited), setup = Ready::new, config = costs(1352))]
-    #[bench::awaited_at_once(args = (Operation::AwaitedAtOnce), setup = Ready::new, config = costs(503))]
-    #[bench::large(args = (Operation::Large), setup = Ready::new, config = costs(442))]
-    #[bench::routed(args = (Operation::Routed), setup = Ready::new, config = costs(381))]
+    #[bench::held(args = (Operation::Held), setup = Ready::new, config = costs(228))]
+    #[bench::dropped(args = (Operation::Dropped), setup = Ready::new, config = costs(277))]
+    #[bench::windowed(args = (Operation::Windowed), setup = Ready::new, config = costs(384))]
+    #[bench::awaited(args = (Operation::Awaited), setup = Ready::new, config = costs(1418))]
+    #[bench::awaited_at_once(args = (Operation::AwaitedAtOnce), setup = Ready::new, config = costs(589))]
+    #[bench::large(args = (Operation::Large), setup = Ready::new, config = costs(497))]
+    #[bench::routed(args = (Operation::Routed), setup = Ready::new, config = costs(335))]
     fn write(ready: Ready) -> Ready {
         ready.repeated(COUNT)
     }

@@ -57,8 +57,8 @@ fn lines() -> Vec<u8> {
 }
 
 fn config() -> HandoffBufferConfig {
-    let config = HandoffBufferConfig::new(4 * READ).expect("the limit is valid");
-    config.with_read_reserve(READ).expect("a read is smaller than the limit")
+    let config = HandoffBufferConfig::new(4 * READ);
+    config.with_read_reserve(READ)
 }
 
 /// The least that any reading costs: bytes are counted and overwritten.
@@ -138,7 +138,7 @@ fn memchr(bytes: &[u8]) -> Option<usize> {
 
 /// Takes everything out in pieces of one length.
 fn split(block: BytesMut, piece: usize) -> Moved {
-    let config = HandoffBufferConfig::new(BLOCK).expect("the limit is valid");
+    let config = HandoffBufferConfig::new(BLOCK);
     let mut buffer = HandoffBuffer::from_tail(block, config).expect("it fits");
     let (mut bytes, mut frames) = (0, 0);
     while let Ok(prefix) = buffer.split_prefix(piece) {
@@ -149,7 +149,7 @@ fn split(block: BytesMut, piece: usize) -> Moved {
 }
 
 fn split_mut(block: BytesMut, piece: usize) -> Moved {
-    let config = HandoffBufferConfig::new(BLOCK).expect("the limit is valid");
+    let config = HandoffBufferConfig::new(BLOCK);
     let mut buffer = HandoffBuffer::from_tail(block, config).expect("it fits");
     let (mut bytes, mut frames) = (0, 0);
     while let Ok(prefix) = buffer.split_prefix_mut(piece) {

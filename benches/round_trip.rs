@@ -65,7 +65,7 @@ impl Policy {
     fn config(self) -> WriteHandoffConfig {
         let config = WriteHandoffConfig::default();
         match self {
-            Self::SendAt0 => config.with_send_at(0).expect("it is below the budget"),
+            Self::SendAt0 => config.with_send_at(0),
             Self::InlineNever => config.with_inline(Inline::Never),
             _ => config,
         }
@@ -80,7 +80,7 @@ impl Policy {
         match self {
             Self::Direct => return trips.make(reader, Outlet::Direct(writer)).await,
             Self::Buffered => {
-                let writer = BufWriter::with_capacity(WriteHandoffConfig::DEFAULT_SEND_AT, writer);
+                let writer = BufWriter::with_capacity(WriteHandoffConfig::default().send_at(), writer);
                 return trips.make(reader, Outlet::Buffered(writer)).await;
             }
             _ => {}
@@ -125,7 +125,10 @@ impl<W: AsyncWrite + Unpin + Send> Outlet<'_, W> {
         match self {
             Self::Direct(writer) => writer.close().await,
             Self::Buffered(writer) => writer.close().await,
-            Self::Handle(handoff, _) => Ok(handoff.close().await?),
+            Self::Handle(handoff, _) => {
+                handoff.close();
+                Ok(handoff.closed().await?)
+            }
         }
     }
 }

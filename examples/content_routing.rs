@@ -37,7 +37,7 @@ where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
 {
-    let mut buffer = HandoffBuffer::new(2 * LIMIT)?;
+    let mut buffer = HandoffBuffer::new(2 * LIMIT);
     let mut tunnel = false;
     loop {
         let filled = buffer.read_ready(&mut reader, LIMIT).await?;

@@ -12,7 +12,7 @@ use std::io;
 
 use futures_executor::block_on;
 use futures_handoff::{
-    FrameError, HandoffBuffer, LengthPrefix, SplitError, WriteHandoff, WriteHandoffConfig,
+    BufferError, FrameError, HandoffBuffer, LengthPrefix, WriteHandoff, WriteHandoffConfig,
     bytes::{Buf, Bytes},
 };
 use futures_util::{AsyncRead, AsyncWrite, future::join};
@@ -21,8 +21,11 @@ use futures_util::{AsyncRead, AsyncWrite, future::join};
 async fn send<W: AsyncWrite + Unpin>(out: WriteHandoff<W>, bodies: &[&'static str]) -> io::Result<()> {
     for body in bodies {
         let length = u16::try_from(body.len()).map_err(io::Error::other)?;
-        out.write_all([Bytes::copy_from_slice(&length.to_be_bytes()), Bytes::from_static(body.as_bytes())])
-            .await?;
+        out.write_chunks(&mut [
+            Bytes::copy_from_slice(&length.to_be_bytes()),
+            Bytes::from_static(body.as_bytes()),
+        ])
+        .await?;
     }
     Ok(())
 }
@@ -47,10 +50,10 @@ pub(crate) async fn decode(
     mut reader: impl AsyncRead + Unpin,
     bodies: &mut Vec<Bytes>,
 ) -> Result<(), FrameError> {
-    let mut buffer = HandoffBuffer::new(16).expect("the limit is valid");
-    let mut finder = LengthPrefix::u16_be();
-    while let Some(frame) = buffer.next_frame(&mut reader, &mut finder).await? {
-        bodies.push(frame.slice(2..));
+    let mut buffer = HandoffBuffer::new(16);
+    let mut finder = LengthPrefix::big_endian(2).without_header();
+    while let Some(body) = buffer.next_frame(&mut reader, &mut finder).await? {
+        bodies.push(body);
     }
     Ok(())
 }
@@ -59,7 +62,7 @@ pub(crate) async fn decode(
 pub(crate) type Record = (u8, Bytes, Bytes);
 
 /// Takes one record. Fails, and consumes nothing, if some of it is missing.
-fn record(buffer: &mut HandoffBuffer) -> Result<Record, SplitError> {
+fn record(buffer: &mut HandoffBuffer) -> Result<Record, BufferError> {
     buffer.parse(|cursor| {
         let tag = cursor.take(1)?[0];
         let length = cursor.take(2)?.get_u16();
@@ -74,7 +77,7 @@ pub(crate) async fn decode_records(
     mut reader: impl AsyncRead + Unpin,
     records: &mut Vec<Record>,
 ) -> io::Result<()> {
-    let mut buffer = HandoffBuffer::new(64)?;
+    let mut buffer = HandoffBuffer::new(64);
     loop {
         // Fields of up to 64 bytes are parsed anew at each read; for large ones, read until there
         // is what `missing` asks for.

@@ -24,7 +24,7 @@ pub(crate) async fn read(
     mut reader: impl AsyncRead + Unpin,
     settings: &mut Settings,
 ) -> Result<(), FrameError> {
-    let mut buffer = HandoffBuffer::new(LINE_MAX).expect("the limit is valid");
+    let mut buffer = HandoffBuffer::new(LINE_MAX);
     let mut lines = Delimiter::new(b"\r\n");
     while let Some(line) = buffer.next_frame(&mut reader, &mut lines).await? {
         let line = line.slice(..line.len() - 2);

@@ -4,7 +4,8 @@
 //! - the writer task needs nothing but somebody who polls it, and a thread will do;
 //! - a blocking writer (a file, a pipe, standard output) in that thread holds up nobody else, as `Inline::Never` makes
 //!   sure of;
-//! - an `Executor` is three lines, and `WriteHandoff::spawn` then takes it like any runtime;
+//! - an `Executor` is three lines; `WriteHandoff::spawn` takes it like any runtime, and so does the task of a writer that is
+//!   wanted back as what it is;
 //! - `into_parts` gives the writer back, open, when all is written.
 //!
 //! Run it with `cargo run --example own_thread`.
@@ -28,7 +29,8 @@ impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Threads {
 /// tells what went wrong.
 pub(crate) fn produce<W: AsyncWrite + Unpin + Send + 'static>(writer: W) -> io::Result<W> {
     let config = WriteHandoffConfig::default().with_inline(Inline::Never);
-    let handoff = WriteHandoff::spawn(writer, config, &Threads);
+    let (handoff, task) = WriteHandoff::new(writer, config);
+    Threads.execute(task.detach());
     let producers: Vec<_> = (0..4)
         .map(|producer| {
             let handoff = handoff.clone();

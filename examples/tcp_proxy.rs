@@ -120,19 +120,22 @@ where
     FO: AsyncWrite + Unpin,
     C: Future<Output = io::Result<(FI, WriteHandoff<FO>)>>,
 {
-    let mut buffer = HandoffBuffer::new(READ)?;
+    let mut buffer = HandoffBuffer::new(READ);
     let Some(line) = buffer.next_frame(&mut from_client, &mut Delimiter::new(b"\n")).await? else {
-        return Ok(to_client.close().await?);
+        to_client.close();
+        return Ok(to_client.closed().await?);
     };
     let Some(address) = parse(&line) else {
         to_client.write(Bytes::from_static(b"ERR expected CONNECT <address>\n")).await?;
-        return Ok(to_client.close().await?);
+        to_client.close();
+        return Ok(to_client.closed().await?);
     };
     let (from_server, to_server) = match connect(address).await {
         Ok(connected) => connected,
         Err(error) => {
             to_client.write(Bytes::from_static(b"ERR cannot connect\n")).await?;
-            to_client.close().await?;
+            to_client.close();
+            to_client.closed().await?;
             return Err(error);
         }
     };
@@ -140,7 +143,7 @@ where
 
     // What came behind the line is still in the buffer: it is the first that the tunnel carries.
     let sent = tunnel(buffer, from_client, to_server);
-    let answered = tunnel(HandoffBuffer::new(READ)?, from_server, to_client);
+    let answered = tunnel(HandoffBuffer::new(READ), from_server, to_client);
     // Not `try_join`, which would drop the answer as soon as the server takes no more of the
     // question.
     let (sent, answered) = join(sent, answered).await;
@@ -172,9 +175,10 @@ where
     // Sends whenever the loop is about to wait for more.
     let passed = handoff.batching(pass_on(&mut buffer, &mut reader, &handoff)).await;
     // After an error, too, what came before it is written first. The other end then sees its stream
-    // end. Where a stream that was cut short must not look whole, `flush` it here instead, and end
-    // it with an `AbortHandle`.
-    let closed = handoff.close().await;
+    // end. Where a stream that was cut short must not look whole, `flush` it here instead, and `abort`
+    // it.
+    handoff.close();
+    let closed = handoff.closed().await;
     passed?;
     Ok(closed?)
 }

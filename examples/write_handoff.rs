@@ -15,7 +15,7 @@ use std::{
 };
 
 use futures_executor::block_on;
-use futures_handoff::{CloseReason, WriteHandoff, WriteHandoffConfig, bytes::Bytes};
+use futures_handoff::{CloseReason, RejectReason, WriteHandoff, WriteHandoffConfig, bytes::Bytes};
 use futures_util::{
     AsyncWrite,
     future::{join, join_all},
@@ -25,7 +25,7 @@ use futures_util::{
 /// the writer back.
 pub(crate) async fn many_producers<W: AsyncWrite + Unpin>(writer: W) -> io::Result<W> {
     // At most 16 bytes are accepted and not yet written, whatever the producers do.
-    let config = WriteHandoffConfig::default().with_max_pending_bytes(16)?;
+    let config = WriteHandoffConfig::default().with_max_pending_bytes(16);
     let (handoff, task) = WriteHandoff::new(writer, config);
     let producers = (0..8_u8).map(|producer| {
         let handoff = handoff.clone();
@@ -50,7 +50,7 @@ pub(crate) async fn many_producers<W: AsyncWrite + Unpin>(writer: W) -> io::Resu
 
 /// Asks for no more than there is room for.
 fn never_waits() -> io::Result<()> {
-    let config = WriteHandoffConfig::default().with_max_pending_bytes(8)?;
+    let config = WriteHandoffConfig::default().with_max_pending_bytes(8);
     // The task is not run, so nothing leaves.
     let (handoff, _task) = WriteHandoff::new(Vec::new(), config);
     handoff.try_write(Bytes::from_static(b"hello"))?;
@@ -62,7 +62,7 @@ fn never_waits() -> io::Result<()> {
 
     // This one will never fit, and says so.
     let too_large = handoff.try_write(Bytes::from_static(b"too large")).expect_err("9 bytes are above 8");
-    assert!(too_large.is_too_large());
+    assert!(matches!(too_large.reason(), RejectReason::TooLarge { len: 9, limit: 8 }));
     Ok(())
 }
 

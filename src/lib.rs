@@ -15,7 +15,7 @@
 //! let mut reader: &[u8] = b"first\nsecond\n";
 //! let (handoff, task) = WriteHandoff::new(Vec::new(), WriteHandoffConfig::default());
 //! let route = async move {
-//!     let mut buffer = HandoffBuffer::new(64 * 1024)?;
+//!     let mut buffer = HandoffBuffer::new(64 * 1024);
 //!     let mut lines = Delimiter::new(b"\n");
 //!     while let Some(line) = buffer.next_frame(&mut reader, &mut lines).await? {
 //!         handoff.write_fire_and_forget(line).await?;
@@ -84,7 +84,7 @@
 //! {
 //!     let (mut questions, mut open) = mpsc::channel(most_open);
 //!     let read = async move {
-//!         let mut buffer = HandoffBuffer::new(1024)?;
+//!         let mut buffer = HandoffBuffer::new(1024);
 //!         let mut lines = Delimiter::new(b"\n");
 //!         while let Some(line) = buffer.next_frame(&mut reader, &mut lines).await? {
 //!             if line.starts_with(b"?") {
@@ -130,8 +130,8 @@
 //!   a loss, [`reserve`](WriteHandoff::reserve) room first: no chunk is in the future then.
 //! - Room that was granted to a future goes on when that future is polled or dropped. One that is kept and neither polled
 //!   nor dropped keeps the room from others.
-//! - [`close`](WriteHandoff::close) and [`into_parts`](WriteHandoff::into_parts) take effect at the call. Dropping them gives up
-//!   only the wait for the outcome.
+//! - A method that is not a future acts when it is called, as [`close`](WriteHandoff::close) does; a future acts when it is
+//!   polled, as that of [`into_parts`](WriteHandoff::into_parts) does. That one closes the handoff for good at its first poll.
 //!
 //! # Features
 //!
@@ -142,6 +142,7 @@
 //! | `tokio` | `Tokio`; [`Executor`] for `tokio::runtime::Handle` and `tokio::task::LocalSet`; `TokioIo` for Tokio's streams |
 //! | `smol` | `Smol`; [`Executor`] for `smol::Executor` and `smol::LocalExecutor` |
 //! | `async-std` | `AsyncStd`. async-std is discontinued upstream (RUSTSEC-2025-0052) |
+//! | `tracing` | an event for each write handoff that ends: `DEBUG` after an orderly close, `WARN` with the reason otherwise |
 //!
 //! # Where to read on
 //!
@@ -158,6 +159,7 @@
 // Positions of a stream have 64 bits, also where `usize` has 32.
 #![deny(clippy::cast_possible_truncation)]
 
+mod contain;
 mod coop;
 mod error;
 mod executor;
@@ -165,28 +167,25 @@ mod read;
 mod sync;
 #[cfg(feature = "tokio")]
 mod tokio_io;
+mod waiters;
 mod write;
 
 #[cfg(feature = "async-std")]
 pub use crate::executor::AsyncStd;
-pub use crate::executor::Executor;
 #[cfg(feature = "smol")]
 pub use crate::executor::Smol;
+pub use crate::executor::{Executor, executor_fn};
 #[cfg(feature = "tokio")]
 pub use crate::{executor::Tokio, tokio_io::TokioIo};
 pub use bytes;
-pub use error::ConfigError;
 pub use read::{
-    Delimiter, Filled, Found, FrameError, FrameFinder, Frames, HandoffBuffer, HandoffBufferConfig,
-    HandoffReader, LengthPrefix, NextFrame, ParseCursor, ReadAvailable, ReadError, ReadReady, ReserveError,
-    SkipFrame, SplitError, TailError, Then,
+    BufferError, Delimiter, Filled, Found, FrameError, FrameFinder, Frames, HandoffBuffer,
+    HandoffBufferConfig, HandoffReader, LengthPrefix, ParseCursor, Then,
 };
 pub use write::{
-    AbortHandle, Batching, Close, CloseReason, Closed, DetachedWriteTask, Flush, Flushed, HandoffSink,
-    HandoffWriter, Inline, IntoParts, Permit, PermitError, Reserve, RunUntil, TicketError, TryWriteError,
-    WeakWriteHandoff, Write, WriteAll, WriteError, WriteFireAndForget, WriteHandoff, WriteHandoffConfig,
-    WritePrefix, WritePrefixError, WritePrefixFireAndForget, WriteSender, WriteStats, WriteTask, WriteTicket,
-    WriterFailure,
+    Accepted, BoxWriter, CloseReason, DetachedWriteTask, HandoffSink, HandoffWriter, Inline, OwnedPermit,
+    Permit, RejectReason, TicketError, WeakWriteHandoff, WriteError, WriteHandoff, WriteHandoffConfig,
+    WriteStats, WriteTask, WriteTicket, WriterFailure,
 };
 
 /// The code in the README, as tests.

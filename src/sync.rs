@@ -24,7 +24,7 @@ pub(crate) use std::sync::{Arc, Weak};
 /// A mutex that ignores poisoning: what it guards is consistent at every point where user code may panic.
 pub(crate) struct Mutex<T>(Inner<T>);
 
-pub struct MutexGuard<'a, T>(InnerGuard<'a, T>);
+pub(crate) struct MutexGuard<'a, T>(InnerGuard<'a, T>);
 
 impl<T> Mutex<T> {
     pub(crate) fn new(value: T) -> Self {

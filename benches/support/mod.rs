@@ -183,7 +183,7 @@ where
     F: Future<Output = ()> + Send + 'static,
 {
     let config = WriteHandoffConfig::default();
-    let config = config.with_max_pending_bytes(work.pending).expect("the limit is valid");
+    let config = config.with_max_pending_bytes(work.pending);
     let (handoff, task) = WriteHandoff::new(writer, config);
     R::spawn(task.detach());
     work.share::<R, _, _>(handoff.clone(), produce).await;

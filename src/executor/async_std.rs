@@ -18,20 +18,11 @@ use super::Executor;
 /// use futures_handoff::{AsyncStd, Executor};
 ///
 /// let (sender, receiver) = std::sync::mpsc::channel();
-/// AsyncStd::new().execute(async move { sender.send("done") });
+/// AsyncStd.execute(async move { sender.send("done") });
 /// assert_eq!(receiver.recv(), Ok("done"));
 /// ```
 #[derive(Debug, Clone, Copy, Default)]
-#[non_exhaustive]
 pub struct AsyncStd;
-
-impl AsyncStd {
-    /// The global executor.
-    #[must_use]
-    pub const fn new() -> Self {
-        Self
-    }
-}
 
 impl<F> Executor<F> for AsyncStd
 where

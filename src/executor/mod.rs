@@ -3,6 +3,8 @@
 //! Nothing in this crate needs an executor: [`WriteHandoff::new`](crate::WriteHandoff::new) returns the task as a plain
 //! future, to be spawned, joined or driven by hand. [`Executor`] is the short way for programs that have one.
 
+use std::sync::Arc;
+
 #[cfg(feature = "async-std")]
 mod async_std;
 #[cfg(feature = "smol")]
@@ -24,7 +26,8 @@ pub use self::tokio::Tokio;
 /// an executor that has been shut down just drops what it is given.
 ///
 /// `Send` is not asked of the future here. Each implementation asks for what it needs, which is how one trait serves
-/// thread pools and single-threaded executors. The trait can be used as `dyn Executor<F>`.
+/// thread pools and single-threaded executors. The trait can be used as `dyn Executor<F>`. References to an executor,
+/// `Arc` and `Box` are executors too, and [`executor_fn`] makes one of a closure.
 ///
 /// # Available implementations
 ///
@@ -69,4 +72,51 @@ pub trait Executor<F> {
     ///
     /// Implementations document when they panic; a panic drops `future`.
     fn execute(&self, future: F);
+}
+
+impl<F, E: Executor<F> + ?Sized> Executor<F> for &E {
+    fn execute(&self, future: F) {
+        (**self).execute(future);
+    }
+}
+
+impl<F, E: Executor<F> + ?Sized> Executor<F> for Arc<E> {
+    fn execute(&self, future: F) {
+        (**self).execute(future);
+    }
+}
+
+impl<F, E: Executor<F> + ?Sized> Executor<F> for Box<E> {
+    fn execute(&self, future: F) {
+        (**self).execute(future);
+    }
+}
+
+/// An executor that gives each future to `spawn`.
+///
+/// # Examples
+///
+/// ```
+/// use std::thread;
+///
+/// use futures_handoff::{WriteHandoff, WriteHandoffConfig, executor_fn};
+///
+/// let threads = executor_fn(|task| {
+///     thread::spawn(move || futures_executor::block_on(task));
+/// });
+/// let handoff = WriteHandoff::spawn(Vec::new(), WriteHandoffConfig::default(), &threads);
+/// # futures_executor::block_on(async {
+/// handoff.write("on a thread of its own".into()).await.unwrap().await.unwrap();
+/// # });
+/// ```
+pub fn executor_fn<F>(spawn: impl Fn(F)) -> impl Executor<F> {
+    FnExecutor(spawn)
+}
+
+struct FnExecutor<S>(S);
+
+impl<F, S: Fn(F)> Executor<F> for FnExecutor<S> {
+    fn execute(&self, future: F) {
+        (self.0)(future);
+    }
 }

@@ -21,20 +21,11 @@ use super::Executor;
 /// use futures_handoff::{Executor, Smol};
 ///
 /// let (sender, receiver) = smol::channel::bounded(1);
-/// Smol::new().execute(async move { sender.send("done").await });
+/// Smol.execute(async move { sender.send("done").await });
 /// assert_eq!(smol::block_on(receiver.recv()), Ok("done"));
 /// ```
 #[derive(Debug, Clone, Copy, Default)]
-#[non_exhaustive]
 pub struct Smol;
-
-impl Smol {
-    /// The global executor.
-    #[must_use]
-    pub const fn new() -> Self {
-        Self
-    }
-}
 
 impl<F> Executor<F> for Smol
 where

@@ -23,22 +23,13 @@ use super::Executor;
 /// let runtime = tokio::runtime::Builder::new_current_thread().build()?;
 /// let (sender, receiver) = tokio::sync::oneshot::channel();
 /// runtime.block_on(async {
-///     Tokio::new().execute(async move { sender.send("done") });
+///     Tokio.execute(async move { sender.send("done") });
 ///     assert_eq!(receiver.await, Ok("done"));
 /// });
 /// # Ok::<_, std::io::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, Default)]
-#[non_exhaustive]
 pub struct Tokio;
-
-impl Tokio {
-    /// The ambient runtime.
-    #[must_use]
-    pub const fn new() -> Self {
-        Self
-    }
-}
 
 impl<F> Executor<F> for Tokio
 where

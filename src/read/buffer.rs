@@ -4,19 +4,21 @@ use std::fmt;
 
 use bytes::{Bytes, BytesMut};
 
-use super::{
-    config::HandoffBufferConfig,
-    error::{ReserveError, SplitError, TailError},
-    pace::Pace,
-    search::Search,
-    skip::Skip,
-    storage::Storage,
-};
-use crate::{ConfigError, coop::Budget};
+use super::{config::HandoffBufferConfig, error::BufferError, pace::Pace, search::Search, storage::Storage};
+use crate::coop::Budget;
+
+/// Where a frame ends of which the buffer has only the rest.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Skip {
+    /// So many bytes behind the first unread one.
+    To(usize),
+    /// Right behind the needle of its finder.
+    PastNeedle,
+}
 
 /// A bounded buffer between a reader and a protocol.
 ///
-/// Bytes arrive through [`read_available`](Self::read_available), [`read_ready`](Self::read_ready) or
+/// Bytes arrive through [`read_available`](Self::read_available), [`fill_to`](Self::fill_to) or
 /// [`next_frame`](Self::next_frame) and leave from the front, owned or only looked at. What is not consumed is
 /// protocol state: it stays, over any number of reads, errors and cancelled futures, until it is consumed.
 ///
@@ -59,7 +61,7 @@ use crate::{ConfigError, coop::Budget};
 ///
 /// # futures_executor::block_on(async {
 /// let mut reader: &[u8] = b"GET /a\r\nGET /b";
-/// let mut buffer = HandoffBuffer::new(64 * 1024).unwrap();
+/// let mut buffer = HandoffBuffer::new(64 * 1024);
 /// buffer.read_available(&mut reader).await.unwrap();
 ///
 /// let end = buffer.find(b"\r\n").unwrap();
@@ -86,21 +88,25 @@ pub struct HandoffBuffer {
 impl HandoffBuffer {
     /// An empty buffer for at most `max_len` unconsumed bytes.
     ///
-    /// # Errors
+    /// A `max_len` above `isize::MAX`, which no allocation can have, is taken as that.
     ///
-    /// If `max_len` is 0 or larger than `isize::MAX`.
+    /// # Panics
+    ///
+    /// If `max_len` is 0.
     ///
     /// # Examples
     ///
     /// ```
     /// use futures_handoff::HandoffBuffer;
     ///
-    /// let buffer = HandoffBuffer::new(64 * 1024).unwrap();
+    /// let buffer = HandoffBuffer::new(64 * 1024);
     /// assert!(buffer.is_empty());
     /// assert_eq!(buffer.capacity(), 0);
     /// ```
-    pub fn new(max_len: usize) -> Result<Self, ConfigError> {
-        Ok(Self::with_config(HandoffBufferConfig::new(max_len)?))
+    #[must_use]
+    #[track_caller]
+    pub fn new(max_len: usize) -> Self {
+        Self::with_config(HandoffBufferConfig::new(max_len))
     }
 
     /// An empty buffer.
@@ -108,9 +114,9 @@ impl HandoffBuffer {
     /// # Examples
     ///
     /// ```
-    /// use futures_handoff::{HandoffBuffer, HandoffBufferConfig};
+    /// use futures_handoff::{BufferError, HandoffBuffer, HandoffBufferConfig};
     ///
-    /// let config = HandoffBufferConfig::new(64 * 1024).unwrap().with_read_reserve(4096).unwrap();
+    /// let config = HandoffBufferConfig::new(64 * 1024).with_read_reserve(4096);
     /// assert_eq!(*HandoffBuffer::with_config(config).config(), config);
     /// ```
     #[must_use]
@@ -125,20 +131,24 @@ impl HandoffBuffer {
     ///
     /// # Errors
     ///
-    /// If the tail is longer than `max_len`. The error hands it back.
+    /// [`BufferError::TailTooLong`] if the tail is longer than `max_len`. The error hands it back.
     ///
     /// # Examples
     ///
     /// ```
     /// use futures_handoff::{HandoffBuffer, HandoffBufferConfig, bytes::BytesMut};
     ///
-    /// let config = HandoffBufferConfig::new(64).unwrap();
+    /// let config = HandoffBufferConfig::new(64);
     /// let buffer = HandoffBuffer::from_tail(BytesMut::from("tail"), config).unwrap();
     /// assert_eq!(buffer.peek(), b"tail");
     /// ```
-    pub fn from_tail(tail: BytesMut, config: HandoffBufferConfig) -> Result<Self, TailError> {
+    pub fn from_tail(tail: BytesMut, config: HandoffBufferConfig) -> Result<Self, BufferError> {
         let limit = config.max_len();
-        if tail.len() > limit { Err(TailError { tail, limit }) } else { Ok(Self::over(tail, config)) }
+        if tail.len() > limit {
+            Err(BufferError::TailTooLong { tail, limit })
+        } else {
+            Ok(Self::over(tail, config))
+        }
     }
 
     fn over(tail: BytesMut, config: HandoffBufferConfig) -> Self {
@@ -184,7 +194,7 @@ impl HandoffBuffer {
     ///
     /// ```
     /// # use futures_handoff::{HandoffBuffer, HandoffBufferConfig, bytes::BytesMut};
-    /// # let config = HandoffBufferConfig::new(64).unwrap();
+    /// # let config = HandoffBufferConfig::new(64);
     /// let mut buffer = HandoffBuffer::from_tail(BytesMut::from("hello"), config).unwrap();
     /// buffer.advance(2).unwrap();
     /// assert_eq!(buffer.peek(), b"llo");
@@ -201,8 +211,9 @@ impl HandoffBuffer {
     ///
     /// # Errors
     ///
-    /// If the buffer may not hold so many, or if there is no memory for a block of more than 64
-    /// KiB. Then nothing has changed. Never panics.
+    /// [`BufferError::LimitExceeded`] if the buffer may not hold so many, or
+    /// [`BufferError::OutOfMemory`] if there is no memory for a block of more than 64 KiB. Then
+    /// nothing has changed. Never panics.
     ///
     /// # Complexity
     ///
@@ -212,22 +223,25 @@ impl HandoffBuffer {
     /// # Examples
     ///
     /// ```
-    /// # use futures_handoff::HandoffBuffer;
-    /// let mut buffer = HandoffBuffer::new(1000).unwrap();
+    /// # use futures_handoff::{BufferError, HandoffBuffer};
+    /// let mut buffer = HandoffBuffer::new(1000);
     /// buffer.reserve_read_capacity(1000).unwrap();
     /// assert!(buffer.capacity() >= 1000);
-    /// assert_eq!(buffer.reserve_read_capacity(1001).unwrap_err().limit, 1000);
+    /// let more = buffer.reserve_read_capacity(1001);
+    /// assert!(matches!(more, Err(BufferError::LimitExceeded { attempted: 1001, limit: 1000 })));
     /// ```
-    pub fn reserve_read_capacity(&mut self, n: usize) -> Result<(), ReserveError> {
+    pub fn reserve_read_capacity(&mut self, n: usize) -> Result<(), BufferError> {
         let (len, limit) = (self.len(), self.config.max_len());
-        let error = ReserveError { requested: n, len, limit };
-        let needed = len.checked_add(n).filter(|needed| *needed <= limit).ok_or(error)?;
+        let needed = len.saturating_add(n);
+        if needed > limit {
+            return Err(BufferError::LimitExceeded { attempted: needed, limit });
+        }
         // As for a vector, a new block at least doubles what the old one held, so moving costs a
         // constant per byte read.
         let ample = needed.max(self.pace.size()).max(len.saturating_mul(2)).min(limit);
         let storage = &mut self.storage;
         if !storage.make_room(n, 0, ample) && !storage.make_room(n, 0, needed) {
-            return Err(error);
+            return Err(BufferError::OutOfMemory { requested: needed });
         }
         self.reserved = n;
         Ok(())
@@ -245,13 +259,13 @@ impl HandoffBuffer {
     ///
     /// ```
     /// # use futures_handoff::{HandoffBuffer, HandoffBufferConfig, bytes::BytesMut};
-    /// # let config = HandoffBufferConfig::new(64).unwrap();
+    /// # let config = HandoffBufferConfig::new(64);
     /// let mut buffer = HandoffBuffer::from_tail(BytesMut::from("frame,rest"), config).unwrap();
     /// assert_eq!(buffer.split_prefix(6).unwrap(), "frame,");
-    /// assert_eq!(buffer.split_prefix(5).unwrap_err().available, 4);
+    /// assert_eq!(buffer.split_prefix(5).unwrap_err().missing(), Some(1));
     /// assert_eq!(buffer.peek(), b"rest");
     /// ```
-    pub fn split_prefix(&mut self, n: usize) -> Result<Bytes, SplitError> {
+    pub fn split_prefix(&mut self, n: usize) -> Result<Bytes, BufferError> {
         self.check(n)?;
         Ok(self.split_front(n))
     }
@@ -289,14 +303,14 @@ impl HandoffBuffer {
     ///
     /// ```
     /// # use futures_handoff::{HandoffBuffer, HandoffBufferConfig, bytes::BytesMut};
-    /// # let config = HandoffBufferConfig::new(64).unwrap();
+    /// # let config = HandoffBufferConfig::new(64);
     /// let mut buffer = HandoffBuffer::from_tail(BytesMut::from("frame,rest"), config).unwrap();
     /// let mut frame = buffer.split_prefix_mut(5).unwrap();
     /// frame.make_ascii_uppercase();
     /// assert_eq!(frame, "FRAME");
     /// assert_eq!(buffer.peek(), b",rest");
     /// ```
-    pub fn split_prefix_mut(&mut self, n: usize) -> Result<BytesMut, SplitError> {
+    pub fn split_prefix_mut(&mut self, n: usize) -> Result<BytesMut, BufferError> {
         self.check(n)?;
         self.leave_behind(n);
         if n == 0 {
@@ -316,7 +330,7 @@ impl HandoffBuffer {
     ///
     /// ```
     /// # use futures_handoff::{HandoffBuffer, HandoffBufferConfig, bytes::BytesMut};
-    /// # let config = HandoffBufferConfig::new(64).unwrap();
+    /// # let config = HandoffBufferConfig::new(64);
     /// let mut buffer = HandoffBuffer::from_tail(BytesMut::from("all of it"), config).unwrap();
     /// assert_eq!(buffer.freeze_all(), "all of it");
     /// assert!(buffer.is_empty());
@@ -334,7 +348,7 @@ impl HandoffBuffer {
     ///
     /// ```
     /// # use futures_handoff::{HandoffBuffer, HandoffBufferConfig, bytes::BytesMut};
-    /// # let config = HandoffBufferConfig::new(64).unwrap();
+    /// # let config = HandoffBufferConfig::new(64);
     /// let mut buffer = HandoffBuffer::from_tail(BytesMut::from("TUNNEL\nabc"), config).unwrap();
     /// buffer.advance(7).unwrap();
     /// assert_eq!(buffer.take_tail(), "abc");
@@ -358,14 +372,14 @@ impl HandoffBuffer {
     ///
     /// ```
     /// # use futures_handoff::{HandoffBuffer, HandoffBufferConfig, bytes::BytesMut};
-    /// # let config = HandoffBufferConfig::new(64).unwrap();
+    /// # let config = HandoffBufferConfig::new(64);
     /// let mut buffer = HandoffBuffer::from_tail(BytesMut::from("  x"), config).unwrap();
     /// buffer.advance(2).unwrap();
     /// assert!(buffer.advance(2).is_err());
     /// assert_eq!(buffer.peek(), b"x");
     /// ```
     #[inline]
-    pub fn advance(&mut self, n: usize) -> Result<(), SplitError> {
+    pub fn advance(&mut self, n: usize) -> Result<(), BufferError> {
         self.check(n)?;
         self.consume(n);
         Ok(())
@@ -388,64 +402,10 @@ impl HandoffBuffer {
         }
     }
 
-    /// The offset of the first `needle`, or `None` if it is not (wholly) there.
-    ///
-    /// A search resumes where the last one for the same needle stopped, so looking after every read scans each
-    /// byte once. Consuming bytes keeps that. An empty needle is found at 0.
-    ///
-    /// # Complexity
-    ///
-    /// The buffer remembers the last 4 needles, so up to 4 may be searched for in turns: each byte is scanned
-    /// once for each of them. A search for a fifth one starts anew, and displaces the one that was not searched
-    /// for the longest.
-    ///
-    /// A needle of up to 64 bytes is remembered as a copy, in an allocation if it is longer than 16 bytes, and
-    /// each search looks again at the last bytes, fewer than the needle has. Of a longer needle the buffer
-    /// remembers how much of it the last bytes match. So a byte that arrives costs the same however long the
-    /// needle is, but for one comparison of the needle with the longest beginning of it that the buffered bytes
-    /// have matched. That beginning takes about 9 bytes of memory for each of its bytes.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # use futures_handoff::{HandoffBuffer, HandoffBufferConfig, bytes::BytesMut};
-    /// # let config = HandoffBufferConfig::new(64).unwrap();
-    /// let mut buffer = HandoffBuffer::from_tail(BytesMut::from("key: value"), config).unwrap();
-    /// assert_eq!(buffer.find(b": "), Some(3));
-    /// assert_eq!(buffer.find(b"\n"), None);
-    /// ```
     #[inline]
-    pub fn find(&mut self, needle: &[u8]) -> Option<usize> {
-        self.search.find(self.storage.unread(), 0, 0, needle)
-    }
-
-    /// The offset of the first `needle` that starts at `from` or later, to look at several messages before any is
-    /// consumed: those with one destination can leave as one prefix. `None` as well if there are fewer than `from` bytes.
-    ///
-    /// As for [`find`](Self::find), each byte is scanned once if every search begins right behind what the last one found, or
-    /// where that began if it found nothing.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # use futures_handoff::{HandoffBuffer, HandoffBufferConfig, bytes::BytesMut};
-    /// # let config = HandoffBufferConfig::new(64).unwrap();
-    /// let mut buffer = HandoffBuffer::from_tail(BytesMut::from("one\ntwo\nthr"), config).unwrap();
-    /// let mut lines = 0;
-    /// while let Some(end) = buffer.find_from(lines, b"\n") {
-    ///     lines = end + 1;
-    /// }
-    /// assert_eq!(buffer.split_prefix(lines).unwrap(), "one\ntwo\n");
-    /// ```
-    #[inline]
-    pub fn find_from(&mut self, from: usize, needle: &[u8]) -> Option<usize> {
-        if from > self.len() { None } else { self.search.find(self.storage.unread(), 0, from, needle) }
-    }
-
-    #[inline]
-    fn check(&self, n: usize) -> Result<(), SplitError> {
+    fn check(&self, n: usize) -> Result<(), BufferError> {
         let available = self.len();
-        if n > available { Err(SplitError { requested: n, available }) } else { Ok(()) }
+        if n > available { Err(BufferError::SplitOutOfBounds { requested: n, available }) } else { Ok(()) }
     }
 }
 

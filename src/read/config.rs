@@ -2,10 +2,10 @@
 
 use std::ops::RangeInclusive;
 
-use crate::ConfigError;
-
 /// The longest a buffer may be: no allocation can be larger, and no sum of two such lengths overflows.
 const MAX_LEN: usize = usize::MAX >> 1;
+/// What a buffer holds if nobody says otherwise.
+const MAX_LEN_DEFAULT: usize = 64 * 1024;
 /// A read of this size costs little memory on an idle connection, and holds most requests whole.
 const READ_MIN: usize = 4 * 1024;
 /// Beyond this size, larger reads no longer save a measurable share of the system calls.
@@ -18,19 +18,18 @@ const SPARE_BLOCKS_MAX: usize = 64;
 
 /// The limits and habits of a [`HandoffBuffer`](crate::HandoffBuffer).
 ///
-/// Every builder method checks its value at once, against the values set so far.
+/// All lengths and sizes are in bytes. A builder method panics where 0 would mean nothing, and takes what is above
+/// `max_len` as `max_len`; what a value became is what its getter returns. In which order the methods are called
+/// makes no difference.
 ///
 /// # Examples
 ///
 /// ```
 /// use futures_handoff::HandoffBufferConfig;
 ///
-/// # fn main() -> Result<(), futures_handoff::ConfigError> {
-/// let config = HandoffBufferConfig::new(1024 * 1024)?.with_read_size(2048..=65536)?.with_spare_blocks(4)?;
+/// let config = HandoffBufferConfig::new(1024 * 1024).with_read_size(2048..=65536).with_spare_blocks(4);
 /// assert_eq!(config.max_len(), 1024 * 1024);
 /// assert_eq!(config.read_size(), 2048..=65536);
-/// # Ok(())
-/// # }
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HandoffBufferConfig {
@@ -48,72 +47,79 @@ impl HandoffBufferConfig {
     /// The defaults are a read size of 4 KiB to 256 KiB, copies of prefixes of up to 256 bytes (all
     /// of them no larger than `max_len`), 2 spare blocks, and cooperative reads.
     ///
-    /// # Errors
+    /// A `max_len` above `isize::MAX`, which no allocation can have, is taken as that.
     ///
-    /// If `max_len` is 0 or larger than `isize::MAX`.
+    /// # Panics
+    ///
+    /// If `max_len` is 0.
     ///
     /// # Examples
     ///
     /// ```
     /// use futures_handoff::HandoffBufferConfig;
     ///
-    /// assert!(HandoffBufferConfig::new(64 * 1024).is_ok());
-    /// assert_eq!(HandoffBufferConfig::new(0).unwrap_err().setting(), "max_len");
+    /// assert_eq!(HandoffBufferConfig::new(64 * 1024).read_size(), 4 * 1024..=64 * 1024);
     /// ```
-    pub fn new(max_len: usize) -> Result<Self, ConfigError> {
-        ConfigError::check("max_len", max_len, 1, MAX_LEN)?;
-        Ok(Self {
+    #[must_use]
+    #[track_caller]
+    pub fn new(max_len: usize) -> Self {
+        assert!(max_len > 0, "max_len is 0 bytes: a buffer has to hold something");
+        let max_len = max_len.min(MAX_LEN);
+        Self {
             max_len,
             read_min: READ_MIN.min(max_len),
             read_max: READ_MAX.min(max_len),
             small_copy_max: SMALL_COPY_MAX.min(max_len),
             spare_blocks: SPARE_BLOCKS,
             cooperative: true,
-        })
+        }
     }
 
     /// Sets the smallest and the largest read to ask a reader for.
     ///
     /// A buffer starts with the smallest, doubles it while reads fill what was offered, and halves it when
-    /// they stop doing so. It is also the size of a new block.
+    /// they stop doing so. It is also the size of a new block. Either end is at most `max_len`.
     ///
-    /// # Errors
+    /// # Panics
     ///
-    /// If the range starts at 0, ends above `max_len`, or ends before it starts.
+    /// If the range starts at 0, or is empty.
     ///
     /// # Examples
     ///
     /// ```
     /// use futures_handoff::HandoffBufferConfig;
     ///
-    /// let config = HandoffBufferConfig::new(8192).unwrap();
-    /// assert_eq!(config.with_read_size(512..=4096).unwrap().read_size(), 512..=4096);
-    /// assert!(config.with_read_size(0..=4096).is_err());
-    /// assert!(config.with_read_size(512..=8193).is_err());
+    /// let config = HandoffBufferConfig::new(8192);
+    /// assert_eq!(config.with_read_size(512..=4096).read_size(), 512..=4096);
+    /// assert_eq!(config.with_read_size(512..=65536).read_size(), 512..=8192);
     /// ```
-    pub fn with_read_size(mut self, read_size: RangeInclusive<usize>) -> Result<Self, ConfigError> {
+    #[must_use]
+    #[track_caller]
+    pub fn with_read_size(mut self, read_size: RangeInclusive<usize>) -> Self {
         let (min, max) = read_size.into_inner();
-        ConfigError::check("read_size", min, 1, self.max_len)?;
-        ConfigError::check("read_size", max, min, self.max_len)?;
-        (self.read_min, self.read_max) = (min, max);
-        Ok(self)
+        assert!(min > 0, "the smallest read is 0 bytes: it has to bring something");
+        assert!(min <= max, "the smallest read is {min} bytes, but the largest is {max} bytes");
+        (self.read_min, self.read_max) = (min.min(self.max_len), max.min(self.max_len));
+        self
     }
 
     /// Sets one fixed size for every read: [`with_read_size(n..=n)`](Self::with_read_size).
     ///
-    /// # Errors
+    /// # Panics
     ///
-    /// If `n` is 0 or larger than `max_len`.
+    /// If `n` is 0.
     ///
     /// # Examples
     ///
     /// ```
     /// use futures_handoff::HandoffBufferConfig;
     ///
-    /// let config = HandoffBufferConfig::new(65536).unwrap().with_read_reserve(16384).unwrap();
-    /// assert_eq!(config.read_size(), 16384..=16384);
+    /// let config = HandoffBufferConfig::new(65536).with_read_reserve(4096);
+    /// assert_eq!(config.read_size(), 4096..=4096);
     /// ```
-    pub fn with_read_reserve(self, n: usize) -> Result<Self, ConfigError> {
+    #[must_use]
+    #[track_caller]
+    pub fn with_read_reserve(self, n: usize) -> Self {
         self.with_read_size(n..=n)
     }
 
@@ -123,48 +129,39 @@ impl HandoffBufferConfig {
     /// allocation; longer ones get an allocation of their own. Whatever is set here, a prefix shorter than a
     /// quarter of its block is copied too, lest a kept frame hold on to much more memory than it has bytes.
     ///
-    /// # Errors
-    ///
-    /// If `n` is larger than `max_len`.
-    ///
     /// # Examples
     ///
     /// ```
     /// use futures_handoff::HandoffBufferConfig;
     ///
-    /// let config = HandoffBufferConfig::new(65536).unwrap();
+    /// let config = HandoffBufferConfig::new(65536);
     /// assert_eq!(config.small_copy_max(), 256);
-    /// assert_eq!(config.with_small_copy_max(0).unwrap().small_copy_max(), 0);
+    /// assert_eq!(config.with_small_copy_max(0).small_copy_max(), 0);
     /// ```
-    pub fn with_small_copy_max(mut self, n: usize) -> Result<Self, ConfigError> {
-        ConfigError::check("small_copy_max", n, 0, self.max_len)?;
-        self.small_copy_max = n;
-        Ok(self)
+    #[must_use]
+    pub fn with_small_copy_max(mut self, n: usize) -> Self {
+        self.small_copy_max = n.min(self.max_len);
+        self
     }
 
     /// Sets how many blocks that were handed off whole are remembered, to be used again once the consumer
-    /// has dropped them (0: none).
+    /// has dropped them (0: none; at most 64).
     ///
     /// A remembered block spares an allocation and the clearing of its memory. While the consumer still holds
     /// it, it costs nothing.
     ///
-    /// # Errors
-    ///
-    /// If `n` is larger than 64.
-    ///
     /// # Examples
     ///
     /// ```
     /// use futures_handoff::HandoffBufferConfig;
     ///
-    /// let config = HandoffBufferConfig::new(65536).unwrap();
-    /// assert_eq!(config.with_spare_blocks(8).unwrap().spare_blocks(), 8);
-    /// assert!(config.with_spare_blocks(65).is_err());
+    /// let config = HandoffBufferConfig::new(65536);
+    /// assert_eq!(config.with_spare_blocks(8).spare_blocks(), 8);
     /// ```
-    pub fn with_spare_blocks(mut self, n: usize) -> Result<Self, ConfigError> {
-        ConfigError::check("spare_blocks", n, 0, SPARE_BLOCKS_MAX)?;
-        self.spare_blocks = n;
-        Ok(self)
+    #[must_use]
+    pub fn with_spare_blocks(mut self, n: usize) -> Self {
+        self.spare_blocks = n.min(SPARE_BLOCKS_MAX);
+        self
     }
 
     /// Sets whether reads let other tasks run now and then (default: they do).
@@ -179,11 +176,11 @@ impl HandoffBufferConfig {
     /// # Examples
     ///
     /// ```
-    /// use futures_handoff::HandoffBufferConfig;
+    /// use futures_handoff::{HandoffBuffer, HandoffBufferConfig};
     ///
-    /// let config = HandoffBufferConfig::new(65536).unwrap();
-    /// assert!(config.cooperative());
-    /// assert!(!config.with_cooperative(false).cooperative());
+    /// let config = HandoffBufferConfig::new(65536).with_cooperative(false);
+    /// let buffer = HandoffBuffer::with_config(config);
+    /// assert_eq!(buffer.config(), &config);
     /// ```
     #[must_use]
     pub fn with_cooperative(mut self, cooperative: bool) -> Self {
@@ -212,7 +209,15 @@ impl HandoffBufferConfig {
     }
 
     /// Whether reads let other tasks run now and then.
-    pub fn cooperative(&self) -> bool {
+    pub(crate) fn cooperative(&self) -> bool {
         self.cooperative
+    }
+}
+
+impl Default for HandoffBufferConfig {
+    /// As [`new`](Self::new) with a `max_len` of 64 KiB, which a writer with a default
+    /// [budget](crate::WriteHandoffConfig) takes whole.
+    fn default() -> Self {
+        Self::new(MAX_LEN_DEFAULT)
     }
 }

@@ -1,6 +1,7 @@
 //! Reading into a buffer: once, or while it pays.
 
 use std::{
+    future::Future,
     pin::Pin,
     task::{Context, Poll, ready},
 };
@@ -9,8 +10,8 @@ use futures_io::AsyncRead;
 
 use super::{
     buffer::HandoffBuffer,
-    error::ReadError,
-    reading::{Filled, ReadAvailable, ReadReady, Then},
+    error::BufferError,
+    reading::{self, Filled, Then},
 };
 
 /// Room worth offering to a reader rather than moving to another block, unless a quarter of the read size is
@@ -39,10 +40,10 @@ impl HandoffBuffer {
     ///
     /// # Errors
     ///
-    /// [`ReadError::Full`] if the buffer holds `max_len` bytes: the reader is not asked then, so a
+    /// [`BufferError::LimitExceeded`] if the buffer holds `max_len` bytes: the reader is not asked then, so a
     /// stream that ends just there shows its end only after some bytes are consumed.
-    /// [`ReadError::OutOfMemory`] if there is no memory to read into. [`ReadError::Io`] if the
-    /// reader fails. [`ReadError::InvalidReader`] if it claims more than it was offered.
+    /// [`BufferError::OutOfMemory`] if there is no memory to read into. [`BufferError::Io`] if the
+    /// reader fails. [`BufferError::InvalidReader`] if it claims more than it was offered.
     ///
     /// # Panics
     ///
@@ -55,24 +56,27 @@ impl HandoffBuffer {
     /// # Examples
     ///
     /// ```
-    /// use futures_handoff::{HandoffBuffer, ReadError};
+    /// use futures_handoff::{BufferError, HandoffBuffer};
     ///
     /// # futures_executor::block_on(async {
     /// let mut reader: &[u8] = b"abcdef";
-    /// let mut buffer = HandoffBuffer::new(4).unwrap();
+    /// let mut buffer = HandoffBuffer::new(4);
     /// assert_eq!(buffer.read_available(&mut reader).await.unwrap(), 4);
-    /// assert!(matches!(buffer.read_available(&mut reader).await, Err(ReadError::Full { limit: 4 })));
+    /// assert!(matches!(
+    ///     buffer.read_available(&mut reader).await,
+    ///     Err(BufferError::LimitExceeded { limit: 4, .. })
+    /// ));
     /// buffer.advance(4).unwrap();
     /// assert_eq!(buffer.read_available(&mut reader).await.unwrap(), 2);
     /// assert_eq!(buffer.read_available(&mut reader).await.unwrap(), 0);
     /// assert_eq!(buffer.peek(), b"ef");
     /// # });
     /// ```
-    pub fn read_available<'a, R>(&'a mut self, reader: &'a mut R) -> ReadAvailable<'a, R>
+    pub fn read_available<R>(&mut self, reader: &mut R) -> impl Future<Output = Result<usize, BufferError>>
     where
         R: AsyncRead + Unpin + ?Sized,
     {
-        ReadAvailable::new(self, reader)
+        reading::once(move |cx| self.poll_read_available(cx, Pin::new(&mut *reader)))
     }
 
     /// The poll form of [`read_available`](Self::read_available).
@@ -89,7 +93,7 @@ impl HandoffBuffer {
     /// # use futures_handoff::HandoffBuffer;
     /// # futures_executor::block_on(async {
     /// let mut reader: &[u8] = b"abc";
-    /// let mut buffer = HandoffBuffer::new(64).unwrap();
+    /// let mut buffer = HandoffBuffer::new(64);
     /// let read = poll_fn(|cx| buffer.poll_read_available(cx, Pin::new(&mut reader))).await;
     /// assert_eq!(read.unwrap(), 3);
     /// # });
@@ -98,7 +102,7 @@ impl HandoffBuffer {
         &mut self,
         cx: &mut Context<'_>,
         reader: Pin<&mut R>,
-    ) -> Poll<Result<usize, ReadError>> {
+    ) -> Poll<Result<usize, BufferError>> {
         self.poll_read_toward(cx, reader, 0)
     }
 
@@ -108,7 +112,7 @@ impl HandoffBuffer {
         cx: &mut Context<'_>,
         reader: Pin<&mut R>,
         goal: usize,
-    ) -> Poll<Result<usize, ReadError>> {
+    ) -> Poll<Result<usize, BufferError>> {
         let got = ready!(self.poll_once(cx, reader, usize::MAX, goal))?;
         if got.n > 0 {
             self.learn(got.n, got.filled, usize::MAX);
@@ -133,7 +137,7 @@ impl HandoffBuffer {
     /// # Errors
     ///
     /// Those of [`read_available`](Self::read_available), if nothing was read before: in particular
-    /// [`ReadError::Full`] if the buffer was full already.
+    /// [`BufferError::LimitExceeded`] if the buffer was full already.
     ///
     /// # Panics
     ///
@@ -150,7 +154,7 @@ impl HandoffBuffer {
     ///
     /// # futures_executor::block_on(async {
     /// let mut reader: &[u8] = b"abcdef";
-    /// let mut buffer = HandoffBuffer::new(64).unwrap();
+    /// let mut buffer = HandoffBuffer::new(64);
     /// let filled = buffer.read_ready(&mut reader, 4).await.unwrap();
     /// assert!(matches!(filled, Filled { n: 4, then: Then::Limit }));
     /// let filled = buffer.read_ready(&mut reader, 4).await.unwrap();
@@ -158,11 +162,15 @@ impl HandoffBuffer {
     /// assert_eq!(buffer.peek(), b"abcdef");
     /// # });
     /// ```
-    pub fn read_ready<'a, R>(&'a mut self, reader: &'a mut R, limit: usize) -> ReadReady<'a, R>
+    pub fn read_ready<R>(
+        &mut self,
+        reader: &mut R,
+        limit: usize,
+    ) -> impl Future<Output = Result<Filled, BufferError>>
     where
         R: AsyncRead + Unpin + ?Sized,
     {
-        ReadReady::new(self, reader, limit)
+        reading::once(move |cx| self.poll_read_ready(cx, Pin::new(&mut *reader), limit))
     }
 
     /// The poll form of [`read_ready`](Self::read_ready).
@@ -179,7 +187,7 @@ impl HandoffBuffer {
     /// # use futures_handoff::HandoffBuffer;
     /// # futures_executor::block_on(async {
     /// let mut reader: &[u8] = b"abc";
-    /// let mut buffer = HandoffBuffer::new(64).unwrap();
+    /// let mut buffer = HandoffBuffer::new(64);
     /// let filled = poll_fn(|cx| buffer.poll_read_ready(cx, Pin::new(&mut reader), 64)).await;
     /// assert_eq!(filled.unwrap().n, 3);
     /// # });
@@ -189,7 +197,7 @@ impl HandoffBuffer {
         cx: &mut Context<'_>,
         mut reader: Pin<&mut R>,
         limit: usize,
-    ) -> Poll<Result<Filled, ReadError>> {
+    ) -> Poll<Result<Filled, BufferError>> {
         ready!(self.budget.poll(cx));
         let mut n = 0;
         let mut filled = false;
@@ -259,10 +267,16 @@ impl HandoffBuffer {
         }
         self.budget.spend(0);
         Poll::Ready(match then {
-            Then::Full => Err(ReadError::Full { limit: self.len() }),
+            Then::Full => Err(self.full()),
             Then::Error(error) => Err(error),
             then @ (Then::Pending | Then::Limit | Then::End) => Ok(Filled { n, then }),
         })
+    }
+
+    /// Full to the limit.
+    fn full(&self) -> BufferError {
+        let limit = self.len();
+        BufferError::LimitExceeded { attempted: limit + 1, limit }
     }
 
     /// Whether the block is full enough to be handed off: reading up to `limit` more bytes would first move those
@@ -278,11 +292,11 @@ impl HandoffBuffer {
         reader: Pin<&mut R>,
         limit: usize,
         goal: usize,
-    ) -> Poll<Result<Got, ReadError>> {
+    ) -> Poll<Result<Got, BufferError>> {
         ready!(self.budget.poll(cx));
         if self.len() == self.config().max_len() {
             self.budget.spend(0);
-            return Poll::Ready(Err(ReadError::Full { limit: self.len() }));
+            return Poll::Ready(Err(self.full()));
         }
         let Some(given) = self.offer(limit, goal) else { return Poll::Ready(Err(self.no_memory())) };
         let read = self.storage.room(given).poll_read(cx, reader);
@@ -339,10 +353,10 @@ impl HandoffBuffer {
 
     /// Not even for that.
     #[cold]
-    fn no_memory(&mut self) -> ReadError {
+    fn no_memory(&mut self) -> BufferError {
         self.budget.spend(0);
         let size = self.pace.size().min(self.config().max_len() - self.len());
-        ReadError::OutOfMemory { requested: self.len() + size }
+        BufferError::OutOfMemory { requested: self.len() + size }
     }
 
     /// The least room worth offering for a read of at most `limit` bytes, rather than to move to another block.

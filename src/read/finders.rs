@@ -1,6 +1,6 @@
 //! Where a frame ends.
 
-use std::fmt;
+use std::{fmt, ops::Range};
 
 /// What a [`FrameFinder`] says about the buffered bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +36,7 @@ pub enum Found {
 ///
 /// # futures_executor::block_on(async {
 /// let mut reader: &[u8] = b"abcdefgh";
-/// let mut buffer = HandoffBuffer::new(64).unwrap();
+/// let mut buffer = HandoffBuffer::new(64);
 /// let mut finder =
 ///     |buffered: &[u8], _| if buffered.len() < 4 { Found::Need(4) } else { Found::Frame(4) };
 /// assert_eq!(buffer.next_frame(&mut reader, &mut finder).await.unwrap().unwrap(), "abcd");
@@ -57,7 +57,7 @@ pub enum Found {
 ///     _ => Found::Reject("no TLS record"),
 /// };
 /// let mut reader: &[u8] = b"\x16\x03\x01\0\x02hiGET / HTTP/1.1";
-/// let mut buffer = HandoffBuffer::new(64).unwrap();
+/// let mut buffer = HandoffBuffer::new(64);
 /// let record = buffer.next_frame(&mut reader, &mut records).await.unwrap().unwrap();
 /// assert_eq!(record, "\x16\x03\x01\0\x02hi");
 /// let rejected = buffer.next_frame(&mut reader, &mut records).await;
@@ -76,9 +76,24 @@ pub trait FrameFinder {
     ///
     /// The buffer then searches for it by itself, as [`HandoffBuffer::find`](crate::HandoffBuffer::find) does,
     /// and the place where the search stopped outlives the future that searched. A finder that wraps another one
-    /// should pass on its needle.
+    /// passes on its needle, its largest length and its payload.
     fn needle(&self) -> Option<&[u8]> {
         None
+    }
+
+    /// The most bytes that a frame may have, if that is less than the buffer may hold.
+    ///
+    /// A longer one ends in [`FrameError::TooLong`](crate::FrameError::TooLong), as soon as it is known to be longer.
+    fn max_frame_len(&self) -> usize {
+        usize::MAX
+    }
+
+    /// Which of the `frame_len` bytes of the frame that was just found are handed out. The others are dropped. A range that is not in the frame is an
+    /// [`FrameError::InvalidFinder`](crate::FrameError::InvalidFinder), and consumes nothing.
+    ///
+    /// What is handed out is a part of the frame, and holds on to memory as the frame would.
+    fn payload(&self, frame_len: usize) -> Range<usize> {
+        0..frame_len
     }
 }
 
@@ -88,10 +103,10 @@ impl<F: FnMut(&[u8], usize) -> Found> FrameFinder for F {
     }
 }
 
-/// Frames that end with a fixed needle, which is part of the frame.
+/// Frames that end with a fixed needle.
 ///
-/// An empty needle ends no frame: looking for one with it fails with
-/// [`FrameError::InvalidFinder`](crate::FrameError::InvalidFinder).
+/// The needle is part of the frame, unless it is to be [left out](Self::without_delimiter). An empty needle ends no
+/// frame: looking for one with it fails with [`FrameError::InvalidFinder`](crate::FrameError::InvalidFinder).
 ///
 /// # Examples
 ///
@@ -100,20 +115,59 @@ impl<F: FnMut(&[u8], usize) -> Found> FrameFinder for F {
 ///
 /// # futures_executor::block_on(async {
 /// let mut reader: &[u8] = b"one\r\ntwo\r\n";
-/// let mut buffer = HandoffBuffer::new(64).unwrap();
+/// let mut buffer = HandoffBuffer::new(64);
 /// let mut lines = Delimiter::new(b"\r\n");
-/// assert_eq!(buffer.next_frame(&mut reader, &mut lines).await.unwrap().unwrap(), "one\r\n");
-/// # });
+/// assert_eq!(buffer.next_frame(&mut reader, &mut lines).await?.unwrap(), "one\r\n");
+/// let mut lines = lines.without_delimiter();
+/// assert_eq!(buffer.next_frame(&mut reader, &mut lines).await?.unwrap(), "two");
+/// # Ok::<_, futures_handoff::FrameError>(())
+/// # }).unwrap();
 /// ```
 #[derive(Clone, Copy)]
 pub struct Delimiter<N> {
     needle: N,
+    max_frame_len: usize,
+    left_out: bool,
 }
 
 impl<N: AsRef<[u8]>> Delimiter<N> {
     /// Frames that end with `needle`.
-    pub fn new(needle: N) -> Self {
-        Self { needle }
+    pub const fn new(needle: N) -> Self {
+        Self { needle, max_frame_len: usize::MAX, left_out: false }
+    }
+
+    /// Hands out frames without the needle that ends them.
+    #[must_use]
+    pub fn without_delimiter(mut self) -> Self {
+        self.left_out = true;
+        self
+    }
+
+    /// Sets how many bytes a frame may have at most, its needle included (default: as many as the buffer may hold).
+    ///
+    /// [`FrameError::TooLong`](crate::FrameError::TooLong) tells of a longer one, and
+    /// [`skip_frame`](crate::HandoffBuffer::skip_frame) goes on behind it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_handoff::{Delimiter, FrameError, HandoffBuffer};
+    ///
+    /// # futures_executor::block_on(async {
+    /// let mut reader: &[u8] = b"too long\nok\n";
+    /// let mut buffer = HandoffBuffer::new(64);
+    /// let mut lines = Delimiter::new(b"\n").with_max_frame_len(5);
+    /// let long = buffer.next_frame(&mut reader, &mut lines).await;
+    /// assert!(matches!(long, Err(FrameError::TooLong { needed: 9, limit: 5 })));
+    /// assert_eq!(buffer.skip_frame(&mut reader, &mut lines).await?, 9);
+    /// assert_eq!(buffer.next_frame(&mut reader, &mut lines).await?.unwrap(), "ok\n");
+    /// # Ok::<_, FrameError>(())
+    /// # }).unwrap();
+    /// ```
+    #[must_use]
+    pub fn with_max_frame_len(mut self, n: usize) -> Self {
+        self.max_frame_len = n;
+        self
     }
 }
 
@@ -133,102 +187,24 @@ impl<N: AsRef<[u8]>> FrameFinder for Delimiter<N> {
     fn needle(&self) -> Option<&[u8]> {
         Some(self.needle.as_ref())
     }
+
+    fn max_frame_len(&self) -> usize {
+        self.max_frame_len
+    }
+
+    fn payload(&self, frame_len: usize) -> Range<usize> {
+        let left_out = if self.left_out { self.needle.as_ref().len() } else { 0 };
+        0..frame_len.saturating_sub(left_out)
+    }
 }
 
 impl<N: AsRef<[u8]>> fmt::Debug for Delimiter<N> {
+    /// Of the needle it shows only how long it is.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Delimiter").field("len", &self.needle.as_ref().len()).finish()
-    }
-}
-
-/// Frames that start with the length of the rest, as an unsigned integer; that header is part of the frame.
-///
-/// A length that does not fit in the buffer is reported before the frame arrives, as
-/// [`FrameError::TooLong`](crate::FrameError::TooLong).
-///
-/// # Examples
-///
-/// ```
-/// use futures_handoff::{HandoffBuffer, LengthPrefix};
-///
-/// # futures_executor::block_on(async {
-/// let mut reader: &[u8] = b"\x00\x03abc\x00\x00";
-/// let mut buffer = HandoffBuffer::new(64).unwrap();
-/// let mut frames = LengthPrefix::u16_be();
-/// assert_eq!(buffer.next_frame(&mut reader, &mut frames).await.unwrap().unwrap(), "\x00\x03abc");
-/// assert_eq!(buffer.next_frame(&mut reader, &mut frames).await.unwrap().unwrap(), "\x00\x00");
-/// # });
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LengthPrefix {
-    width: usize,
-    little_endian: bool,
-}
-
-impl LengthPrefix {
-    const fn new(width: usize, little_endian: bool) -> Self {
-        Self { width, little_endian }
-    }
-
-    /// A length of one byte.
-    #[must_use]
-    pub const fn u8() -> Self {
-        Self::new(1, false)
-    }
-
-    /// A length of two bytes, the most significant first.
-    #[must_use]
-    pub const fn u16_be() -> Self {
-        Self::new(2, false)
-    }
-
-    /// A length of two bytes, the least significant first.
-    #[must_use]
-    pub const fn u16_le() -> Self {
-        Self::new(2, true)
-    }
-
-    /// A length of four bytes, the most significant first.
-    #[must_use]
-    pub const fn u32_be() -> Self {
-        Self::new(4, false)
-    }
-
-    /// A length of four bytes, the least significant first.
-    #[must_use]
-    pub const fn u32_le() -> Self {
-        Self::new(4, true)
-    }
-
-    /// A length of eight bytes, the most significant first.
-    #[must_use]
-    pub const fn u64_be() -> Self {
-        Self::new(8, false)
-    }
-
-    /// A length of eight bytes, the least significant first.
-    #[must_use]
-    pub const fn u64_le() -> Self {
-        Self::new(8, true)
-    }
-}
-
-impl FrameFinder for LengthPrefix {
-    fn find_frame(&mut self, buffered: &[u8], _searched: usize) -> Found {
-        let Some(header) = buffered.get(..self.width) else {
-            return Found::Need(self.width);
-        };
-        let append = |length: u64, byte: &u8| length * 256 + u64::from(*byte);
-        let length = if self.little_endian {
-            header.iter().rev().fold(0, append)
-        } else {
-            header.iter().fold(0, append)
-        };
-        match usize::try_from(length).ok().and_then(|length| length.checked_add(self.width)) {
-            Some(frame) if frame <= buffered.len() => Found::Frame(frame),
-            Some(frame) => Found::Length(frame),
-            // More than can be counted fits in no buffer.
-            None => Found::Need(usize::MAX),
-        }
+        f.debug_struct("Delimiter")
+            .field("len", &self.needle.as_ref().len())
+            .field("max_frame_len", &self.max_frame_len)
+            .field("left_out", &self.left_out)
+            .finish()
     }
 }

@@ -3,25 +3,19 @@
 use std::{
     fmt,
     future::Future,
+    ops::Range,
     pin::Pin,
     task::{Context, Poll, ready},
 };
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use futures_core::Stream;
 use futures_io::AsyncRead;
 
 use super::{
-    buffer::HandoffBuffer,
-    error::FrameError,
-    fill::POLLS,
-    finders::{Found, FrameFinder},
-    skip::{self, SkipFrame},
+    buffer::HandoffBuffer, error::FrameError, fill::POLLS, finders::FrameFinder, progress::Progress, reading,
+    skip,
 };
-use crate::error::POLLED_AFTER_COMPLETION;
-
-/// How often a finder may ask for little more than there is, and be given just that.
-const SMALL_STEPS: u8 = 8;
 
 impl HandoffBuffer {
     /// Waits for the next whole frame and takes it out.
@@ -34,9 +28,9 @@ impl HandoffBuffer {
     ///
     /// # Errors
     ///
-    /// If the reader fails, if the stream ends inside a frame, if a frame does not fit in the buffer, or if the
-    /// finder rejects the bytes or contradicts itself. The bytes stay in the buffer in each case. A frame that does
-    /// not fit can be left behind with [`skip_frame`](Self::skip_frame).
+    /// If the reader fails, if the stream ends inside a frame, if a frame does not fit in the buffer or is longer than
+    /// its finder allows, or if the finder rejects the bytes or contradicts itself. The bytes stay in the buffer in
+    /// each case. A frame that is too long can be left behind with [`skip_frame`](Self::skip_frame).
     ///
     /// # Panics
     ///
@@ -62,19 +56,24 @@ impl HandoffBuffer {
     ///
     /// # futures_executor::block_on(async {
     /// let mut reader: &[u8] = b"one\ntwo\n";
-    /// let mut buffer = HandoffBuffer::new(64).unwrap();
+    /// let mut buffer = HandoffBuffer::new(64);
     /// let mut lines = Delimiter::new(b"\n");
     /// while let Some(line) = buffer.next_frame(&mut reader, &mut lines).await.unwrap() {
     ///     assert_eq!(line.len(), 4);
     /// }
     /// # });
     /// ```
-    pub fn next_frame<'a, R, F>(&'a mut self, reader: &'a mut R, finder: &'a mut F) -> NextFrame<'a, R, F>
+    pub fn next_frame<R, F>(
+        &mut self,
+        reader: &mut R,
+        finder: &mut F,
+    ) -> impl Future<Output = Result<Option<Bytes>, FrameError>>
     where
         R: AsyncRead + Unpin + ?Sized,
         F: FrameFinder + ?Sized,
     {
-        NextFrame { buffer: self, reader, finder, progress: Progress::default(), done: false }
+        let mut progress = Progress::default();
+        reading::once(move |cx| progress.poll(cx, self, reader, finder))
     }
 
     /// The frames of a reader, as a stream.
@@ -91,7 +90,7 @@ impl HandoffBuffer {
     ///
     /// # futures_executor::block_on(async {
     /// let mut reader: &[u8] = b"HELLO\nTUNNEL\n\x01\x02";
-    /// let mut buffer = HandoffBuffer::new(64).unwrap();
+    /// let mut buffer = HandoffBuffer::new(64);
     /// let mut lines = buffer.frames(&mut reader, Delimiter::new(b"\n"));
     /// while let Some(line) = lines.next().await {
     ///     if line.unwrap() == "TUNNEL\n" {
@@ -110,19 +109,21 @@ impl HandoffBuffer {
     }
 }
 
-/// How far the search for one frame has come.
-#[derive(Debug, Default)]
-pub(super) struct Progress {
-    /// Bytes the finder has seen.
-    searched: usize,
-    /// Bytes that have to be buffered before it is asked again.
-    pub(super) need: usize,
-    /// Bytes that are worth a block of just their size, or 0.
-    pub(super) goal: usize,
-    /// `need` is the length of the frame.
-    knows_length: bool,
-    /// How often it asked for little more than there was.
-    small_steps: u8,
+/// Takes a frame of `n` bytes out, and returns the `payload` of it.
+#[inline(never)]
+fn take_part(buffer: &mut HandoffBuffer, payload: Range<usize>, n: usize) -> Result<Bytes, FrameError> {
+    let Range { start, end } = payload;
+    if start > end || end > n {
+        return Err(FrameError::InvalidFinder { reported: end, buffered: n });
+    }
+    if start == end {
+        buffer.consume(n);
+        return Ok(Bytes::new());
+    }
+    let mut frame = buffer.split_front(n);
+    frame.truncate(end);
+    frame.advance(start);
+    Ok(frame)
 }
 
 impl Progress {
@@ -138,7 +139,7 @@ impl Progress {
         F: FrameFinder + ?Sized,
     {
         ready!(buffer.budget.poll(cx));
-        let limit = buffer.config().max_len();
+        let limit = buffer.config().max_len().min(finder.max_frame_len());
         if buffer.skip.is_some() {
             // A future that was discarding a frame was dropped before the end of it.
             ready!(skip::poll(cx, buffer, reader, finder, &mut Self::default(), &mut 0))?;
@@ -147,20 +148,26 @@ impl Progress {
             // A read has paid for the frame that it brought.
             let paid = reads > 0;
             match self.look(buffer, finder) {
-                Ok(Some(n)) => {
+                Ok(Some(n)) if n <= limit => {
                     if !paid {
                         buffer.budget.spend(n);
                     }
                     *self = Self::default();
-                    return Poll::Ready(Ok(Some(buffer.split_front(n))));
+                    let payload = finder.payload(n);
+                    if payload == (0..n) {
+                        return Poll::Ready(Ok(Some(buffer.split_front(n))));
+                    }
+                    return Poll::Ready(take_part(buffer, payload, n).map(Some));
                 }
                 Ok(None) if self.need <= limit => {}
                 refused => {
                     if !paid {
                         buffer.budget.spend(0);
                     }
-                    let error = refused.err().unwrap_or(FrameError::TooLong { needed: self.need, limit });
-                    return Poll::Ready(Err(error));
+                    let too_long = |frame: Option<usize>| {
+                        Err(FrameError::TooLong { needed: frame.unwrap_or(self.need), limit })
+                    };
+                    return Poll::Ready(refused.and_then(too_long));
                 }
             }
             if ready!(buffer.poll_read_toward(cx, Pin::new(reader), self.goal))? == 0 {
@@ -171,96 +178,6 @@ impl Progress {
         }
         cx.waker().wake_by_ref();
         Poll::Pending
-    }
-
-    /// The length of the frame at the front of the buffer, if it is all there.
-    #[inline]
-    pub(super) fn look<F>(
-        &mut self,
-        buffer: &mut HandoffBuffer,
-        finder: &mut F,
-    ) -> Result<Option<usize>, FrameError>
-    where
-        F: FrameFinder + ?Sized,
-    {
-        let buffered = buffer.len();
-        if buffered == 0 || buffered < self.need {
-            return Ok(None);
-        }
-        let found = match finder.needle() {
-            Some([]) => Found::Frame(0),
-            Some(needle) => match buffer.find(needle) {
-                Some(at) => Found::Frame(at + needle.len()),
-                None => Found::Need(0),
-            },
-            None => finder.find_frame(buffer.peek(), self.searched),
-        };
-        self.searched = buffered;
-        match found {
-            Found::Frame(n) if (1..=buffered).contains(&n) => return Ok(Some(n)),
-            Found::Length(n) if (1..=buffered).contains(&n) => return Ok(Some(n)),
-            Found::Frame(n) | Found::Length(n @ 0) => {
-                return Err(FrameError::InvalidFinder { reported: n, buffered });
-            }
-            Found::Reject(reason) => return Err(FrameError::Rejected { reason }),
-            Found::Length(n) => (self.need, self.goal, self.knows_length) = (n, n, true),
-            Found::Need(n) => {
-                self.need = n.max(buffered + 1);
-                self.goal = if self.is_worth_a_block(n, buffered) { n } else { 0 };
-            }
-        }
-        Ok(None)
-    }
-
-    /// Whether to move what is buffered to a block of `n` bytes, if the present one is too small: the bytes still to come
-    /// have to pay for that, or it must not happen often.
-    fn is_worth_a_block(&mut self, n: usize, buffered: usize) -> bool {
-        let more = n.saturating_sub(buffered);
-        if more > buffered / 4 {
-            return more > 1;
-        }
-        self.small_steps = self.small_steps.saturating_add(1);
-        more > 1 && self.small_steps <= SMALL_STEPS
-    }
-
-    /// The length of the frame, if the finder has told it.
-    pub(super) fn length(&self) -> Option<usize> {
-        self.knows_length.then_some(self.need)
-    }
-}
-
-/// The future of [`HandoffBuffer::next_frame`].
-#[must_use = "futures do nothing unless you `.await` or poll them"]
-pub struct NextFrame<'a, R: ?Sized, F: ?Sized> {
-    buffer: &'a mut HandoffBuffer,
-    reader: &'a mut R,
-    finder: &'a mut F,
-    progress: Progress,
-    done: bool,
-}
-
-impl<R, F> Future for NextFrame<'_, R, F>
-where
-    R: AsyncRead + Unpin + ?Sized,
-    F: FrameFinder + ?Sized,
-{
-    type Output = Result<Option<Bytes>, FrameError>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { buffer, reader, finder, progress, done } = &mut *self;
-        assert!(!*done, "{POLLED_AFTER_COMPLETION}");
-        let frame = ready!(progress.poll(cx, buffer, *reader, *finder));
-        *done = true;
-        Poll::Ready(frame)
-    }
-}
-
-impl<R: ?Sized, F: ?Sized> fmt::Debug for NextFrame<'_, R, F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("NextFrame")
-            .field("buffer", &self.buffer)
-            .field("progress", &self.progress)
-            .finish_non_exhaustive()
     }
 }
 
@@ -296,7 +213,7 @@ impl<R: ?Sized, F> Frames<'_, R, F> {
     ///
     /// # futures_executor::block_on(async {
     /// let mut reader: &[u8] = b"first\na line that is too long\nlast\n";
-    /// let mut buffer = HandoffBuffer::new(8).unwrap();
+    /// let mut buffer = HandoffBuffer::new(8);
     /// let mut lines = buffer.frames(&mut reader, Delimiter::new(b"\n"));
     /// let mut short = Vec::new();
     /// while let Some(line) = lines.next().await {
@@ -309,10 +226,14 @@ impl<R: ?Sized, F> Frames<'_, R, F> {
     /// assert_eq!(short, ["first\n", "last\n"]);
     /// # });
     /// ```
-    pub fn skip_frame(&mut self) -> SkipFrame<'_, R, F> {
+    pub fn skip_frame(&mut self) -> impl Future<Output = Result<u64, FrameError>>
+    where
+        R: AsyncRead + Unpin,
+        F: FrameFinder,
+    {
         self.progress = Progress::default();
         self.done = false;
-        SkipFrame::new(self.buffer, self.reader, &mut self.finder)
+        self.buffer.skip_frame(self.reader, &mut self.finder)
     }
 }
 

@@ -4,7 +4,7 @@ use std::{fmt, mem, sync::Arc};
 
 use bytes::{Bytes, BytesMut};
 
-use super::{buffer::HandoffBuffer, error::SplitError};
+use super::{buffer::HandoffBuffer, error::BufferError};
 
 impl HandoffBuffer {
     /// Runs a parser over the unconsumed bytes and commits what its cursor consumed only if it succeeds.
@@ -22,7 +22,7 @@ impl HandoffBuffer {
     /// read, and a message takes many of them, that adds up: a message of `n` bytes costs in proportion to the
     /// square of `n`. Two things prevent it.
     ///
-    /// - [`SplitError::missing`] tells how many more bytes the parser has to have before it gets any further. Read
+    /// - [`BufferError::missing`] tells how many more bytes the parser has to have before it gets any further. Read
     ///   until they are buffered, or have the parser tell of a need that it knows by itself, and call it then.
     /// - A parser of a message of many parts keeps the parts outside, and calls
     ///   [`checkpoint`](ParseCursor::checkpoint) after each: the next call goes on behind the last part.
@@ -39,9 +39,9 @@ impl HandoffBuffer {
     /// # Examples
     ///
     /// ```
-    /// use futures_handoff::{HandoffBuffer, HandoffBufferConfig, SplitError, bytes::BytesMut};
+    /// use futures_handoff::{BufferError, HandoffBuffer, HandoffBufferConfig, bytes::BytesMut};
     ///
-    /// let config = HandoffBufferConfig::new(64).unwrap();
+    /// let config = HandoffBufferConfig::new(64);
     /// let mut buffer = HandoffBuffer::from_tail(BytesMut::from("\x03abc\x05de"), config).unwrap();
     /// let mut frame = || {
     ///     buffer.parse(|cursor| {
@@ -50,7 +50,7 @@ impl HandoffBuffer {
     ///     })
     /// };
     /// assert_eq!(frame().unwrap(), "abc");
-    /// assert_eq!(frame().unwrap_err().available, 2);
+    /// assert!(matches!(frame(), Err(BufferError::SplitOutOfBounds { available: 2, .. })));
     /// assert_eq!(buffer.peek(), b"\x05de");
     /// ```
     pub fn parse<T, E>(&mut self, parser: impl FnOnce(&mut ParseCursor<'_>) -> Result<T, E>) -> Result<T, E> {
@@ -116,13 +116,13 @@ impl ParseCursor<'_> {
     /// # Examples
     ///
     /// ```
-    /// # use futures_handoff::{HandoffBuffer, HandoffBufferConfig, SplitError, bytes::BytesMut};
-    /// # let config = HandoffBufferConfig::new(64).unwrap();
+    /// # use futures_handoff::{BufferError, HandoffBuffer, HandoffBufferConfig, bytes::BytesMut};
+    /// # let config = HandoffBufferConfig::new(64);
     /// # let mut buffer = HandoffBuffer::from_tail(BytesMut::from("hello"), config).unwrap();
     /// let parsed = buffer.parse(|cursor| {
     ///     cursor.advance(2)?;
     ///     assert_eq!(cursor.remaining(), b"llo");
-    ///     Ok::<_, SplitError>(())
+    ///     Ok::<_, BufferError>(())
     /// });
     /// assert!(parsed.is_ok());
     /// assert_eq!(buffer.peek(), b"llo");
@@ -150,7 +150,7 @@ impl ParseCursor<'_> {
     /// # futures_executor::block_on(async {
     /// let mut reader = futures_util::io::AllowStdIo::new(&b"1,22,333,4444."[..]);
     /// # let mut reader = futures_test::io::AsyncReadTestExt::limited(reader, 5);
-    /// let mut buffer = HandoffBuffer::new(64).unwrap();
+    /// let mut buffer = HandoffBuffer::new(64);
     /// let mut numbers = Vec::new();
     /// loop {
     ///     let whole = buffer.parse(|cursor| {
@@ -179,16 +179,6 @@ impl ParseCursor<'_> {
         self.buffer.storage.consume(mem::take(&mut self.at));
     }
 
-    /// How many bytes are not yet consumed.
-    pub fn len(&self) -> usize {
-        self.buffer.len() - self.at
-    }
-
-    /// Whether all bytes are consumed.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
     /// Consumes `n` bytes.
     ///
     /// # Errors
@@ -198,35 +188,20 @@ impl ParseCursor<'_> {
     /// # Examples
     ///
     /// ```
-    /// # use futures_handoff::{HandoffBuffer, HandoffBufferConfig, SplitError, bytes::BytesMut};
-    /// # let config = HandoffBufferConfig::new(64).unwrap();
+    /// # use futures_handoff::{BufferError, HandoffBuffer, HandoffBufferConfig, bytes::BytesMut};
+    /// # let config = HandoffBufferConfig::new(64);
     /// # let mut buffer = HandoffBuffer::from_tail(BytesMut::from("hello"), config).unwrap();
     /// let result = buffer.parse(|cursor| {
     ///     cursor.advance(4)?;
     ///     cursor.advance(2)
     /// });
-    /// assert_eq!(result.unwrap_err().available, 1);
+    /// assert_eq!(result.unwrap_err().missing(), Some(1));
     /// assert_eq!(buffer.peek(), b"hello");
     /// ```
-    pub fn advance(&mut self, n: usize) -> Result<(), SplitError> {
+    pub fn advance(&mut self, n: usize) -> Result<(), BufferError> {
         self.check(n)?;
         self.at += n;
         Ok(())
-    }
-
-    /// Consumes all that remains.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # use futures_handoff::{HandoffBuffer, HandoffBufferConfig, SplitError, bytes::BytesMut};
-    /// # let config = HandoffBufferConfig::new(64).unwrap();
-    /// # let mut buffer = HandoffBuffer::from_tail(BytesMut::from("hello"), config).unwrap();
-    /// buffer.parse(|cursor| Ok::<_, SplitError>(cursor.advance_all())).unwrap();
-    /// assert!(buffer.is_empty());
-    /// ```
-    pub fn advance_all(&mut self) {
-        self.at = self.buffer.len();
     }
 
     /// Consumes `n` bytes and returns them, owned.
@@ -241,15 +216,15 @@ impl ParseCursor<'_> {
     /// # Examples
     ///
     /// ```
-    /// # use futures_handoff::{HandoffBuffer, HandoffBufferConfig, SplitError, bytes::BytesMut};
-    /// # let config = HandoffBufferConfig::new(64).unwrap();
+    /// # use futures_handoff::{BufferError, HandoffBuffer, HandoffBufferConfig, bytes::BytesMut};
+    /// # let config = HandoffBufferConfig::new(64);
     /// # let mut buffer = HandoffBuffer::from_tail(BytesMut::from("keyvalue"), config).unwrap();
     /// let (key, value) = buffer
-    ///     .parse(|cursor| Ok::<_, SplitError>((cursor.take(3)?, cursor.take(5)?)))
+    ///     .parse(|cursor| Ok::<_, BufferError>((cursor.take(3)?, cursor.take(5)?)))
     ///     .unwrap();
     /// assert_eq!((&key[..], &value[..]), (&b"key"[..], &b"value"[..]));
     /// ```
-    pub fn take(&mut self, n: usize) -> Result<Bytes, SplitError> {
+    pub fn take(&mut self, n: usize) -> Result<Bytes, BufferError> {
         self.check(n)?;
         if n == 0 {
             return Ok(Bytes::new());
@@ -284,7 +259,7 @@ impl ParseCursor<'_> {
     ///
     /// ```
     /// # use futures_handoff::{HandoffBuffer, HandoffBufferConfig, bytes::BytesMut};
-    /// # let config = HandoffBufferConfig::new(64).unwrap();
+    /// # let config = HandoffBufferConfig::new(64);
     /// # let mut buffer = HandoffBuffer::from_tail(BytesMut::from("a b c"), config).unwrap();
     /// let words = buffer.parse(|cursor| {
     ///     let mut words = Vec::new();
@@ -292,7 +267,7 @@ impl ParseCursor<'_> {
     ///         words.push(cursor.take(end)?);
     ///         cursor.advance(1)?;
     ///     }
-    ///     Ok::<_, futures_handoff::SplitError>(words)
+    ///     Ok::<_, futures_handoff::BufferError>(words)
     /// });
     /// assert_eq!(words.unwrap(), ["a", "b"]);
     /// assert_eq!(buffer.peek(), b"c");
@@ -304,9 +279,13 @@ impl ParseCursor<'_> {
         Some(found - from)
     }
 
-    fn check(&self, n: usize) -> Result<(), SplitError> {
+    fn len(&self) -> usize {
+        self.buffer.len() - self.at
+    }
+
+    fn check(&self, n: usize) -> Result<(), BufferError> {
         let available = self.len();
-        if n > available { Err(SplitError { requested: n, available }) } else { Ok(()) }
+        if n > available { Err(BufferError::SplitOutOfBounds { requested: n, available }) } else { Ok(()) }
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 
 use futures_io::{AsyncBufRead, AsyncRead, AsyncWrite};
 
-use super::{buffer::HandoffBuffer, error::ReadError};
+use super::{buffer::HandoffBuffer, error::BufferError};
 
 impl HandoffBuffer {
     /// A reader of the unconsumed bytes, then of what `reader` has after them.
@@ -21,7 +21,7 @@ impl HandoffBuffer {
     ///
     /// # futures_executor::block_on(async {
     /// let mut reader: &[u8] = b"TUNNEL\nopaque bytes";
-    /// let mut buffer = HandoffBuffer::new(10).unwrap();
+    /// let mut buffer = HandoffBuffer::new(10);
     /// buffer.read_available(&mut reader).await.unwrap();
     /// buffer.advance(7).unwrap();
     ///
@@ -69,7 +69,7 @@ impl<R> HandoffReader<R> {
     /// ```
     /// use futures_handoff::{HandoffBuffer, HandoffBufferConfig, bytes::BytesMut};
     ///
-    /// let config = HandoffBufferConfig::new(64).unwrap();
+    /// let config = HandoffBufferConfig::new(64);
     /// let buffer = HandoffBuffer::from_tail(BytesMut::from("tail"), config).unwrap();
     /// assert_eq!(buffer.into_reader(futures_util::io::empty()).buffer(), b"tail");
     /// ```
@@ -87,7 +87,7 @@ impl<R> HandoffReader<R> {
     ///
     /// # futures_executor::block_on(async {
     /// let inner: &[u8] = b"line\nrest";
-    /// let mut reader = HandoffBuffer::new(64).unwrap().into_reader(inner);
+    /// let mut reader = HandoffBuffer::new(64).into_reader(inner);
     /// let mut line = String::new();
     /// reader.read_line(&mut line).await.unwrap();
     /// let (buffer, _inner) = reader.into_parts();
@@ -216,5 +216,5 @@ impl<R: AsyncWrite + Unpin> AsyncWrite for HandoffReader<R> {
 
 /// A reader that claims more than it was given would have the caller trust bytes that nobody wrote.
 fn check(reported: usize, given: usize) -> io::Result<usize> {
-    if reported > given { Err(ReadError::InvalidReader { reported, given }.into()) } else { Ok(reported) }
+    if reported > given { Err(BufferError::InvalidReader { reported, given }.into()) } else { Ok(reported) }
 }

@@ -1,18 +1,26 @@
 //! What reads answer, and their futures.
 
 use std::{
-    fmt,
-    future::Future,
-    pin::Pin,
+    future::{Future, poll_fn},
     task::{Context, Poll, ready},
 };
 
-use futures_io::AsyncRead;
-
-use super::{buffer::HandoffBuffer, error::ReadError};
+use super::error::BufferError;
 use crate::error::POLLED_AFTER_COMPLETION;
 
-/// What [`HandoffBuffer::read_ready`] did.
+/// A future that panics if it is polled after it has completed.
+#[inline]
+pub(super) fn once<T>(mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> impl Future<Output = T> {
+    let mut done = false;
+    poll_fn(move |cx| {
+        assert!(!done, "{POLLED_AFTER_COMPLETION}");
+        let output = ready!(poll(cx));
+        done = true;
+        Poll::Ready(output)
+    })
+}
+
+/// What [`HandoffBuffer::read_ready`](crate::HandoffBuffer::read_ready) did.
 #[derive(Debug)]
 #[must_use = "only this tells whether the stream has ended or failed"]
 pub struct Filled {
@@ -23,7 +31,7 @@ pub struct Filled {
     pub then: Then,
 }
 
-/// Why [`HandoffBuffer::read_ready`] stopped.
+/// Why [`HandoffBuffer::read_ready`](crate::HandoffBuffer::read_ready) stopped.
 ///
 /// It tells what happened then, and is not remembered: the next read asks the reader again. A
 /// `match` has to name each, so that none is passed over: a loop that reads on although the buffer
@@ -39,76 +47,8 @@ pub enum Then {
     /// The stream has ended.
     End,
     /// The buffer is full now: once something is consumed, there is room again. If nothing is, the
-    /// message is too long for the buffer, and the next read fails with [`ReadError::Full`].
+    /// message is too long for the buffer, and the next read fails with [`BufferError::LimitExceeded`].
     Full,
     /// The `n > 0` bytes were followed by an error.
-    Error(ReadError),
-}
-
-/// The future of [`HandoffBuffer::read_available`].
-#[must_use = "futures do nothing unless you `.await` or poll them"]
-pub struct ReadAvailable<'a, R: ?Sized> {
-    buffer: &'a mut HandoffBuffer,
-    reader: &'a mut R,
-    done: bool,
-}
-
-impl<'a, R: ?Sized> ReadAvailable<'a, R> {
-    pub(super) fn new(buffer: &'a mut HandoffBuffer, reader: &'a mut R) -> Self {
-        Self { buffer, reader, done: false }
-    }
-}
-
-impl<R: AsyncRead + Unpin + ?Sized> Future for ReadAvailable<'_, R> {
-    type Output = Result<usize, ReadError>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { buffer, reader, done } = &mut *self;
-        assert!(!*done, "{POLLED_AFTER_COMPLETION}");
-        let read = ready!(buffer.poll_read_available(cx, Pin::new(&mut **reader)));
-        *done = true;
-        Poll::Ready(read)
-    }
-}
-
-impl<R: ?Sized> fmt::Debug for ReadAvailable<'_, R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ReadAvailable").field("buffer", &self.buffer).finish_non_exhaustive()
-    }
-}
-
-/// The future of [`HandoffBuffer::read_ready`].
-#[must_use = "futures do nothing unless you `.await` or poll them"]
-pub struct ReadReady<'a, R: ?Sized> {
-    buffer: &'a mut HandoffBuffer,
-    reader: &'a mut R,
-    limit: usize,
-    done: bool,
-}
-
-impl<'a, R: ?Sized> ReadReady<'a, R> {
-    pub(super) fn new(buffer: &'a mut HandoffBuffer, reader: &'a mut R, limit: usize) -> Self {
-        Self { buffer, reader, limit, done: false }
-    }
-}
-
-impl<R: AsyncRead + Unpin + ?Sized> Future for ReadReady<'_, R> {
-    type Output = Result<Filled, ReadError>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { buffer, reader, limit, done } = &mut *self;
-        assert!(!*done, "{POLLED_AFTER_COMPLETION}");
-        let filled = ready!(buffer.poll_read_ready(cx, Pin::new(&mut **reader), *limit));
-        *done = true;
-        Poll::Ready(filled)
-    }
-}
-
-impl<R: ?Sized> fmt::Debug for ReadReady<'_, R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ReadReady")
-            .field("buffer", &self.buffer)
-            .field("limit", &self.limit)
-            .finish_non_exhaustive()
-    }
+    Error(BufferError),
 }

@@ -1,7 +1,6 @@
 //! Leaving a frame behind, however long it is.
 
 use std::{
-    fmt,
     future::Future,
     pin::Pin,
     task::{Context, Poll, ready},
@@ -9,21 +8,18 @@ use std::{
 
 use futures_io::AsyncRead;
 
-use super::{buffer::HandoffBuffer, error::FrameError, fill::POLLS, finders::FrameFinder, frames::Progress};
-use crate::error::POLLED_AFTER_COMPLETION;
-
-/// Where a frame ends of which the buffer has only the rest.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Skip {
-    /// So many bytes behind the first unread one.
-    To(usize),
-    /// Right behind the needle of its finder.
-    PastNeedle,
-}
+use super::{
+    buffer::{HandoffBuffer, Skip},
+    error::FrameError,
+    fill::POLLS,
+    finders::FrameFinder,
+    progress::Progress,
+    reading,
+};
 
 impl HandoffBuffer {
     /// Discards the frame at the front of the buffer, however long it is, to go on behind it after
-    /// [`FrameError::TooLong`].
+    /// [`FrameError::TooLong`], or without looking at it.
     ///
     /// The bytes are dropped as they arrive, so the buffer never holds more than it may. The output is how many bytes
     /// this call has discarded, 0 if the stream ended with the buffer empty.
@@ -55,7 +51,7 @@ impl HandoffBuffer {
     ///
     /// # futures_executor::block_on(async {
     /// let mut reader: &[u8] = b"aaaaaaaaaaaaaa\nok\n";
-    /// let mut buffer = HandoffBuffer::new(8).unwrap();
+    /// let mut buffer = HandoffBuffer::new(8);
     /// let mut lines = Delimiter::new(b"\n");
     /// let too_long = buffer.next_frame(&mut reader, &mut lines).await;
     /// assert!(matches!(too_long, Err(FrameError::TooLong { limit: 8, .. })));
@@ -63,12 +59,21 @@ impl HandoffBuffer {
     /// assert_eq!(buffer.next_frame(&mut reader, &mut lines).await.unwrap().unwrap(), "ok\n");
     /// # });
     /// ```
-    pub fn skip_frame<'a, R, F>(&'a mut self, reader: &'a mut R, finder: &'a mut F) -> SkipFrame<'a, R, F>
+    pub fn skip_frame<R, F>(
+        &mut self,
+        reader: &mut R,
+        finder: &mut F,
+    ) -> impl Future<Output = Result<u64, FrameError>>
     where
         R: AsyncRead + Unpin + ?Sized,
         F: FrameFinder + ?Sized,
     {
-        SkipFrame::new(self, reader, finder)
+        let (mut progress, mut skipped) = (Progress::default(), 0);
+        reading::once(move |cx| {
+            ready!(self.budget.poll(cx));
+            let over = ready!(poll(cx, self, reader, finder, &mut progress, &mut skipped));
+            Poll::Ready(over.map(|_| skipped))
+        })
     }
 }
 
@@ -143,48 +148,4 @@ where
     buffer.consume(n);
     buffer.skip = rest;
     Ok(rest.is_none())
-}
-
-/// The future of [`HandoffBuffer::skip_frame`] and [`Frames::skip_frame`](crate::Frames::skip_frame).
-#[must_use = "futures do nothing unless you `.await` or poll them"]
-pub struct SkipFrame<'a, R: ?Sized, F: ?Sized> {
-    buffer: &'a mut HandoffBuffer,
-    reader: &'a mut R,
-    finder: &'a mut F,
-    progress: Progress,
-    skipped: u64,
-    done: bool,
-}
-
-impl<'a, R: ?Sized, F: ?Sized> SkipFrame<'a, R, F> {
-    pub(super) fn new(buffer: &'a mut HandoffBuffer, reader: &'a mut R, finder: &'a mut F) -> Self {
-        Self { buffer, reader, finder, progress: Progress::default(), skipped: 0, done: false }
-    }
-}
-
-impl<R, F> Future for SkipFrame<'_, R, F>
-where
-    R: AsyncRead + Unpin + ?Sized,
-    F: FrameFinder + ?Sized,
-{
-    type Output = Result<u64, FrameError>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { buffer, reader, finder, progress, skipped, done } = &mut *self;
-        assert!(!*done, "{POLLED_AFTER_COMPLETION}");
-        ready!(buffer.budget.poll(cx));
-        let over = ready!(poll(cx, buffer, *reader, *finder, progress, skipped));
-        *done = true;
-        Poll::Ready(over.map(|_| *skipped))
-    }
-}
-
-impl<R: ?Sized, F: ?Sized> fmt::Debug for SkipFrame<'_, R, F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SkipFrame")
-            .field("buffer", &self.buffer)
-            .field("progress", &self.progress)
-            .field("skipped", &self.skipped)
-            .finish_non_exhaustive()
-    }
 }

@@ -11,7 +11,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use futures_io::AsyncRead;
 
 use super::{
-    error::ReadError,
+    error::BufferError,
     pool::{self, Place, Rested},
     spares::Spares,
 };
@@ -69,14 +69,14 @@ impl Room<'_> {
         &mut self,
         cx: &mut Context<'_>,
         reader: Pin<&mut R>,
-    ) -> Poll<Result<usize, ReadError>> {
+    ) -> Poll<Result<usize, BufferError>> {
         let n = match ready!(reader.poll_read(cx, self.rest)) {
             Ok(n) => n,
-            Err(error) => return Poll::Ready(Err(ReadError::Io(error))),
+            Err(error) => return Poll::Ready(Err(BufferError::Io(error))),
         };
         let given = self.rest.len();
         if n > given {
-            return Poll::Ready(Err(ReadError::InvalidReader { reported: n, given }));
+            return Poll::Ready(Err(BufferError::InvalidReader { reported: n, given }));
         }
         self.rest = &mut mem::take(&mut self.rest)[n..];
         *self.filled += n;

@@ -1,199 +1,178 @@
-//! What the two adapters of a handle have in common: how they wait and how they are closed.
+//! A handle as a [`Sink`] and as an [`AsyncWrite`].
 
 use super::{
-    contain::contain,
-    drive::Side,
-    ends::EndTurn,
-    error::CloseReason,
-    flush::FlushTurn,
-    handoff::WriteHandoff,
-    phase::Via,
-    port::{Port, go_on, hurry, wait_until, yield_now},
+    config::MAX_COPY,
+    drive::{act, hurry, request},
+    error::{CloseReason, RejectReason, WriteError},
+    lifecycle::EndWaiter,
+    payload::{Owned, Payload, Slice},
     queue::Chunk,
-    state::{State, Want},
-    wakes::Wakes,
+    room::enter_line,
+    shared::{BoxWriter, Shared},
+    state::{State, Via, Want},
+    stream::{Waiting, WakeList, wait_until},
+    submit::{accept, try_submit},
+    ticket::FlushWaiter,
 };
-use crate::sync::Arc;
+use crate::{contain::contain, sync::Arc};
+use bytes::Bytes;
 use futures_io::AsyncWrite;
-use std::task::{Context, Poll, ready};
+use futures_sink::Sink;
+use std::{
+    fmt,
+    io::{self, IoSlice},
+    mem,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
 
 /// A handle that is polled.
 ///
-/// Nothing that it waits for is reserved for it, and an item that it could not hand over at once is accepted in its turn without
-/// it: the future that polled it may be gone.
-pub(crate) struct Adapter<W> {
-    side: Arc<Side<W>>,
-    place: Option<Place>,
+/// Nothing that it waits for is reserved for it, and an item that it could not hand over at once is accepted in its turn
+/// without it: the future that polled it may be gone.
+struct Adapter<W> {
+    shared: Arc<Shared<W>>,
+    /// A place in the line for room: its number and what it is for.
+    place: Option<(u64, Want)>,
     /// It had a turn that it has not used.
     ready: bool,
-    flush: FlushTurn,
-    end: EndTurn,
-    closing: Closing,
-}
-
-/// A place in the line for room.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Place {
-    id: u64,
-    want: Want,
+    flush: FlushWaiter,
+    end: EndWaiter,
+    stage: Stage,
 }
 
 /// How far an adapter is closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Closing {
+enum Stage {
     /// It counts as a handle.
-    No,
+    Open,
     /// It was not the last handle: what it has handed over is being flushed.
-    Flush,
+    Flushing,
     /// It was the last handle: the stream is being closed.
-    Stream,
-    Done,
+    Closing,
+    Closed,
 }
 
 impl<W> Adapter<W> {
-    pub(crate) fn new(handoff: &WriteHandoff<W>) -> Self {
-        Self::over(Arc::clone(&handoff.side))
-    }
-
-    fn over(side: Arc<Side<W>>) -> Self {
-        side.core.add_handle();
+    fn new(shared: &Arc<Shared<W>>) -> Self {
+        shared.stream.add_handle();
         Self {
-            side,
+            shared: Arc::clone(shared),
             place: None,
             ready: false,
-            flush: FlushTurn::default(),
-            end: EndTurn::default(),
-            closing: Closing::No,
+            flush: FlushWaiter::default(),
+            end: EndWaiter::default(),
+            stage: Stage::Open,
         }
     }
 
-    pub(crate) fn side(&self) -> &Arc<Side<W>> {
-        &self.side
-    }
-
     /// Why nothing more is accepted from it, once that is so.
-    pub(crate) fn closed(&self, state: &State) -> Option<CloseReason> {
-        if self.closing == Closing::No { state.closed() } else { Some(CloseReason::Closed) }
+    fn closed(&self, state: &State) -> Option<CloseReason> {
+        if self.stage == Stage::Open { state.closed() } else { Some(CloseReason::Closed) }
     }
 
-    /// Whether it had its turn, which this uses up.
-    pub(crate) fn take_turn(&mut self) -> bool {
-        std::mem::take(&mut self.ready)
+    /// Uses up its turn. A flush that was given up would be resumed by the next one, and does not cover what comes now.
+    fn take_turn(&mut self) -> bool {
+        self.flush.leave(&self.shared.stream);
+        mem::take(&mut self.ready)
     }
 
     /// Puts an item into the line that was not accepted at once. It comes back if the stream has been closed.
-    pub(crate) fn defer(&mut self, item: Chunk) -> Result<(), (Chunk, CloseReason)> {
-        let core = &self.side.core;
-        let mut state = core.lock();
+    fn defer(&mut self, item: Chunk) -> Result<(), (Chunk, CloseReason)> {
+        let stream = &self.shared.stream;
+        let mut state = stream.lock();
         if let Some(reason) = state.closed() {
             drop(state);
             return Err((item, reason));
         }
         let want = Want::Item(item.as_slice().len());
-        let id = state.defer(item);
-        self.place = Some(Place { id, want });
+        self.place = Some((state.defer(item), want));
         // There may be room for it by now.
-        core.tell(state, &mut Wakes::new(core));
+        stream.notify(state, &mut WakeList::new(stream));
         Ok(())
     }
 
     /// Gives up waiting for a turn. An item stays in the line.
     fn leave_line(&mut self) {
-        let Some(Place { id, want: Want::Turn }) = self.place else { return };
+        let Some((id, Want::Turn)) = self.place else { return };
         self.place = None;
-        let core = &self.side.core;
-        let mut state = core.lock();
-        let waker = state.rooms.remove(id);
-        core.tell(state, &mut Wakes::new(core));
+        let stream = &self.shared.stream;
+        let mut state = stream.lock();
+        let waker = state.line.remove(id);
+        stream.notify(state, &mut WakeList::new(stream));
         contain(|| drop(waker));
     }
 }
 
 impl<W: AsyncWrite + Unpin> Adapter<W> {
     /// Waits until its item has been accepted, or its turn has come.
-    fn poll_place(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(Place { id, want }) = self.place else { return Poll::Ready(()) };
-        let gone = |state: &State| (!state.rooms.contains(id)).then_some(());
-        let (state, ()) = ready!(wait_until(&self.side.core, cx, (id, want), |state| &mut state.rooms, gone));
-        drop(state);
+    fn poll_place(&mut self, cx: &Context<'_>) -> Poll<()> {
+        let Some((id, want)) = self.place else { return Poll::Ready(()) };
+        let gone = |state: &State| (!state.line.contains(id)).then_some(());
+        let waiting = wait_until(&self.shared.stream, cx, (id, want), |state| &mut state.line, gone);
+        drop(ready!(waiting));
         self.place = None;
         self.ready = want == Want::Turn;
         Poll::Ready(())
     }
 
     /// Waits until something may be handed over: there is some room, or there was when its turn came.
-    pub(crate) fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), CloseReason>> {
+    fn poll_turn(&mut self, cx: &Context<'_>) -> Poll<Result<(), CloseReason>> {
         ready!(self.poll_place(cx));
-        let side = &self.side;
-        let mut hurried = false;
-        let mut waker = None;
-        loop {
-            let mut state = side.core.lock();
-            if let Some(reason) = self.closed(&state) {
+        let stream = &self.shared.stream;
+        let mut state = stream.lock();
+        if state.budget.must_yield(cx) {
+            return stream.yield_now(state, cx);
+        }
+        let check = |state: &State| match self.closed(state) {
+            Some(reason) => Some(Err(reason)),
+            None if self.ready || (state.line.is_empty() && state.has_some_room()) => Some(Ok(())),
+            None => None,
+        };
+        match enter_line(&self.shared, cx, state, check, |_| Want::Turn) {
+            Ok((state, answer)) => {
                 drop(state);
-                return Poll::Ready(Err(reason));
+                self.ready = answer.is_ok();
+                Poll::Ready(answer)
             }
-            if self.ready || (state.rooms.is_empty() && state.has_some_room()) {
-                if state.budget.must_yield(cx) {
-                    return yield_now(state, cx);
-                }
-                drop(state);
-                self.ready = true;
-                return Poll::Ready(Ok(()));
+            Err(place) => {
+                self.place = Some(place);
+                Poll::Pending
             }
-            if !hurried {
-                hurried = true;
-                let next = state.hurry(&side.caller(Via::Poll));
-                go_on(&**side, state, next);
-                continue;
-            }
-            if waker.is_none() {
-                drop(state);
-                waker = Some(cx.waker().clone());
-                continue;
-            }
-            let id = state.new_id();
-            state.budget.waited();
-            state.rooms.put(id, Want::Turn, waker);
-            drop(state);
-            self.place = Some(Place { id, want: Want::Turn });
-            return Poll::Pending;
         }
     }
 
     /// Waits until all that it has handed over is written and flushed.
-    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), CloseReason>> {
+    fn poll_flush(&mut self, cx: &Context<'_>) -> Poll<Result<(), CloseReason>> {
         self.leave_line();
         ready!(self.poll_place(cx));
-        self.flush.poll(&*self.side, cx, None)
+        self.poll_flushed(cx)
     }
 
-    /// A flush that was given up would be resumed by the next one, and does not cover what comes now.
-    pub(crate) fn forget_flush(&mut self) {
-        self.flush.leave(&self.side.core);
+    fn poll_flushed(&mut self, cx: &Context<'_>) -> Poll<Result<(), CloseReason>> {
+        let Self { shared, flush, .. } = self;
+        flush.poll(&shared.stream, cx, None, |state| request(shared, state, Via::Poll))
     }
 
-    /// Gives up the handle, and waits until what it has handed over is flushed; until the stream has ended, if it was the last.
-    pub(crate) fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), CloseReason>> {
-        if self.closing == Closing::No {
+    /// Gives up the handle, and waits until what it has handed over is flushed; until the stream has ended, if it was
+    /// the last.
+    fn poll_close(&mut self, cx: &Context<'_>) -> Poll<Result<(), CloseReason>> {
+        if self.stage == Stage::Open {
             self.leave_line();
             ready!(self.poll_place(cx));
-            self.forget_flush();
-            self.closing = Closing::Flush;
-            if self.side.core.drop_handle() {
-                self.closing = Closing::Stream;
-                hurry(&*self.side, Via::Poll);
+            self.flush.leave(&self.shared.stream);
+            self.stage = Stage::Flushing;
+            if self.shared.stream.drop_handle() {
+                self.stage = Stage::Closing;
+                hurry(&self.shared, Via::Poll);
             }
         }
-        let result = match self.closing {
-            Closing::Flush => ready!(self.flush.poll(&*self.side, cx, None)),
-            Closing::Stream => match ready!(self.end.poll(&self.side.core, cx)) {
-                CloseReason::Closed => Ok(()),
-                reason => Err(reason),
-            },
-            Closing::No | Closing::Done => Ok(()),
+        let result = match self.stage {
+            Stage::Flushing => ready!(self.poll_flushed(cx)),
+            Stage::Closing => ready!(self.end.poll(&self.shared.stream, cx)),
+            Stage::Open | Stage::Closed => Ok(()),
         };
-        self.closing = Closing::Done;
+        self.stage = Stage::Closed;
         Poll::Ready(result)
     }
 }
@@ -201,10 +180,10 @@ impl<W: AsyncWrite + Unpin> Adapter<W> {
 impl<W> Clone for Adapter<W> {
     /// Another handle, which waits for nothing. That of a closed adapter is closed.
     fn clone(&self) -> Self {
-        let mut clone = Self::over(Arc::clone(&self.side));
-        if self.closing != Closing::No {
-            clone.closing = Closing::Done;
-            clone.side.core.drop_handle();
+        let mut clone = Self::new(&self.shared);
+        if self.stage != Stage::Open {
+            clone.stage = Stage::Closed;
+            clone.shared.stream.drop_handle();
         }
         clone
     }
@@ -213,18 +192,250 @@ impl<W> Clone for Adapter<W> {
 impl<W> Drop for Adapter<W> {
     fn drop(&mut self) {
         self.leave_line();
-        let core = &self.side.core;
-        if let Some(Place { id, want }) = self.place {
+        let stream = &self.shared.stream;
+        if let Some((id, want)) = self.place {
             // The item stays, without a waker.
-            let mut state = core.lock();
-            let waker = if state.rooms.contains(id) { state.rooms.put(id, want, None) } else { None };
+            let mut state = stream.lock();
+            let waker = if state.line.contains(id) { state.line.put(id, want, None) } else { None };
             drop(state);
             contain(|| drop(waker));
         }
-        self.flush.leave(core);
-        self.end.leave(core);
-        if self.closing == Closing::No {
-            core.drop_handle();
+        self.flush.leave(stream);
+        self.end.leave(stream);
+        if self.stage == Stage::Open {
+            stream.drop_handle();
         }
+    }
+}
+
+/// A [`WriteHandoff`](crate::WriteHandoff) as a [`Sink`] of chunks. Made by [`WriteHandoff::into_sink`](crate::WriteHandoff::into_sink).
+///
+/// Each clone is a handle of its own. `poll_ready` waits in the line for room, and reserves nothing: a sink that is ready and idle,
+/// or whose future was dropped, costs others nothing. So its item may find no room any more. Then it waits in the line by itself
+/// and is accepted in its turn, without the sink, which is ready again after that: each sink may have one item beside what the
+/// budget holds, as each sender of a channel of `futures` has.
+///
+/// `poll_flush` waits until all that the sink has taken is written and flushed. `poll_close` does that and gives up the handle; if
+/// it was the last one, it waits until the stream has ended.
+///
+/// # Drop
+///
+/// What the sink has taken is written all the same. The handle is given up.
+///
+/// # Examples
+///
+/// ```
+/// use futures_handoff::{WriteHandoff, WriteHandoffConfig, bytes::Bytes};
+/// use futures_util::{SinkExt, StreamExt, future::join, stream};
+///
+/// # futures_executor::block_on(async {
+/// let (handoff, task) = WriteHandoff::new(Vec::new(), WriteHandoffConfig::default());
+/// let lines = stream::iter(["one\n", "two\n"]).map(|line| Ok(Bytes::from_static(line.as_bytes())));
+/// let (written, sent) = join(task, lines.forward(handoff.into_sink())).await;
+/// sent?;
+/// assert_eq!(written?, b"one\ntwo\n");
+/// # Ok::<_, Box<dyn std::error::Error>>(()) }).unwrap();
+/// ```
+pub struct HandoffSink<W = BoxWriter> {
+    adapter: Adapter<W>,
+}
+
+impl<W> HandoffSink<W> {
+    pub(crate) fn new(shared: &Arc<Shared<W>>) -> Self {
+        Self { adapter: Adapter::new(shared) }
+    }
+}
+
+/// A chunk that was not there to be rejected.
+fn no_chunk(reason: CloseReason) -> WriteError {
+    WriteError::new(Bytes::new(), reason)
+}
+
+impl<W: AsyncWrite + Unpin> Sink<Bytes> for HandoffSink<W> {
+    type Error = WriteError;
+
+    fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), WriteError>> {
+        self.get_mut().adapter.poll_turn(cx).map_err(no_chunk)
+    }
+
+    /// # Errors
+    ///
+    /// [`WriteError`] with the chunk where it is larger than the byte budget, and where the handoff is closed.
+    ///
+    /// # Panics
+    ///
+    /// Where no `poll_ready` was ready before it.
+    fn start_send(self: Pin<&mut Self>, bytes: Bytes) -> Result<(), WriteError> {
+        let adapter = &mut self.get_mut().adapter;
+        assert!(adapter.take_turn(), "`start_send` needs a `poll_ready` that was ready before it");
+        if adapter.stage != Stage::Open {
+            return Err(WriteError::new(bytes, CloseReason::Closed));
+        }
+        let mut chunk = Owned(Some(bytes));
+        match try_submit(&adapter.shared, &mut chunk) {
+            Ok(_) => Ok(()),
+            Err(RejectReason::Full { .. }) => {
+                // A small one may be part of something large.
+                let limits = adapter.shared.stream.lock().limits;
+                let item = chunk.make_chunk(&limits, &mut Vec::with_capacity);
+                adapter.defer(item).map_err(|(item, reason)| WriteError::new(item.into_bytes(), reason))
+            }
+            Err(reason) => Err(WriteError::new(chunk.own(), reason)),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), WriteError>> {
+        self.get_mut().adapter.poll_flush(cx).map_err(no_chunk)
+    }
+
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), WriteError>> {
+        self.get_mut().adapter.poll_close(cx).map_err(no_chunk)
+    }
+}
+
+impl<W> Clone for HandoffSink<W> {
+    fn clone(&self) -> Self {
+        Self { adapter: self.adapter.clone() }
+    }
+}
+
+impl<W> fmt::Debug for HandoffSink<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.adapter.shared.stream.debug("HandoffSink", f)
+    }
+}
+
+/// A [`WriteHandoff`](crate::WriteHandoff) as an [`AsyncWrite`]. Made by [`WriteHandoff::into_writer`](crate::WriteHandoff::into_writer).
+///
+/// Each clone is a handle of its own. A write takes as much as there is room for, and waits in the line while there is none. It
+/// reserves nothing: one that is dropped while it waits costs others nothing. Bytes are copied, up to 16 KiB in a call; only a
+/// large slice that finds the writer idle is offered to it where it lies. Nothing is allocated for small ones once the stream has
+/// grown to what it needs.
+///
+/// `poll_flush` waits until all that this writer has taken is written and flushed. `poll_close` does that and gives up the handle;
+/// if it was the last one, it waits until the stream has ended.
+///
+/// # Drop
+///
+/// What it has taken is written all the same. The handle is given up.
+///
+/// # Examples
+///
+/// ```
+/// use futures_handoff::{WriteHandoff, WriteHandoffConfig};
+/// use futures_util::{AsyncWriteExt, future::join};
+///
+/// # futures_executor::block_on(async {
+/// let (handoff, task) = WriteHandoff::new(Vec::new(), WriteHandoffConfig::default());
+/// let mut writer = handoff.into_writer();
+/// let produce = async move {
+///     writer.write_all(b"borrowed bytes").await?;
+///     writer.close().await
+/// };
+/// let (written, produced) = join(task, produce).await;
+/// produced?;
+/// assert_eq!(written?, b"borrowed bytes");
+/// # Ok::<_, Box<dyn std::error::Error>>(()) }).unwrap();
+/// ```
+pub struct HandoffWriter<W = BoxWriter> {
+    adapter: Adapter<W>,
+}
+
+impl<W> HandoffWriter<W> {
+    pub(crate) fn new(shared: &Arc<Shared<W>>) -> Self {
+        Self { adapter: Adapter::new(shared) }
+    }
+}
+
+impl<W: AsyncWrite + Unpin> HandoffWriter<W> {
+    /// Hands over some of the bytes of `bufs`, of which there are any. Its turn has come.
+    fn submit(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        let shared = &self.adapter.shared;
+        let limit = shared.stream.config().max_pending_bytes();
+        let mut state = shared.stream.lock();
+        if let Some(reason) = self.adapter.closed(&state) {
+            drop(state);
+            return Err(reason.into());
+        }
+        let first = bufs.iter().find(|buf| !buf.is_empty()).map_or(&[][..], |buf| buf);
+        let first = &first[..first.len().min(limit)];
+        if first.len() > MAX_COPY / 2 && state.admit(state.room_of(first.len())).is_ok() {
+            let mut payload = Slice(first);
+            if state.sends(&payload, &shared.caller(Via::Poll)) {
+                return Ok(accept(shared, Via::Poll, state, &mut payload).map(|_| first.len())?);
+            }
+        }
+        let n = copy(&mut state, bufs);
+        if n > 0 {
+            let next = state.after_push(&shared.caller(Via::Poll));
+            act(shared, state, next);
+            return Ok(n);
+        }
+        drop(state);
+        // There was room when its turn came, and others have taken it since. This waits in the line by itself.
+        let len = bufs.iter().map(|buf| buf.len()).fold(0, usize::saturating_add);
+        let mut block = Vec::with_capacity(len.min(MAX_COPY).min(limit));
+        for buf in bufs {
+            block.extend_from_slice(&buf[..buf.len().min(block.capacity() - block.len())]);
+        }
+        let n = block.len();
+        self.adapter.defer(Chunk::Block(block)).map(|()| n).map_err(|(_, reason)| reason.into())
+    }
+}
+/// Accepts a copy of as many of the bytes as there is room for, up to [`MAX_COPY`].
+fn copy(state: &mut State, bufs: &[IoSlice<'_>]) -> usize {
+    let mut left = MAX_COPY;
+    for buf in bufs {
+        let n = buf.len().min(left).min(state.room_for_copies());
+        if n > 0 {
+            state.accept(n);
+            state.push_copy(&buf[..n]);
+            left -= n;
+        }
+        if n < buf.len() {
+            break;
+        }
+    }
+    MAX_COPY - left
+}
+
+impl<W: AsyncWrite + Unpin> AsyncWrite for HandoffWriter<W> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll_write_vectored(cx, &[IoSlice::new(buf)])
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        if bufs.iter().all(|buf| buf.is_empty()) {
+            let closed = this.adapter.closed(&this.adapter.shared.stream.lock());
+            return Poll::Ready(closed.map_or(Ok(0), |reason| Err(reason.into())));
+        }
+        ready!(this.adapter.poll_turn(cx))?;
+        this.adapter.take_turn();
+        Poll::Ready(this.submit(bufs))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.get_mut().adapter.poll_flush(cx).map_err(io::Error::from)
+    }
+
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.get_mut().adapter.poll_close(cx).map_err(io::Error::from)
+    }
+}
+
+impl<W> Clone for HandoffWriter<W> {
+    fn clone(&self) -> Self {
+        Self { adapter: self.adapter.clone() }
+    }
+}
+
+impl<W> fmt::Debug for HandoffWriter<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.adapter.shared.stream.debug("HandoffWriter", f)
     }
 }

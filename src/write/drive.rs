@@ -1,106 +1,46 @@
 //! The one loop that polls the writer, for the task and for producers.
 
 use super::{
-    borrowed::Borrowed,
-    contain::contain,
-    core::{SharedCore, StateGuard},
     error::CloseReason,
-    phase::{Closing, Phase},
-    prefix::COPY_MAX,
-    queue::{Batch, Chunk, discard},
-    single::send_single,
-    state::State,
-    wakes::Wakes,
+    payload::{Nothing, Payload},
+    queue::Chunk,
+    shared::{CallResult, Shared, WriterCell, WriterGuard},
+    state::{Closing, Next, Phase, State, Via},
+    stream::{StateGuard, Stream, WakeList},
 };
-use crate::sync::{Mutex, MutexGuard};
-use bytes::Bytes;
+use crate::{contain::contain, sync::Arc};
 use futures_io::AsyncWrite;
 use std::{
-    io, mem,
     pin::Pin,
     task::{Context, Poll, Waker},
 };
 
-/// The writer and what is being written to it. Only the party that set the phase to `Busy` locks it, so that it never
-/// waits for the lock; after the end, the party that wants to take it.
-#[derive(Debug)]
-pub(crate) struct Seat<W> {
-    pub(crate) writer: Option<W>,
-    pub(crate) batch: Batch,
-    /// The flush that closing asks for is done.
-    flushed: bool,
-}
-
-impl<W> Seat<W> {
-    pub(crate) fn new(writer: W) -> Self {
-        Self { writer: Some(writer), batch: Batch::new(), flushed: false }
-    }
-}
-
-impl<W> Drop for Seat<W> {
-    /// The last handle is dropped by a producer, which is not to blame if the writer panics in its drop.
-    fn drop(&mut self) {
-        let writer = self.writer.take();
-        contain(|| drop(writer));
-    }
-}
-
-/// The part of a stream that knows the writer's type. Handles and the task hold it; tickets and senders do not.
-#[derive(Debug)]
-pub(crate) struct Side<W> {
-    pub(crate) core: SharedCore,
-    seat: Mutex<Seat<W>>,
-}
-
-impl<W> Side<W> {
-    pub(crate) fn new(core: SharedCore, writer: W) -> Self {
-        Self { core, seat: Mutex::new(Seat::new(writer)) }
-    }
-
-    /// The seat, by the party that set the phase to `Busy`: it is free.
-    #[inline]
-    pub(crate) fn seat(&self) -> MutexGuard<'_, Seat<W>> {
-        self.seat.lock_free()
-    }
-
-    /// Takes the writer and what is not written, once the stream has ended.
-    pub(crate) fn take_parts(&self) -> (Option<W>, Vec<Bytes>) {
-        let mut seat = self.seat.lock();
-        let queued = self.core.lock().queue.drain();
-        let unwritten = seat.batch.drain().chain(queued.into_iter().map(Chunk::into_bytes)).collect();
-        (seat.writer.take(), unwritten)
-    }
-
-    /// Drops the writer, once the stream has ended.
-    pub(crate) fn drop_writer(&self) {
-        let writer = self.seat.lock().writer.take();
-        contain(|| drop(writer));
-    }
-}
-
-impl<W> Drop for Side<W> {
-    /// Nobody is left that could ask for the unwritten bytes. Tickets may keep the rest of the stream for long.
-    fn drop(&mut self) {
-        let queued = self.core.lock().queue.drain();
-        discard(queued);
-    }
-}
-
-/// The holder, and for how many calls of the writer.
-pub(crate) enum Role<'a> {
+/// The party that polls the writer.
+pub(crate) enum Driver<'a> {
     /// Registers its waker with the writer and sleeps on it. The clone was made before the lock was taken.
     Task(&'a Waker, Waker),
     /// Sends for itself and, on the way, for others. Whatever it leaves, the task gets.
     Producer,
 }
 
-impl Role<'_> {
-    pub(super) fn waker(&self) -> &Waker {
+impl Driver<'_> {
+    #[inline]
+    fn waker(&self) -> &Waker {
         match self {
             Self::Task(waker, _) => waker,
             Self::Producer => Waker::noop(),
         }
     }
+}
+
+/// What a holder leaves behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Left {
+    Nothing,
+    /// For the task: it was woken, or will be by the writer, or a producer has promised to see to it.
+    Work,
+    /// The stream has ended.
+    End,
 }
 
 /// Calls of the writer in one poll of the task: then it lets other tasks run.
@@ -109,440 +49,402 @@ const TASK_CALLS: usize = 32;
 /// Calls of the writer by one producer: a short write is followed up once, or there is a flush to make and to close.
 const PRODUCER_CALLS: usize = 3;
 
-enum Step {
+/// What the holder does next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Op {
     Write,
-    Flush { asked_before: u64 },
+    Flush,
     Close,
+    /// Let go of the writer.
     Rest,
 }
 
-/// How a call of the writer went.
-pub(super) enum Outcome {
-    Wrote(usize),
-    Done,
-    Pending,
-    Failed { reason: CloseReason, in_doubt: usize },
-}
-
-/// The right to poll the writer. Should the holder unwind, which no user code that it calls can make it do, the stream ends
-/// instead of hanging.
-struct Hold<'a, W> {
-    core: &'a SharedCore,
-    seat: Option<MutexGuard<'a, Seat<W>>>,
-}
-
-impl<W> Drop for Hold<'_, W> {
-    fn drop(&mut self) {
-        if self.seat.take().is_some() {
-            let mut wakes = Wakes::new(self.core);
-            let mut state = self.core.lock();
-            state.finish(CloseReason::Panicked, &mut wakes);
-            self.core.tell(state, &mut wakes);
+/// Does what the state asked for, and unlocks it on the way.
+pub(crate) fn act<'a, W: AsyncWrite + Unpin>(shared: &'a Shared<W>, state: StateGuard<'a>, next: Next) {
+    match next {
+        Next::Nothing => {}
+        Next::Wake => shared.stream.wake_task(state),
+        Next::Drive => {
+            drive(shared, state, Driver::Producer, &mut Nothing);
         }
     }
 }
 
-/// What came of one call of the writer.
-pub(super) struct Call {
-    pub(super) outcome: Outcome,
-    /// Entries that it finished.
-    pub(super) items: usize,
-    /// A gather block among them.
-    pub(super) spare: Option<Vec<u8>>,
+/// Has done what was asked for in the section that is handed over.
+pub(crate) fn request<'a, W: AsyncWrite + Unpin>(shared: &'a Shared<W>, mut state: StateGuard<'a>, via: Via) {
+    let next = state.hurry(&shared.caller(via));
+    act(shared, state, next);
+}
+
+/// Has what is accepted written now if this producer may poll the writer, and by the task otherwise.
+pub(crate) fn hurry<W: AsyncWrite + Unpin>(shared: &Shared<W>, via: Via) {
+    request(shared, shared.stream.lock(), via);
 }
 
 /// How far a holder has come.
-struct Progress<'a> {
-    core: &'a SharedCore,
+struct Progress {
+    /// The driver is a producer.
     inline: bool,
     calls_left: usize,
-    /// The kind of the last step, if the writer said `Pending` to it: then it is not asked again for one of that kind. Any
-    /// other answer voids an earlier `Pending`, with whose waker the writer may have done something since.
-    pending_at: Option<mem::Discriminant<Step>>,
+    /// The last call, if the writer said `Pending` to it: then it is not asked for the same again. Any other answer
+    /// voids an earlier `Pending`, with whose waker the writer may have done something since.
+    pending: Option<Op>,
     /// The writer did not confirm a flush: newer bytes need not wait for it.
     flush_refused: bool,
     end: Option<CloseReason>,
-    /// What is queued comes after what was borrowed, unless it was there before.
-    may_take: bool,
-    wakes: Wakes<'a>,
 }
 
-impl<'a> Progress<'a> {
-    fn new(core: &'a SharedCore, role: &Role<'_>) -> Self {
-        let (inline, calls_left) = match role {
-            Role::Task(..) => (false, TASK_CALLS),
-            Role::Producer => (true, PRODUCER_CALLS),
-        };
-        Self {
-            core,
-            inline,
-            calls_left,
-            pending_at: None,
-            flush_refused: false,
-            end: None,
-            may_take: true,
-            wakes: Wakes::new(core),
-        }
-    }
-
-    /// Publishes what came of a call.
-    #[inline]
-    fn note<W>(&mut self, state: &mut State, seat: &mut Seat<W>, step: &Step, call: Call) {
-        let Call { outcome, items, spare } = call;
-        self.calls_left -= 1;
-        self.pending_at = None;
-        let stats = &mut state.stats;
-        match step {
-            Step::Write => {
-                stats.write_calls += 1;
-                stats.inline_write_calls += u64::from(self.inline);
-            }
-            Step::Flush { .. } => stats.flush_calls += 1,
-            Step::Close | Step::Rest => {}
-        }
+impl Progress {
+    /// Publishes a round.
+    fn record<W>(&mut self, stream: &Stream, state: &mut State, cell: &mut WriterCell<W>, round: Round) {
+        let Round { op, result, flush, asked_before, items, spare } = round;
         if let Some(block) = spare {
             state.queue.recycle(block);
         }
-        match (outcome, step) {
-            (Outcome::Wrote(n), _) => state.advance(n, items, &self.core.written),
-            (Outcome::Done, &Step::Flush { asked_before }) => {
-                state.was_flushed(asked_before);
-                seat.flushed = state.closing > Closing::No && state.written == state.accepted;
+        self.record_call(stream, state, cell, (op, result), items, asked_before);
+        if let Some(result) = flush {
+            self.record_call(stream, state, cell, (Op::Flush, result), 0, asked_before);
+        }
+    }
+
+    fn record_call<W>(
+        &mut self,
+        stream: &Stream,
+        state: &mut State,
+        cell: &mut WriterCell<W>,
+        (op, result): (Op, CallResult),
+        items: usize,
+        asked_before: u64,
+    ) {
+        self.calls_left = self.calls_left.saturating_sub(1);
+        self.pending = None;
+        match op {
+            Op::Write => {
+                state.stats.write_calls += 1;
+                state.stats.inline_write_calls += u64::from(self.inline);
             }
-            (Outcome::Done, _) => self.end = Some(CloseReason::Closed),
-            (Outcome::Pending, step) => {
-                self.pending_at = Some(mem::discriminant(step));
-                match step {
-                    Step::Flush { .. } => self.flush_refused = true,
+            Op::Flush => state.stats.flush_calls += 1,
+            Op::Close | Op::Rest => {}
+        }
+        match result {
+            CallResult::Wrote(n) => state.advance(n, items, &stream.written),
+            CallResult::Done if op == Op::Flush => {
+                state.was_flushed(asked_before);
+                cell.flushed = state.closing > Closing::No && state.written == state.accepted;
+            }
+            CallResult::Done => self.end = Some(CloseReason::Closed),
+            CallResult::Pending => {
+                self.pending = Some(op);
+                match op {
+                    Op::Flush => self.flush_refused = true,
                     _ => state.refused(),
                 }
                 // What a merge has made fewer.
                 state.items -= items;
             }
-            (Outcome::Failed { reason, in_doubt }, _) => {
+            CallResult::Failed { reason, in_doubt } => {
                 state.in_doubt = in_doubt as u64;
                 self.end = Some(reason);
             }
         }
-        if state.is_watched() {
-            // Those that are left are told after the next call, or when the writer is released; those of a flush at once.
-            state.collect(&mut self.wakes);
-        }
     }
 }
 
-/// Polls the writer for as long as there is work and the role allows.
+/// What one round of the loop has done, before it is published.
+struct Round {
+    op: Op,
+    result: CallResult,
+    /// The flush that followed the first one at once.
+    flush: Option<CallResult>,
+    /// The newest waiter at the beginning.
+    asked_before: u64,
+    /// Entries finished.
+    items: usize,
+    /// A block among them.
+    spare: Option<Vec<u8>>,
+}
+
+impl Round {
+    fn new(op: Op, asked_before: u64) -> Self {
+        Self { op, result: CallResult::Pending, flush: None, asked_before, items: 0, spare: None }
+    }
+}
+
+/// Polls the writer for as long as there is work and the driver may: what is queued, then the payload, which was
+/// accepted as one entry.
 ///
-/// The caller has set the phase to `Busy` in the critical section that it hands over.
-pub(crate) fn drive<'a, W: AsyncWrite + Unpin>(
-    side: &'a Side<W>,
+/// The caller has set the phase to `Busy` in the critical section that it hands over. Most often one round is all: one
+/// entry, which the writer takes whole, with nothing else to see to before or after. That costs half of what the loop
+/// would.
+#[inline]
+pub(crate) fn drive<'a, W: AsyncWrite + Unpin, P: Payload>(
+    shared: &'a Shared<W>,
     mut state: StateGuard<'a>,
-    role: Role<'_>,
-    borrowed: Borrowed<'_>,
+    driver: Driver<'_>,
+    payload: &mut P,
 ) -> Left {
-    if state.items == 1 && state.is_quiet() {
-        let only = if borrowed.is_empty() { state.queue.take_only() } else { None };
-        if only.is_some() || !borrowed.is_empty() {
-            return send_single(side, state, role, only, borrowed);
+    let mut cell = shared.cell();
+    let is_lent = payload.len() > 0;
+    if state.items != 1 || !state.is_quiet() || !cell.batch.is_empty() {
+        return go_on(WriterGuard::new(shared, cell), state, driver, payload, None);
+    }
+    let chunk = if is_lent { None } else { state.queue.take_only() };
+    let (asked_before, flushes) = (state.last_id(), state.limits.flush_when_idle);
+    drop(state);
+    let cx = &mut Context::from_waker(driver.waker());
+    let slice = chunk.as_ref().map_or_else(|| payload.as_slice(), Chunk::as_slice);
+    let offered = slice.len();
+    let polled = match &mut cell.writer {
+        Some(writer) => contain(|| Pin::new(writer).poll_write(cx, slice)),
+        None => Some(Poll::Pending),
+    };
+    if !matches!(polled, Some(Poll::Ready(Ok(n))) if n == offered) {
+        let mut round = Round::new(Op::Write, asked_before);
+        round.result = CallResult::new(polled, offered);
+        let written = if let CallResult::Wrote(n) = round.result { n } else { 0 };
+        match chunk {
+            Some(chunk) => cell.batch.begin(chunk, written),
+            None => payload.advance(written),
+        }
+        let state = shared.stream.lock();
+        return go_on(WriterGuard::new(shared, cell), state, driver, payload, Some(round));
+    }
+    let spare = match chunk {
+        Some(chunk) => chunk.finish(),
+        None => {
+            payload.discard();
+            None
+        }
+    };
+    let flush = if flushes { Some(cell.flush(cx)) } else { None };
+    let mut state = shared.stream.lock();
+    let quiet = state.is_quiet() && state.flushes.is_empty() && state.queue.is_empty();
+    match flush {
+        None | Some(CallResult::Done) if quiet => {}
+        flush => {
+            let mut round = Round::new(Op::Write, asked_before);
+            (round.result, round.flush, round.items) = (CallResult::Wrote(offered), flush, 1);
+            round.spare = spare;
+            return go_on(WriterGuard::new(shared, cell), state, driver, payload, Some(round));
         }
     }
-    let hold = Hold { core: &side.core, seat: Some(side.seat()) };
-    let progress = Progress::new(&side.core, &role);
-    proceed(hold, state, role, borrowed, progress)
-}
-
-/// Goes on after a call of the writer that was given the only entry there was, and perhaps one that flushed it for those who had
-/// asked before.
-pub(super) fn drive_on<'a, W: AsyncWrite + Unpin>(
-    core: &'a SharedCore,
-    seat: MutexGuard<'a, Seat<W>>,
-    role: Role<'_>,
-    borrowed: Borrowed<'_>,
-    call: Call,
-    flush: Option<(Outcome, u64)>,
-) -> Left {
-    let mut hold = Hold { core, seat: Some(seat) };
-    let mut progress = Progress::new(core, &role);
-    progress.may_take = !progress.inline;
-    let mut state = core.lock();
-    if let Some(seat) = hold.seat.as_deref_mut() {
-        progress.note(&mut state, seat, &Step::Write, call);
-        if let Some((outcome, asked_before)) = flush {
-            let call = Call { outcome, items: 0, spare: None };
-            progress.note(&mut state, seat, &Step::Flush { asked_before }, call);
-        }
+    // The writer is released before the state says so: the party that sees the new phase finds it free.
+    drop(cell);
+    if let Some(block) = spare {
+        state.queue.recycle(block);
     }
-    proceed(hold, state, role, borrowed, progress)
+    state.wrote_whole(offered, flushes, matches!(driver, Driver::Producer), &shared.stream.written);
+    idle(&shared.stream, state, driver);
+    Left::Nothing
 }
 
-fn proceed<'a, W: AsyncWrite + Unpin>(
-    mut hold: Hold<'a, W>,
-    // Dropped before the hold, which locks the state if it is dropped in a panic.
-    mut state: StateGuard<'a>,
-    role: Role<'_>,
-    mut borrowed: Borrowed<'_>,
-    mut progress: Progress<'_>,
+/// Goes on after the first round, or begins where that is not as usual.
+#[inline(never)]
+fn go_on<'a, W: AsyncWrite + Unpin>(
+    mut guard: WriterGuard<'a, W>,
+    state: StateGuard<'a>,
+    driver: Driver<'_>,
+    payload: &mut dyn Payload,
+    first: Option<Round>,
 ) -> Left {
-    let core = hold.core;
-    let Some(seat) = hold.seat.as_deref_mut() else { return Left::Nothing };
-    let waker = role.waker();
-    let (pending, on_flush) = loop {
-        while state.flush_is_news() {
-            // Those that are left would look like new ones, for whom the writer is to be flushed again.
-            drop(state);
-            progress.wakes.wake();
-            state = core.lock();
-            state.collect(&mut progress.wakes);
+    let stream = guard.stream;
+    // Dropped before the guard, which locks the state if it is dropped in a panic.
+    let mut state = state;
+    let Some(cell) = guard.cell.as_deref_mut() else { return Left::Nothing };
+    let (inline, calls_left) = match &driver {
+        Driver::Task(..) => (false, TASK_CALLS),
+        Driver::Producer => (true, PRODUCER_CALLS),
+    };
+    let cx = &mut Context::from_waker(driver.waker());
+    let mut progress = Progress { inline, calls_left, pending: None, flush_refused: false, end: None };
+    let mut may_take = first.is_none();
+    let mut round = first;
+    loop {
+        if let Some(round) = round.take() {
+            progress.record(stream, &mut state, cell, round);
         }
-        if progress.may_take {
-            state.items -= seat.batch.take(&mut state.queue);
-            progress.may_take = !progress.inline;
+        if state.flush_is_news() {
+            state = tell_flushed(stream, state);
         }
-        let step = plan(&state, seat, &borrowed, progress.flush_refused);
-        // What is to be done may have changed since: a flush can be asked for, or not be wanted any more.
-        let pending = progress.pending_at == Some(mem::discriminant(&step));
-        let stopping =
-            progress.calls_left == 0 || pending || progress.end.is_some() || state.end_requested.is_some();
-        if stopping || matches!(step, Step::Rest) {
-            if !borrowed.is_empty() {
-                drop(state);
-                let copy_max = COPY_MAX.max(core.config().copy_max());
-                borrowed.own(&mut seat.batch, copy_max, |len| core.lock().queue.new_block(len));
-                state = core.lock();
-            }
-            break (pending, pending && matches!(step, Step::Flush { .. }));
+        // What is queued later than a producer's payload comes behind it, and is left to the task.
+        if may_take || !inline {
+            state.items -= cell.batch.take(&mut state.queue);
+            may_take = false;
+        }
+        let op = next_op(&state, cell, payload, progress.flush_refused);
+        let stopping = progress.calls_left == 0
+            || progress.pending == Some(op)
+            || progress.end.is_some()
+            || state.end_requested.is_some();
+        if stopping || op == Op::Rest {
+            progress.pending = progress.pending.filter(|pending| *pending == op);
+            break;
+        }
+        let asked_before = state.last_id();
+        let mut wakes = WakeList::new(stream);
+        if state.is_watched() {
+            state.collect(&mut wakes);
         }
         drop(state);
-        progress.wakes.wake();
-
-        let call = seat.call(&step, &mut Context::from_waker(waker), &mut borrowed);
-        state = core.lock();
-        progress.note(&mut state, seat, &step, call);
-    };
-
-    let Progress { end, mut wakes, .. } = progress;
-    release(hold, state, role, &mut wakes, Rest { end, pending, on_flush })
-}
-
-/// What a holder leaves behind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Left {
-    Nothing,
-    /// For the task: it was woken, or will be by the writer, or somebody has promised to see to it.
-    Work,
-    /// The stream has ended.
-    End,
-}
-
-/// How a holder stopped.
-#[derive(Default)]
-struct Rest {
-    end: Option<CloseReason>,
-    pending: bool,
-    on_flush: bool,
-}
-
-/// Lets go of the writer and leaves whatever there is to do to the task.
-fn release<'a, W>(
-    mut hold: Hold<'a, W>,
-    mut state: StateGuard<'a>,
-    role: Role<'_>,
-    wakes: &mut Wakes<'_>,
-    rest: Rest,
-) -> Left {
-    let core = hold.core;
-    let Some(seat) = hold.seat.as_deref_mut() else { return Left::Nothing };
-    let left = !seat.batch.is_empty() || !state.queue.is_empty();
-    let detached = state.closing == Closing::Detach && seat.flushed && !left;
-    let work = left || state.closing > Closing::No || state.flush_is_due() || state.is_unflushed();
-    let end = match () {
-        () if rest.end.is_some() => rest.end,
-        () if state.end_requested.is_some() => state.end_requested.clone(),
-        () if detached => Some(CloseReason::Closed),
-        () => None,
-    };
-    let writer = match end {
-        Some(CloseReason::TaskDropped) => seat.writer.take(),
-        _ => None,
-    };
-
-    // The writer is released before the state says so: whoever sees the new phase finds it free.
-    hold.seat = None;
-    let behind = match end {
-        Some(_) => Left::End,
-        None if work => Left::Work,
-        None => Left::Nothing,
-    };
-    let mut old_waker = None;
-    match (end, role) {
-        (Some(reason), Role::Producer) => state.finish(reason, wakes),
-        (Some(reason), Role::Task(_, waker)) => {
-            state.finish(reason, wakes);
-            old_waker = Some(waker);
-        }
-        (None, Role::Producer) if state.is_unborn() => state.phase = Phase::Unborn,
-        // The producer that has promised to send sees to it.
-        (None, Role::Producer) if work && core.is_batching() => {
-            state.stalled = rest.pending;
-            state.phase = Phase::Held;
-        }
-        (None, Role::Producer) if work => {
-            state.stalled = rest.pending;
-            state.schedule();
-            wakes.task(state.task.take());
-        }
-        (None, Role::Producer) => state.rest(),
-        (None, Role::Task(_, waker)) => {
-            state.belongs_here();
-            if !rest.pending && work {
-                state.schedule();
-                wakes.task(Some(waker));
-            } else {
-                if rest.pending {
-                    state.phase = Phase::Blocked;
-                } else {
-                    state.rest();
-                }
-                state.blocked_on_flush = rest.on_flush;
-                old_waker = state.task.replace(waker);
-            }
-        }
+        wakes.wake();
+        let is_lent = payload.len() > 0;
+        let mut done = Round::new(op, asked_before);
+        done.result = match op {
+            Op::Write => cell.write(cx, payload),
+            Op::Flush => cell.flush(cx),
+            Op::Close | Op::Rest => cell.close(cx),
+        };
+        (done.items, done.spare) = cell.batch.take_finished();
+        done.items += usize::from(is_lent && payload.len() == 0);
+        round = Some(done);
+        state = stream.lock();
     }
-    core.tell(state, wakes);
-    contain(|| drop(writer));
-    drop(old_waker);
-    behind
+    if payload.len() > 0 {
+        let limits = state.limits;
+        drop(state);
+        let chunk = payload.make_chunk(&limits, &mut |len| stream.lock().queue.new_block(len));
+        cell.batch.push(chunk);
+        state = stream.lock();
+    }
+    release(guard, state, driver, Stopped { end: progress.end, pending: progress.pending })
 }
 
-/// Runs `f` on the writer, if it is home.
-pub(crate) fn with_writer<W, R>(side: &Side<W>, f: impl FnOnce(&mut W) -> R) -> Option<R> {
-    /// Releases the writer also when `f` panics: that is no fault of the writer's.
-    struct Visit<'a, W>(Option<Hold<'a, W>>);
-
-    impl<W> Drop for Visit<'_, W> {
-        fn drop(&mut self) {
-            if let Some(hold) = self.0.take() {
-                let core = hold.core;
-                // A writer that was not ready is not so because it was looked at.
-                let mut state = core.lock();
-                let pending = state.stalled;
-                state.stalled = false;
-                let rest = Rest { pending, ..Rest::default() };
-                release(hold, state, Role::Producer, &mut Wakes::new(core), rest);
-            }
-        }
+/// Tells those that a flush has served: they would look like new ones, for which the writer is to be flushed again.
+#[cold]
+fn tell_flushed<'a>(stream: &'a Arc<Stream>, mut state: StateGuard<'a>) -> StateGuard<'a> {
+    while state.flush_is_news() {
+        let mut wakes = WakeList::new(stream);
+        state.collect(&mut wakes);
+        drop(state);
+        wakes.wake();
+        state = stream.lock();
     }
-
-    let core = &side.core;
-    let mut state = core.lock();
-    if matches!(state.phase, Phase::Busy | Phase::Ended) {
-        return None;
-    }
-    state.phase = Phase::Busy;
-    let mut visit = Visit(Some(Hold { core, seat: Some(side.seat()) }));
-    drop(state);
-    let seat = visit.0.as_mut().and_then(|hold| hold.seat.as_deref_mut())?;
-    seat.writer.as_mut().map(f)
+    state
 }
 
-/// What the holder does next. A flush that somebody waits for is asked for before newer bytes are written. They do not wait for its
-/// confirmation, unless that has been missing for long.
-fn plan<W>(state: &State, seat: &Seat<W>, borrowed: &Borrowed<'_>, flush_refused: bool) -> Step {
-    let flush = Step::Flush { asked_before: state.last_id() };
-    // A writer that has begun to close has nothing left to flush; those who wait for that are served by the end.
-    let due = state.flush_is_due() && !(seat.flushed && state.closing == Closing::Close);
+/// A flush that is waited for is asked for before newer bytes are written. They do not wait for its confirmation, unless
+/// that has been missing for long.
+#[inline]
+fn next_op<W>(state: &State, cell: &WriterCell<W>, payload: &dyn Payload, flush_refused: bool) -> Op {
+    // A writer that has begun to close has nothing left to flush; those that wait for it are served by the end.
+    let due = state.flush_is_due() && !(cell.flushed && state.closing == Closing::Close);
     if due && (!flush_refused || state.flush_is_overdue()) {
-        return flush;
+        return Op::Flush;
     }
-    if !seat.batch.is_empty() || !borrowed.is_empty() {
-        return Step::Write;
+    if !cell.batch.is_empty() || payload.len() > 0 {
+        return Op::Write;
     }
     match state.closing {
         // A producer leaves what was queued meanwhile to the task.
-        _ if !state.queue.is_empty() => Step::Rest,
-        Closing::No if due || state.is_unflushed() => flush,
-        Closing::No => Step::Rest,
-        _ if !seat.flushed => flush,
-        Closing::Detach => Step::Rest,
-        Closing::Close => Step::Close,
+        _ if !state.queue.is_empty() => Op::Rest,
+        Closing::No if due || state.is_unflushed() => Op::Flush,
+        Closing::No => Op::Rest,
+        _ if !cell.flushed => Op::Flush,
+        Closing::Detach => Op::Rest,
+        Closing::Close => Op::Close,
     }
 }
 
-impl<W: AsyncWrite + Unpin> Seat<W> {
-    /// Calls the writer once.
-    fn call(&mut self, step: &Step, cx: &mut Context<'_>, borrowed: &mut Borrowed<'_>) -> Call {
-        let lent = !borrowed.is_empty();
-        let outcome = self.poll(step, cx, borrowed);
-        let (items, spare) = self.batch.take_finished();
-        Call { outcome, items: items + usize::from(lent && borrowed.is_empty()), spare }
-    }
-
-    fn poll(&mut self, step: &Step, cx: &mut Context<'_>, borrowed: &mut Borrowed<'_>) -> Outcome {
-        match step {
-            Step::Write => self.write(cx, borrowed),
-            Step::Flush { .. } => self.flush(cx),
-            Step::Close => self.ask(|writer| writer.poll_close(cx)),
-            Step::Rest => Outcome::Pending,
-        }
-    }
-
-    fn write(&mut self, cx: &mut Context<'_>, borrowed: &mut Borrowed<'_>) -> Outcome {
-        let Self { writer: Some(writer), batch, .. } = self else { return Outcome::Pending };
-        let mut offered = 0;
-        let polled = contain(|| {
-            batch.offer(borrowed.as_slice(), |slices| {
-                offered = slices.iter().map(|slice| slice.len()).sum();
-                match slices {
-                    [slice] => Pin::new(writer).poll_write(cx, slice),
-                    slices => Pin::new(writer).poll_write_vectored(cx, slices),
-                }
-            })
-        });
-        let outcome = judge(polled, offered);
-        if let Outcome::Wrote(n) = outcome {
-            let beyond = batch.advance(n, offered);
-            borrowed.advance(beyond);
-        }
-        outcome
-    }
-
-    #[inline]
-    pub(super) fn flush(&mut self, cx: &mut Context<'_>) -> Outcome {
-        self.ask(|writer| writer.poll_flush(cx))
-    }
-
-    /// Asks the writer for what takes no bytes.
-    #[inline]
-    fn ask(&mut self, ask: impl FnOnce(Pin<&mut W>) -> Poll<io::Result<()>>) -> Outcome {
-        let Some(writer) = &mut self.writer else { return Outcome::Pending };
-        match contain(|| ask(Pin::new(writer))) {
-            Some(Poll::Ready(Ok(()))) => Outcome::Done,
-            Some(Poll::Ready(Err(error))) => Outcome::Failed { reason: error.into(), in_doubt: 0 },
-            Some(Poll::Pending) => Outcome::Pending,
-            None => Outcome::Failed { reason: CloseReason::Panicked, in_doubt: 0 },
-        }
-    }
+/// Why a holder stopped.
+pub(crate) struct Stopped {
+    pub(crate) end: Option<CloseReason>,
+    /// What the writer was not ready for.
+    pub(crate) pending: Option<Op>,
 }
 
-/// What a poll of the writer means, `offered` being the bytes that it was given. A panic looks like any other failure,
-/// whoever called.
-#[inline]
-pub(super) fn judge(polled: Option<Poll<io::Result<usize>>>, offered: usize) -> Outcome {
-    let failed = |reason, in_doubt| Outcome::Failed { reason, in_doubt };
-    match polled {
-        Some(Poll::Pending) => Outcome::Pending,
-        Some(Poll::Ready(Err(error))) => failed(error.into(), 0),
-        Some(Poll::Ready(Ok(0))) => failed(CloseReason::WriteZero, 0),
-        Some(Poll::Ready(Ok(n))) if n > offered => {
-            failed(CloseReason::InvalidWriter { reported: n, given: offered }, offered)
+/// There is nothing to do: notes that, and unlocks the state on the way.
+#[inline(always)]
+fn idle(stream: &Arc<Stream>, mut state: StateGuard<'_>, driver: Driver<'_>) {
+    let old_waker = match driver {
+        Driver::Producer => None,
+        Driver::Task(_, waker) => {
+            state.belongs_here();
+            state.blocked_on_flush = false;
+            state.task.replace(waker)
         }
-        Some(Poll::Ready(Ok(n))) => Outcome::Wrote(n),
-        None => failed(CloseReason::Panicked, offered),
+    };
+    state.idle();
+    if state.is_watched() {
+        stream.notify(state, &mut WakeList::new(stream));
+    } else {
+        drop(state);
     }
+    drop(old_waker);
 }
 
-impl From<io::Error> for CloseReason {
-    fn from(error: io::Error) -> Self {
-        Self::Io(std::sync::Arc::new(error))
+/// Lets go of the writer and leaves whatever there is to do to the task.
+pub(crate) fn release<'a, W>(
+    mut guard: WriterGuard<'a, W>,
+    mut state: StateGuard<'a>,
+    driver: Driver<'_>,
+    stopped: Stopped,
+) -> Left {
+    let stream = guard.stream;
+    let Some(cell) = guard.cell.as_deref_mut() else { return Left::Nothing };
+    let left = !cell.batch.is_empty() || !state.queue.is_empty();
+    let work = left || state.closing > Closing::No || state.flush_is_due() || state.is_unflushed();
+    let detached = state.closing == Closing::Detach && cell.flushed && !left;
+    let end = match stopped.end {
+        None if state.end_requested.is_some() => state.end_requested.clone(),
+        None if detached => Some(CloseReason::Closed),
+        end => end,
+    };
+    let writer = match end {
+        Some(CloseReason::TaskDropped) => cell.writer.take(),
+        _ => None,
+    };
+
+    // The writer is released before the state says so: the party that sees the new phase finds it free.
+    guard.cell = None;
+    let behind = match end {
+        Some(_) => Left::End,
+        None if work => Left::Work,
+        None if matches!(driver, Driver::Producer) && state.is_not_started() => {
+            state.phase = Phase::NotStarted;
+            return Left::Nothing;
+        }
+        None => {
+            idle(stream, state, driver);
+            return Left::Nothing;
+        }
+    };
+    let pending = stopped.pending.is_some();
+    let mut wakes = WakeList::new(stream);
+    let mut old_waker = None;
+    match (end, driver) {
+        (Some(reason), Driver::Producer) => state.finish(reason, &mut wakes),
+        (Some(reason), Driver::Task(_, waker)) => {
+            state.finish(reason, &mut wakes);
+            old_waker = Some(waker);
+        }
+        (None, Driver::Producer) if state.is_not_started() => state.phase = Phase::NotStarted,
+        (None, Driver::Producer) => {
+            state.stalled = pending;
+            // A producer that has promised to send sees to it.
+            if stream.is_batching() {
+                state.phase = Phase::Held;
+            } else {
+                state.schedule();
+                wakes.task(state.task.take());
+            }
+        }
+        (None, Driver::Task(_, waker)) => {
+            state.belongs_here();
+            if pending {
+                state.phase = Phase::Blocked;
+                state.blocked_on_flush = stopped.pending == Some(Op::Flush);
+                old_waker = state.task.replace(waker);
+            } else {
+                state.schedule();
+                wakes.task(Some(waker));
+            }
+        }
     }
+    stream.notify(state, &mut wakes);
+    contain(|| drop(writer));
+    drop(old_waker);
+    if behind == Left::End {
+        stream.trace_end();
+    }
+    behind
 }

@@ -1,7 +1,7 @@
-//! Why a handoff takes no more writes, and why a write was refused.
+//! Why a stream ended, why a write was rejected, and what became of one that was accepted.
 
 use bytes::Bytes;
-use std::{error, fmt, io, sync::Arc};
+use std::{error, fmt, io, ops::Range, sync::Arc};
 
 /// Why a handoff takes no more writes.
 ///
@@ -11,9 +11,9 @@ use std::{error, fmt, io, sync::Arc};
 pub enum CloseReason {
     /// It was closed, or its last handle was dropped.
     Closed,
-    /// An [`AbortHandle`](crate::AbortHandle) ended it.
+    /// [`abort`](crate::WriteHandoff::abort) ended it.
     Aborted,
-    /// The writer task was dropped before it was done, for example by its executor shutting down.
+    /// The writer task was dropped before it was done, for example because its executor was shut down.
     TaskDropped,
     /// The writer returned this error.
     Io(Arc<io::Error>),
@@ -44,26 +44,21 @@ impl CloseReason {
         }
     }
 
-    /// This, told with more words, as an I/O error of the same kind. The code of an operating system's error is kept, which leaves no
-    /// place for words.
-    pub(crate) fn to_io_error(&self, words: impl Into<Box<dyn error::Error + Send + Sync>>) -> io::Error {
-        match self {
-            Self::Io(error) if error.raw_os_error().is_some() => {
-                error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error)
-            }
-            _ => io::Error::new(self.kind(), words),
-        }
-    }
-
-    pub(crate) fn kind(&self) -> io::ErrorKind {
-        match self {
+    /// This, with more words, as an I/O error of the same kind. The code of an operating system's error is kept, which
+    /// leaves no place for words.
+    fn to_io_error(&self, words: impl Into<Box<dyn error::Error + Send + Sync>>) -> io::Error {
+        let kind = match self {
             Self::Closed | Self::TaskDropped => io::ErrorKind::BrokenPipe,
             Self::Aborted => io::ErrorKind::ConnectionAborted,
-            Self::Io(error) => error.kind(),
+            Self::Io(error) => match error.raw_os_error() {
+                Some(code) => return io::Error::from_raw_os_error(code),
+                None => error.kind(),
+            },
             Self::WriteZero => io::ErrorKind::WriteZero,
             Self::InvalidWriter { .. } => io::ErrorKind::InvalidData,
             Self::Panicked => io::ErrorKind::Other,
-        }
+        };
+        io::Error::new(kind, words)
     }
 }
 
@@ -73,10 +68,10 @@ impl fmt::Display for CloseReason {
             Self::Closed => f.write_str("the write handoff is closed"),
             Self::Aborted => f.write_str("the write handoff was aborted"),
             Self::TaskDropped => f.write_str("the writer task was dropped"),
-            Self::Io(error) => write!(f, "the writer failed: {error}"),
-            Self::WriteZero => f.write_str("the writer accepted no bytes"),
+            Self::Io(_) => f.write_str("the writer failed"),
+            Self::WriteZero => f.write_str("the writer accepted 0 bytes"),
             Self::InvalidWriter { reported, given } => {
-                write!(f, "the writer reported {reported} bytes written of {given} given")
+                write!(f, "the writer reported {reported} bytes written of {given} bytes given")
             }
             Self::Panicked => f.write_str("the writer or the waker of its task panicked"),
         }
@@ -93,295 +88,370 @@ impl error::Error for CloseReason {
     }
 }
 
+impl From<io::Error> for CloseReason {
+    fn from(error: io::Error) -> Self {
+        Self::Io(Arc::new(error))
+    }
+}
+
 impl From<CloseReason> for io::Error {
     fn from(reason: CloseReason) -> Self {
         reason.clone().to_io_error(reason)
     }
 }
 
-/// Why a write will never be accepted, before that is joined with the write.
+/// Why a write, or the room for one, was rejected. Nothing of the write was accepted.
 #[derive(Debug, Clone)]
-pub(crate) enum Never {
-    TooLarge { len: usize, limit: usize },
-    Closed(CloseReason),
-}
-
-/// Why a write is not accepted now, before that is joined with the write.
-#[derive(Debug, Clone)]
-pub(crate) enum Refusal {
-    Full { stalled: bool },
-    Never(Never),
-}
-
-impl From<Never> for Refusal {
-    fn from(never: Never) -> Self {
-        Self::Never(never)
-    }
-}
-
-/// A write that `try_write` or `try_write_all` did not accept. Hands it back.
 #[non_exhaustive]
-pub enum TryWriteError<T = Bytes> {
-    /// There is no room now, or others are waiting for room: later it may be accepted.
+pub enum RejectReason {
+    /// There is no room now, or others are waiting for room: later it may be accepted. Only from methods that do not
+    /// wait.
     Full {
-        /// What was rejected.
-        bytes: T,
-        /// Whether the writer, when it was last asked, took nothing: the peer is slow. Otherwise the writer has not been asked since
-        /// it last took bytes, because its task had no turn: yield, and try again. A socket of Tokio takes nothing either from a
-        /// task that has spent its budget: before a peer is judged by this, yield once.
+        /// Whether the writer, when it was last asked, took nothing: the peer is slow. Otherwise the writer has not been
+        /// asked since it last took bytes, because its task had no turn: yield, and try again. A socket of Tokio takes
+        /// nothing either from a task that has spent its budget: before a peer is judged by this, yield once.
         /// [`WriteStats`](crate::WriteStats) tells since when the writer has taken nothing.
         stalled: bool,
     },
-    /// It is larger than the limits will ever admit.
+    /// It is larger than the byte budget, or than its permit.
     TooLarge {
-        /// What was rejected.
-        bytes: T,
-        /// Its length in bytes, or its parts where there are too many of them.
+        /// Its length in bytes.
         len: usize,
-        /// The limit that is too low for it.
+        /// The limit in bytes.
         limit: usize,
     },
-    /// The handoff takes no more writes.
-    Closed {
-        /// What was rejected.
-        bytes: T,
-        /// Why.
-        reason: CloseReason,
-    },
-}
-
-/// A write that `write` or `write_all` will not accept however long it waits. Hands it back.
-#[non_exhaustive]
-pub enum WriteError<T = Bytes> {
-    /// It is larger than the limits will ever admit.
-    TooLarge {
-        /// What was rejected.
-        bytes: T,
-        /// Its length in bytes, or its parts where there are too many of them.
-        len: usize,
-        /// The limit that is too low for it.
+    /// It takes more queue entries than there may be.
+    TooManyChunks {
+        /// Its chunks that are not empty.
+        chunks: usize,
+        /// The limit in entries.
         limit: usize,
     },
-    /// The handoff takes no more writes.
-    Closed {
-        /// What was rejected.
-        bytes: T,
-        /// Why.
-        reason: CloseReason,
-    },
-}
-
-impl<T> TryWriteError<T> {
-    pub(crate) fn new(bytes: T, refusal: Refusal) -> Self {
-        match refusal {
-            Refusal::Full { stalled } => Self::Full { bytes, stalled },
-            Refusal::Never(never) => WriteError::new(bytes, never).into(),
-        }
-    }
-
-    /// Whether there was just no room.
-    pub fn is_full(&self) -> bool {
-        matches!(self, Self::Full { .. })
-    }
-}
-
-impl<T> WriteError<T> {
-    pub(crate) fn new(bytes: T, never: Never) -> Self {
-        match never {
-            Never::TooLarge { len, limit } => Self::TooLarge { bytes, len, limit },
-            Never::Closed(reason) => Self::Closed { bytes, reason },
-        }
-    }
-}
-
-impl<T> From<WriteError<T>> for TryWriteError<T> {
-    fn from(error: WriteError<T>) -> Self {
-        match error {
-            WriteError::TooLarge { bytes, len, limit } => Self::TooLarge { bytes, len, limit },
-            WriteError::Closed { bytes, reason } => Self::Closed { bytes, reason },
-        }
-    }
-}
-
-/// What both errors of a rejected write can be asked. `$full` is the variant that only one of them has.
-macro_rules! rejected_write {
-    ($name:ident $(, $full:ident)?) => {
-        impl<T> $name<T> {
-            /// What was rejected.
-            pub fn into_bytes(self) -> T {
-                match self {
-                    $( Self::$full { bytes, .. } => bytes, )?
-                    Self::TooLarge { bytes, .. } | Self::Closed { bytes, .. } => bytes,
-                }
-            }
-
-            /// Whether it will never be accepted because of its size.
-            pub fn is_too_large(&self) -> bool {
-                matches!(self, Self::TooLarge { .. })
-            }
-
-            /// Whether the handoff takes no more writes.
-            pub fn is_closed(&self) -> bool {
-                matches!(self, Self::Closed { .. })
-            }
-
-            /// Why the handoff takes no more writes, if that is the reason.
-            pub fn close_reason(&self) -> Option<&CloseReason> {
-                match self {
-                    Self::Closed { reason, .. } => Some(reason),
-                    _ => None,
-                }
-            }
-        }
-
-        impl<T> fmt::Display for $name<T> {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                match self {
-                    $( Self::$full { stalled, .. } => f.write_str(full(*stalled)), )?
-                    Self::TooLarge { len, limit, .. } => {
-                        write!(f, "a write of {len} bytes or parts is above the limit of {limit}")
-                    }
-                    Self::Closed { reason, .. } => reason.fmt(f),
-                }
-            }
-        }
-
-        impl<T> fmt::Debug for $name<T> {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, concat!(stringify!($name), "({})"), self)
-            }
-        }
-
-        impl<T> error::Error for $name<T> {
-            fn source(&self) -> Option<&(dyn error::Error + 'static)> {
-                self.close_reason().and_then(error::Error::source)
-            }
-        }
-
-        impl<T> From<$name<T>> for io::Error {
-            fn from(error: $name<T>) -> Self {
-                match error {
-                    $( $name::$full { .. } => Self::new(io::ErrorKind::WouldBlock, error.to_string()), )?
-                    $name::TooLarge { .. } => Self::new(io::ErrorKind::InvalidInput, error.to_string()),
-                    $name::Closed { reason, .. } => reason.into(),
-                }
-            }
-        }
-    };
-}
-
-rejected_write!(TryWriteError, Full);
-rejected_write!(WriteError);
-
-fn full(stalled: bool) -> &'static str {
-    if stalled {
-        "no room for the write: the writer takes no bytes now"
-    } else {
-        "no room for the write until the writer task has had its turn"
-    }
-}
-
-/// Room that could not be reserved.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub enum PermitError {
-    /// There is no room now, or others are waiting for room. Not from the methods that wait.
-    Full {
-        /// As [`TryWriteError::Full`] has it.
-        stalled: bool,
-    },
-    /// More than the budget was asked for.
-    TooLarge {
-        /// The bytes asked for.
-        requested: usize,
-        /// The byte budget.
-        limit: usize,
-    },
-    /// The handoff takes no more writes.
-    Closed(CloseReason),
-}
-
-impl PermitError {
-    pub(crate) fn new(refusal: Refusal) -> Self {
-        match refusal {
-            Refusal::Full { stalled } => Self::Full { stalled },
-            Refusal::Never(Never::TooLarge { len, limit }) => Self::TooLarge { requested: len, limit },
-            Refusal::Never(Never::Closed(reason)) => Self::Closed(reason),
-        }
-    }
-}
-
-impl fmt::Display for PermitError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Full { stalled } => f.write_str(full(*stalled)),
-            Self::TooLarge { requested, limit } => {
-                write!(f, "{requested} bytes of room were asked for, the limit is {limit}")
-            }
-            Self::Closed(reason) => reason.fmt(f),
-        }
-    }
-}
-
-impl error::Error for PermitError {
-    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
-        match self {
-            Self::Closed(reason) => reason.source(),
-            _ => None,
-        }
-    }
-}
-
-impl From<PermitError> for io::Error {
-    fn from(error: PermitError) -> Self {
-        match error {
-            PermitError::Full { .. } => Self::new(io::ErrorKind::WouldBlock, error),
-            PermitError::TooLarge { .. } => Self::new(io::ErrorKind::InvalidInput, error),
-            PermitError::Closed(reason) => reason.into(),
-        }
-    }
-}
-
-/// A prefix of a [`HandoffBuffer`](crate::HandoffBuffer) that was not accepted. It is still in the buffer.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub enum WritePrefixError {
-    /// The buffer does not hold that many bytes.
+    /// The buffer does not hold a prefix of that length.
     OutOfBounds {
         /// The bytes asked for.
         requested: usize,
         /// The bytes in the buffer.
         available: usize,
     },
-    /// No room was to be had.
-    Refused(PermitError),
+    /// The handoff takes no more writes.
+    Closed(CloseReason),
 }
 
-impl fmt::Display for WritePrefixError {
+impl RejectReason {
+    /// Whether there was just no room.
+    pub fn is_full(&self) -> bool {
+        matches!(self, Self::Full { .. })
+    }
+
+    /// Whether the handoff takes no more writes.
+    pub fn is_closed(&self) -> bool {
+        matches!(self, Self::Closed(_))
+    }
+
+    /// Why the handoff takes no more writes, if that is the reason.
+    pub fn close_reason(&self) -> Option<&CloseReason> {
+        match self {
+            Self::Closed(reason) => Some(reason),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for RejectReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::OutOfBounds { requested, available } => {
-                write!(f, "a prefix of {requested} bytes was asked for, {available} are buffered")
+            Self::Full { stalled: true } => {
+                f.write_str("no room for the write: the writer takes no bytes now")
             }
-            Self::Refused(error) => error.fmt(f),
+            Self::Full { stalled: false } => {
+                f.write_str("no room for the write until the writer task has had its turn")
+            }
+            Self::TooLarge { len, limit } => {
+                write!(f, "a write of {len} bytes is above the limit of {limit} bytes")
+            }
+            Self::TooManyChunks { chunks, limit } => {
+                write!(f, "a write of {chunks} chunks is above the limit of {limit} entries")
+            }
+            Self::OutOfBounds { requested, available } => {
+                write!(f, "a prefix of {requested} bytes was asked for, {available} bytes are buffered")
+            }
+            Self::Closed(reason) => reason.fmt(f),
         }
     }
 }
 
-impl error::Error for WritePrefixError {
+impl error::Error for RejectReason {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
-        match self {
-            Self::OutOfBounds { .. } => None,
-            Self::Refused(error) => error.source(),
+        self.close_reason().and_then(error::Error::source)
+    }
+}
+
+impl From<CloseReason> for RejectReason {
+    fn from(reason: CloseReason) -> Self {
+        Self::Closed(reason)
+    }
+}
+
+impl From<TicketError> for RejectReason {
+    fn from(error: TicketError) -> Self {
+        Self::Closed(error.reason)
+    }
+}
+
+impl From<RejectReason> for io::Error {
+    fn from(reason: RejectReason) -> Self {
+        match reason {
+            RejectReason::Full { .. } => Self::new(io::ErrorKind::WouldBlock, reason),
+            RejectReason::Closed(reason) => reason.into(),
+            _ => Self::new(io::ErrorKind::InvalidInput, reason),
         }
     }
 }
 
-impl From<WritePrefixError> for io::Error {
-    fn from(error: WritePrefixError) -> Self {
-        match error {
-            WritePrefixError::OutOfBounds { .. } => Self::new(io::ErrorKind::InvalidInput, error),
-            WritePrefixError::Refused(error) => error.into(),
+/// A chunk that was not accepted. Hands it back.
+#[derive(Clone)]
+pub struct WriteError {
+    reason: RejectReason,
+    bytes: Bytes,
+}
+
+impl WriteError {
+    pub(crate) fn new(bytes: Bytes, reason: impl Into<RejectReason>) -> Self {
+        Self { reason: reason.into(), bytes }
+    }
+
+    /// Why it was rejected.
+    pub fn reason(&self) -> &RejectReason {
+        &self.reason
+    }
+
+    /// Whether there was just no room.
+    pub fn is_full(&self) -> bool {
+        self.reason.is_full()
+    }
+
+    /// Whether the handoff takes no more writes.
+    pub fn is_closed(&self) -> bool {
+        self.reason.is_closed()
+    }
+
+    /// Why the handoff takes no more writes, if that is the reason.
+    pub fn close_reason(&self) -> Option<&CloseReason> {
+        self.reason.close_reason()
+    }
+
+    /// The chunk. Empty where an adapter was rejected before it had one.
+    pub fn into_bytes(self) -> Bytes {
+        self.bytes
+    }
+}
+
+/// Shows the reason and the chunk's length, not its bytes.
+impl fmt::Debug for WriteError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WriteError").field("reason", &self.reason).field("len", &self.bytes.len()).finish()
+    }
+}
+
+impl fmt::Display for WriteError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.reason.fmt(f)
+    }
+}
+
+impl error::Error for WriteError {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        self.reason.source()
+    }
+}
+
+impl From<WriteError> for RejectReason {
+    fn from(error: WriteError) -> Self {
+        error.reason
+    }
+}
+
+impl From<WriteError> for io::Error {
+    fn from(error: WriteError) -> Self {
+        error.reason.into()
+    }
+}
+
+/// What became of an accepted write that was not written whole.
+#[derive(Debug, Clone)]
+pub struct TicketError {
+    pub(crate) reason: CloseReason,
+    pub(crate) len: u64,
+    pub(crate) written: u64,
+    pub(crate) in_doubt: u64,
+}
+
+impl TicketError {
+    /// Why it was not written.
+    pub fn reason(&self) -> &CloseReason {
+        &self.reason
+    }
+
+    /// The bytes of the write that the writer took: its first ones.
+    pub fn written(&self) -> u64 {
+        self.written
+    }
+
+    /// How many bytes after those may or may not have been taken: they were offered in a call that panicked or that
+    /// reported an impossible count. 0 after any other failure.
+    pub fn in_doubt(&self) -> u64 {
+        self.in_doubt
+    }
+}
+
+impl fmt::Display for TicketError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { reason, len, written, in_doubt } = self;
+        write!(f, "{reason}; {written} of {len} bytes were written")?;
+        if *in_doubt > 0 {
+            write!(f, ", {in_doubt} more bytes are in doubt")?;
         }
+        Ok(())
+    }
+}
+
+impl error::Error for TicketError {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        self.reason.source()
+    }
+}
+
+impl From<TicketError> for CloseReason {
+    fn from(error: TicketError) -> Self {
+        error.reason
+    }
+}
+
+impl From<TicketError> for io::Error {
+    fn from(error: TicketError) -> Self {
+        error.reason.clone().to_io_error(error)
+    }
+}
+
+/// A writer that ended with bytes left, and all that is known about them.
+///
+/// Positions count the bytes accepted since the handoff was created.
+pub struct WriterFailure<W> {
+    /// Boxed, so that a result with it is not much larger than one with the writer.
+    left: Box<Leftover<W>>,
+}
+
+/// What a stream leaves behind.
+pub(crate) struct Leftover<W> {
+    pub(crate) reason: CloseReason,
+    pub(crate) writer: Option<W>,
+    pub(crate) unwritten: Vec<Bytes>,
+    pub(crate) written: u64,
+    pub(crate) flushed: u64,
+    pub(crate) in_doubt: Range<u64>,
+}
+
+impl<W> From<Leftover<W>> for WriterFailure<W> {
+    fn from(left: Leftover<W>) -> Self {
+        Self { left: Box::new(left) }
+    }
+}
+
+impl<W> WriterFailure<W> {
+    /// Why it ended.
+    pub fn reason(&self) -> &CloseReason {
+        &self.left.reason
+    }
+
+    /// The bytes from position [`written`](Self::written) on, in order. Borders between chunks carry no meaning. Empty
+    /// where another call has taken them.
+    pub fn unwritten(&self) -> &[Bytes] {
+        &self.left.unwritten
+    }
+
+    /// The position up to which the writer took the bytes.
+    pub fn written(&self) -> u64 {
+        self.left.written
+    }
+
+    /// The position up to which the writer confirmed a flush: the only bytes that a buffering writer has certainly
+    /// passed on.
+    pub fn flushed(&self) -> u64 {
+        self.left.flushed
+    }
+
+    /// The bytes offered in a call that panicked or reported an impossible count: they may or may not have been taken.
+    /// They are the first ones of [`unwritten`](Self::unwritten).
+    pub fn in_doubt(&self) -> Range<u64> {
+        self.left.in_doubt.clone()
+    }
+
+    /// The writer and the unwritten bytes. The writer is `None` where the task that owned it was dropped, and where
+    /// another call has taken it. After a panic its state is unspecified.
+    pub fn into_parts(self) -> (Option<W>, Vec<Bytes>) {
+        (self.left.writer, self.left.unwritten)
+    }
+}
+
+impl<W> fmt::Debug for WriterFailure<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WriterFailure")
+            .field("reason", &self.left.reason)
+            .field("writer", &self.left.writer.is_some())
+            .field("unwritten", &self.left.unwritten.iter().map(Bytes::len).sum::<usize>())
+            .field("written", &self.left.written)
+            .field("flushed", &self.left.flushed)
+            .field("in_doubt", &self.left.in_doubt)
+            .finish()
+    }
+}
+
+impl<W> fmt::Display for WriterFailure<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let unwritten = self.left.unwritten.iter().map(Bytes::len).sum::<usize>();
+        write!(
+            f,
+            "{}; {} bytes were written, {unwritten} bytes were not",
+            self.left.reason, self.left.written
+        )
+    }
+}
+
+impl<W> error::Error for WriterFailure<W> {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        self.left.reason.source()
+    }
+}
+
+impl<W> From<WriterFailure<W>> for CloseReason {
+    fn from(failure: WriterFailure<W>) -> Self {
+        failure.left.reason
+    }
+}
+
+impl<W> From<WriterFailure<W>> for io::Error {
+    fn from(failure: WriterFailure<W>) -> Self {
+        let told = Told { words: failure.to_string(), reason: failure.left.reason };
+        told.reason.clone().to_io_error(told)
+    }
+}
+
+/// What a failure says and what caused it, without the writer and the bytes.
+#[derive(Debug)]
+struct Told {
+    words: String,
+    reason: CloseReason,
+}
+
+impl fmt::Display for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.words)
+    }
+}
+
+impl error::Error for Told {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        self.reason.source()
     }
 }

@@ -3,63 +3,44 @@
 //! Accepting a chunk advances `accepted`, writing it `written`, a flush `flushed`. A ticket is a position that `written` has
 //! to pass; the budget is `accepted - written` and what is reserved.
 //!
+//! A write goes through `writes` (the methods), `submit` (accepting, now or after a wait), `state` (the decision: copy, write
+//! through or queue) and `drive` (the loop that polls the writer).
+//!
 //! | module | what it holds |
 //! |---|---|
+//! | `handle`, `writes`, `adapter` | the handles: what they are, what is written through them, a `Sink` and an `AsyncWrite` |
+//! | `payload`, `submit` | what is submitted, and how: with room or without, now or later |
 //! | `state` | the phases and positions behind the stream's lock, and what follows from each change |
-//! | `core`, `port` | that lock; how producers submit and wait, with and without the writer's type |
-//! | `drive`, `single` | the one loop that polls the writer, for the task and for producers; most often one call is all |
-//! | `queue` | chunks on their way: gathering, vectored writes, partial writes |
-//! | `waiters`, `wakes`, `contain` | sorted wakers, wakers on their way out of the lock, and panics of user code |
-//! | `task`, `handoff`, `sender`, `ends` | the task and the kinds of handles |
-//! | `submit`, `prefix`, `permit`, `ticket`, `flush`, `batching` | one operation each |
-//! | `adapter`, `sink`, `writer` | a handle as a `Sink` and as an `AsyncWrite` |
-//! | `config`, `error`, `outcome`, `stats` | plain data |
+//! | `room` | back pressure: the room there is, and the line for it |
+//! | `stream`, `shared` | the stream with its lock and its wakers, and the writer with its calls |
+//! | `drive` | the one loop that polls the writer, for the task and for producers |
+//! | `queue`, `batch` | chunks that wait, and chunks that are being written |
+//! | `task`, `ticket`, `lifecycle` | the writer task, what became of a write, how a stream ends |
+//! | `config`, `error` | plain data |
 
 mod adapter;
-mod batching;
-mod borrowed;
+mod batch;
 mod config;
-mod contain;
-mod core;
 mod drive;
-mod ends;
 mod error;
-mod flush;
-mod handoff;
-mod outcome;
-mod permit;
-mod phase;
-mod port;
-mod prefix;
+mod handle;
+mod lifecycle;
+mod payload;
 mod queue;
-mod run_until;
-mod sender;
-mod shelf;
-mod single;
-mod sink;
+mod room;
+mod shared;
 mod state;
-mod stats;
+mod stream;
 mod submit;
 mod task;
 mod ticket;
-mod waiters;
-mod wakes;
-mod writer;
+mod writes;
 
-pub use batching::Batching;
-pub use config::{Inline, WriteHandoffConfig};
-pub use ends::{AbortHandle, Close, Closed, IntoParts, WeakWriteHandoff};
-pub use error::{CloseReason, PermitError, TryWriteError, WriteError, WritePrefixError};
-pub use flush::Flush;
-pub use handoff::WriteHandoff;
-pub use outcome::{TicketError, WriterFailure};
-pub use permit::Permit;
-pub use prefix::{WritePrefix, WritePrefixFireAndForget};
-pub use run_until::RunUntil;
-pub use sender::WriteSender;
-pub use sink::HandoffSink;
-pub use stats::WriteStats;
-pub use submit::{Reserve, Write, WriteAll, WriteFireAndForget};
+pub use adapter::{HandoffSink, HandoffWriter};
+pub use config::{Inline, WriteHandoffConfig, WriteStats};
+pub use error::{CloseReason, RejectReason, TicketError, WriteError, WriterFailure};
+pub use handle::{WeakWriteHandoff, WriteHandoff};
+pub use shared::BoxWriter;
+pub use submit::{OwnedPermit, Permit};
 pub use task::{DetachedWriteTask, WriteTask};
-pub use ticket::{Flushed, WriteTicket};
-pub use writer::HandoffWriter;
+pub use ticket::{Accepted, WriteTicket};

@@ -1,244 +1,351 @@
-//! The futures that wait for room.
+//! Submitting: writes, and permits for writes that are still to come.
 
 use super::{
-    contain::contain,
-    core::StateGuard,
-    error::{Never, PermitError, WriteError},
-    permit::Permit,
-    phase::Via,
-    port::{Port, Turn, accept, accept_all, accept_first, join, room_of_parts, ticket, yield_now},
-    state::Room,
-    ticket::WriteTicket,
+    drive::{Driver, act, drive},
+    error::{RejectReason, WriteError},
+    payload::{Owned, Payload, Placed},
+    room::{Acquire, give_back, try_admit},
+    shared::{BoxWriter, Shared},
+    state::{Room, State, Via},
+    stream::{Scoped, StateGuard, Waiting},
+    ticket::{Accepted, WriteTicket},
 };
-use crate::error::POLLED_AFTER_COMPLETION;
+use crate::{error::POLLED_AFTER_COMPLETION, sync::Arc};
 use bytes::Bytes;
+use futures_io::AsyncWrite;
 use std::{
     fmt,
-    future::Future,
+    future::{Future, poll_fn},
     ops::Range,
     pin::Pin,
     task::{Context, Poll, ready},
 };
 
-/// Waits for room for a chunk and submits it.
-struct Submission<'a, P: Port> {
-    port: &'a P,
-    bytes: Option<Bytes>,
-    turn: Turn,
+/// Submits a payload without waiting. A rejected one is as it was.
+#[inline]
+pub(crate) fn try_submit<W: AsyncWrite + Unpin, P: Payload>(
+    shared: &Shared<W>,
+    payload: &mut P,
+) -> Result<Range<u64>, RejectReason> {
+    payload.check()?;
+    let mut state = shared.stream.lock();
+    if let Some(range) = append(shared, &mut state, payload) {
+        drop(state);
+        payload.discard();
+        return Ok(range);
+    }
+    let state = try_admit(shared, state, |state| payload.room(state))?;
+    accept(shared, Via::Call, state, payload)
 }
 
-impl<'a, P: Port> Submission<'a, P> {
-    fn new(port: &'a P, bytes: Bytes) -> Self {
-        Self { port, bytes: Some(bytes), turn: Turn::default() }
+/// Accepts a payload where copying it is all there is to do, as nearly always in a burst.
+#[inline(always)]
+fn append<W, P: Payload>(shared: &Shared<W>, state: &mut State, payload: &P) -> Option<Range<u64>> {
+    let bytes = payload.as_slice();
+    if bytes.len() > payload.copy_max(&state.limits) || !payload.is_one() {
+        return None;
+    }
+    state.append(bytes, || shared.stream.is_batching())
+}
+
+/// Accepts a payload in a section that has admitted it.
+#[inline(always)]
+pub(crate) fn accept<'a, W: AsyncWrite + Unpin, P: Payload>(
+    shared: &'a Shared<W>,
+    via: Via,
+    mut state: StateGuard<'a>,
+    payload: &mut P,
+) -> Result<Range<u64>, RejectReason> {
+    let len = payload.len();
+    match state.place(payload, &shared.caller(via)) {
+        Placed::Queued(next) => {
+            let range = state.accept(len);
+            act(shared, state, next);
+            payload.discard();
+            Ok(range)
+        }
+        Placed::WriteThrough => {
+            let range = state.accept(len);
+            drive(shared, state, Driver::Producer, payload);
+            Ok(range)
+        }
+        Placed::ToOwn => {
+            let room = state.room_of(len);
+            state.reserve(room);
+            drop(state);
+            accept_owned(shared, via, room, payload)
+        }
+    }
+}
+
+/// Accepts a payload on reserved room that has to be owned to wait.
+#[inline(never)]
+fn accept_owned<W: AsyncWrite + Unpin, P: Payload>(
+    shared: &Shared<W>,
+    via: Via,
+    room: Room,
+    payload: &mut P,
+) -> Result<Range<u64>, RejectReason> {
+    let mut owned = Owned(Some(payload.own()));
+    let accepted = send_reserved(shared, via, room, &mut owned);
+    if accepted.is_err() {
+        // The stream was closed while the bytes were being owned.
+        payload.restore(owned.own());
+    }
+    accepted
+}
+
+/// Submits a chunk on reserved room. The room is used up, whatever becomes of the chunk.
+fn send_reserved<W: AsyncWrite + Unpin>(
+    shared: &Shared<W>,
+    via: Via,
+    room: Room,
+    chunk: &mut Owned,
+) -> Result<Range<u64>, RejectReason> {
+    let stream = &shared.stream;
+    let mut state = stream.lock();
+    state.release(room);
+    if let Some(reason) = state.closed() {
+        drop(state);
+        return Err(RejectReason::Closed(reason));
+    }
+    let used = chunk.room(&state);
+    let is_left = used.bytes < room.bytes || used.items < room.items;
+    let accepted = accept(shared, via, state, chunk);
+    if is_left {
+        // Only now: the writer may have been polled for that write, and those that this lets in are behind it.
+        give_back(stream, Room::default());
+    }
+    accepted
+}
+
+/// Waits for room for a payload and submits it; `finish` makes the future's output of what became of it.
+pub(crate) struct Submit<'a, W, P, F> {
+    shared: &'a Shared<W>,
+    payload: P,
+    acquire: Acquire,
+    /// `None` once it has completed.
+    finish: Option<F>,
+}
+
+impl<'a, W, P, F, T> Submit<'a, W, P, F>
+where
+    W: AsyncWrite + Unpin,
+    P: Payload,
+    F: FnOnce(&'a Shared<W>, &mut P, Result<Range<u64>, RejectReason>) -> T,
+{
+    #[inline]
+    pub(crate) fn new(shared: &'a Shared<W>, payload: P, finish: F) -> Self {
+        Self { shared, payload, acquire: Acquire::default(), finish: Some(finish) }
+    }
+
+    /// Submits in a section in which it is not in line.
+    #[inline(never)]
+    fn submit(&mut self, cx: &Context<'_>, state: StateGuard<'a>) -> Poll<T> {
+        let Self { shared, payload, .. } = self;
+        match state.admit(payload.room(&state)) {
+            Ok(()) => {
+                let accepted = accept(shared, Via::Poll, state, payload);
+                self.conclude(accepted)
+            }
+            Err(_) => self.wait(cx, Some(state)),
+        }
+    }
+
+    /// Waits in the line, or gets into it.
+    #[cold]
+    fn wait(&mut self, cx: &Context<'_>, state: Option<StateGuard<'a>>) -> Poll<T> {
+        let Self { shared, payload, acquire, .. } = self;
+        let admitted = match state {
+            Some(state) => ready!(acquire.enter(shared, cx, state, |state| payload.room(state))),
+            None => ready!(acquire.poll_in_line(&shared.stream, cx)),
+        };
+        let accepted = admitted.and_then(|state| accept(shared, Via::Poll, state, payload));
+        acquire.pass_on(&shared.stream);
+        self.conclude(accepted)
     }
 
     #[inline]
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Range<u64>, WriteError>> {
-        if self.turn.is_waiting() {
-            return self.poll_in_line(cx);
+    fn conclude(&mut self, accepted: Result<Range<u64>, RejectReason>) -> Poll<T> {
+        let finish = self.finish.take().expect(POLLED_AFTER_COMPLETION);
+        Poll::Ready(finish(self.shared, &mut self.payload, accepted))
+    }
+}
+
+impl<'a, W, P, F, T> Future for Submit<'a, W, P, F>
+where
+    W: AsyncWrite + Unpin,
+    P: Payload + Unpin,
+    F: FnOnce(&'a Shared<W>, &mut P, Result<Range<u64>, RejectReason>) -> T + Unpin,
+{
+    type Output = T;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        let this = self.get_mut();
+        assert!(this.finish.is_some(), "{POLLED_AFTER_COMPLETION}");
+        if this.acquire.is_waiting() {
+            return this.wait(cx, None);
         }
-        let bytes = self.bytes.as_ref().expect(POLLED_AFTER_COMPLETION);
-        let mut state = self.port.core().lock();
+        if let Err(reason) = this.payload.check() {
+            return this.conclude(Err(reason));
+        }
+        let stream = &this.shared.stream;
+        let mut state = stream.lock();
         if state.budget.must_yield(cx) {
-            return yield_now(state, cx);
+            return stream.yield_now(state, cx);
         }
-        match join(self.port.core(), &mut state, bytes) {
+        match append(this.shared, &mut state, &this.payload) {
             Some(range) => {
                 drop(state);
-                let copied = self.bytes.take();
-                contain(|| drop(copied));
-                Poll::Ready(Ok(range))
+                this.payload.discard();
+                this.conclude(Ok(range))
             }
-            None => self.enter(cx, state),
+            None => this.submit(cx, state),
         }
     }
-
-    #[inline(never)]
-    fn enter(&mut self, cx: &mut Context<'_>, state: StateGuard<'a>) -> Poll<Result<Range<u64>, WriteError>> {
-        let bytes = self.bytes.take().expect(POLLED_AFTER_COMPLETION);
-        let len = bytes.len();
-        let (state, bytes) = match accept_first(self.port, Via::Poll, state, bytes) {
-            Ok(range) => return Poll::Ready(Ok(range)),
-            Err(refused) => refused,
-        };
-        self.bytes = Some(bytes);
-        let admitted = ready!(self.turn.enter(self.port, cx, state, |state| state.room_of(len)));
-        self.conclude(admitted)
-    }
-
-    #[inline(never)]
-    fn poll_in_line(&mut self, cx: &mut Context<'_>) -> Poll<Result<Range<u64>, WriteError>> {
-        let admitted = ready!(self.turn.poll_in_line(self.port.core(), cx));
-        self.conclude(admitted)
-    }
-
-    fn conclude(&mut self, admitted: Result<StateGuard<'a>, Never>) -> Poll<Result<Range<u64>, WriteError>> {
-        let bytes = self.bytes.take().expect(POLLED_AFTER_COMPLETION);
-        Poll::Ready(match admitted {
-            Ok(state) => {
-                let range = accept(self.port, Via::Poll, state, bytes);
-                self.turn.pass_on(self.port.core());
-                Ok(range)
-            }
-            Err(never) => Err(WriteError::new(bytes, never)),
-        })
-    }
 }
 
-impl<P: Port> Drop for Submission<'_, P> {
+impl<W, P, F> Drop for Submit<'_, W, P, F> {
+    #[inline]
     fn drop(&mut self) {
-        self.turn.leave(self.port.core());
+        self.acquire.leave(&self.shared.stream);
     }
 }
 
-/// Future of [`WriteHandoff::write`](crate::WriteHandoff::write).
-///
-/// # Panics
-///
-/// When it is polled after it has completed.
-#[must_use = "futures do nothing unless you `.await` or poll them"]
-pub struct Write<'a, P: Port>(Submission<'a, P>);
-
-impl<'a, P: Port> Write<'a, P> {
-    pub(crate) fn new(port: &'a P, bytes: Bytes) -> Self {
-        Self(Submission::new(port, bytes))
-    }
+/// What the room for a permit is: its bytes and an entry.
+fn room_of_permit(bytes: usize) -> Room {
+    Room { bytes, items: 1 }
 }
 
-impl<P: Port> Future for Write<'_, P> {
-    type Output = Result<WriteTicket, WriteError>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let submission = &mut self.get_mut().0;
-        submission.poll(cx).map_ok(|range| ticket(submission.port, range))
-    }
-}
-
-/// Future of [`WriteHandoff::write_fire_and_forget`](crate::WriteHandoff::write_fire_and_forget).
-///
-/// # Panics
-///
-/// When it is polled after it has completed.
-#[must_use = "futures do nothing unless you `.await` or poll them"]
-pub struct WriteFireAndForget<'a, P: Port>(Submission<'a, P>);
-
-impl<'a, P: Port> WriteFireAndForget<'a, P> {
-    pub(crate) fn new(port: &'a P, bytes: Bytes) -> Self {
-        Self(Submission::new(port, bytes))
-    }
-}
-
-impl<P: Port> Future for WriteFireAndForget<'_, P> {
-    type Output = Result<(), WriteError>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.get_mut().0.poll(cx).map_ok(drop)
-    }
-}
-
-/// Future of [`WriteHandoff::write_all`](crate::WriteHandoff::write_all).
-///
-/// # Panics
-///
-/// When it is polled after it has completed.
-#[must_use = "futures do nothing unless you `.await` or poll them"]
-pub struct WriteAll<'a, P: Port, B> {
-    port: &'a P,
-    parts: Option<B>,
-    turn: Turn,
-}
-
-impl<'a, P: Port, B: AsMut<[Bytes]>> WriteAll<'a, P, B> {
-    pub(crate) fn new(port: &'a P, parts: B) -> Self {
-        Self { port, parts: Some(parts), turn: Turn::default() }
-    }
-}
-
-impl<P: Port, B: AsMut<[Bytes]> + Unpin> Future for WriteAll<'_, P, B> {
-    type Output = Result<WriteTicket, WriteError<B>>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.get_mut();
-        // Looked at before the lock is taken: this is user code.
-        let slice = this.parts.as_mut().expect(POLLED_AFTER_COMPLETION).as_mut();
-        let room = room_of_parts(slice);
-        // What waits in line is the room for the parts that there were then.
-        if this.turn.room().is_some_and(|asked| asked.bytes < room.bytes || asked.items < room.items) {
-            this.turn.leave(this.port.core());
-        }
-        let accepted = ready!(this.turn.poll(this.port, cx, |_| room))
-            .map(|state| accept_all(this.port, Via::Poll, state, slice));
-        this.turn.pass_on(this.port.core());
-        let parts = this.parts.take().expect(POLLED_AFTER_COMPLETION);
-        Poll::Ready(match accepted {
-            Ok(range) => Ok(ticket(this.port, range)),
-            Err(never) => Err(WriteError::new(parts, never)),
-        })
-    }
-}
-
-impl<P: Port, B> Drop for WriteAll<'_, P, B> {
-    fn drop(&mut self) {
-        self.turn.leave(self.port.core());
-    }
-}
-
-/// Future of [`WriteHandoff::reserve`](crate::WriteHandoff::reserve).
-///
-/// # Panics
-///
-/// When it is polled after it has completed.
-#[must_use = "futures do nothing unless you `.await` or poll them"]
-pub struct Reserve<'a, P: Port> {
-    port: &'a P,
+/// Reserves room for a permit without waiting.
+pub(crate) fn try_reserve<W: AsyncWrite + Unpin>(
+    shared: &Arc<Shared<W>>,
     bytes: usize,
-    turn: Turn,
-    done: bool,
+) -> Result<Permit<'_, W>, RejectReason> {
+    let room = room_of_permit(bytes);
+    let mut state = try_admit(shared, shared.stream.lock(), |_| room)?;
+    state.reserve(room);
+    Ok(Permit { shared, room: Some(room) })
 }
 
-impl<'a, P: Port> Reserve<'a, P> {
-    pub(crate) fn new(port: &'a P, bytes: usize) -> Self {
-        Self { port, bytes, turn: Turn::default(), done: false }
-    }
-}
-
-impl<'a, P: Port> Future for Reserve<'a, P> {
-    type Output = Result<Permit<'a, P>, PermitError>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { port, bytes, turn, done } = self.get_mut();
-        assert!(!*done, "{POLLED_AFTER_COMPLETION}");
-        let room = Room { bytes: *bytes, items: 1 };
-        let admitted = ready!(turn.poll(*port, cx, |_| room));
-        *done = true;
-        Poll::Ready(match admitted {
-            Ok(mut state) => {
-                state.budget.spend(0);
-                Ok(Permit::new(*port, state, room))
-            }
-            Err(never) => Err(PermitError::new(never.into())),
-        })
-    }
-}
-
-impl<P: Port> Drop for Reserve<'_, P> {
-    fn drop(&mut self) {
-        self.turn.leave(self.port.core());
-    }
-}
-
-/// Names a future, never what it carries.
-macro_rules! debug_waiting {
-    ($name:ident $(, $param:ident)?) => {
-        impl<P: Port $(, $param)?> fmt::Debug for $name<'_, P $(, $param)?> {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.debug_struct(stringify!($name)).finish_non_exhaustive()
-            }
-        }
+/// Reserves room for a permit.
+pub(crate) async fn reserve<W: AsyncWrite + Unpin>(
+    shared: &Arc<Shared<W>>,
+    bytes: usize,
+) -> Result<Permit<'_, W>, RejectReason> {
+    let room = room_of_permit(bytes);
+    let stream = &shared.stream;
+    let mut acquire = Scoped::new(stream, Acquire::default());
+    let reserve = |mut state: StateGuard<'_>| {
+        state.budget.spend(0);
+        state.reserve(room);
     };
+    poll_fn(|cx| {
+        if acquire.is_waiting() {
+            return acquire.poll_in_line(stream, cx).map_ok(reserve);
+        }
+        let mut state = stream.lock();
+        if state.budget.must_yield(cx) {
+            return stream.yield_now(state, cx);
+        }
+        acquire.enter(shared, cx, state, |_| room).map_ok(reserve)
+    })
+    .await?;
+    Ok(Permit { shared, room: Some(room) })
 }
 
-debug_waiting!(Write);
-debug_waiting!(WriteFireAndForget);
-debug_waiting!(WriteAll, B);
-debug_waiting!(Reserve);
+/// Room for one write, from [`WriteHandoff::reserve`](crate::WriteHandoff::reserve).
+///
+/// # Drop
+///
+/// The room goes to those that wait for it.
+#[must_use = "dropping a permit gives its room back"]
+pub struct Permit<'a, W = BoxWriter> {
+    shared: &'a Arc<Shared<W>>,
+    /// `None` once it has been used.
+    room: Option<Room>,
+}
+
+impl<'a, W: AsyncWrite + Unpin> Permit<'a, W> {
+    /// Submits a chunk that is no longer than what was reserved. Never waits for room. What was reserved and is not
+    /// needed is given back.
+    ///
+    /// # Errors
+    ///
+    /// [`RejectReason::TooLarge`] where it is longer, [`RejectReason::Closed`] where the handoff was closed in the
+    /// meantime. The error hands the chunk back.
+    pub fn send(mut self, bytes: Bytes) -> Result<Accepted<'a>, WriteError> {
+        let shared = self.shared;
+        let room = self.room.take().unwrap_or_default();
+        if bytes.len() > room.bytes {
+            self.room = Some(room);
+            let reason = RejectReason::TooLarge { len: bytes.len(), limit: room.bytes };
+            return Err(WriteError::new(bytes, reason));
+        }
+        let mut chunk = Owned(Some(bytes));
+        match send_reserved(shared, Via::Call, room, &mut chunk) {
+            Ok(range) => Ok(Accepted::new(&shared.stream, range)),
+            Err(reason) => Err(WriteError::new(chunk.own(), reason)),
+        }
+    }
+
+    /// The same permit with a handle of its own, for another task. It keeps the stream open like any handle.
+    pub fn into_owned(mut self) -> OwnedPermit<W> {
+        self.shared.stream.add_handle();
+        OwnedPermit { room: self.room.take(), shared: Arc::clone(self.shared) }
+    }
+}
+
+impl<W> Drop for Permit<'_, W> {
+    fn drop(&mut self) {
+        if let Some(room) = self.room.take() {
+            give_back(&self.shared.stream, room);
+        }
+    }
+}
+
+impl<W> fmt::Debug for Permit<'_, W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Permit").field("bytes", &self.room.map(|room| room.bytes)).finish()
+    }
+}
+
+/// Room for one write that borrows nothing. From [`Permit::into_owned`].
+///
+/// # Drop
+///
+/// As for [`Permit`]; its handle is given up.
+#[must_use = "dropping a permit gives its room back"]
+pub struct OwnedPermit<W = BoxWriter> {
+    shared: Arc<Shared<W>>,
+    /// `None` once it has been used.
+    room: Option<Room>,
+}
+
+impl<W: AsyncWrite + Unpin> OwnedPermit<W> {
+    /// As [`Permit::send`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`Permit::send`].
+    pub fn send(mut self, bytes: Bytes) -> Result<WriteTicket, WriteError> {
+        let room = self.room.take();
+        Permit { shared: &self.shared, room }.send(bytes).map(Accepted::ticket)
+    }
+}
+
+impl<W> Drop for OwnedPermit<W> {
+    fn drop(&mut self) {
+        if let Some(room) = self.room.take() {
+            give_back(&self.shared.stream, room);
+        }
+        self.shared.stream.drop_handle();
+    }
+}
+
+impl<W> fmt::Debug for OwnedPermit<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OwnedPermit").field("bytes", &self.room.map(|room| room.bytes)).finish()
+    }
+}

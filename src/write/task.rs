@@ -1,22 +1,22 @@
-//! The writer task: the future that owns the writer's side of a stream.
+//! The writer task, alone or together with a producer, and producers that promise to send before they wait.
 
 use super::{
-    borrowed::Borrowed,
-    core::{Core, SharedCore},
-    drive::{Left, Role, Side, drive},
-    error::CloseReason,
-    outcome::{Rest, WriterFailure},
-    phase::{Next, Phase, Via},
-    run_until::RunUntil,
-    state::State,
+    drive::{Driver, Left, drive, hurry},
+    error::{CloseReason, WriterFailure},
+    lifecycle::outcome,
+    payload::Nothing,
+    shared::{BoxWriter, Shared},
+    state::{Next, Phase, Via},
+    stream::Stream,
 };
-use crate::sync::Arc;
+use crate::sync::{Arc, thread};
 use futures_io::AsyncWrite;
+use pin_project_lite::pin_project;
 use std::{
     fmt,
     future::Future,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
 };
 
 /// Writes what the handles of a [`WriteHandoff`](crate::WriteHandoff) accept.
@@ -44,20 +44,24 @@ use std::{
 /// assert_eq!(writer.join().unwrap().unwrap(), b"written by another thread");
 /// ```
 #[must_use = "nothing is written unless the task is polled"]
-pub struct WriteTask<W> {
-    side: Arc<Side<W>>,
+pub struct WriteTask<W = BoxWriter> {
+    shared: Arc<Shared<W>>,
 }
 
 impl<W> WriteTask<W> {
-    pub(crate) fn new(side: Arc<Side<W>>) -> Self {
-        Self { side }
+    pub(crate) fn new(shared: Arc<Shared<W>>) -> Self {
+        Self { shared }
     }
 
     /// The same task with no output, for executors. How it ended is learned from the handles: from
-    /// [`closed`](crate::WriteHandoff::closed), and from [`into_parts`](crate::WriteHandoff::into_parts), which gets the
-    /// writer and the unwritten bytes.
+    /// [`closed`](crate::WriteHandoff::closed), and from [`into_parts`](crate::WriteHandoff::into_parts), which gets
+    /// the writer and the unwritten bytes.
     pub fn detach(self) -> DetachedWriteTask<W> {
         DetachedWriteTask { task: self }
+    }
+
+    fn has_ended(&self) -> bool {
+        self.shared.stream.lock().phase == Phase::Ended
     }
 }
 
@@ -95,20 +99,17 @@ impl<W: AsyncWrite + Unpin> WriteTask<W> {
     /// connected?;
     /// # Ok::<_, Box<dyn std::error::Error>>(()) }).unwrap();
     /// ```
-    pub fn run_until<F: Future>(&mut self, future: F) -> RunUntil<'_, W, F> {
-        RunUntil::new(self, future)
+    pub fn run_until<F: Future>(&mut self, future: F) -> impl Future<Output = F::Output> {
+        RunUntil { task: self, future }
     }
 
-    pub(crate) fn core(&self) -> &SharedCore {
-        &self.side.core
-    }
-
-    /// Sends what the producer that runs with it has left, as the producer would, and only what then is left as the task.
-    pub(crate) fn send(&self, cx: &mut Context<'_>) {
-        let mut state = self.core().lock();
-        let next = state.hurry(&self.core().producer(Via::Poll));
+    /// Sends what the producer that runs with it has left, as the producer would, and only what then is left as the
+    /// task.
+    fn send(&self, cx: &mut Context<'_>) {
+        let mut state = self.shared.stream.lock();
+        let next = state.hurry(&self.shared.caller(Via::Poll));
         let left = match next {
-            Next::Drive => drive(&self.side, state, Role::Producer, Borrowed::default()),
+            Next::Drive => drive(&self.shared, state, Driver::Producer, &mut Nothing),
             Next::Nothing | Next::Wake if state.is_due() => {
                 drop(state);
                 Left::Work
@@ -121,10 +122,10 @@ impl<W: AsyncWrite + Unpin> WriteTask<W> {
     }
 
     /// Does what there is to do. Ready once the stream has ended.
-    pub(crate) fn poll_ended(&self, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll_ended(&self, cx: &mut Context<'_>) -> Poll<()> {
         // Wakers are user code: not to be cloned under the lock.
         let waker = cx.waker().clone();
-        let mut state = self.core().lock();
+        let mut state = self.shared.stream.lock();
         match state.phase {
             Phase::Ended => {
                 drop(state);
@@ -139,8 +140,8 @@ impl<W: AsyncWrite + Unpin> WriteTask<W> {
             }
             _ => {
                 state.phase = Phase::Busy;
-                let role = Role::Task(cx.waker(), waker);
-                match drive(&self.side, state, role, Borrowed::default()) {
+                let driver = Driver::Task(cx.waker(), waker);
+                match drive(&self.shared, state, driver, &mut Nothing) {
                     Left::End => Poll::Ready(()),
                     Left::Nothing | Left::Work => Poll::Pending,
                 }
@@ -156,59 +157,42 @@ impl<W: AsyncWrite + Unpin> Future for WriteTask<W> {
         if self.poll_ended(cx).is_pending() {
             return Poll::Pending;
         }
-        let wanted = self.core().lock().parts_wanted > 0;
-        Poll::Ready(outcome(self.core(), (!wanted).then_some(&*self.side)))
-    }
-}
-
-/// What became of an ended stream; without `side`, all but the writer and the bytes.
-pub(crate) fn outcome<W>(core: &Core, side: Option<&Side<W>>) -> Result<W, WriterFailure<W>> {
-    let (writer, unwritten) = side.map(Side::take_parts).unwrap_or_default();
-    let state = core.lock();
-    let reason = state.end.clone().unwrap_or(CloseReason::Closed);
-    match (reason, writer) {
-        (CloseReason::Closed, Some(writer)) => Ok(writer),
-        (reason, writer) => {
-            let State { written, flushed, in_doubt, .. } = *state;
-            drop(state);
-            let in_doubt = written..written + in_doubt;
-            Err(WriterFailure::new(Rest { reason, writer, unwritten, written, flushed, in_doubt }))
-        }
+        let wanted = self.shared.stream.lock().parts_wanted > 0;
+        Poll::Ready(outcome(&self.shared, !wanted))
     }
 }
 
 impl<W> Drop for WriteTask<W> {
     fn drop(&mut self) {
-        let ended = self.side.core.lock().phase == Phase::Ended;
-        if ended {
+        if self.has_ended() {
             return;
         }
         // Where a producer holds the writer, it sees to both.
-        self.side.core.end(CloseReason::TaskDropped);
-        let ended = self.side.core.lock().phase == Phase::Ended;
-        if ended {
-            self.side.drop_writer();
+        self.shared.stream.end(CloseReason::TaskDropped);
+        if self.has_ended() {
+            self.shared.drop_writer();
         }
     }
 }
 
 impl<W> fmt::Debug for WriteTask<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let phase = self.side.core.lock().phase;
+        let phase = self.shared.stream.lock().phase;
         f.debug_struct("WriteTask").field("phase", &phase).finish_non_exhaustive()
     }
 }
 
 /// A [`WriteTask`] without an output, as [`Executor`](crate::Executor)s take it. Made by [`WriteTask::detach`].
 ///
-/// A writer that has failed is dropped as soon as this is polled again, which it is woken for: its descriptor does not stay open for
-/// as long as there are handles. Only an [`into_parts`](crate::WriteHandoff::into_parts) that waits already gets it.
+/// A writer that has failed is dropped as soon as this is polled again, which it is woken for: its descriptor does not
+/// stay open for as long as there are handles. Only an [`into_parts`](crate::WriteHandoff::into_parts) that waits
+/// already gets it.
 ///
 /// # Drop
 ///
 /// As for [`WriteTask`].
 #[must_use = "nothing is written unless the task is polled"]
-pub struct DetachedWriteTask<W> {
+pub struct DetachedWriteTask<W = BoxWriter> {
     task: WriteTask<W>,
 }
 
@@ -218,12 +202,12 @@ impl<W: AsyncWrite + Unpin> Future for DetachedWriteTask<W> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let ended = self.task.poll_ended(cx);
         if ended.is_ready() {
-            let state = self.task.core().lock();
+            let state = self.task.shared.stream.lock();
             let failed = state.end.as_ref().is_some_and(CloseReason::is_failure);
             let wanted = state.parts_wanted > 0;
             drop(state);
             if failed && !wanted {
-                self.task.side.drop_writer();
+                self.task.shared.drop_writer();
             }
         }
         ended
@@ -233,5 +217,105 @@ impl<W: AsyncWrite + Unpin> Future for DetachedWriteTask<W> {
 impl<W> fmt::Debug for DetachedWriteTask<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.task.fmt(f)
+    }
+}
+
+pin_project! {
+    struct RunUntil<'a, W, F> {
+        task: &'a mut WriteTask<W>,
+        #[pin]
+        future: F,
+    }
+}
+
+impl<W: AsyncWrite + Unpin, F: Future> Future for RunUntil<'_, W, F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let stream = &this.task.shared.stream;
+        // What the future waits for may be what the task can do now.
+        if is_task_due(stream, cx.waker()) {
+            let _ = this.task.poll_ended(cx);
+        }
+        let promise = Promise::new(stream);
+        let polled = this.future.poll(cx);
+        // While the promise holds: nothing need be woken for what is left then.
+        this.task.send(cx);
+        promise.keep();
+        polled
+    }
+}
+
+/// Whether the task may have been woken, or has to learn what to wake. From here on this thread is the task's.
+fn is_task_due(stream: &Stream, waker: &Waker) -> bool {
+    let mut state = stream.lock();
+    match state.phase {
+        Phase::NotStarted | Phase::Scheduled | Phase::Blocked => true,
+        Phase::Idle | Phase::Held | Phase::Busy => {
+            state.task_thread = thread::token();
+            !state.task.as_ref().is_some_and(|known| known.will_wake(waker))
+        }
+        Phase::Ended => false,
+    }
+}
+
+/// For as long as it lives, this thread has promised to send what it writes to the stream.
+struct Promise<'a> {
+    stream: &'a Arc<Stream>,
+    kept: bool,
+}
+
+impl<'a> Promise<'a> {
+    fn new(stream: &'a Arc<Stream>) -> Self {
+        thread::begin_batching(stream.address());
+        Self { stream, kept: false }
+    }
+
+    /// Ends it. What was held meanwhile is for the caller to see to.
+    fn keep(mut self) {
+        self.kept = true;
+    }
+}
+
+impl Drop for Promise<'_> {
+    fn drop(&mut self) {
+        thread::end_batching();
+        if !self.kept {
+            // The future panicked: what it has written is left to the task.
+            let mut state = self.stream.lock();
+            if state.phase == Phase::Held {
+                state.schedule();
+                self.stream.wake_task(state);
+            }
+        }
+    }
+}
+
+pin_project! {
+    /// A producer's future that sends before it waits.
+    pub(crate) struct Batching<'a, W, F> {
+        shared: &'a Shared<W>,
+        #[pin]
+        future: F,
+    }
+}
+
+impl<'a, W, F> Batching<'a, W, F> {
+    pub(crate) fn new(shared: &'a Shared<W>, future: F) -> Self {
+        Self { shared, future }
+    }
+}
+
+impl<W: AsyncWrite + Unpin, F: Future> Future for Batching<'_, W, F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let promise = Promise::new(&this.shared.stream);
+        let polled = this.future.poll(cx);
+        promise.keep();
+        hurry(*this.shared, Via::Poll);
+        polled
     }
 }

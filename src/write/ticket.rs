@@ -1,13 +1,19 @@
-//! Tickets: positions in the stream that can be waited for.
+//! Tickets: positions in the stream that can be waited for, until they are written or until they are flushed.
 
 use super::{
-    contain::contain, core::SharedCore, error::CloseReason, flush::FlushTurn, outcome::TicketError,
-    port::wait_until, state::State,
+    config::Inline,
+    error::{CloseReason, TicketError},
+    state::{Next, Phase, State, Via},
+    stream::{Scoped, StateGuard, Stream, Waiting, WakeList, wait_until},
 };
-use crate::{error::POLLED_AFTER_COMPLETION, sync::Ordering};
+use crate::{
+    contain::contain,
+    sync::{Arc, Ordering},
+    waiters::Wakers,
+};
 use std::{
     fmt,
-    future::Future,
+    future::{Future, IntoFuture, poll_fn},
     ops::Range,
     pin::Pin,
     task::{Context, Poll, ready},
@@ -16,12 +22,11 @@ use std::{
 /// Tells when an accepted write has been written, and what became of it if it was not.
 ///
 /// A ticket is a future that completes once the writer has taken all bytes of the write. It holds two positions and the
-/// stream's counters, not the writer: it is `Send` and `Sync` whatever the writer is, it allocates nothing, and
-/// dropping it costs nothing and changes nothing, the write goes on. It may be polled again after it has completed and
-/// then gives the same answer.
+/// stream's counters, not the writer: it is `Send` and `Sync` whatever the writer is, it allocates nothing, and dropping
+/// it changes nothing, the write goes on. It may be polled again after it has completed and then gives the same answer.
 ///
-/// `Ok` means that the writer took the bytes, in order, after all that was accepted before. Whether it has passed them on
-/// is another question: see [`flushed`](Self::flushed).
+/// `Ok` means that the writer took the bytes, in order, after all that was accepted before. Whether it has passed them
+/// on is another question: see [`flushed`](Self::flushed).
 ///
 /// # Cancel safety
 ///
@@ -43,19 +48,20 @@ use std::{
 /// assert_eq!(writer.unwrap().into_inner(), b"hello");
 /// ```
 pub struct WriteTicket {
-    core: SharedCore,
+    stream: Arc<Stream>,
     range: Range<u64>,
     /// 0 while it is not in the list of waiters.
     id: u64,
 }
 
 impl WriteTicket {
-    pub(crate) fn new(core: SharedCore, range: Range<u64>) -> Self {
-        Self { core, range, id: 0 }
+    #[inline]
+    pub(crate) fn new(stream: Arc<Stream>, range: Range<u64>) -> Self {
+        Self { stream, range, id: 0 }
     }
 
-    /// The bytes of the stream that this ticket is for, counted from the first byte that the handoff accepted. Empty for a
-    /// barrier.
+    /// The bytes of the stream that this ticket is for, counted from the first byte that the handoff accepted. Empty
+    /// for a barrier.
     pub fn positions(&self) -> Range<u64> {
         self.range.clone()
     }
@@ -69,7 +75,7 @@ impl WriteTicket {
         if self.is_written() {
             return Some(Ok(()));
         }
-        let state = self.core.lock();
+        let state = self.stream.lock();
         let reason = state.end.clone()?;
         if state.written >= self.range.end {
             return Some(Ok(()));
@@ -94,7 +100,7 @@ impl WriteTicket {
         self.await
     }
 
-    /// Waits until the writer has confirmed a flush of these bytes, and asks for one if nobody has.
+    /// Waits until the writer has confirmed a flush of these bytes, and asks for one if none was asked for.
     ///
     /// # Errors
     ///
@@ -102,13 +108,30 @@ impl WriteTicket {
     ///
     /// # Cancel safety
     ///
-    /// A flush that nobody waits for any more holds up nobody.
-    pub fn flushed(&self) -> Flushed {
-        Flushed { core: self.core.clone(), position: self.range.end, turn: FlushTurn::default(), done: false }
+    /// Dropping it gives up the wait. Writes are not delayed by a flush that is not waited for.
+    pub fn flushed(&self) -> impl Future<Output = Result<(), CloseReason>> + use<> {
+        let (stream, position) = (Arc::clone(&self.stream), self.range.end);
+        async move {
+            let mut waiter = Scoped::new(&stream, FlushWaiter::default());
+            // A ticket does not know the writer's type: the task does it.
+            let request = |mut state: StateGuard<'_>| {
+                if state.hurry(&stream.caller(Inline::Never, Via::Poll)) == Next::Wake {
+                    stream.wake_task(state);
+                }
+            };
+            poll_fn(|cx| waiter.poll(&stream, cx, Some(position), request)).await
+        }
     }
 
     fn is_written(&self) -> bool {
-        self.core.written.load(Ordering::Acquire) >= self.range.end
+        self.stream.written.load(Ordering::Acquire) >= self.range.end
+    }
+
+    fn leave(&self) {
+        if !self.is_written() {
+            let waker = self.stream.lock().tickets.remove((self.range.end, self.id));
+            contain(|| drop(waker));
+        }
     }
 }
 
@@ -126,7 +149,7 @@ impl Future for WriteTicket {
         let answer = |state: &State| (state.end.is_some() || state.written >= end).then_some(());
         if this.id == 0 {
             let waker = cx.waker().clone();
-            let mut state = this.core.lock();
+            let mut state = this.stream.lock();
             if answer(&state).is_none() {
                 this.id = state.new_id();
                 state.budget.waited();
@@ -137,7 +160,7 @@ impl Future for WriteTicket {
             drop(state);
         } else {
             let key = (end, this.id);
-            let waiting = wait_until(&this.core, cx, (key, ()), |state| &mut state.tickets, answer);
+            let waiting = wait_until(&this.stream, cx, (key, ()), |state| &mut state.tickets, answer);
             drop(ready!(waiting));
         }
         match this.try_result() {
@@ -156,15 +179,6 @@ impl Drop for WriteTicket {
     }
 }
 
-impl WriteTicket {
-    fn leave(&self) {
-        if !self.is_written() {
-            let waker = self.core.lock().tickets.remove((self.range.end, self.id));
-            contain(|| drop(waker));
-        }
-    }
-}
-
 impl fmt::Debug for WriteTicket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WriteTicket")
@@ -174,39 +188,212 @@ impl fmt::Debug for WriteTicket {
     }
 }
 
-/// Future of [`WriteTicket::flushed`].
+/// A write that was accepted, with its place in the stream. It costs nothing to make and to drop.
 ///
-/// # Panics
-///
-/// When it is polled after it has completed.
-#[must_use = "futures do nothing unless you `.await` or poll them"]
-pub struct Flushed {
-    core: SharedCore,
-    position: u64,
-    turn: FlushTurn,
-    done: bool,
+/// Await it to wait until it is written, or make a [`ticket`](Self::ticket) of it, which borrows nothing.
+#[derive(Clone)]
+pub struct Accepted<'a> {
+    stream: &'a Arc<Stream>,
+    range: Range<u64>,
 }
 
-impl Future for Flushed {
-    type Output = Result<(), CloseReason>;
+impl<'a> Accepted<'a> {
+    #[inline]
+    pub(crate) fn new(stream: &'a Arc<Stream>, range: Range<u64>) -> Self {
+        Self { stream, range }
+    }
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { core, position, turn, done } = self.get_mut();
-        assert!(!*done, "{POLLED_AFTER_COMPLETION}");
-        let result = ready!(turn.poll(core, cx, Some(*position)));
-        *done = true;
+    /// The bytes of the stream that the write takes, counted from the first byte that the handoff accepted. Empty for a
+    /// barrier.
+    pub fn positions(&self) -> Range<u64> {
+        self.range.clone()
+    }
+
+    /// Tells when the write has been written. Counts a reference to the stream.
+    pub fn ticket(self) -> WriteTicket {
+        WriteTicket::new(Arc::clone(self.stream), self.range)
+    }
+}
+
+impl IntoFuture for Accepted<'_> {
+    type Output = Result<(), TicketError>;
+    type IntoFuture = WriteTicket;
+
+    fn into_future(self) -> WriteTicket {
+        self.ticket()
+    }
+}
+
+impl fmt::Debug for Accepted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Accepted").field("positions", &self.range).finish()
+    }
+}
+
+/// A place among those that wait for a flush.
+///
+/// Must be [`leave`](Self::leave)d before it is dropped.
+#[derive(Debug, Default)]
+pub(crate) struct FlushWaiter {
+    /// The position to be flushed and a number; `None` while not waiting.
+    key: Option<(u64, u64)>,
+}
+
+impl FlushWaiter {
+    /// Waits for a flush of the bytes below `position`, or of all that is accepted at the first call where none is
+    /// given. `request` has it done.
+    pub(crate) fn poll<'a>(
+        &mut self,
+        stream: &'a Arc<Stream>,
+        cx: &Context<'_>,
+        position: Option<u64>,
+        request: impl FnOnce(StateGuard<'a>),
+    ) -> Poll<Result<(), CloseReason>> {
+        let ended = |state: &State| match &state.end {
+            Some(CloseReason::Closed) => Some(Ok(())),
+            Some(reason) => Some(Err(reason.clone())),
+            None => None,
+        };
+        let key = match self.key {
+            Some(key) => key,
+            None => {
+                let mut state = stream.lock();
+                if state.budget.must_yield(cx) {
+                    return stream.yield_now(state, cx);
+                }
+                state.budget.spend(0);
+                if position.is_some_and(|position| position <= state.flushed) {
+                    return Poll::Ready(Ok(()));
+                }
+                if let Some(result) = ended(&state) {
+                    return Poll::Ready(result);
+                }
+                let key = (position.unwrap_or(state.accepted), state.new_id());
+                self.key = Some(key);
+                state.flushes.put(key, (), None);
+                request(state);
+                key
+            }
+        };
+        let answer = |state: &State| if state.is_flushed(key) { Some(Ok(())) } else { ended(state) };
+        let wait = wait_until(stream, cx, (key, ()), |state| &mut state.flushes, answer);
+        let (mut state, result) = ready!(wait);
+        // It may be served and not have been told yet.
+        let waker = state.flushes.remove(key);
+        drop(state);
+        drop(waker);
+        self.key = None;
         Poll::Ready(result)
     }
 }
 
-impl Drop for Flushed {
-    fn drop(&mut self) {
-        self.turn.leave(&self.core);
+impl Waiting for FlushWaiter {
+    /// Stops waiting. A flush that is not waited for any more may not hold up the writes behind it.
+    fn leave(&mut self, stream: &Arc<Stream>) {
+        let Some(key) = self.key.take() else { return };
+        let mut wakes = WakeList::new(stream);
+        let mut state = stream.lock();
+        let waker = state.flushes.remove(key);
+        let held_up = state.phase == Phase::Blocked && state.blocked_on_flush && state.items > 0;
+        if held_up && !state.flush_is_overdue() {
+            state.schedule();
+            wakes.task(state.task.take());
+        }
+        drop(state);
+        wakes.wake();
+        contain(|| drop(waker));
     }
 }
 
-impl fmt::Debug for Flushed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Flushed").field("position", &self.position).finish_non_exhaustive()
+/// What tickets and flushes wait for.
+impl State {
+    /// Notes that the writer is flushed as far as it was written to, for those that asked before `asked_before`.
+    #[inline]
+    pub(crate) fn was_flushed(&mut self, asked_before: u64) {
+        self.flushed = self.written;
+        self.served_before = asked_before;
+        self.flush_is_news = !self.flushes.is_empty();
+    }
+
+    /// Whether some of those that wait for a flush may have been served and not been told.
+    #[inline]
+    pub(crate) fn flush_is_news(&self) -> bool {
+        self.flush_is_news
+    }
+
+    /// Whether a party waits for what may have happened.
+    #[inline]
+    pub(crate) fn is_watched(&self) -> bool {
+        !(self.tickets.is_empty() && self.line.is_empty()) || self.flush_is_news
+    }
+
+    /// Collects the wakers of those that have what they wait for, as many as one section may. Returns whether there are more.
+    #[inline]
+    pub(crate) fn collect(&mut self, wakes: &mut Wakers) -> bool {
+        if self.end.is_some() { self.collect_all(wakes) } else { self.collect_served(wakes) }
+    }
+
+    fn collect_served(&mut self, wakes: &mut Wakers) -> bool {
+        while self.tickets.first().is_some_and(|((position, _), ())| position <= self.written) {
+            if wakes.is_full() {
+                return true;
+            }
+            wakes.waiter(self.tickets.pop_first());
+        }
+        self.grant(wakes) || (self.flush_is_news && self.collect_flushed(wakes))
+    }
+
+    fn collect_flushed(&mut self, wakes: &mut Wakers) -> bool {
+        let mut next = self.flushes.first().map(|(key, ())| key);
+        while let Some(key) = next.filter(|(position, _)| *position <= self.flushed) {
+            next = self.flushes.next_after(key);
+            if self.is_flushed(key) {
+                if wakes.is_full() {
+                    return true;
+                }
+                wakes.waiter(self.flushes.remove(key).flatten());
+            }
+        }
+        self.flush_is_news = false;
+        false
+    }
+
+    fn collect_all(&mut self, wakes: &mut Wakers) -> bool {
+        while !wakes.is_full() {
+            let waker = match () {
+                () if !self.tickets.is_empty() => self.tickets.pop_first(),
+                () if !self.flushes.is_empty() => self.flushes.pop_first(),
+                () if !self.closers.is_empty() => self.closers.pop_first(),
+                () if !self.line.is_empty() => self.line.pop_first(),
+                () => return false,
+            };
+            wakes.waiter(waker);
+        }
+        true
+    }
+
+    /// Whether what was asked for with that position and number has been flushed.
+    pub(crate) fn is_flushed(&self, (position, id): (u64, u64)) -> bool {
+        position <= self.flushed && id <= self.served_before
+    }
+
+    /// Whether a party waits for a flush that can be made now. It is asked for before newer bytes are written.
+    #[inline]
+    pub(crate) fn flush_is_due(&self) -> bool {
+        self.flushes.first().is_some_and(|((position, _), ())| position <= self.written)
+    }
+
+    /// Whether as much as the byte budget was written since such a flush could have been made. Nothing more is written until it is:
+    /// a steady stream of writes would starve it.
+    #[inline]
+    pub(crate) fn flush_is_overdue(&self) -> bool {
+        let overdue = |position: u64| position.saturating_add(self.limits.bytes as u64) <= self.written;
+        self.flushes.first().is_some_and(|((position, _), ())| overdue(position))
+    }
+
+    /// Whether the writer may still have bytes in a buffer of its own when there is nothing more to write.
+    #[inline]
+    pub(crate) fn is_unflushed(&self) -> bool {
+        self.written > self.flushed && self.limits.flush_when_idle
     }
 }

@@ -1,6 +1,6 @@
 //! Futures that end a stream, or are what it lives by.
 
-use std::future::Future;
+use std::{cell::Cell, future::Future};
 
 use futures_handoff::{CloseReason, WriteHandoff, WriteTask};
 use futures_handoff_runtimes::cancel::Cut;
@@ -29,7 +29,7 @@ fn task_gone<F: Future>(
         // All is written in time, and then the stream is closed.
         let stirred = waiting.stir() || world.stir();
         if !stirred && !closing {
-            drop(handle.close());
+            handle.close();
             closing = true;
             return true;
         }
@@ -58,34 +58,46 @@ fn task_gone<F: Future>(
     assert!(matches!(failure.reason(), CloseReason::TaskDropped), "{failure}");
     let unwritten = failure.unwritten().concat();
     assert_eq!([&world.writer.record().taken[..], &unwritten].concat(), accepted, "all of it is somewhere");
-    assert_eq!((handle.pending_bytes(), handle.pending_items(), handle.available()), (0, 0, 0));
+    assert_eq!((handle.pending_bytes(), handle.stats().pending_items, handle.available()), (0, 0, 0));
 }
 
 cancelled! {
     /// Closing goes on, and anybody may wait for it again.
-    "Future for Close"
+    "closed, of what this closed"
     fn a_close() {
         in_every_config(|cut, config| {
             let (mut world, handle) = World::new(config);
             handle.try_write_fire_and_forget(FULL.into()).unwrap();
-            let closed = cut.run(handle.close(), || world.stir());
+            handle.close();
+            let closed = cut.run(handle.closed(), || world.stir());
             assert!(closed.is_none_or(|closed| closed.is_ok()));
             assert!(is_closed(handle.close_reason()), "it begins at the call");
             let again = handle.clone();
-            world.rival(async move { again.close().await.unwrap() });
+            world.rival(async move {
+                again.close();
+                again.closed().await.unwrap();
+            });
             world.ends_closed(FULL);
         });
     }
 
     /// The writer comes back to whoever asks for it next, or from the task. It comes back open as long as there is a handle.
-    "Future for IntoParts"
+    "into_parts"
     fn the_way_of_the_writer_back() {
         for (asks_again, kept) in [(true, false), (false, true), (false, false)] {
             in_every_config(|cut, config| {
                 let (mut world, handle) = World::new(config);
                 handle.try_write_fire_and_forget(FULL.into()).unwrap();
-                let first = cut.run(handle.clone().into_parts(), || world.stir());
-                assert!(is_closed(handle.close_reason()), "it begins at the call");
+                let (begun, clone) = (Cell::new(false), handle.clone());
+                let take = async {
+                    begun.set(true);
+                    clone.into_parts().await
+                };
+                let first = cut.run(take, || world.stir());
+                assert_eq!(is_closed(handle.close_reason()), begun.get(), "it begins at the first poll");
+                if !begun.get() && kept {
+                    return world.goes_on(handle, FULL);
+                }
                 let mut second = asks_again.then(|| Running::new(handle.clone().into_parts()));
                 let handle = kept.then_some(handle);
                 while second.as_mut().is_some_and(Running::stir) || world.stir() {}
@@ -93,9 +105,9 @@ cancelled! {
                 let outcomes = [first, second.and_then(|second| second.output), Some(task)];
                 let given = outcomes.iter().filter(|outcome| matches!(outcome, Some(Ok(_)))).count();
                 assert_eq!(given, 1, "{outcomes:?}");
-                for mut failure in outcomes.into_iter().flatten().filter_map(Result::err) {
+                for failure in outcomes.into_iter().flatten().filter_map(Result::err) {
                     assert!(failure.reason().is_closed() && failure.unwritten().is_empty(), "{failure}");
-                    assert!(failure.writer().is_none(), "the writer was given to two");
+                    assert!(failure.into_parts().0.is_none(), "the writer was given to two");
                 }
                 let record = world.writer.record();
                 assert_eq!((&record.taken[..], record.flushed), (FULL, FULL.len()));

@@ -11,7 +11,7 @@ use super::{cancelled, slow_reader::SlowReader, world::Slow};
 const LINES: &[u8] = b"one\nand two\nthe third one\nrest";
 
 fn buffer() -> HandoffBuffer {
-    HandoffBuffer::new(64).unwrap()
+    HandoffBuffer::new(64)
 }
 
 /// Runs what reads from a reader into a buffer. What it has handed out, what is buffered, and what the reader has left is all
@@ -43,7 +43,7 @@ fn reads_through(mut read: impl AsyncFnMut(&mut HandoffReader<SlowReader>, &mut 
 }
 
 cancelled! {
-    "Future for ReadAvailable"
+    "fn read_available"
     fn a_read() {
         reads(LINES, |cut, buffer, reader| {
             let stirring = reader.clone();
@@ -62,7 +62,7 @@ cancelled! {
         });
     }
 
-    "Future for ReadReady"
+    "fn read_ready"
     fn a_read_of_all_there_is() {
         reads(LINES, |cut, buffer, reader| {
             let stirring = reader.clone();
@@ -81,7 +81,7 @@ cancelled! {
         });
     }
 
-    "Future for NextFrame"
+    "fn next_frame"
     fn a_frame() {
         reads(LINES, |cut, buffer, reader| {
             let (stirring, mut lines) = (reader.clone(), Delimiter::new(b"\n"));
@@ -89,19 +89,19 @@ cancelled! {
             frame.map_or_else(Vec::new, |frame| frame.unwrap().unwrap().to_vec())
         });
         reads(b"\0\x09announced and the rest", |cut, buffer, reader| {
-            let (stirring, mut lengths) = (reader.clone(), LengthPrefix::u16_be());
+            let (stirring, mut lengths) = (reader.clone(), LengthPrefix::big_endian(2));
             let frame = cut.run(buffer.next_frame(reader, &mut lengths), || stirring.unblock());
             frame.map_or_else(Vec::new, |frame| frame.unwrap().unwrap().to_vec())
         });
     }
 
-    "Future for SkipFrame"
+    "fn skip_frame"
     fn a_frame_that_is_left_behind() {
         let line = [&[b'a'; 100][..], b"\nnext\nrest"].concat();
         let length = [&[0, 100][..], &[b'a'; 100], b"\0\x04next"].concat();
         let cases: [(&[u8], &mut dyn FrameFinder, usize); 2] = [
             (&line, &mut Delimiter::new(b"\n"), 101),
-            (&length, &mut LengthPrefix::u16_be(), 102),
+            (&length, &mut LengthPrefix::big_endian(2), 102),
         ];
         for (content, finder, end) in cases {
             let mut nexts = 0;

@@ -41,30 +41,30 @@ fn submissions(submit: impl AsyncFn(&WriteHandoff<Slow>) -> bool) {
 }
 
 fn read_buffer(content: &[u8]) -> HandoffBuffer {
-    HandoffBuffer::from_tail(BytesMut::from(content), HandoffBufferConfig::new(64).unwrap()).unwrap()
+    HandoffBuffer::from_tail(BytesMut::from(content), HandoffBufferConfig::new(64)).unwrap()
 }
 
 cancelled! {
-    "Future for Write"
+    "write"
     fn a_write() {
         submissions(async |handle| handle.write(CHUNK.into()).await.is_ok());
         submissions(async |handle| handle.sender().write(CHUNK.into()).await.is_ok());
     }
 
-    "Future for WriteFireAndForget"
+    "write_fire_and_forget"
     fn a_write_without_a_ticket() {
         submissions(async |handle| handle.write_fire_and_forget(CHUNK.into()).await.is_ok());
         submissions(async |handle| handle.sender().write_fire_and_forget(CHUNK.into()).await.is_ok());
     }
 
     /// The parts that were lent are still there if they were not accepted.
-    "Future for WriteAll"
+    "write_chunks"
     fn a_write_of_several_parts() {
         in_every_config(|cut, config| {
             let (world, handle) = World::new(config);
             handle.try_write_fire_and_forget(FULL.into()).unwrap();
             let mut parts = [Bytes::from(&CHUNK[..2]), Bytes::from(&CHUNK[2..])];
-            let submit = async { handle.write_all(&mut parts).await.is_ok() };
+            let submit = async { handle.write_chunks(&mut parts).await.is_ok() };
             let (world, expected) = submission(cut, world, &handle, submit);
             let accepted = expected.len() > FULL.len() + RIVAL.len();
             let left = if accepted { b"" } else { CHUNK };
@@ -73,13 +73,13 @@ cancelled! {
         });
     }
 
-    "Future for Reserve"
+    "reserve"
     fn a_reservation() {
         submissions(async |handle| handle.reserve(CHUNK.len()).await.unwrap().send(CHUNK.into()).is_ok());
     }
 
     /// One that was granted and is not used.
-    "Future for Reserve"
+    "reserve"
     fn a_permit() {
         in_every_config(|cut, config| {
             let (mut world, handle) = World::new(config);
@@ -93,20 +93,19 @@ cancelled! {
     }
 
     /// The bytes are in the read buffer or on their way.
-    "Future for WritePrefix"
+    "write_prefix"
     fn a_write_from_a_read_buffer() {
         prefixes(async |handle, buffer| handle.write_prefix(buffer, CHUNK.len()).await.is_ok());
     }
 
-    "Future for WritePrefixFireAndForget"
-    fn a_write_from_a_read_buffer_without_a_ticket() {
-        prefixes(async |handle, buffer| {
-            handle.write_prefix_fire_and_forget(buffer, CHUNK.len()).await.is_ok()
-        });
+    "write_slice"
+    fn a_write_of_borrowed_bytes() {
+        submissions(async |handle| handle.write_slice(CHUNK).await.is_ok());
+        submissions(async |handle| handle.sender().write_slice(CHUNK).await.is_ok());
     }
 
     /// In several pieces: each byte is in the read buffer or on its way, in order, with others between the pieces.
-    "async fn write_all_buf"
+    "write_all_buf"
     fn a_write_of_a_whole_read_buffer() {
         in_every_config(|cut, config| {
             let (mut world, handle) = World::new(config);
@@ -129,7 +128,7 @@ cancelled! {
     }
 
     /// What was accepted within it leaves, and is not held for a promise that nobody keeps.
-    "Future for Batching"
+    "batching"
     fn a_batch() {
         in_every_config(|cut, config| {
             let (mut world, handle) = World::new(config);

@@ -44,7 +44,7 @@ cancelled! {
         });
     }
 
-    "async fn wait"
+    "wait"
     fn a_ticket_that_is_waited_for() {
         waits(async |_, ticket| ticket.wait().await, |writer, result| {
             result.unwrap();
@@ -65,27 +65,30 @@ cancelled! {
         });
     }
 
-    "Future for Flushed"
+    "flushed"
     fn a_flush_of_a_ticket() {
         waits(async |_, ticket| ticket.flushed().await, is_flushed);
     }
 
-    "Future for Flush"
+    "flush"
     fn a_flush() {
         waits(async |handle, _| handle.flush().await, is_flushed);
         waits(async |handle, _| handle.sender().flush().await, is_flushed);
     }
 
     /// It is somebody else who closes.
-    "Future for Closed"
+    "closed"
     fn waiting_for_the_end() {
         in_every_config(|cut, config| {
             let (mut world, handle) = World::new(config);
             handle.try_write_fire_and_forget(FULL.into()).unwrap();
             let other = handle.clone();
-            world.rival(async move { other.close().await.unwrap() });
-            let reason = cut.run(handle.closed(), || world.stir());
-            assert!(reason.is_none_or(|reason| reason.is_closed()));
+            world.rival(async move {
+                other.close();
+                other.closed().await.unwrap();
+            });
+            let closed = cut.run(handle.closed(), || world.stir());
+            assert!(closed.is_none_or(|closed| closed.is_ok()));
             world.ends_closed(FULL);
         });
     }

@@ -179,7 +179,7 @@ impl World {
     pub(crate) fn goes_on(mut self, handle: WriteHandoff<Slow>, expected: &[u8]) {
         self.come_to_rest();
         assert_eq!(self.writer.record().taken, expected, "what is on the wire");
-        assert_eq!((handle.pending_bytes(), handle.pending_items()), (0, 0), "room is still taken");
+        assert_eq!((handle.pending_bytes(), handle.stats().pending_items), (0, 0), "room is still taken");
         assert_eq!(handle.available(), handle.config().max_pending_bytes(), "room is still reserved");
         handle.try_write_fire_and_forget("end".into()).unwrap();
         drop(handle);
@@ -201,10 +201,8 @@ impl World {
 pub(crate) fn configs() -> impl Iterator<Item = WriteHandoffConfig> {
     let inlines = [Inline::SameThread, Inline::Always, Inline::Never];
     inlines.into_iter().flat_map(|inline| {
-        [0, BUDGET].map(|send_at| {
-            let config = WriteHandoffConfig::new(8, BUDGET).and_then(|config| config.with_send_at(send_at));
-            config.unwrap().with_inline(inline)
-        })
+        [0, BUDGET]
+            .map(|send_at| WriteHandoffConfig::new(8, BUDGET).with_send_at(send_at).with_inline(inline))
     })
 }
 

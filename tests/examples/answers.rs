@@ -32,7 +32,7 @@ where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
 {
-    let mut buffer = HandoffBuffer::new(1024)?;
+    let mut buffer = HandoffBuffer::new(1024);
     while let Some(line) = buffer.next_frame(&mut reader, &mut Delimiter::new(b"\n")).await? {
         match line.strip_prefix(b"?") {
             Some(rest) => out.write_fire_and_forget([b"!", rest].concat().into()).await?,
@@ -67,7 +67,7 @@ macro_rules! served {
         let (left, right) = duplex(16);
         for stream in [left, right] {
             let (reader, writer) = stream.split();
-            let (out, task) = WriteHandoff::new(writer, WriteHandoffConfig::new(4, 16).unwrap());
+            let (out, task) = WriteHandoff::new(writer, WriteHandoffConfig::new(4, 16));
             let (answered, answers) = mpsc::unbounded();
             let (asked, served) = (out.clone(), Rc::clone(&served));
             let answering =
@@ -117,7 +117,7 @@ runtimes::watched_tests! {
     fn a_peer_that_asks_too_much_gets_the_answers_that_fit_and_is_read_no_more() {
         let writer = ScriptWriter::willing();
         let log = writer.log();
-        let (out, task) = WriteHandoff::new(writer, WriteHandoffConfig::new(1, 2).unwrap());
+        let (out, task) = WriteHandoff::new(writer, WriteHandoffConfig::new(1, 2));
         let asked = b"?\n".repeat(2 * OPEN);
         let mut served = Box::pin(answer(&asked[..], out, OPEN, |_| {}));
         // While the task does not run, the second answer waits for room and the others wait behind

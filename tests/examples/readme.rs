@@ -54,7 +54,7 @@ runtimes::tests! {
         for (at, end) in (0..=input.len()).flat_map(|at| [(at, End::Closed), (at, End::Reset)]) {
             let input = &input[..at];
             for seed in 0..20 {
-                let (mut buffer, mut received) = (HandoffBuffer::new(64).unwrap(), Vec::new());
+                let (mut buffer, mut received) = (HandoffBuffer::new(64), Vec::new());
                 let result = read::read(reader(seed, input, end), &mut buffer, &mut received).await;
                 let whole = input.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
                 assert_eq!(received.concat(), &input[..whole]);

@@ -98,7 +98,7 @@ runtimes::tests! {
         let asked = reader(2, &[LINE, b"question"].concat(), End::Closed);
         let served = proxy(asked, to_client, async |_| Ok((answers, to_server)));
         let answered = async {
-            refused.closed().await;
+            assert!(refused.closed().await.is_err());
             // The answer is some wake-ups away.
             for _ in 0..3 {
                 R::sleep(Duration::ZERO).await;

@@ -32,13 +32,13 @@ runtimes::watched_tests! {
             let (bytes, freed) = Block::bytes(vec![i; 1 << 20]);
             match i % 3 {
                 0 => drop(handoff.try_write(bytes.slice(5..6)).unwrap()),
-                1 => drop(handoff.try_write_all([bytes.slice(5..6)]).unwrap()),
+                1 => drop(handoff.try_write_chunks(&mut [bytes.slice(5..6)]).unwrap()),
                 _ => drop(handoff.try_reserve(1).unwrap().send(bytes.slice(5..6)).unwrap()),
             }
             drop(bytes);
             assert!(freed.get(), "{i}");
         }
-        assert_eq!((handoff.pending_bytes(), handoff.pending_items()), (200, 1));
+        assert_eq!((handoff.pending_bytes(), handoff.stats().pending_items), (200, 1));
         gate.open();
         task.run();
         assert_eq!(log.written(), (0..200).collect::<Vec<u8>>());
@@ -47,14 +47,14 @@ runtimes::watched_tests! {
     /// Also the one that a writer was offered before it said that it is not ready.
     fn a_small_slice_that_was_offered_is_copied_out() {
         for (taken, left) in [(0, "bytes"), (3, "es")] {
-            let config = defaults().with_send_at(0).unwrap().with_inline(Inline::Always);
+            let config = defaults().with_send_at(0).with_inline(Inline::Always);
             let (handoff, mut task, log, gate) = gated_after(taken, config);
             let mut block = vec![0; 1 << 20];
             block[5..10].copy_from_slice(b"bytes");
             let (block, freed) = Block::bytes(block);
             handoff.try_write_fire_and_forget(block.slice(5..10)).unwrap();
             assert_eq!(log.calls().len(), 1 + usize::from(taken > 0));
-            assert_eq!((handoff.pending_bytes(), handoff.pending_items()), (left.len(), 1));
+            assert_eq!((handoff.pending_bytes(), handoff.stats().pending_items), (left.len(), 1));
             drop(block);
             assert!(freed.get());
             gate.open();
@@ -144,7 +144,7 @@ runtimes::watched_tests! {
         let (handoff, task, _log) = willing(defaults());
         let (bytes, freed) = block();
         handoff.try_write_fire_and_forget(bytes).unwrap();
-        let (abort, weak) = (handoff.abort_handle(), handoff.downgrade());
+        let (abort, weak) = (handoff.downgrade(), handoff.downgrade());
         drop(task);
         assert!(!freed.get());
         drop(handoff);

@@ -90,7 +90,7 @@ fn copies_share_a_block_up_to_the_longest_that_counts_as_small() {
     for (small_copy_max, len, shared) in
         [(256, 256, true), (256, 257, false), (1000, 512, true), (1000, 513, false)]
     {
-        let config = config(1 << 20).with_small_copy_max(small_copy_max).unwrap();
+        let config = config(1 << 20).with_small_copy_max(small_copy_max);
         let mut buffer = HandoffBuffer::with_config(config);
         read_all(&mut buffer, &bytes(2 * len));
         let (first, second) = (buffer.split_prefix(len).unwrap(), buffer.split_prefix(len).unwrap());
@@ -100,7 +100,7 @@ fn copies_share_a_block_up_to_the_longest_that_counts_as_small() {
 
 #[test]
 fn copies_that_are_not_small_have_memory_of_their_own() {
-    let config = config(1 << 20).with_small_copy_max(8192).unwrap();
+    let config = config(1 << 20).with_small_copy_max(8192);
     for len in [513, 600, 3000] {
         let heap = retained(config, len, 1, 4, |buffer, n| buffer.split_prefix(n).unwrap());
         assert!(heap <= 500 * (len + COUNT), "{len}: {heap}");
@@ -145,7 +145,7 @@ fn a_quiet_connection_forgets_what_it_remembered() {
     // How many of eight blocks stay: one is left to the thread or, if it is too large for that, kept within the limit.
     for (size, stay) in [(30_000, 3), (300_000, 2)] {
         for wait in waits {
-            let config = config(1 << 20).with_read_reserve(size).unwrap().with_spare_blocks(8).unwrap();
+            let config = config(1 << 20).with_read_reserve(size).with_spare_blocks(8);
             let (data, mut out, mut kept) = (bytes(size), bytes(size), None);
             let heap = left_by(|| {
                 let mut buffer = HandoffBuffer::with_config(config);
@@ -169,7 +169,7 @@ fn blocks_of_a_burst_are_forgotten_once_reads_become_smaller() {
     let data = bytes(1 << 20);
     let mut kept = None;
     let heap = left_by(|| {
-        let mut buffer = HandoffBuffer::with_config(config(1 << 20).with_read_size(1024..=65536).unwrap());
+        let mut buffer = HandoffBuffer::with_config(config(1 << 20).with_read_size(1024..=65536));
         let mut reader = &data[..];
         while buffer.len() < 65536 {
             buffer.advance(buffer.len()).unwrap();
@@ -193,7 +193,7 @@ fn blocks_of_a_burst_are_forgotten_once_reads_become_smaller() {
 /// What looks like a block of 50 bytes is the second half of one of 100, and must not come to a buffer of 50.
 #[test]
 fn a_block_that_came_from_elsewhere_is_not_left_to_others() {
-    let config = config(50).with_read_reserve(50).unwrap().with_small_copy_max(0).unwrap();
+    let config = config(50).with_read_reserve(50).with_small_copy_max(0);
     let mut tail = BytesMut::zeroed(100);
     drop(tail.split_to(50));
     let mut first = HandoffBuffer::from_tail(tail, config).unwrap();
@@ -265,7 +265,7 @@ fn small_frames_that_are_kept_allocate_a_block_for_many() {
 
 /// What it costs to hand off what was read, each time, if as many of them are held before they are dropped.
 fn handing_off(len: usize, held: usize, spare_blocks: usize) -> (u64, u64) {
-    let config = config(1 << 20).with_read_reserve(16384).unwrap().with_spare_blocks(spare_blocks).unwrap();
+    let config = config(1 << 20).with_read_reserve(16384).with_spare_blocks(spare_blocks);
     let mut buffer = HandoffBuffer::with_config(config);
     let data = bytes(len);
     let mut out = VecDeque::with_capacity(held + 1);

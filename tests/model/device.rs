@@ -186,8 +186,7 @@ impl AsyncWrite for Device {
 /// A stream with so much room, in which every producer polls the writer for every chunk if it may.
 pub(crate) fn stream(device: &Device, bytes: usize) -> (Handle, Task) {
     let config =
-        WriteHandoffConfig::new(8, bytes).and_then(|config| config.with_send_at(0)?.with_copy_max(0));
-    let config = config.expect("limits in range").with_inline(Inline::Always);
+        WriteHandoffConfig::new(8, bytes).with_send_at(0).with_copy_max(0).with_inline(Inline::Always);
     let (handoff, mut task) = WriteHandoff::new(device.clone(), config);
     // Producers do not poll the writer before its task has run. By a waker that the task then has to replace.
     assert!(poll_once(&mut task).is_pending());
@@ -196,7 +195,7 @@ pub(crate) fn stream(device: &Device, bytes: usize) -> (Handle, Task) {
 
 /// A stream in which chunks wait for the task, a flush, a dispatch, or for that much to gather.
 pub(crate) fn holding_stream(device: &Device, bytes: usize) -> (Handle, Task) {
-    let config = WriteHandoffConfig::new(8, bytes).expect("limits in range").with_inline(Inline::Always);
+    let config = WriteHandoffConfig::new(8, bytes).with_inline(Inline::Always);
     let (handoff, mut task) = WriteHandoff::new(device.clone(), config);
     assert!(poll_once(&mut task).is_pending());
     (handoff, task)

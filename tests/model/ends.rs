@@ -3,7 +3,7 @@
 use futures_handoff::CloseReason;
 
 use crate::{
-    device::{Device, assert_done, chunk, poll_once, run, stream},
+    device::{Device, assert_done, assert_outcome, chunk, poll_once, run, stream},
     explore::{block_on, explore, thread},
 };
 
@@ -49,10 +49,30 @@ fn a_close_while_a_producer_writes() {
         let task = run(task);
         let other = handoff.clone();
         let other = thread::spawn(move || other.try_write(chunk("abc")).is_ok());
-        block_on(handoff.close()).unwrap();
+        handoff.close();
+        block_on(handoff.closed()).unwrap();
         let wrote = other.join().unwrap();
         drop(handoff);
         assert_done(task, if wrote { &["abc"] } else { &[""] });
+    });
+}
+
+/// They are copied without the lock, with room that is reserved for them.
+#[test]
+fn a_close_while_borrowed_bytes_are_copied() {
+    explore(3, || {
+        let device = Device::blocked(usize::MAX);
+        let (handoff, task) = stream(&device, 8);
+        // From here on only the task tries again, so that the others have to wait.
+        handoff.try_write_fire_and_forget(chunk("x")).unwrap();
+        let other = handoff.clone();
+        let other = thread::spawn(move || other.try_write_slice(b"abc").is_ok());
+        handoff.close();
+        let accepted = other.join().unwrap();
+        assert_eq!(handoff.pending_bytes(), if accepted { 4 } else { 1 });
+        drop(handoff);
+        device.open();
+        assert_outcome(block_on(task), if accepted { &["xabc"] } else { &["x"] });
     });
 }
 
@@ -62,7 +82,7 @@ fn an_abort_of_a_writer_that_never_gets_ready() {
         let device = Device::blocked(usize::MAX);
         let (handoff, task) = stream(&device, 8);
         let task = run(task);
-        let abort = handoff.abort_handle();
+        let abort = handoff.downgrade();
         let other = thread::spawn(move || abort.abort());
         match handoff.try_write(chunk("ab")) {
             Ok(ticket) => {
@@ -86,17 +106,19 @@ fn an_abort_while_a_producer_writes() {
         let device = Device::short(1);
         let (handoff, task) = stream(&device, 8);
         let task = run(task);
-        let abort = handoff.abort_handle();
+        let abort = handoff.downgrade();
         let other = thread::spawn(move || abort.abort());
         let ticket = handoff.try_write(chunk("abc"));
         other.join().unwrap();
         // Aborted in time or not at all: the handle that is still there keeps the stream open.
-        let mut failure = task.join().unwrap().unwrap_err();
+        let failure = task.join().unwrap().unwrap_err();
         assert!(matches!(failure.reason(), CloseReason::Aborted));
-        let taken = failure.writer().expect("the writer comes back").taken();
-        let all = [taken.as_slice(), &failure.unwritten().concat()].concat();
+        let written = failure.written();
+        let (writer, unwritten) = failure.into_parts();
+        let taken = writer.expect("the writer comes back").taken();
+        let all = [taken.as_slice(), &unwritten.concat()].concat();
         assert_eq!(all, if ticket.is_ok() { &b"abc"[..] } else { b"" });
-        assert_eq!(failure.written(), taken.len() as u64);
+        assert_eq!(written, taken.len() as u64);
         if let Ok(ticket) = ticket {
             assert_eq!(ticket.try_result().unwrap().is_ok(), taken.len() == 3);
         }
@@ -111,16 +133,16 @@ fn a_task_dropped_while_a_producer_writes() {
         let other = thread::spawn(move || drop(task));
         let ticket = handoff.try_write(chunk("abc"));
         other.join().unwrap();
-        let reason = block_on(handoff.closed());
-        assert!(matches!(reason, CloseReason::TaskDropped));
+        let ended = block_on(handoff.closed());
+        assert!(matches!(ended, Err(CloseReason::TaskDropped)));
         assert!(handoff.try_write(chunk("late")).is_err_and(|refused| refused.is_closed()));
         let accepted = ticket.is_ok();
         if let Ok(ticket) = ticket {
             assert_eq!(block_on(ticket).is_ok(), device.taken().len() == 3);
         }
-        let mut failure = block_on(handoff.into_parts()).unwrap_err();
-        assert!(failure.writer().is_none());
-        let all = [device.taken(), failure.unwritten().concat()].concat();
+        let (writer, unwritten) = block_on(handoff.into_parts()).unwrap_err().into_parts();
+        assert!(writer.is_none());
+        let all = [device.taken(), unwritten.concat()].concat();
         assert_eq!(all, if accepted { &b"abc"[..] } else { b"" });
     });
 }
@@ -179,13 +201,14 @@ fn those_who_wait_for_the_end() {
         let task = run(task);
         let other = handoff.clone();
         let other = thread::spawn(move || {
-            let mut given_up = other.closed();
+            let mut given_up = Box::pin(other.closed());
             let _ = poll_once(&mut given_up);
             drop(given_up);
             block_on(other.closed())
         });
-        block_on(handoff.close()).unwrap();
-        assert!(other.join().unwrap().is_closed());
+        handoff.close();
+        block_on(handoff.closed()).unwrap();
+        assert!(other.join().unwrap().is_ok());
         drop(handoff);
         assert_done(task, &[""]);
     });

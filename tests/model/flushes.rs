@@ -62,7 +62,7 @@ fn a_flush_that_is_given_up_holds_up_no_write() {
         let device = Device::unflushable();
         let (handoff, task) = stream(&device, 8);
         let task = run(task);
-        let mut flush = handoff.flush();
+        let mut flush = Box::pin(handoff.flush());
         assert!(poll_once(&mut flush).is_pending());
         let ticket = handoff.try_write(chunk("a")).unwrap();
         drop(flush);
@@ -82,7 +82,7 @@ fn a_flush_given_up_by_one_is_still_made_for_another() {
         let task = run(task);
         let other = handoff.clone();
         let other = thread::spawn(move || block_on(other.flush()).unwrap());
-        let mut flush = handoff.flush();
+        let mut flush = Box::pin(handoff.flush());
         let _ = poll_once(&mut flush);
         drop(flush);
         device.open();
@@ -101,7 +101,8 @@ fn a_flush_and_a_close() {
         let other = handoff.clone();
         let other = thread::spawn(move || block_on(other.flush()).unwrap());
         handoff.try_write_fire_and_forget(chunk("ab")).unwrap();
-        block_on(handoff.close()).unwrap();
+        handoff.close();
+        block_on(handoff.closed()).unwrap();
         other.join().unwrap();
         drop(handoff);
         assert_done(task, &["ab"]);

@@ -2,7 +2,7 @@
 
 use std::task::Poll;
 
-use futures_handoff::{HandoffBuffer, HandoffBufferConfig};
+use futures_handoff::{BufferError, HandoffBuffer, HandoffBufferConfig};
 
 use crate::{
     device::{
@@ -133,8 +133,9 @@ fn parts_of_one_write_stay_together() {
         let (handoff, task) = stream(&device, 8);
         let task = run(task);
         let other = handoff.clone();
-        let other = thread::spawn(move || drop(other.try_write_all([chunk("1"), chunk("2")]).unwrap()));
-        handoff.try_write_all([chunk("a"), chunk("b")]).unwrap();
+        let other =
+            thread::spawn(move || drop(other.try_write_chunks(&mut [chunk("1"), chunk("2")]).unwrap()));
+        handoff.try_write_chunks(&mut [chunk("a"), chunk("b")]).unwrap();
         drop(handoff);
         other.join().unwrap();
         assert_done(task, &["ab12", "12ab"]);
@@ -240,7 +241,7 @@ fn the_rest_of_a_borrowed_prefix_goes_before_what_comes_later() {
         let task = run(task);
         let other = handoff.clone();
         let other = thread::spawn(move || other.try_write_fire_and_forget(chunk("12")).unwrap());
-        let config = HandoffBufferConfig::new(16).unwrap().with_read_size(1..=16).unwrap();
+        let config = HandoffBufferConfig::new(16).with_read_size(1..=16);
         let mut buffer = HandoffBuffer::from_tail(block("abcd"), config).unwrap();
         handoff.try_write_prefix(&mut buffer, 4).unwrap();
         assert!(buffer.is_empty());

@@ -23,7 +23,7 @@ fn produce(handoff: Handle, letter: u8) -> u8 {
     for _ in 0..STEPS {
         let frame = [letter, b'0' + accepted];
         let bytes = Bytes::copy_from_slice(&frame);
-        let wrote = match below(10) {
+        let wrote = match below(12) {
             0 => handoff.try_write_fire_and_forget(bytes).is_ok(),
             1 => {
                 let ticket = block_on(handoff.write(bytes)).unwrap();
@@ -33,7 +33,7 @@ fn produce(handoff: Handle, letter: u8) -> u8 {
             2 => block_on(handoff.write_fire_and_forget(bytes)).is_ok(),
             3 => poll_once(&mut handoff.write(bytes)).is_ready(),
             4 => {
-                let config = HandoffBufferConfig::new(8).unwrap();
+                let config = HandoffBufferConfig::new(8);
                 let mut buffer = HandoffBuffer::from_tail(frame[..].into(), config).unwrap();
                 block_on(handoff.write_prefix(&mut buffer, 2)).is_ok()
             }
@@ -42,17 +42,20 @@ fn produce(handoff: Handle, letter: u8) -> u8 {
                 false
             }
             6 => {
-                let _ = poll_once(&mut handoff.flush());
+                let _ = poll_once(&mut Box::pin(handoff.flush()));
                 false
             }
             7 => {
-                let permit = block_on(handoff.reserve(1 + below(2))).unwrap();
-                permit.bytes() == 2 && permit.send(bytes).is_ok()
+                let room = 1 + below(2);
+                let permit = block_on(handoff.reserve(room)).unwrap();
+                permit.send(bytes).map_err(|_| assert_eq!(room, 1)).is_ok()
             }
             8 => {
                 let write = Box::pin(async { handoff.write(bytes).await.is_ok() });
                 block_on(handoff.batching(write))
             }
+            9 => block_on(handoff.write_slice(&frame)).is_ok(),
+            10 => block_on(handoff.sender().write(bytes)).is_ok(),
             _ => {
                 handoff.with_writer(|_| ());
                 handoff.dispatch();
@@ -70,8 +73,10 @@ fn any_producers(inline: Inline) {
         let device = Device::moody();
         let budget = 2 + below(4);
         let config = WriteHandoffConfig::new(1 + below(3), budget)
-            .and_then(|config| config.with_send_at(below(budget + 1))?.with_copy_max(below(budget + 1)));
-        let (handoff, task) = WriteHandoff::new(device.clone(), config.unwrap().with_inline(inline));
+            .with_send_at(below(budget + 1))
+            .with_copy_max(below(budget + 1))
+            .with_inline(inline);
+        let (handoff, task) = WriteHandoff::new(device.clone(), config);
         let task = run(task);
         let producers: Vec<_> = (0..PRODUCERS)
             .map(|id| {

@@ -144,7 +144,7 @@ fn reserved_room_is_no_more_than_the_limit() {
 #[test]
 fn a_frame_that_is_announced_little_by_little_is_moved_a_few_times_only() {
     let data = bytes(1 << 20);
-    let mut buffer = HandoffBuffer::with_config(config(4 << 20).with_read_reserve(1024).unwrap());
+    let mut buffer = HandoffBuffer::with_config(config(4 << 20).with_read_reserve(1024));
     let mut reader = Script::paced(&data, 1024);
     let mut finder = |bytes: &[u8], _: usize| {
         if bytes.len() < 1 << 20 { Found::Need(bytes.len() + 1) } else { Found::Frame(1 << 20) }

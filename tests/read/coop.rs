@@ -98,7 +98,7 @@ const CALLS: [(&str, Call); 11] = [
 ];
 
 fn reader(most: usize, cooperative: bool) -> HandoffReader<Always> {
-    let config = config(1 << 16).with_read_size(1024..=4096).unwrap().with_cooperative(cooperative);
+    let config = config(1 << 16).with_read_size(1024..=4096).with_cooperative(cooperative);
     HandoffBuffer::with_config(config).into_reader(Always { most, polls: 0 })
 }
 

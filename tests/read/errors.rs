@@ -3,7 +3,7 @@
 use std::{error::Error, io};
 
 use crate::support::*;
-use futures_handoff::{Delimiter, FrameError, HandoffBuffer, ReadError, SplitError, bytes::BytesMut};
+use futures_handoff::{BufferError, Delimiter, FrameError, HandoffBuffer, bytes::BytesMut};
 
 fn kind(error: impl Into<io::Error>) -> io::ErrorKind {
     error.into().kind()
@@ -14,12 +14,12 @@ fn read_errors() {
     let mut buffer = holding(4, b"held");
     let mut reader = Script::new([Step::Lie(3), Step::Fail(io::ErrorKind::TimedOut)]);
     let full = finish(buffer.read_available(&mut reader)).unwrap_err();
-    assert_eq!(full.to_string(), "read buffer is full: it holds 4 bytes, its limit");
+    assert_eq!(full.to_string(), "the read buffer would have to hold 5 bytes, but its limit is 4 bytes");
     assert!(full.source().is_none());
     assert_eq!(kind(full), io::ErrorKind::InvalidData);
     buffer.advance(2).unwrap();
     let invalid = finish(buffer.read_available(&mut reader)).unwrap_err();
-    assert_eq!(invalid.to_string(), "reader reported 5 bytes read into room for 2");
+    assert_eq!(invalid.to_string(), "reader reported 5 bytes read into room for 2 bytes");
     assert_eq!(kind(invalid), io::ErrorKind::Other);
     let failed = finish(buffer.read_available(&mut reader)).unwrap_err();
     assert_eq!(failed.to_string(), "reader failed");
@@ -44,15 +44,15 @@ fn frame_errors() {
     );
     assert_eq!(kind(failed), io::ErrorKind::TimedOut);
     let invalid = next(&mut buffer, Step::Lie(1));
-    assert_eq!(invalid.to_string(), "reader reported 5 bytes read into room for 4");
+    assert_eq!(invalid.to_string(), "reader reported 5 bytes read into room for 4 bytes");
     assert_eq!(kind(invalid), io::ErrorKind::Other);
     let long = next(&mut buffer, Step::Data(b"held on".to_vec()));
-    assert_eq!(long.to_string(), "frame needs at least 9 bytes of buffer, but the limit is 8");
+    assert_eq!(long.to_string(), "frame has at least 9 bytes, but the limit is 8 bytes");
     assert!(long.source().is_none());
     assert_eq!(kind(long), io::ErrorKind::InvalidData);
     let mut none = Delimiter::new("");
     let finder = finish(buffer.next_frame(&mut Script::new([]), &mut none)).unwrap_err();
-    assert_eq!(finder.to_string(), "finder reported a frame of 0 bytes among 8 buffered ones");
+    assert_eq!(finder.to_string(), "finder reported a frame of 0 bytes among 8 buffered bytes");
     assert_eq!(kind(finder), io::ErrorKind::Other);
 }
 
@@ -60,10 +60,13 @@ fn frame_errors() {
 fn a_read_error_is_a_frame_error_too() {
     let full = finish(holding(4, b"held").read_available(&mut Script::new([]))).unwrap_err();
     assert!(matches!(FrameError::from(full), FrameError::TooLong { needed: 5, limit: 4 }));
-    let io = ReadError::Io(io::ErrorKind::TimedOut.into());
+    let io = BufferError::Io(io::ErrorKind::TimedOut.into());
     assert!(matches!(FrameError::from(io), FrameError::Io(_)));
     let lie = finish(buffer(4).read_available(&mut Script::new([Step::Lie(1)]))).unwrap_err();
-    assert!(matches!(FrameError::from(lie), FrameError::InvalidReader { reported: 5, given: 4 }));
+    assert!(matches!(
+        FrameError::from(lie),
+        FrameError::Buffer(BufferError::InvalidReader { reported: 5, given: 4 })
+    ));
 }
 
 #[test]
@@ -71,11 +74,11 @@ fn an_os_code_survives_every_conversion() {
     let refused = || io::Error::from_raw_os_error(13);
     let frame: FrameError = refused().into();
     let through = [
-        ReadError::Io(refused()).into(),
+        BufferError::Io(refused()).into(),
         FrameError::Io(refused()).into(),
         frame.into(),
-        FrameError::from(ReadError::Io(refused())).into(),
-        FrameError::from(io::Error::from(ReadError::Io(refused()))).into(),
+        FrameError::from(BufferError::Io(refused())).into(),
+        FrameError::from(io::Error::from(BufferError::Io(refused()))).into(),
     ];
     for error in through {
         let error: io::Error = error;
@@ -97,25 +100,28 @@ fn a_handler_passes_on_all_that_goes_wrong() {
     }
     assert!(matches!(handler(0), Err(FrameError::Io(error)) if error.raw_os_error() == Some(13)));
     let split = handler(1).unwrap_err();
-    assert!(matches!(split, FrameError::Split(SplitError { requested: 5, available: 4, .. })));
-    assert_eq!(split.to_string(), "5 bytes were asked for, but only 4 are buffered");
+    assert!(matches!(
+        split,
+        FrameError::Buffer(BufferError::SplitOutOfBounds { requested: 5, available: 4 })
+    ));
+    assert_eq!(split.to_string(), "5 bytes were asked for, but only 4 bytes are buffered");
     assert!(split.source().is_none());
     assert_eq!(kind(split), io::ErrorKind::InvalidInput);
-    assert!(matches!(handler(2), Err(FrameError::Split(error)) if error.missing() == 2));
-    assert!(matches!(handler(3), Err(FrameError::InvalidReader { .. })));
+    assert!(matches!(handler(2), Err(FrameError::Buffer(error)) if error.missing() == Some(2)));
+    assert!(matches!(handler(3), Err(FrameError::Buffer(BufferError::InvalidReader { .. }))));
 }
 
 #[test]
 fn the_others() {
     let mut buffer = holding(8, b"held");
     let split = buffer.split_prefix(5).unwrap_err();
-    assert_eq!(split.to_string(), "5 bytes were asked for, but only 4 are buffered");
+    assert_eq!(split.to_string(), "5 bytes were asked for, but only 4 bytes are buffered");
     assert_eq!(kind(split), io::ErrorKind::InvalidInput);
     let reserve = buffer.reserve_read_capacity(5).unwrap_err();
-    assert_eq!(reserve.to_string(), "no room for 5 bytes beside the 4 buffered ones: the limit is 8");
-    assert_eq!(kind(reserve), io::ErrorKind::InvalidInput);
+    assert_eq!(reserve.to_string(), "the read buffer would have to hold 9 bytes, but its limit is 8 bytes");
+    assert_eq!(kind(reserve), io::ErrorKind::InvalidData);
     let tail = HandoffBuffer::from_tail(BytesMut::from("held"), config(3)).unwrap_err();
-    assert_eq!(tail.to_string(), "tail of 4 bytes is longer than the buffer's limit of 3");
+    assert_eq!(tail.to_string(), "the tail has 4 bytes, but the limit of the read buffer is 3 bytes");
     assert_eq!(kind(tail), io::ErrorKind::InvalidInput);
 }
 
@@ -124,9 +130,9 @@ fn the_others() {
 fn a_reader_s_error_keeps_its_kind_and_its_os_code() {
     // A connection that was reset, on Linux.
     let raw = || io::Error::from_raw_os_error(104);
-    let read = || -> Result<(), ReadError> { Err(raw())? };
-    let error: ReadError = read().unwrap_err();
-    assert!(matches!(&error, ReadError::Io(error) if error.raw_os_error() == Some(104)));
+    let read = || -> Result<(), BufferError> { Err(raw())? };
+    let error: BufferError = read().unwrap_err();
+    assert!(matches!(&error, BufferError::Io(error) if error.raw_os_error() == Some(104)));
     let frame = FrameError::from(read().unwrap_err());
     for back in [io::Error::from(error), io::Error::from(frame)] {
         assert_eq!((back.raw_os_error(), back.kind()), (Some(104), raw().kind()));

@@ -116,7 +116,7 @@ fn a_long_frame_is_moved_a_few_times_in_as_many_futures_as_reads() {
     header[..4].copy_from_slice(&u32::try_from(LONG - 4).unwrap().to_be_bytes());
     let finders: [(&str, Box<dyn FrameFinder>, Vec<u8>); 3] = [
         ("delimiter", Box::new(Delimiter::new("\n")), long_line()),
-        ("length", Box::new(LengthPrefix::u32_be()), header),
+        ("length", Box::new(LengthPrefix::big_endian(4)), header),
         ("one more", Box::new(fixed), long_line()),
     ];
     for (what, mut finder, content) in finders {
@@ -139,7 +139,7 @@ fn an_announced_frame_gets_no_larger_block_however_little_of_it_is_left() {
         let frame = [&u32::try_from(length - 4).unwrap().to_be_bytes()[..], &bytes(length - 4)].concat();
         let mut buffer = buffer(8 << 20);
         let mut reader = Script::paced(&frame[..length - missing], 1000);
-        let mut finder = LengthPrefix::u32_be();
+        let mut finder = LengthPrefix::big_endian(4);
         for piece in frame[length - missing..].chunks(1) {
             reader.push(Step::Data(piece.to_vec()));
             reader.push(Step::Pending);
@@ -239,8 +239,8 @@ fn a_frame_that_is_not_ready_is_still_there() {
     let (waker, _) = new_count_waker();
     while left > 0 {
         let mut lines = Delimiter::new(";");
-        let mut frame = buffer.next_frame(&mut reader, &mut lines);
-        match frame.poll_unpin(&mut Context::from_waker(&waker)) {
+        let polled = buffer.next_frame(&mut reader, &mut lines).poll_unpin(&mut Context::from_waker(&waker));
+        match polled {
             Poll::Ready(frame) => assert_eq!(frame.unwrap().unwrap(), "frame;"),
             Poll::Pending => {
                 yielded += 1;

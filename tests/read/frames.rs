@@ -3,7 +3,7 @@
 use std::{future::Future, io, pin::pin, task::Context};
 
 use crate::support::*;
-use futures_handoff::{Delimiter, Found, FrameError, FrameFinder, HandoffBuffer, LengthPrefix};
+use futures_handoff::{BufferError, Delimiter, Found, FrameError, FrameFinder, HandoffBuffer, LengthPrefix};
 use futures_test::task::new_count_waker;
 use futures_util::{FutureExt, StreamExt};
 
@@ -55,13 +55,13 @@ fn frames_come_whole_however_they_arrive() {
 #[test]
 fn length_prefixed_frames_of_every_width() {
     let cases: [(LengthPrefix, &[u8]); 7] = [
-        (LengthPrefix::u8(), &[3]),
-        (LengthPrefix::u16_be(), &[0, 3]),
-        (LengthPrefix::u16_le(), &[3, 0]),
-        (LengthPrefix::u32_be(), &[0, 0, 0, 3]),
-        (LengthPrefix::u32_le(), &[3, 0, 0, 0]),
-        (LengthPrefix::u64_be(), &[0, 0, 0, 0, 0, 0, 0, 3]),
-        (LengthPrefix::u64_le(), &[3, 0, 0, 0, 0, 0, 0, 0]),
+        (LengthPrefix::big_endian(1), &[3]),
+        (LengthPrefix::big_endian(2), &[0, 3]),
+        (LengthPrefix::little_endian(2), &[3, 0]),
+        (LengthPrefix::big_endian(4), &[0, 0, 0, 3]),
+        (LengthPrefix::little_endian(4), &[3, 0, 0, 0]),
+        (LengthPrefix::big_endian(8), &[0, 0, 0, 0, 0, 0, 0, 3]),
+        (LengthPrefix::little_endian(8), &[3, 0, 0, 0, 0, 0, 0, 0]),
     ];
     for (mut finder, header) in cases {
         let frame = [header, b"abc"].concat();
@@ -113,10 +113,10 @@ fn a_frame_that_fills_the_buffer_fits_and_one_byte_more_does_not() {
 #[test]
 fn an_announced_length_over_the_limit_is_refused_before_the_frame_arrives() {
     let cases: [(LengthPrefix, &[u8], usize); 4] = [
-        (LengthPrefix::u16_be(), &[1, 0, b'x'], 258),
-        (LengthPrefix::u32_be(), &[0xff; 4], (u32::MAX as usize).saturating_add(4)),
-        (LengthPrefix::u64_be(), &[0xff; 8], usize::MAX),
-        (LengthPrefix::u64_le(), &[0xfa, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff], usize::MAX),
+        (LengthPrefix::big_endian(2), &[1, 0, b'x'], 258),
+        (LengthPrefix::big_endian(4), &[0xff; 4], (u32::MAX as usize).saturating_add(4)),
+        (LengthPrefix::big_endian(8), &[0xff; 8], usize::MAX),
+        (LengthPrefix::little_endian(8), &[0xfa, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff], usize::MAX),
     ];
     for (mut finder, header, bytes_needed) in cases {
         let mut buffer = buffer(257);
@@ -132,7 +132,7 @@ fn an_announced_length_over_the_limit_is_refused_before_the_frame_arrives() {
 fn an_announced_frame_gets_memory_only_as_it_arrives() {
     let mut buffer = buffer(1 << 30);
     let mut reader = Script::new([Step::Data(vec![0x20, 0, 0, 0]), Step::Stuck]);
-    assert!(buffer.next_frame(&mut reader, &mut LengthPrefix::u32_be()).now_or_never().is_none());
+    assert!(buffer.next_frame(&mut reader, &mut LengthPrefix::big_endian(4)).now_or_never().is_none());
     assert!(buffer.capacity() <= 8192, "{}", buffer.capacity());
 }
 
@@ -140,17 +140,16 @@ fn an_announced_frame_gets_memory_only_as_it_arrives() {
 fn a_large_announced_frame_is_moved_a_few_times_only() {
     let length = 1 << 20;
     let stream = [&u32::try_from(length - 4).unwrap().to_be_bytes()[..], &bytes(length - 4)].concat();
-    let mut buffer = HandoffBuffer::new(4 << 20).unwrap();
+    let mut buffer = HandoffBuffer::new(4 << 20);
     let mut reader = Script::paced(&stream, 1460);
     let mut capacities = vec![0];
-    let mut finder = LengthPrefix::u32_be();
-    let mut future = pin!(buffer.next_frame(&mut reader, &mut finder));
+    let mut frames = buffer.frames(&mut reader, LengthPrefix::big_endian(4));
     let frame = loop {
-        if let std::task::Poll::Ready(frame) = poll_once(future.as_mut()) {
+        if let std::task::Poll::Ready(frame) = poll_once(pin!(frames.next())) {
             break frame.unwrap().unwrap();
         }
-        // `Debug` is the only view of a buffer that a future borrows.
-        let shown = format!("{future:?}");
+        // `Debug` is the only view of a buffer that a stream borrows.
+        let shown = format!("{frames:?}");
         let shown = &shown[shown.find("capacity: ").unwrap() + 10..];
         let capacity: usize = shown[..shown.find(',').unwrap()].parse().unwrap();
         if capacity != *capacities.last().unwrap() {
@@ -261,7 +260,9 @@ fn reader_faults_reach_the_caller_and_leave_the_bytes() {
     let mut finder = Delimiter::new(";");
     let mut next = || next(&mut buffer, &mut reader, &mut finder);
     assert!(matches!(next(), Err(FrameError::Io(error)) if error.kind() == io::ErrorKind::ConnectionReset));
-    assert!(matches!(next(), Err(FrameError::InvalidReader { reported, given }) if reported == given + 2));
+    assert!(
+        matches!(next(), Err(FrameError::Buffer(BufferError::InvalidReader { reported, given })) if reported == given + 2)
+    );
     assert!(matches!(next(), Err(FrameError::Io(_))));
     assert_eq!(next().unwrap().unwrap(), "held;");
 }
@@ -299,7 +300,7 @@ fn the_protocol_may_change_after_any_frame() {
         assert_eq!(finish(lines.next()).unwrap().unwrap(), "hello\n");
         assert_eq!(finish(lines.next()).unwrap().unwrap(), "LEN\n");
     }
-    assert_eq!(frame(&mut buffer, &mut reader, &mut LengthPrefix::u8()), "\x02hi");
+    assert_eq!(frame(&mut buffer, &mut reader, &mut LengthPrefix::big_endian(1)), "\x02hi");
     assert_eq!(frame(&mut buffer, &mut reader, &mut Delimiter::new("\n")), "TUNNEL\n");
     while read(&mut buffer, &mut reader) > 0 {}
     assert_eq!(buffer.freeze_all(), "opaque");
@@ -335,9 +336,9 @@ fn delimiters_and_lengths_work_on_their_own() {
     assert_eq!(lines.find_frame(b"a\r\nb\r\n", 2), Found::Frame(3));
     assert_eq!(Delimiter::new("\n").find_frame(b"\n\n", 1), Found::Frame(2));
     assert_eq!(lines.needle(), Some(&b"\r\n"[..]));
-    assert_eq!(LengthPrefix::u16_be().find_frame(&[0], 0), Found::Need(2));
-    assert_eq!(LengthPrefix::u16_be().find_frame(&[1, 2, 3], 0), Found::Length(260));
-    assert_eq!(LengthPrefix::u64_be().find_frame(&[0xff; 8], 0), Found::Need(usize::MAX));
-    assert_eq!(LengthPrefix::u16_le().find_frame(&[1, 0, 3, 4], 0), Found::Frame(3));
-    assert_eq!(LengthPrefix::u8().needle(), None);
+    assert_eq!(LengthPrefix::big_endian(2).find_frame(&[0], 0), Found::Need(2));
+    assert_eq!(LengthPrefix::big_endian(2).find_frame(&[1, 2, 3], 0), Found::Length(260));
+    assert_eq!(LengthPrefix::big_endian(8).find_frame(&[0xff; 8], 0), Found::Need(usize::MAX));
+    assert_eq!(LengthPrefix::little_endian(2).find_frame(&[1, 0, 3, 4], 0), Found::Frame(3));
+    assert_eq!(LengthPrefix::big_endian(1).needle(), None);
 }

@@ -15,3 +15,4 @@ mod reads;
 mod search;
 mod skip;
 mod support;
+mod surface;

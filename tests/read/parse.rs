@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use futures_handoff::{HandoffBuffer, ParseCursor, SplitError, bytes::Bytes};
+use futures_handoff::{BufferError, HandoffBuffer, ParseCursor, bytes::Bytes};
 
 use crate::support::*;
 
@@ -10,19 +10,22 @@ use crate::support::*;
 fn commits_once_what_was_consumed() {
     let mut buffer = holding(64, b"one two three");
     let parsed = buffer.parse(|cursor| {
-        assert_eq!((cursor.consumed(), cursor.len(), cursor.is_empty()), (0, 13, false));
+        assert_eq!(
+            (cursor.consumed(), cursor.remaining().len(), cursor.remaining().is_empty()),
+            (0, 13, false)
+        );
         let one = cursor.take(3)?;
         cursor.advance(1)?;
         let two = cursor.take(3)?;
-        assert_eq!((cursor.consumed(), cursor.len()), (7, 6));
+        assert_eq!((cursor.consumed(), cursor.remaining().len()), (7, 6));
         assert_eq!(cursor.remaining(), b" three");
-        Ok::<_, SplitError>((one, two))
+        Ok::<_, BufferError>((one, two))
     });
     assert_eq!(parsed.unwrap(), (Bytes::from("one"), Bytes::from("two")));
     assert_eq!(buffer.peek(), b" three");
     let parsed = buffer.parse(|cursor| {
-        cursor.advance_all();
-        assert!(cursor.is_empty());
+        cursor.advance(cursor.remaining().len()).unwrap();
+        assert!(cursor.remaining().is_empty());
         Ok::<_, ()>(())
     });
     assert!(parsed.is_ok() && buffer.is_empty());
@@ -34,12 +37,11 @@ fn bounds_are_checked_and_nothing_is_consumed_on_error() {
     let parsed = buffer.parse(|cursor| {
         cursor.advance(2)?;
         for n in [4, usize::MAX] {
-            let split = cursor.take(n).unwrap_err();
-            assert_eq!((split.requested, split.available), (n, 3));
-            assert_eq!(cursor.advance(n).unwrap_err(), split);
+            assert_eq!(cursor.take(n).unwrap_err().missing(), Some(n - 3));
+            assert_eq!(cursor.advance(n).unwrap_err().missing(), Some(n - 3));
         }
         assert_eq!(cursor.take(0)?, "");
-        Ok::<_, SplitError>(())
+        Ok::<_, BufferError>(())
     });
     assert!(parsed.is_ok());
     assert_eq!(buffer.peek(), b"llo");
@@ -63,12 +65,12 @@ fn an_error_undoes_everything() {
         assert_eq!(cursor.remaining(), &content[5614..]);
         Err::<(), _>(error)
     });
-    assert_eq!(result.unwrap_err().available, 8192 - 5614);
+    assert_eq!(result.unwrap_err().missing(), Some(4000 - (8192 - 5614)));
     assert_eq!(buffer.peek(), content);
     // A block that was taken whole is put back as well.
     let failed = buffer.parse(|cursor| {
         kept.push(cursor.take(8192).unwrap());
-        assert!(cursor.is_empty());
+        assert!(cursor.remaining().is_empty());
         Err::<(), _>(())
     });
     assert!(failed.is_err());
@@ -183,7 +185,7 @@ fn a_search_behind_a_large_frame_is_right_afterwards() {
     let parsed = buffer.parse(|cursor| {
         cursor.take(3000)?;
         assert_eq!(cursor.find(&needle), None);
-        Ok::<_, SplitError>(())
+        Ok::<_, BufferError>(())
     });
     assert!(parsed.is_ok());
     assert_eq!(buffer.find(&needle), None);
@@ -261,10 +263,10 @@ struct Array {
 }
 
 impl Array {
-    fn number(&mut self, cursor: &mut ParseCursor<'_>, kind: u8) -> Result<usize, SplitError> {
+    fn number(&mut self, cursor: &mut ParseCursor<'_>, kind: u8) -> Result<usize, BufferError> {
         self.steps += 1;
         let Some(end) = cursor.find(b"\r\n") else {
-            return cursor.advance(cursor.len() + 1).map(|()| 0);
+            return cursor.advance(cursor.remaining().len() + 1).map(|()| 0);
         };
         let line = cursor.take(end + 2)?;
         assert_eq!(line[0], kind);
@@ -272,7 +274,7 @@ impl Array {
     }
 
     /// Goes on where it stopped; `false` keeps no place.
-    fn parse(&mut self, cursor: &mut ParseCursor<'_>, keeps: bool) -> Result<(), SplitError> {
+    fn parse(&mut self, cursor: &mut ParseCursor<'_>, keeps: bool) -> Result<(), BufferError> {
         let mut left = match self.left {
             Some(left) => left,
             None => self.number(cursor, b'*')?,
@@ -335,7 +337,7 @@ fn a_parser_tells_how_many_bytes_it_lacks() {
         match parsed {
             Ok(frame) => break frame,
             Err(split) => {
-                let enough = buffer.len() + SplitError::missing(&split);
+                let enough = buffer.len() + split.missing().unwrap();
                 while buffer.len() < enough {
                     read(&mut buffer, &mut reader);
                 }

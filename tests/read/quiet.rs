@@ -124,7 +124,7 @@ const TAKES: [(&str, Take); 8] = [
     ("take", |buffer, n| drop(buffer.parse(|cursor| cursor.take(n)).unwrap())),
     ("advance in a parser", |buffer, n| buffer.parse(|cursor| cursor.advance(n)).unwrap()),
     ("write_prefix", |buffer, n| {
-        let config = WriteHandoffConfig::default().with_max_pending_bytes(LIMIT).unwrap();
+        let config = WriteHandoffConfig::default().with_max_pending_bytes(LIMIT);
         let (handoff, mut task) = WriteHandoff::new(futures_util::io::sink(), config);
         let written = task.run_until(async { handoff.write_prefix(buffer, n).await.unwrap().await });
         finish(written).unwrap();
@@ -151,7 +151,7 @@ fn a_buffer_that_is_read_and_emptied_in_any_way_gives_the_memory_of_a_large_fram
         for (take_name, take) in TAKES {
             for between in BETWEEN {
                 weigh(&format!("{read_name}, {take_name}"), between, |mut input| {
-                    let mut buffer = HandoffBuffer::new(LIMIT).unwrap();
+                    let mut buffer = HandoffBuffer::new(LIMIT);
                     while !input.left.is_empty() {
                         read(&mut buffer, &mut input);
                         while let Some(n) = frame_len(&buffer) {
@@ -167,11 +167,11 @@ fn a_buffer_that_is_read_and_emptied_in_any_way_gives_the_memory_of_a_large_fram
 
 #[test]
 fn a_buffer_that_is_read_frame_by_frame_gives_the_memory_of_a_large_frame_back() {
-    for config in [config(LIMIT), config(LIMIT).with_read_size(1024..=4096).unwrap()] {
+    for config in [config(LIMIT), config(LIMIT).with_read_size(1024..=4096)] {
         for between in BETWEEN {
             weigh("next_frame", between, |mut input| {
                 let mut buffer = HandoffBuffer::with_config(config);
-                let mut finder = LengthPrefix::u32_be();
+                let mut finder = LengthPrefix::big_endian(4);
                 for _ in 0..=SMALL_ONES {
                     frame(&mut buffer, &mut input, &mut finder);
                 }
@@ -179,7 +179,7 @@ fn a_buffer_that_is_read_frame_by_frame_gives_the_memory_of_a_large_frame_back()
             });
             weigh("frames", between, |mut input| {
                 let mut buffer = HandoffBuffer::with_config(config);
-                let mut frames = pin!(buffer.frames(&mut input, LengthPrefix::u32_be()));
+                let mut frames = pin!(buffer.frames(&mut input, LengthPrefix::big_endian(4)));
                 for _ in 0..=SMALL_ONES {
                     finish(frames.next()).unwrap().unwrap();
                 }
@@ -210,7 +210,7 @@ fn a_buffer_that_is_read_through_gives_the_memory_of_a_large_message_back() {
     for (name, through) in THROUGH {
         for between in BETWEEN {
             weigh(name, between, |mut input| {
-                let mut buffer = HandoffBuffer::new(LIMIT).unwrap();
+                let mut buffer = HandoffBuffer::new(LIMIT);
                 read_large(&mut buffer, &mut input);
                 let mut reader = buffer.into_reader(input);
                 while through(&mut reader) > 0 {}
@@ -225,7 +225,7 @@ fn a_buffer_that_is_read_through_gives_the_memory_of_a_large_message_back() {
 fn room_that_was_asked_for_stays_when_a_larger_block_goes() {
     let stream = stream();
     let mut input = Input::new(&stream, Between::Waits);
-    let mut buffer = HandoffBuffer::new(LIMIT).unwrap();
+    let mut buffer = HandoffBuffer::new(LIMIT);
     read_large(&mut buffer, &mut input);
     buffer.advance(LARGE).unwrap();
     assert!(buffer.capacity() >= LARGE);
@@ -242,7 +242,7 @@ fn room_that_was_asked_for_stays_when_a_larger_block_goes() {
 #[test]
 fn a_large_frame_that_arrives_slowly_keeps_its_block() {
     let stream = stream();
-    let mut buffer = HandoffBuffer::new(LIMIT).unwrap();
+    let mut buffer = HandoffBuffer::new(LIMIT);
     let mut moved = 0;
     let mut at = std::ptr::null();
     for piece in stream[..LARGE].chunks(1460) {
@@ -260,8 +260,8 @@ fn a_large_frame_that_arrives_slowly_keeps_its_block() {
 /// Also where blocks of that size are what reads ask for.
 #[test]
 fn blocks_of_the_usual_size_stay_with_a_reader_that_always_has_something() {
-    let config: HandoffBufferConfig = config(LIMIT).with_read_reserve(256 * 1024).unwrap();
-    let mut buffer = HandoffBuffer::with_config(config.with_spare_blocks(8).unwrap());
+    let config: HandoffBufferConfig = config(LIMIT).with_read_reserve(256 * 1024);
+    let mut buffer = HandoffBuffer::with_config(config.with_spare_blocks(8));
     let data = bytes(256 * 1024);
     let mut round = || {
         read(&mut buffer, &mut &data[..]);
@@ -276,7 +276,7 @@ fn blocks_of_the_usual_size_stay_with_a_reader_that_always_has_something() {
 #[test]
 fn a_connection_that_waits_within_a_frame_forgets_what_it_remembered() {
     let size = 30_000;
-    let config = config(LIMIT).with_read_reserve(size).unwrap().with_spare_blocks(8).unwrap();
+    let config = config(LIMIT).with_read_reserve(size).with_spare_blocks(8);
     let data = bytes(size);
     let mut buffer = HandoffBuffer::with_config(config);
     let heap = measure(|| {
@@ -298,7 +298,7 @@ fn a_connection_that_waits_within_a_frame_forgets_what_it_remembered() {
 fn a_large_block_that_is_remembered_is_forgotten_by_a_reader_that_always_has_something() {
     let stream = stream();
     let mut input = &stream[..LARGE];
-    let mut buffer = HandoffBuffer::with_config(config(LIMIT).with_read_reserve(4096).unwrap());
+    let mut buffer = HandoffBuffer::with_config(config(LIMIT).with_read_reserve(4096));
     buffer.reserve_read_capacity(LARGE).unwrap();
     read_large(&mut buffer, &mut input);
     let large = buffer.freeze_all();
@@ -317,7 +317,7 @@ fn a_large_block_that_is_remembered_is_forgotten_by_a_reader_that_always_has_som
 #[test]
 fn a_large_block_that_is_needed_every_few_reads_stays() {
     let (small, large) = (bytes(100), bytes(1 << 20));
-    let mut buffer = HandoffBuffer::new(LIMIT).unwrap();
+    let mut buffer = HandoffBuffer::new(LIMIT);
     let mut round = || {
         for _ in 0..10 {
             read(&mut buffer, &mut &small[..]);
@@ -395,7 +395,7 @@ fn a_quiet_buffer_keeps_a_block_of_up_to_twice_its_smallest_read() {
         assert_eq!(needed.capacity(), 300_000);
     }
     for (size, kept) in [(400_000, 400_000), (400_001, 0)] {
-        let mut buffer = emptied(config(1 << 20).with_read_reserve(200_000).unwrap(), size);
+        let mut buffer = emptied(config(1 << 20).with_read_reserve(200_000), size);
         wait(&mut buffer);
         assert_eq!(buffer.capacity(), kept);
     }

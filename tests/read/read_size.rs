@@ -13,9 +13,11 @@ fn paced_input_costs_no_reads_in_vain() {
     let mut buffer = buffer(1 << 20);
     let (mut calls, mut waits) = (0, 0);
     while reader.given < data.len() {
-        let mut read = pin!(buffer.read_ready(&mut reader, 65536));
-        while poll_once(read.as_mut()).is_pending() {
-            waits += 1;
+        {
+            let mut read = pin!(buffer.read_ready(&mut reader, 65536));
+            while poll_once(read.as_mut()).is_pending() {
+                waits += 1;
+            }
         }
         calls += 1;
         buffer.advance(buffer.len()).unwrap();

@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::support::*;
-use futures_handoff::{HandoffBuffer, HandoffReader, ReadError};
+use futures_handoff::{BufferError, HandoffBuffer, HandoffReader};
 use futures_io::{AsyncBufRead, AsyncRead, AsyncWrite};
 use futures_util::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, io::AllowStdIo};
 
@@ -135,8 +135,8 @@ fn inner_errors_and_waits_pass_through() {
 fn a_lying_inner_reader_is_found_out_on_every_path() {
     let invalid = |result: Poll<io::Result<usize>>| {
         let Poll::Ready(Err(error)) = result else { panic!("{result:?}") };
-        let inner = error.get_ref().unwrap().downcast_ref::<ReadError>();
-        assert!(matches!(inner, Some(ReadError::InvalidReader { .. })), "{error}");
+        let inner = error.get_ref().unwrap().downcast_ref::<BufferError>();
+        assert!(matches!(inner, Some(BufferError::InvalidReader { .. })), "{error}");
     };
     let mut cx = Context::from_waker(Waker::noop());
     let mut reader = buffer(64).into_reader(Script::new((0..4).map(|_| Step::Lie(1))));
@@ -151,8 +151,7 @@ fn a_lying_inner_reader_is_found_out_on_every_path() {
 
 #[test]
 fn writes_pass_through() {
-    let mut stream =
-        HandoffBuffer::new(64).unwrap().into_reader(AllowStdIo::new(io::Cursor::new(Vec::new())));
+    let mut stream = HandoffBuffer::new(64).into_reader(AllowStdIo::new(io::Cursor::new(Vec::new())));
     finish(stream.write_all(b"out")).unwrap();
     finish(stream.write_vectored(&[io::IoSlice::new(b"put")])).unwrap();
     finish(stream.flush()).unwrap();

@@ -10,7 +10,7 @@ use std::{
 
 use crate::support::*;
 use futures_executor::block_on;
-use futures_handoff::{Filled, HandoffBuffer, ReadError, Then, bytes::BytesMut};
+use futures_handoff::{BufferError, Filled, HandoffBuffer, Then, bytes::BytesMut};
 use futures_test::{io::AsyncReadTestExt, task::new_count_waker};
 use futures_util::io::Cursor;
 
@@ -19,13 +19,16 @@ fn full_end_and_error_are_different_answers() {
     let mut buffer = buffer(8);
     let mut reader = Script::bursts(b"12345678", 8);
     assert_eq!(read(&mut buffer, &mut reader), 4 + 4);
-    assert!(matches!(finish(buffer.read_available(&mut reader)), Err(ReadError::Full { limit: 8 })));
+    assert!(matches!(
+        finish(buffer.read_available(&mut reader)),
+        Err(BufferError::LimitExceeded { limit: 8, .. })
+    ));
     // The stream ends exactly at the limit: its end shows as soon as there is room to see it.
     buffer.advance(1).unwrap();
     assert_eq!(read(&mut buffer, &mut reader), 0);
     reader.push(Step::Fail(io::ErrorKind::ConnectionReset));
     let error = finish(buffer.read_available(&mut reader)).unwrap_err();
-    assert!(matches!(&error, ReadError::Io(error) if error.kind() == io::ErrorKind::ConnectionReset));
+    assert!(matches!(&error, BufferError::Io(error) if error.kind() == io::ErrorKind::ConnectionReset));
     assert_eq!(buffer.peek(), b"2345678");
 }
 
@@ -46,14 +49,14 @@ fn a_reader_that_lies_is_found_out() {
     for more in [1, usize::MAX / 2] {
         let mut buffer = holding(64, b"held");
         let mut reader = Script::new([Step::Lie(more), Step::Lie(more), Step::Data(b"+".to_vec())]);
-        let ReadError::InvalidReader { reported, given } =
+        let BufferError::InvalidReader { reported, given } =
             finish(buffer.read_available(&mut reader)).unwrap_err()
         else {
             panic!("not found out");
         };
         assert_eq!((reported, given), (reader.offers[0] + more, reader.offers[0]));
         let error = finish(buffer.read_ready(&mut reader, 10)).unwrap_err();
-        assert!(matches!(error, ReadError::InvalidReader { .. }));
+        assert!(matches!(error, BufferError::InvalidReader { .. }));
         assert_eq!(buffer.peek(), b"held");
         read(&mut buffer, &mut reader);
         assert_eq!(buffer.peek(), b"held+");
@@ -64,7 +67,7 @@ fn a_reader_that_lies_is_found_out() {
 fn a_reader_that_fails_or_panics_leaves_the_bytes_alone() {
     let mut buffer = holding(64, b"held");
     let mut reader = Script::new([Step::SpoilAndFail, Step::Panic, Step::Panic, Step::Data(b"+".to_vec())]);
-    assert!(matches!(finish(buffer.read_available(&mut reader)), Err(ReadError::Io(_))));
+    assert!(matches!(finish(buffer.read_available(&mut reader)), Err(BufferError::Io(_))));
     assert_eq!(buffer.peek(), b"held");
     assert!(catch_unwind(AssertUnwindSafe(|| finish(buffer.read_available(&mut reader)))).is_err());
     assert!(catch_unwind(AssertUnwindSafe(|| finish(buffer.read_ready(&mut reader, 9)))).is_err());
@@ -199,7 +202,7 @@ fn read_ready_stops_where_the_buffer_is_full() {
     let polls = reader.polls();
     for _ in 0..2 {
         let error = finish(buffer.read_ready(&mut reader, 1000)).unwrap_err();
-        assert!(matches!(error, ReadError::Full { limit: 100 }));
+        assert!(matches!(error, BufferError::LimitExceeded { limit: 100, .. }));
     }
     assert_eq!(reader.polls(), polls);
     buffer.advance(100).unwrap();
@@ -222,10 +225,10 @@ fn what_follows_the_bytes_is_told_beside_them_and_then_forgotten() {
         Step::Stuck,
     ]);
     let filled = ready(&mut buffer, &mut reader, 1000);
-    assert!(matches!(filled, Filled { n: 5, then: Then::Error(ReadError::Io(_)) }));
+    assert!(matches!(filled, Filled { n: 5, then: Then::Error(BufferError::Io(_)) }));
     assert!(matches!(ready(&mut buffer, &mut reader, 1000), Filled { n: 5, then: Then::End }));
     let filled = ready(&mut buffer, &mut reader, 1000);
-    assert!(matches!(filled, Filled { n: 5, then: Then::Error(ReadError::InvalidReader { .. }) }));
+    assert!(matches!(filled, Filled { n: 5, then: Then::Error(BufferError::InvalidReader { .. }) }));
     assert!(matches!(ready(&mut buffer, &mut reader, 1000), Filled { n: 5, then: Then::Pending }));
     assert_eq!(buffer.peek(), b"bytesbytesbytesbytes");
 }

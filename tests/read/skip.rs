@@ -48,9 +48,9 @@ fn a_frame_that_is_too_long_is_left_behind_and_the_next_one_comes_whole() {
     skips(LINES, Delimiter::new("\n"), 15, b"ok\n");
     skips(b"aaaaaaaaaaaaaa\r\r\nok\r\n", Delimiter::new("\r\n"), 17, b"ok\r\n");
     skips(b"aaaa123456aaaa1234567k1234567", Delimiter::new("1234567"), 21, b"k1234567");
-    skips(LENGTHS, LengthPrefix::u16_be(), 16, b"\x00\x02ok");
+    skips(LENGTHS, LengthPrefix::big_endian(2), 16, b"\x00\x02ok");
     skips(LENGTHS, announced, 16, b"\x00\x02ok");
-    let mut inner = LengthPrefix::u16_be();
+    let mut inner = LengthPrefix::big_endian(2);
     skips(LENGTHS, move |buffered: &[u8], searched| inner.find_frame(buffered, searched), 16, b"\x00\x02ok");
 }
 
@@ -100,7 +100,7 @@ fn whether_a_frame_is_too_long_does_not_depend_on_how_it_arrives() {
 fn a_frame_whose_end_cannot_be_known_stays_too_long() {
     let cases: [(&mut dyn FrameFinder, &[u8]); 4] = [
         (&mut unannounced, b"aaaaaaaa\n"),
-        (&mut LengthPrefix::u64_be(), &[0xff; 9]),
+        (&mut LengthPrefix::big_endian(8), &[0xff; 9]),
         (&mut Delimiter::new("needle of nine"), b"aaaaaaaaa"),
         (&mut |buffered: &[u8], _| Found::Need(buffered.len() + 1), b"aaaaaaaaa"),
     ];
@@ -162,16 +162,17 @@ fn skipping_that_is_given_up_is_gone_on_with() {
         let mut frames = buffer.frames(reader, Delimiter::new("\n"));
         finish(frames.next()).unwrap().unwrap().to_vec()
     });
-    given_up(b"\x0eaaaaaaaaaaaaaa\x02ok", LengthPrefix::u8(), |buffer, reader| {
-        finish(buffer.next_frame(reader, &mut LengthPrefix::u8())).unwrap().unwrap().to_vec()
+    given_up(b"\x0eaaaaaaaaaaaaaa\x02ok", LengthPrefix::big_endian(1), |buffer, reader| {
+        finish(buffer.next_frame(reader, &mut LengthPrefix::big_endian(1))).unwrap().unwrap().to_vec()
     });
 }
 
 #[test]
 fn skipping_in_as_many_futures_as_there_are_bytes_ends_where_the_frame_does() {
-    for (stream, finder) in
-        [(LINES, &mut Delimiter::new("\n") as &mut dyn FrameFinder), (LENGTHS, &mut LengthPrefix::u16_be())]
-    {
+    for (stream, finder) in [
+        (LINES, &mut Delimiter::new("\n") as &mut dyn FrameFinder),
+        (LENGTHS, &mut LengthPrefix::big_endian(2)),
+    ] {
         let mut buffer = buffer(8);
         let mut reader = Script::paced(stream, 1);
         while buffer.skip_frame(&mut reader, finder).now_or_never().is_none() {}
@@ -184,7 +185,7 @@ fn skipping_in_as_many_futures_as_there_are_bytes_ends_where_the_frame_does() {
 fn the_end_within_a_frame_that_is_left_behind_is_no_clean_one() {
     for (stream, finder) in [
         (&LINES[..12], &mut Delimiter::new("\n") as &mut dyn FrameFinder),
-        (&LENGTHS[..12], &mut LengthPrefix::u16_be()),
+        (&LENGTHS[..12], &mut LengthPrefix::big_endian(2)),
     ] {
         let mut buffer = buffer(8);
         let mut reader = stream;
@@ -200,7 +201,7 @@ fn a_caller_that_consumes_bytes_itself_takes_over() {
     let mut buffer = buffer(8);
     let mut reader =
         Script::new([Step::Data(b"\x0eaaaaa".to_vec()), Step::Pending, Step::Data(b"b\x02ok".to_vec())]);
-    let mut lengths = LengthPrefix::u8();
+    let mut lengths = LengthPrefix::big_endian(1);
     assert!(buffer.skip_frame(&mut reader, &mut lengths).now_or_never().is_none());
     assert!(buffer.is_empty());
     read(&mut buffer, &mut reader);
@@ -275,7 +276,7 @@ fn every_frame_comes_whole_or_is_left_behind_whole() {
                 reader.push(Step::Pending);
             }
         }
-        let (mut lines, mut lengths) = (Delimiter::new(needle), LengthPrefix::u8());
+        let (mut lines, mut lengths) = (Delimiter::new(needle), LengthPrefix::big_endian(1));
         let finder: &mut dyn FrameFinder = if by_length { &mut lengths } else { &mut lines };
         let mut buffer = buffer(limit);
         for frame in &frames {
@@ -301,8 +302,11 @@ fn every_frame_comes_whole_or_is_left_behind_whole() {
                     assert!(frame.len() > limit);
                     // Once it has begun, the next frame may be asked for.
                     let polls = 1 + below(4);
-                    let mut future = std::pin::pin!(buffer.skip_frame(&mut reader, finder));
-                    if (0..polls).any(|_| poll_once(future.as_mut()).is_ready()) {
+                    let over = {
+                        let mut future = std::pin::pin!(buffer.skip_frame(&mut reader, finder));
+                        (0..polls).any(|_| poll_once(future.as_mut()).is_ready())
+                    };
+                    if over {
                         assert!(buffer.len() <= limit);
                     }
                     left_behind += 1;

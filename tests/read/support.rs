@@ -202,16 +202,16 @@ pub(crate) fn bytes(n: usize) -> Vec<u8> {
 }
 
 pub(crate) fn buffer(max_len: usize) -> HandoffBuffer {
-    HandoffBuffer::new(max_len).unwrap()
+    HandoffBuffer::new(max_len)
 }
 
 pub(crate) fn config(max_len: usize) -> HandoffBufferConfig {
-    HandoffBufferConfig::new(max_len).unwrap()
+    HandoffBufferConfig::new(max_len)
 }
 
 /// A buffer of 1 MiB whose reads are of these sizes.
 pub(crate) fn buffer_of_reads(sizes: RangeInclusive<usize>) -> HandoffBuffer {
-    HandoffBuffer::with_config(config(1 << 20).with_read_size(sizes).unwrap())
+    HandoffBuffer::with_config(config(1 << 20).with_read_size(sizes))
 }
 
 /// A buffer that holds `held`, read in one go.

@@ -127,7 +127,7 @@ impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Threads {
 /// A handle whose task runs on `executor` writes, and its outcome and its writer can be had from the handle.
 async fn writes_on<E>(executor: &E)
 where
-    E: Executor<DetachedWriteTask<ScriptWriter>> + ?Sized,
+    E: Executor<DetachedWriteTask> + ?Sized,
 {
     let writer = ScriptWriter::new([WriteStep::Accept(3), WriteStep::Pending]);
     let log = writer.log();
@@ -148,7 +148,7 @@ runtimes::watched_tests! {
     }
 
     fn a_handoff_runs_on_a_trait_object() {
-        let executor: &dyn Executor<DetachedWriteTask<ScriptWriter>> = &Threads;
+        let executor: &dyn Executor<DetachedWriteTask> = &Threads;
         futures_executor::block_on(writes_on(executor));
     }
 
@@ -157,8 +157,8 @@ runtimes::watched_tests! {
         let error = handoff.try_write(Bytes::from_static(b"late")).unwrap_err();
         assert!(matches!(error.close_reason(), Some(CloseReason::TaskDropped)));
         assert_eq!(error.into_bytes(), "late");
-        let reason = futures_executor::block_on(handoff.closed());
-        assert!(matches!(reason, CloseReason::TaskDropped), "{reason:?}");
+        let ended = futures_executor::block_on(handoff.closed());
+        assert!(matches!(ended, Err(CloseReason::TaskDropped)), "{ended:?}");
     }
 }
 
@@ -180,7 +180,7 @@ mod on_tokio {
             let other_thread = runtime.handle().clone();
             thread::spawn(move || other_thread.execute(handle)).join().unwrap();
             runtime.block_on(async {
-                Tokio::new().execute(ambient);
+                Tokio.execute(ambient);
                 assert_eq!(ambient_done.await, Ok(()));
                 assert_eq!(handle_done.await, Ok(()));
             });
@@ -188,7 +188,7 @@ mod on_tokio {
 
         fn a_handoff_runs_on_each_of_them() {
             let runtime = Builder::new_current_thread().build().unwrap();
-            runtime.block_on(writes_on(&Tokio::new()));
+            runtime.block_on(writes_on(&Tokio));
             runtime.block_on(writes_on(runtime.handle()));
             let local = LocalSet::new();
             local.block_on(&runtime, writes_on(&local));
@@ -213,15 +213,17 @@ mod on_tokio {
             let runtime = Builder::new_current_thread().build().unwrap();
             let local = LocalSet::new();
             let (writer, written) = local_writer();
-            let handoff = WriteHandoff::spawn(writer, WriteHandoffConfig::default(), &local);
+            let (handoff, task) = WriteHandoff::new(writer, WriteHandoffConfig::default());
+            local.execute(task.detach());
             handoff.try_write_fire_and_forget(Bytes::from_static(b"abc")).unwrap();
-            local.block_on(&runtime, handoff.close()).unwrap();
+            handoff.close();
+            local.block_on(&runtime, handoff.closed()).unwrap();
             assert_eq!(*written.borrow(), b"abc");
         }
 
         #[should_panic(expected = "no reactor running")]
         fn ambient_outside_a_runtime_panics() {
-            Tokio::new().execute(async {});
+            Tokio.execute(async {});
         }
 
         fn a_runtime_that_shut_down_drops_the_future() {
@@ -251,7 +253,7 @@ mod on_smol {
     runtimes::watched_tests! {
         fn the_global_executor_runs_the_future_detached() {
             let (future, done) = reporting();
-            Smol::new().execute(future);
+            Smol.execute(future);
             assert_eq!(smol::block_on(done), Ok(()));
         }
 
@@ -264,7 +266,7 @@ mod on_smol {
         }
 
         fn a_handoff_runs_on_each_of_them() {
-            smol::block_on(writes_on(&Smol::new()));
+            smol::block_on(writes_on(&Smol));
             let executor = SmolExecutor::new();
             smol::block_on(executor.run(writes_on(&executor)));
             let local = LocalExecutor::new();
@@ -274,9 +276,11 @@ mod on_smol {
         fn a_writer_that_is_not_send_runs_on_a_local_executor() {
             let local = LocalExecutor::new();
             let (writer, written) = local_writer();
-            let handoff = WriteHandoff::spawn(writer, WriteHandoffConfig::default(), &local);
+            let (handoff, task) = WriteHandoff::new(writer, WriteHandoffConfig::default());
+            local.execute(task.detach());
             handoff.try_write_fire_and_forget(Bytes::from_static(b"abc")).unwrap();
-            smol::block_on(local.run(handoff.close())).unwrap();
+            handoff.close();
+            smol::block_on(local.run(handoff.closed())).unwrap();
             assert_eq!(*written.borrow(), b"abc");
         }
 
@@ -299,12 +303,12 @@ mod on_async_std {
     runtimes::watched_tests! {
         fn the_global_executor_runs_the_future_detached() {
             let (future, done) = reporting();
-            AsyncStd::new().execute(future);
+            AsyncStd.execute(future);
             assert_eq!(async_std::task::block_on(done), Ok(()));
         }
 
         fn a_handoff_runs_on_it() {
-            async_std::task::block_on(writes_on(&AsyncStd::new()));
+            async_std::task::block_on(writes_on(&AsyncStd));
         }
     }
 }

@@ -3,6 +3,7 @@
 
 mod auto_traits;
 mod executor;
+mod executor_forms;
 mod tcp;
 #[cfg(feature = "tokio")]
 mod tokio_io;

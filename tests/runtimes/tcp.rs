@@ -35,8 +35,9 @@ runtimes::tests! {
                 handoff.write_fire_and_forget(frame).await.unwrap();
                 len = len * 7 % 49_999 + 1;
             }
-            handoff.close().await.unwrap();
-            assert_eq!((handoff.pending_bytes(), handoff.pending_items()), (0, 0));
+            handoff.close();
+            handoff.closed().await.unwrap();
+            assert_eq!((handoff.pending_bytes(), handoff.stats().pending_items), (0, 0));
             assert_eq!(handoff.close_reason().map(|reason| reason.is_closed()), Some(true));
         });
         let mut received = Vec::new();
@@ -56,7 +57,7 @@ runtimes::tests! {
             }
             near.close().await.unwrap();
         });
-        let mut buffer = HandoffBuffer::new(32 * 1024).unwrap();
+        let mut buffer = HandoffBuffer::new(32 * 1024);
         let mut received = Vec::new();
         loop {
             let filled = buffer.read_ready(&mut far, 16 * 1024).await.unwrap();
@@ -120,8 +121,38 @@ runtimes::tests! {
         };
         assert!(matches!(error, CloseReason::Io(_)), "{error:?}");
         assert!(handoff.is_closed());
-        assert!(matches!(handoff.closed().await, CloseReason::Io(_)));
+        assert!(matches!(handoff.closed().await, Err(CloseReason::Io(_))));
         assert_eq!(handoff.pending_bytes(), 0);
+    }
+
+    async fn abort_ends_a_stream_that_the_peer_does_not_read<R: Runtime>() {
+        let mut listener = R::bind(anywhere()).await.unwrap();
+        let (near, far) = R::tcp_pair(&mut listener).await.unwrap();
+        let (handoff, task) = WriteHandoff::new(near, WriteHandoffConfig::default());
+        R::spawn(task.detach());
+        let abort = handoff.downgrade();
+        let stuck = R::task(async move {
+            let mut accepted = 0;
+            // More than any socket buffers.
+            loop {
+                if let Err(error) = handoff.write(Bytes::from(vec![0; 64 * 1024])).await {
+                    return (accepted, error.close_reason().cloned(), handoff.into_parts().await);
+                }
+                accepted += 64 * 1024;
+                assert!(handoff.pending_bytes() <= handoff.config().max_pending_bytes());
+                if accepted > 32 << 20 || handoff.available() < 64 * 1024 {
+                    abort.abort();
+                }
+            }
+        });
+        let (accepted, reason, ended) = stuck.await;
+        assert!(matches!(reason, Some(CloseReason::Aborted)), "{reason:?}");
+        let Err(failure) = ended else { panic!("the stream was aborted") };
+        assert!(failure.in_doubt().is_empty());
+        let unwritten: usize = failure.unwritten().iter().map(Bytes::len).sum();
+        assert_eq!(failure.written() + unwritten as u64, accepted);
+        assert!(failure.into_parts().0.is_some());
+        drop(far);
     }
 
     async fn the_proxy_keeps_what_came_behind_the_line<R: Runtime>() {

@@ -183,11 +183,11 @@ macro_rules! events {
 events! {
     WRITE {
         // What producers do.
-        Write WriteAll WritePrefix SinkItem CopiedWrite Permit PermitDrop Batching BatchingPanic
-        Dispatch Flush FlushGivenUp Close IntoParts Abort HandleDrop TaskDrop ProducerDrop Cancel
-        WakerChange WaitForAnswer
+        Write WriteSlice WriteChunks WritePrefix SinkItem CopiedWrite Permit PermitOwned PermitDrop
+        Batching BatchingPanic Dispatch Flush FlushGivenUp Close IntoParts PartsNotAsked Abort
+        HandleDrop TaskDrop ProducerDrop Cancel WakerChange WaitForAnswer
         // What they are told.
-        Full WaitForRoom TooLarge Refused Ticket TicketFailed HandBack
+        Full WaitForRoom TooLarge TooManyChunks Refused Ticket TicketFailed HandBack
         // What the writer does.
         WriterWrites PartialWrite VectoredWrite WriterFlushes FlushUnasked WriterCloses Pending Stall
         Error WriteZero OverReport Panic WriteFromWithin

@@ -174,7 +174,8 @@ fn shorten(trial: Trial, seed: u64, failed: &Run) -> Run {
     let config = Config {
         cases: 1,
         failure_persistence: None,
-        max_shrink_iters: u32::MAX,
+        // The largest number stands for four times as many as there are cases.
+        max_shrink_iters: u32::MAX - 1,
         max_shrink_time: u32::try_from(SEARCH.as_millis()).unwrap_or(u32::MAX),
         ..Config::default()
     };

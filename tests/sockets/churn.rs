@@ -49,7 +49,7 @@ const STAGES: [Stage; 6] = [
 async fn connect_and_drop<R: Runtime>(stage: Stage, bytes: Arc<[u8]>, live: Arc<()>) {
     let (near, peer) = connected::<R>().await;
     let (mut reader, writer) = R::halves(near).unwrap();
-    let config = WriteHandoffConfig::default().with_max_pending_bytes(bytes.len()).unwrap();
+    let config = WriteHandoffConfig::default().with_max_pending_bytes(bytes.len());
     let (handoff, task) = WriteHandoff::new(writer, config);
     let mut task = Box::pin({
         let live = Arc::clone(&live);
@@ -71,7 +71,7 @@ async fn connect_and_drop<R: Runtime>(stage: Stage, bytes: Arc<[u8]>, live: Arc<
             let task = R::task(task);
             peer.write_all(b"half of a fra").await.unwrap();
             drop(peer);
-            let mut buffer = HandoffBuffer::new(1000).unwrap();
+            let mut buffer = HandoffBuffer::new(1000);
             let frame = buffer.next_frame(&mut reader, &mut Delimiter::new(b"\n")).await;
             assert!(matches!(frame, Err(FrameError::Truncated { buffered: 13 })), "{frame:?}");
             drop((handoff, reader));
@@ -90,7 +90,7 @@ async fn connect_and_drop<R: Runtime>(stage: Stage, bytes: Arc<[u8]>, live: Arc<
             let task = R::task(task);
             let ticket = handoff.write(block).await.unwrap();
             peer.read_exact(&mut [0; 1000]).await.unwrap();
-            handoff.abort_handle().abort();
+            handoff.downgrade().abort();
             assert!(matches!(ticket.await.unwrap_err().reason(), CloseReason::Aborted));
             drop((handoff, task.await.err().expect("it was aborted"), peer));
         }
@@ -106,7 +106,8 @@ async fn connect_and_drop<R: Runtime>(stage: Stage, bytes: Arc<[u8]>, live: Arc<
             let task = R::task(task);
             handoff.write_fire_and_forget(block.slice(..10_000)).await.unwrap();
             drop(block);
-            handoff.close().await.unwrap();
+            handoff.close();
+            handoff.closed().await.unwrap();
             assert_eq!(rest(&peer).await.len(), 10_000);
             drop((handoff, task.await.unwrap(), peer, reader));
         }

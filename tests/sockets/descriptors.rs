@@ -60,16 +60,18 @@ runtimes::tests_alone! {
         // The one that waited has not been lost.
         let mut accepted = R::accept(&mut listener).await.unwrap();
         waiting.write_all(b"still here").await.unwrap();
-        let mut buffer = HandoffBuffer::new(100).unwrap();
+        let mut buffer = HandoffBuffer::new(100);
         read_to(&mut buffer, &mut accepted, 10).await;
         assert_eq!(buffer.peek(), b"still here");
         let (another, far) = connected::<R>().await;
         let (other, other_task) = stream::<R, _>(another, WriteHandoffConfig::default());
         other.write_fire_and_forget(Bytes::from_static(b"as before")).await.unwrap();
-        other.close().await.unwrap();
+        other.close();
+        other.closed().await.unwrap();
         assert_eq!(rest(&far).await, b"as before");
         assert!(other_task.await.is_ok());
-        handoff.close().await.unwrap();
+        handoff.close();
+        handoff.closed().await.unwrap();
         assert!(rest(&peer).await.is_empty());
         assert!(task.await.is_ok());
     }

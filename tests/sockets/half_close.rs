@@ -11,7 +11,7 @@ runtimes::tests! {
         let (handoff, task) = stream::<R, _>(writer, WriteHandoffConfig::default());
         peer.write_all(b"all I have to say").await.unwrap();
         peer.end().unwrap();
-        let mut buffer = HandoffBuffer::new(1000).unwrap();
+        let mut buffer = HandoffBuffer::new(1000);
         while buffer.read_available(&mut reader).await.unwrap() > 0 {}
         assert_eq!(buffer.peek(), b"all I have to say");
 
@@ -21,7 +21,8 @@ runtimes::tests! {
             async move {
                 send(&handoff, sent, 50_021).await;
                 handoff.flush().await.unwrap();
-                handoff.close().await.unwrap();
+                handoff.close();
+                handoff.closed().await.unwrap();
             }
         });
         assert!(rest(&peer).await == sent);
@@ -44,7 +45,8 @@ runtimes::tests! {
             }
         });
         send(&handoff, sent.into(), 100_003).await;
-        handoff.close().await.unwrap();
+        handoff.close();
+        handoff.closed().await.unwrap();
         assert!(handoff.try_write(Bytes::from_static(b"more")).unwrap_err().is_closed());
         assert!(task.await.is_ok());
         let mut received = Vec::new();
@@ -59,7 +61,7 @@ runtimes::tests! {
             peer.write_all(piece.as_bytes()).await.unwrap();
         }
         peer.end().unwrap();
-        let mut buffer = HandoffBuffer::new(1000).unwrap();
+        let mut buffer = HandoffBuffer::new(1000);
         let mut lines = Delimiter::new(b"\n");
         assert_eq!(buffer.next_frame(&mut near, &mut lines).await.unwrap().unwrap(), "first\n");
         assert_eq!(buffer.next_frame(&mut near, &mut lines).await.unwrap().unwrap(), "second\n");

@@ -7,8 +7,8 @@ use std::{
 };
 
 use futures_handoff::{
-    AbortHandle, CloseReason, HandoffBuffer, WriteHandoff, WriteHandoffConfig, WriteTicket, WriterFailure,
-    bytes::Bytes,
+    CloseReason, HandoffBuffer, WeakWriteHandoff, WriteHandoff, WriteHandoffConfig, WriteTicket,
+    WriterFailure, bytes::Bytes,
 };
 use futures_handoff_runtimes::{Runtime, Task};
 use futures_util::AsyncWrite;
@@ -29,7 +29,7 @@ pub(crate) enum Parting {
 /// A write handoff, its task in the background, and what went in.
 pub(crate) struct Outlet<W> {
     handoff: WriteHandoff<W>,
-    abort: AbortHandle,
+    abort: WeakWriteHandoff<W>,
     ended: Task<Result<W, WriterFailure<W>>>,
     accepted: u64,
     writes: u64,
@@ -54,7 +54,7 @@ pub(crate) struct Outcome {
 impl<W: AsyncWrite + Unpin + Send + 'static> Outlet<W> {
     fn new<R: Runtime>(writer: W, config: WriteHandoffConfig) -> Self {
         let (handoff, task) = WriteHandoff::new(writer, config);
-        let (abort, ended) = (handoff.abort_handle(), R::task(task));
+        let (abort, ended) = (handoff.downgrade(), R::task(task));
         Self { handoff, abort, ended, accepted: 0, writes: 0, most_pending: 0, tickets: Vec::new() }
     }
 
@@ -69,7 +69,10 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Outlet<W> {
         n: usize,
     ) -> Result<(), CloseReason> {
         match self.handoff.write_prefix(buffer, n).await {
-            Ok(ticket) => self.count(n, ticket),
+            Ok(accepted) => {
+                let ticket = accepted.ticket();
+                self.count(n, ticket);
+            }
             Err(error) => {
                 return Err(self.handoff.close_reason().unwrap_or_else(|| panic!("it is open, and {error}")));
             }
@@ -113,8 +116,7 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Outlet<W> {
         let Self { handoff, abort, mut ended, accepted, most_pending, tickets, .. } = self;
         let began = Instant::now();
         match parting {
-            // It begins at the call.
-            Parting::Close => drop(handoff.close()),
+            Parting::Close => handoff.close(),
             Parting::Drop => {}
             Parting::Abort => abort.abort(),
         }

@@ -1,7 +1,7 @@
 //! The peer resets the connection.
 
 use super::support::*;
-use futures_handoff::{Delimiter, FrameError, PermitError, WriteTicket};
+use futures_handoff::{Delimiter, FrameError, RejectReason, WriteTicket};
 use futures_util::future::join_all;
 
 /// Writes chunks of all lengths until the stream ends: the tickets, and how much was accepted.
@@ -42,10 +42,9 @@ runtimes::tests! {
             peer.reset().unwrap();
 
             let (tickets, accepted) = producing.await;
-            assert!(is_reset(&handoff.closed().await));
+            assert!(is_reset(&handoff.closed().await.unwrap_err()));
             assert!(is_reset(&handoff.flush().await.unwrap_err()));
-            assert!(is_reset(&handoff.close().await.unwrap_err()));
-            assert_eq!((handoff.pending_bytes(), handoff.pending_items()), (0, 0));
+            assert_eq!((handoff.pending_bytes(), handoff.stats().pending_items), (0, 0));
 
             let failure = task.await.err().expect("the connection was reset");
             let written = failure.written();
@@ -94,14 +93,17 @@ runtimes::tests! {
                             assert!(error.into_bytes() == chunk);
                             reason.unwrap()
                         }),
-                        1 => handoff.write_all([chunk.slice(..10), chunk.slice(10..)]).await.err().map(|error| {
-                            let reason = error.close_reason().cloned();
-                            assert!(error.into_bytes().concat() == chunk);
-                            reason.unwrap()
-                        }),
+                        1 => {
+                            let mut chunks = [chunk.slice(..10), chunk.slice(10..)];
+                            let refused = handoff.write_chunks(&mut chunks).await.err();
+                            refused.map(|reason| {
+                                assert!(chunks.concat() == chunk);
+                                reason.close_reason().cloned().unwrap()
+                            })
+                        }
                         2 => match handoff.reserve(chunk.len()).await {
                             Ok(permit) => permit.send(chunk.clone()).err().map(|error| error.close_reason().cloned().unwrap()),
-                            Err(PermitError::Closed(reason)) => Some(reason),
+                            Err(RejectReason::Closed(reason)) => Some(reason),
                             Err(error) => panic!("{error}"),
                         },
                         _ => handoff.flush().await.err(),
@@ -121,7 +123,8 @@ runtimes::tests! {
             assert!(is_reset(&reason), "{reason}");
         }
         filling.await;
-        assert!(is_reset(&closing.close().await.unwrap_err()));
+        closing.close();
+        assert!(is_reset(&closing.closed().await.unwrap_err()));
         let failure = task.await.err().expect("the connection was reset");
         let unwritten: usize = failure.unwritten().iter().map(Bytes::len).sum();
         assert_eq!(failure.written() + unwritten as u64, handoff.stats().accepted);
@@ -131,19 +134,26 @@ runtimes::tests! {
         for closes in [false, true] {
             let (near, peer) = connected::<R>().await;
             peer.narrow();
-            let config = WriteHandoffConfig::default().with_max_pending_bytes(64 << 20).unwrap();
+            let config = WriteHandoffConfig::default().with_max_pending_bytes(64 << 20);
             let (handoff, task) = stream::<R, _>(near, config);
             // More than the sockets take.
             handoff.try_write_fire_and_forget(Bytes::from(payload(32 << 20))).unwrap();
             let waiting = R::task({
                 let handoff = handoff.clone();
-                async move { if closes { handoff.close().await } else { handoff.flush().await } }
+                async move {
+                    if closes {
+                        handoff.close();
+                        handoff.closed().await
+                    } else {
+                        handoff.flush().await
+                    }
+                }
             });
             let mut first = [0; 1000];
             peer.read_exact(&mut first).await.unwrap();
             peer.reset().unwrap();
             assert!(is_reset(&waiting.await.unwrap_err()));
-            assert!(is_reset(&handoff.closed().await));
+            assert!(is_reset(&handoff.closed().await.unwrap_err()));
             let failure = task.await.err().expect("the connection was reset");
             let unwritten: usize = failure.unwritten().iter().map(Bytes::len).sum();
             assert_eq!(failure.written() + unwritten as u64, 32 << 20);
@@ -152,7 +162,7 @@ runtimes::tests! {
 
     async fn a_reader_is_told_of_a_reset_and_keeps_what_came_before<R: Runtime>() {
         let (mut near, peer) = connected::<R>().await;
-        let mut buffer = HandoffBuffer::new(1000).unwrap();
+        let mut buffer = HandoffBuffer::new(1000);
         peer.write_all(b"whole\npart").await.unwrap();
         read_to(&mut buffer, &mut near, 10).await;
         peer.reset().unwrap();

@@ -59,7 +59,7 @@ pub(crate) struct Routed {
 /// Serves one client: opens the upstreams once a byte has come, and passes on until all directions have ended.
 pub(crate) async fn route<R: Runtime>(mut client: R::Tcp, upstream: SocketAddr, terms: Terms) -> Routed {
     let began = Instant::now();
-    let mut buffer = HandoffBuffer::new(LINE).unwrap();
+    let mut buffer = HandoffBuffer::new(LINE);
     let opened = within::<R, _>(terms.session, async {
         // Whoever goes away before the first byte wants nothing, and may say so by a reset.
         if buffer.read_available(&mut client).await.unwrap_or(0) == 0 {
@@ -171,7 +171,7 @@ where
     I: AsyncRead + Unpin,
     W: AsyncWrite + Unpin + Send + 'static,
 {
-    let mut buffer = HandoffBuffer::new(LINE).unwrap();
+    let mut buffer = HandoffBuffer::new(LINE);
     loop {
         let filled = buffer.read_ready(reader, READ).await.ok()?;
         pass_all(&mut buffer, client).await?;

@@ -25,7 +25,8 @@ runtimes::tests! {
                         handoff.write_fire_and_forget(chunk).await.unwrap();
                         most = most.max(handoff.pending_bytes());
                     }
-                    handoff.close().await.unwrap();
+                    handoff.close();
+                    handoff.closed().await.unwrap();
                     most
                 }
             });
@@ -46,15 +47,16 @@ runtimes::tests! {
     async fn a_close_that_stalls_can_be_given_up_and_the_rest_comes_back<R: Runtime>() {
         let (near, peer) = connected::<R>().await;
         peer.narrow();
-        let config = WriteHandoffConfig::default().with_max_pending_bytes(2 * MUCH).unwrap();
+        let config = WriteHandoffConfig::default().with_max_pending_bytes(2 * MUCH);
         let (handoff, task) = stream::<R, _>(near, config);
         let sent = Bytes::from(payload(MUCH));
         let ticket = handoff.write(sent.clone()).await.unwrap();
         stalled::<R, _>(&handoff).await;
-        assert!(within::<R, _>(Duration::from_millis(20), handoff.close()).await.is_none());
+        handoff.close();
+        assert!(within::<R, _>(Duration::from_millis(20), handoff.closed()).await.is_none());
         assert!(handoff.try_write(Bytes::from_static(b"more")).unwrap_err().is_closed());
-        handoff.abort_handle().abort();
-        assert!(matches!(handoff.close().await, Err(CloseReason::Aborted)));
+        handoff.downgrade().abort();
+        assert!(matches!(handoff.closed().await, Err(CloseReason::Aborted)));
         let failure = task.await.err().expect("it was aborted");
         let written = failure.written();
         assert_eq!(ticket.await.unwrap_err().written(), written);
@@ -68,7 +70,7 @@ runtimes::tests! {
     async fn a_stream_whose_handles_are_gone_stalls_and_goes_on<R: Runtime>() {
         let (near, peer) = connected::<R>().await;
         peer.narrow();
-        let config = WriteHandoffConfig::default().with_max_pending_bytes(2 * MUCH).unwrap();
+        let config = WriteHandoffConfig::default().with_max_pending_bytes(2 * MUCH);
         let (handoff, task) = stream::<R, _>(near, config);
         let sent = Bytes::from(payload(MUCH));
         let ticket = handoff.write(sent.clone()).await.unwrap();
@@ -116,7 +118,7 @@ runtimes::tests! {
         assert!(rest(&client).await.is_empty());
         let to_a = proxy.await.a.unwrap();
         assert!(to_a.reason.is_closed());
-        assert!(to_a.most_pending <= WriteHandoffConfig::DEFAULT_MAX_PENDING_BYTES, "{}", to_a.most_pending);
+        assert!(to_a.most_pending <= WriteHandoffConfig::default().max_pending_bytes(), "{}", to_a.most_pending);
     }
 
     async fn a_proxy_that_waits_no_longer_accounts_for_what_is_stuck<R: Runtime>() {

@@ -1,7 +1,7 @@
 //! The adapters of a handle: a `Sink` and an `AsyncWrite`.
 
 use super::support::*;
-use futures_util::{AsyncWriteExt, SinkExt, StreamExt, future::poll_fn, stream as streams};
+use futures_util::{AsyncWriteExt, SinkExt, StreamExt, future::poll_fn, io::copy, stream as streams};
 use std::{
     io::{ErrorKind, IoSlice},
     panic::{AssertUnwindSafe, catch_unwind},
@@ -66,7 +66,7 @@ runtimes::tests! {
         let (handoff, mut task, log) = willing(limits(8, 8));
         let mut sink = sink(&handoff);
         let error = sink.feed(filled(0, 9)).await.unwrap_err();
-        assert!(matches!(&error, WriteError::TooLarge { len: 9, limit: 8, .. }), "{error}");
+        assert!(matches!(error.reason(), RejectReason::TooLarge { len: 9, limit: 8 }), "{error}");
         assert_eq!(error.into_bytes().len(), 9);
         sink.feed(text("eight888")).await.unwrap();
         task.run();
@@ -200,8 +200,25 @@ runtimes::tests! {
         assert_eq!((log.written(), log.is_closed()), (b"ab".to_vec(), true));
     }
 
+    async fn a_reader_can_be_copied_into_a_handle<R: Runtime>() {
+        for seed in 0..10 {
+            let writer = ScriptWriter::seeded(seed);
+            let log = writer.log();
+            let (handoff, task) = WriteHandoff::new(writer, limits(4, 100));
+            let task = R::task(task);
+            let sent = pattern(5000);
+            let mut writer = handoff.clone().into_writer();
+            let n = copy(ScriptReader::seeded(seed, &sent), &mut writer).await.unwrap();
+            handoff.close();
+            handoff.closed().await.unwrap();
+            task.await.unwrap();
+            assert_eq!(n, 5000);
+            assert!(log.written() == sent);
+        }
+    }
+
     async fn a_write_takes_as_much_as_there_is_room_for<R: Runtime>() {
-        let (handoff, mut task, log, gate) = gated(limits(8, 10).with_send_at(4).unwrap());
+        let (handoff, mut task, log, gate) = gated(limits(8, 10).with_send_at(4));
         let mut writer = io(&handoff);
         assert_eq!(writer.write(b"0123456").await.unwrap(), 7);
         assert_eq!(writer.write(b"789abc").await.unwrap(), 3);
@@ -237,7 +254,7 @@ runtimes::tests! {
     async fn a_closed_writer_gives_io_errors<R: Runtime>() {
         let (handoff, mut task, _log) = willing(defaults());
         let mut writer = io(&handoff);
-        drop(handoff.close());
+        handoff.close();
         assert_eq!(writer.write(b"late").await.unwrap_err().kind(), ErrorKind::BrokenPipe);
         assert_eq!(writer.write(b"").await.unwrap_err().kind(), ErrorKind::BrokenPipe);
         assert!(task.run().unwrap().is_ok());
@@ -284,7 +301,7 @@ runtimes::tests! {
         let (handoff, mut task, _log) = willing(defaults());
         let mut sink = sink(&handoff);
         poll_fn(|cx| sink.poll_ready_unpin(cx)).await.unwrap();
-        handoff.abort_handle().abort();
+        handoff.downgrade().abort();
         assert!(task.run().is_some());
         let error = sink.start_send_unpin(text("late")).unwrap_err();
         assert!(matches!(error.close_reason(), Some(CloseReason::Aborted)));

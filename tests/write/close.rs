@@ -1,7 +1,7 @@
 //! Closing, and dropping the last handle: what was accepted is written, flushed, and the writer closed.
 
 use super::support::*;
-use futures_handoff::WriteSender;
+use futures_handoff::WriteHandoff;
 use futures_util::io::BufWriter;
 use std::{
     io::ErrorKind,
@@ -47,7 +47,7 @@ runtimes::tests! {
         let (handoff, task) = WriteHandoff::new(ScriptWriter::willing(), defaults());
         let mut task = Hand::waiting(task);
         let (clone, sender) = (handoff.clone(), handoff.sender());
-        let (weak, abort) = (handoff.downgrade(), handoff.abort_handle());
+        let (weak, abort) = (handoff.downgrade(), handoff.downgrade());
         let ticket = handoff.try_write(text("a")).unwrap();
         drop(handoff);
         assert!(task.run().is_none());
@@ -67,7 +67,7 @@ runtimes::tests! {
         let (handoff, mut task, log, gate) = gated(ungathered(4, 64));
         let tickets = ["a", "b", "c", "d"].map(|part| handoff.try_write(text(part)).unwrap());
         task.run();
-        let mut close = Hand::waiting(handoff.close());
+        let mut close = Hand::waiting(closing(&handoff));
         assert!(handoff.is_closed());
         assert!(matches!(handoff.close_reason(), Some(CloseReason::Closed)));
         assert!(handoff.try_write(text("late")).unwrap_err().is_closed());
@@ -82,7 +82,7 @@ runtimes::tests! {
 
     async fn close_begins_when_it_is_called<R: Runtime>() {
         let (handoff, mut task, log) = willing(defaults());
-        drop(handoff.close());
+        handoff.close();
         assert!(handoff.is_closed());
         assert!(task.run().unwrap().is_ok());
         assert_eq!(log.calls(), [Call::Flush, Call::Close], "a writer without bytes is closed in the same way");
@@ -91,8 +91,8 @@ runtimes::tests! {
     /// There is a way to wait for what was accepted without a ticket.
     async fn waiting_for_what_was_accepted_is_possible_after_close<R: Runtime>() {
         let (handoff, mut task, log, gate) = gated(defaults());
-        put(&handoff, "a");
-        drop(handoff.close());
+        handoff.try_write_fire_and_forget(text("a")).unwrap();
+        handoff.close();
         let mut written = Hand::waiting(handoff.written());
         let mut sender_written = Hand::waiting(handoff.sender().written());
         let mut flush = Hand::waiting(handoff.flush());
@@ -106,7 +106,7 @@ runtimes::tests! {
         // And after the end.
         assert!(handoff.written().await.is_ok());
         assert!(handoff.flush().await.is_ok());
-        assert!(handoff.closed().await.is_closed());
+        assert!(handoff.closed().await.is_ok());
     }
 
     async fn close_gives_waiting_producers_their_bytes_back<R: Runtime>() {
@@ -114,15 +114,18 @@ runtimes::tests! {
         put(&handoff, "full");
         let mut write = Hand::waiting(handoff.write(text("a")));
         let mut forget = Hand::waiting(handoff.write_fire_and_forget(text("b")));
-        let mut all = Hand::waiting(handoff.write_all([text("c"), text("d")]));
+        let mut parts = [text("c"), text("d")];
+        let mut all = Hand::waiting(handoff.write_chunks(&mut parts));
         let mut reserve = Hand::waiting(handoff.reserve(1));
-        drop(handoff.close());
+        handoff.close();
         let error = write.run().unwrap().unwrap_err();
         assert!(error.is_closed() && error.close_reason().unwrap().is_closed());
         assert_eq!(error.into_bytes(), "a");
         assert_eq!(forget.run().unwrap().unwrap_err().into_bytes(), "b");
-        assert_eq!(all.run().unwrap().unwrap_err().into_bytes(), [text("c"), text("d")]);
-        assert!(matches!(reserve.run().unwrap(), Err(PermitError::Closed(CloseReason::Closed))));
+        assert!(all.run().unwrap().unwrap_err().is_closed());
+        drop(all);
+        assert_eq!(parts, [text("c"), text("d")]);
+        assert!(matches!(reserve.run().unwrap(), Err(RejectReason::Closed(CloseReason::Closed))));
         gate.open();
         assert!(task.run().unwrap().is_ok());
         assert_eq!(log.written(), b"full");
@@ -136,7 +139,7 @@ runtimes::tests! {
         gate.open();
         task.run();
         assert!(granted.is_due());
-        let close = handoff.close();
+        let close = closing(&handoff);
         assert_eq!(granted.run().unwrap().unwrap_err().into_bytes(), "late");
         assert!(task.run().unwrap().is_ok());
         assert!(close.await.is_ok());
@@ -147,8 +150,8 @@ runtimes::tests! {
         let (handoff, mut task, log, _gate) = gated(defaults());
         put(&handoff, "stuck");
         task.run();
-        let mut close = Hand::waiting(handoff.close());
-        handoff.abort_handle().abort();
+        let mut close = Hand::waiting(closing(&handoff));
+        handoff.downgrade().abort();
         assert!(matches!(close.run(), Some(Err(CloseReason::Aborted))));
         let failure = task.run().unwrap().unwrap_err();
         assert_eq!(failure.unwritten().concat(), b"stuck");
@@ -158,8 +161,8 @@ runtimes::tests! {
     async fn close_waits_for_a_task_that_has_not_begun<R: Runtime>() {
         let (handoff, task) = WriteHandoff::new(ScriptWriter::willing(), defaults());
         let handoff = Settled(handoff);
-        put(&handoff, "a");
-        let mut close = Hand::waiting(handoff.close());
+        handoff.try_write_fire_and_forget(text("a")).unwrap();
+        let mut close = Hand::waiting(closing(&handoff));
         let writer = R::task(task).await.unwrap();
         assert!(close.run().unwrap().is_ok());
         assert_eq!((writer.log().written(), writer.log().is_closed()), (b"a".to_vec(), true));
@@ -173,7 +176,8 @@ runtimes::tests! {
         let (handoff, task) = WriteHandoff::new(writer, unflushed());
         let task = R::task(task);
         handoff.write_fire_and_forget(text("abcdefgh")).await.unwrap();
-        handoff.close().await.unwrap();
+        handoff.close();
+        handoff.closed().await.unwrap();
         task.await.unwrap();
         assert_eq!((log.written(), log.flushed(), log.is_closed()), (b"abcdefgh".to_vec(), 8, true));
         assert_eq!((log.flushes(), log.closes()), (3, 3));
@@ -187,11 +191,11 @@ runtimes::tests! {
             let writer = ScriptWriter::willing().with_flush([flush.clone()]).with_close([close.clone()]);
             let (handoff, mut task) = stream(writer, unflushed().with_inline(inline));
             let ticket = handoff.try_write(text("a")).unwrap();
-            let mut closed = Hand::new(handoff.close());
+            let mut closed = Hand::new(closing(&handoff));
             assert_eq!(closed.run().is_some(), inline == Inline::Always);
             let failure = task.run().unwrap().unwrap_err();
             assert!(matches!(failure.reason(), CloseReason::Io(error) if error.kind() == ErrorKind::TimedOut));
-            assert!(matches!(handoff.close().await, Err(CloseReason::Io(_))), "and whenever it is asked");
+            assert!(matches!(closing(&handoff).await, Err(CloseReason::Io(_))), "and whenever it is asked");
             assert!(ticket.await.is_ok());
             assert!(failure.unwritten().is_empty());
             }
@@ -201,22 +205,22 @@ runtimes::tests! {
     /// Where the producer may poll the writer, it closes it without a hop through the task.
     async fn close_is_done_by_who_asks_for_it<R: Runtime>() {
         let (handoff, mut task, log) = willing(direct());
-        put(&handoff, "a");
-        assert!(handoff.close().now_or_never().unwrap().is_ok());
+        handoff.try_write_fire_and_forget(text("a")).unwrap();
+        assert!(closing(&handoff).now_or_never().unwrap().is_ok());
         assert_eq!((log.written(), log.flushed(), log.closes()), (b"a".to_vec(), 1, 1));
         assert!(task.run().unwrap().is_ok());
     }
 
     /// While a producer polls the writer, more is accepted and the stream is closed.
     async fn close_leaves_to_the_task_what_came_meanwhile<R: Runtime>() {
-        let more = Arc::new(Mutex::new(None::<WriteSender>));
+        let more = Arc::new(Mutex::new(None::<WriteHandoff>));
         let written = Arc::new(Mutex::new(Vec::new()));
         let writer = {
             let (more, written) = (more.clone(), written.clone());
             FnWriter(move |op: Op<'_>, _: &mut Context<'_>| {
                 if let Some(sender) = more.lock().unwrap().take() {
                     sender.try_write_fire_and_forget(text("more")).unwrap();
-                    drop(sender.close());
+                    sender.close();
                 }
                 if let Op::Write(slices) = op {
                     slices.iter().for_each(|slice| written.lock().unwrap().extend_from_slice(slice));
@@ -226,7 +230,7 @@ runtimes::tests! {
                 op.all()
             })
         };
-        let (handoff, mut task) = stream(writer, direct().with_send_at(0).unwrap());
+        let (handoff, mut task) = stream(writer, direct().with_send_at(0));
         *more.lock().unwrap() = Some(handoff.sender());
         put(&handoff, "first, ");
         assert_eq!((handoff.stats().inline_write_calls, handoff.is_closed()), (1, true));
@@ -255,7 +259,8 @@ runtimes::tests! {
                 })
                 .collect();
             yield_now().await;
-            handoff.close().await.unwrap();
+            handoff.close();
+            handoff.closed().await.unwrap();
             let accepted: usize = futures_util::future::join_all(producers).await.into_iter().sum();
             assert_eq!(log.len(), accepted);
             task.await.unwrap();

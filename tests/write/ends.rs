@@ -18,13 +18,14 @@ runtimes::tests! {
         let (handoff, mut task, log, _gate) = gated_after(3, ungathered(8, 64));
         let tickets = ["ab", "cd", "ef"].map(|part| handoff.try_write(text(part)).unwrap());
         task.run();
-        put(&handoff, "gh");
-        let abort = handoff.abort_handle();
+        handoff.try_write_fire_and_forget(text("gh")).unwrap();
+        let abort = handoff.downgrade();
         abort.abort();
         abort.abort();
         assert!(matches!(tickets[0].try_result(), Some(Ok(()))));
         let error = tickets[1].try_result().unwrap().unwrap_err();
-        assert_eq!((error.len(), error.written(), error.in_doubt()), (2, 1, 0));
+        assert_eq!((error.written(), error.in_doubt()), (1, 0));
+        assert_eq!(error.to_string(), "the write handoff was aborted; 1 of 2 bytes were written");
         assert!(matches!(error.reason(), CloseReason::Aborted));
         assert_eq!(tickets[2].try_result().unwrap().unwrap_err().written(), 0);
         let failure = task.run().unwrap().unwrap_err();
@@ -38,7 +39,7 @@ runtimes::tests! {
     /// The bytes that the writer takes in the poll in which the stream is aborted are taken; no more are offered.
     async fn abort_stops_after_the_poll_in_progress<R: Runtime>() {
         for config in [ungathered(100, 1000), ungathered(100, 1000).with_inline(Inline::Always)] {
-            let abort: Arc<Mutex<Option<futures_handoff::AbortHandle>>> = Arc::default();
+            let abort: Arc<Mutex<Option<futures_handoff::WeakWriteHandoff>>> = Arc::default();
             let in_writer = Arc::clone(&abort);
             let mut calls = 0;
             let writer = FnWriter(move |op: Op<'_>, _: &mut Context<'_>| {
@@ -49,7 +50,7 @@ runtimes::tests! {
                 std::task::Poll::Ready(Ok(2))
             });
             let (handoff, mut task) = stream(writer, config);
-            *abort.lock().unwrap() = Some(handoff.abort_handle());
+            *abort.lock().unwrap() = Some(handoff.sender().downgrade());
             let ticket = handoff.try_write(text("abcd")).unwrap();
             handoff.dispatch();
             let failure = task.run().unwrap().unwrap_err();
@@ -67,7 +68,7 @@ runtimes::tests! {
         let (handoff, task) = WriteHandoff::new(writer, defaults());
         R::spawn(task.detach());
         let ticket = handoff.write(text("stuck")).await.unwrap();
-        let abort = handoff.abort_handle();
+        let abort = handoff.downgrade();
         drop(handoff);
         never.reached().await;
         assert!(ticket.try_result().is_none());
@@ -80,20 +81,20 @@ runtimes::tests! {
     async fn abort_before_the_task_begins<R: Runtime>() {
         let (handoff, task) = WriteHandoff::new(ScriptWriter::willing(), defaults());
         let handoff = Settled(handoff);
-        put(&handoff, "a");
-        handoff.abort_handle().abort();
+        handoff.try_write_fire_and_forget(text("a")).unwrap();
+        handoff.downgrade().abort();
         let failure = R::task(task).await.unwrap_err();
         assert_eq!((failure.unwritten().concat(), failure.written()), (b"a".to_vec(), 0));
     }
 
     async fn abort_after_the_end_does_nothing<R: Runtime>() {
         let (handoff, mut task, _log) = willing(defaults());
-        let close = handoff.close();
+        let close = closing(&handoff);
         assert!(task.run().unwrap().is_ok());
         assert!(close.await.is_ok());
-        let abort = handoff.abort_handle();
+        let abort = handoff.downgrade();
         abort.abort();
-        assert!(handoff.closed().await.is_closed());
+        assert!(handoff.closed().await.is_ok());
         drop(handoff);
         abort.abort();
     }
@@ -109,12 +110,13 @@ runtimes::tests! {
             Hand::waiting(handoff.closed()),
         );
         task.run();
-        handoff.abort_handle().abort();
+        handoff.downgrade().abort();
         assert!(waits.0.run().unwrap().is_err());
-        assert!(matches!(waits.1.run(), Some(Err(WriteError::Closed { reason: CloseReason::Aborted, .. }))));
-        assert!(matches!(waits.2.run(), Some(Err(PermitError::Closed(CloseReason::Aborted)))));
+        let error = waits.1.run().unwrap().unwrap_err();
+        assert!(matches!(error.close_reason(), Some(CloseReason::Aborted)));
+        assert!(matches!(waits.2.run(), Some(Err(RejectReason::Closed(CloseReason::Aborted)))));
         assert!(matches!(waits.3.run(), Some(Err(CloseReason::Aborted))));
-        assert!(matches!(waits.4.run(), Some(CloseReason::Aborted)));
+        assert!(matches!(waits.4.run(), Some(Err(CloseReason::Aborted))));
         assert!(task.run().is_some());
     }
 
@@ -125,15 +127,20 @@ runtimes::tests! {
         R::spawn(task.detach());
         let other = handoff.clone();
         handoff.write_fire_and_forget(text("old protocol, ")).await.unwrap();
-        let parts = handoff.into_parts();
-        assert!(other.try_write(text("late")).unwrap_err().is_closed(), "at once");
-        let mut writer = parts.await.unwrap();
+        let mut parts = Box::pin(handoff.into_parts());
+        let early = (&mut parts).now_or_never();
+        assert!(other.try_write(text("late")).unwrap_err().is_closed(), "from its first poll on");
+        let mut writer = match early {
+            Some(parts) => parts.unwrap(),
+            None => parts.await.unwrap(),
+        };
         assert_eq!((log.written(), log.flushed(), log.closes()), (b"old protocol, ".to_vec(), 14, 0));
         writer.write_all(b"new protocol").await.unwrap();
         assert_eq!(log.written(), b"old protocol, new protocol");
         // It is had once.
-        let mut failure = other.into_parts().await.unwrap_err();
-        assert!(failure.reason().is_closed() && failure.writer().is_none() && failure.unwritten().is_empty());
+        let failure = other.into_parts().await.unwrap_err();
+        assert!(failure.reason().is_closed() && failure.unwritten().is_empty());
+        assert!(failure.into_parts().0.is_none());
         drop(writer);
     }
 
@@ -154,13 +161,17 @@ runtimes::tests! {
             let log = writer.log();
             let (handoff, task) = WriteHandoff::new(writer, ungathered(8, 64));
             let mut task = Hand::waiting(task.detach());
-            put(&handoff, "abc");
-            put(&handoff, "de");
-            let before = asked_before.then(|| handoff.clone().into_parts());
+            handoff.try_write_fire_and_forget(text("abc")).unwrap();
+            handoff.try_write_fire_and_forget(text("de")).unwrap();
+            let mut before = Hand::new(handoff.clone().into_parts());
+            if asked_before {
+                assert!(before.run().is_none());
+            }
             assert!(task.run().is_some());
             assert_eq!(log.is_dropped(), !asked_before, "the task and the handle are still there");
             drop(task);
-            let failure = before.unwrap_or_else(|| handoff.into_parts()).await.unwrap_err();
+            drop(handoff);
+            let failure = before.run().unwrap().unwrap_err();
             assert!(matches!(failure.reason(), CloseReason::Io(_)));
             assert_eq!(failure.written(), 2);
             let (writer, unwritten) = failure.into_parts();
@@ -172,7 +183,8 @@ runtimes::tests! {
     async fn into_parts_of_a_closed_stream_gives_the_closed_writer<R: Runtime>() {
         let (handoff, task) = WriteHandoff::new(ScriptWriter::willing(), defaults());
         R::spawn(task.detach());
-        handoff.close().await.unwrap();
+        handoff.close();
+        handoff.closed().await.unwrap();
         let writer = handoff.into_parts().await.unwrap();
         assert!(writer.log().is_closed());
     }
@@ -181,7 +193,7 @@ runtimes::tests! {
         let (handoff, mut task, log, gate) = gated(defaults());
         put(&handoff, "a");
         let mut parts = Hand::waiting((*handoff).clone().into_parts());
-        let mut close = Hand::waiting(handoff.close());
+        let mut close = Hand::waiting(closing(&handoff));
         gate.open();
         task.run();
         assert!(close.run().unwrap().is_ok());
@@ -224,7 +236,7 @@ runtimes::tests! {
             assert!(matches!(error.close_reason(), Some(CloseReason::TaskDropped)));
             assert_eq!(error.into_bytes(), "fghij");
             assert!(matches!(flush.run(), Some(Err(CloseReason::TaskDropped))));
-            assert!(matches!(closed.run(), Some(CloseReason::TaskDropped)));
+            assert!(matches!(closed.run(), Some(Err(CloseReason::TaskDropped))));
             let error = handoff.try_write(text("k")).unwrap_err();
             assert!(matches!(error.close_reason(), Some(CloseReason::TaskDropped)));
             let failure = (*handoff).clone().into_parts().await.unwrap_err();
@@ -303,14 +315,14 @@ runtimes::tests! {
             let cx = &mut Context::from_waker(&waker);
             let mut task = task.into_future();
             assert!(task.as_mut().poll(cx).is_pending());
-            let mut closed = handoff.closed();
+            let mut closed = Box::pin(handoff.closed());
             assert!(closed.poll_unpin(cx).is_pending());
             assert_eq!(Arc::strong_count(&kept), 4);
             match end {
                 0 => drop(task),
-                1 => handoff.abort_handle().abort(),
+                1 => handoff.downgrade().abort(),
                 _ => {
-                    drop(handoff.close());
+                    handoff.close();
                     assert!(task.as_mut().poll(cx).is_ready());
                 }
             }

@@ -9,7 +9,7 @@ use std::{
 
 /// Everything is sent at once, by producers, too, and prefixes are not copied.
 fn config(items: usize) -> WriteHandoffConfig {
-    limits(items, 100).with_send_at(0).unwrap().with_inline(Inline::Always).with_copy_max(0).unwrap()
+    limits(items, 100).with_send_at(0).with_inline(Inline::Always).with_copy_max(0)
 }
 
 #[test]
@@ -23,7 +23,7 @@ fn a_prefix_in_the_hands_of_the_writer_is_an_entry_and_one_that_it_took_whole_is
         drop(permit);
         assert!(prefix.run().is_some());
         // The writer took some of the prefix and left the rest, which is the one entry that there may be.
-        assert_eq!((handoff.pending_bytes(), handoff.pending_items()), (40, 1));
+        assert_eq!((handoff.pending_bytes(), handoff.stats().pending_items), (40, 1));
         assert!(chunk.run().is_none());
         gate.open();
         task.run();
@@ -32,16 +32,17 @@ fn a_prefix_in_the_hands_of_the_writer_is_an_entry_and_one_that_it_took_whole_is
     task.run();
     for _ in 0..2 {
         handoff.try_write_prefix(&mut buffer, 25).unwrap();
-        assert_eq!((handoff.pending_bytes(), handoff.pending_items()), (0, 0));
+        assert_eq!((handoff.pending_bytes(), handoff.stats().pending_items), (0, 0));
         assert_eq!(handoff.available(), 100);
     }
 }
 
 #[test]
 fn an_entry_that_was_granted_and_is_not_needed_goes_to_the_next_in_line() {
-    let (handoff, _task) = WriteHandoff::new(ScriptWriter::willing(), config(3).with_copy_max(100).unwrap());
+    let (handoff, _task) = WriteHandoff::new(ScriptWriter::willing(), config(3).with_copy_max(100));
     let permit = handoff.try_reserve(1).unwrap();
-    let mut all = Hand::waiting(handoff.write_all(["a", "b", "c"].map(text)));
+    let mut parts = ["a", "b", "c"].map(text);
+    let mut all = Hand::waiting(handoff.write_chunks(&mut parts));
     let mut next = Hand::waiting(handoff.write(filled(0, 50)));
     drop(permit);
     // Three entries were granted, but the parts are gathered in one block.
@@ -60,7 +61,7 @@ impl Wake for Named {
 
 #[test]
 fn room_that_a_send_leaves_and_room_that_it_makes_wake_in_the_order_of_the_line() {
-    let (handoff, _task, _) = willing(limits(3, 7).with_send_at(0).unwrap().with_inline(Inline::Always));
+    let (handoff, _task, _) = willing(limits(3, 7).with_send_at(0).with_inline(Inline::Always));
     let permit = handoff.try_reserve(7).unwrap();
     let woken = Arc::new(Mutex::new(Vec::new()));
     let mut line =

@@ -8,10 +8,10 @@ use std::{cell::RefCell, thread};
 
 /// Keeps what it is given and never polls it.
 #[derive(Default)]
-struct Lazy(RefCell<Vec<DetachedWriteTask<ScriptWriter>>>);
+struct Lazy(RefCell<Vec<DetachedWriteTask>>);
 
-impl Executor<DetachedWriteTask<ScriptWriter>> for Lazy {
-    fn execute(&self, future: DetachedWriteTask<ScriptWriter>) {
+impl Executor<DetachedWriteTask> for Lazy {
+    fn execute(&self, future: DetachedWriteTask) {
         self.0.borrow_mut().push(future);
     }
 }
@@ -40,7 +40,8 @@ runtimes::tests! {
         for _ in 0..100 {
             handoff.write_fire_and_forget(text("0123456789")).await.unwrap();
         }
-        handoff.close().await.unwrap();
+        handoff.close();
+        handoff.closed().await.unwrap();
         assert!(thread.join().unwrap());
         assert_eq!(log.written(), b"0123456789".repeat(100));
     }
@@ -58,13 +59,13 @@ runtimes::tests! {
         assert!(matches!(ticket.run().unwrap().unwrap_err().reason(), CloseReason::TaskDropped));
         assert!(matches!(flush.run(), Some(Err(CloseReason::TaskDropped))));
         assert_eq!(write.run().unwrap().unwrap_err().into_bytes(), "no room");
-        let failure = (*handoff).clone().into_parts().await.unwrap_err();
+        let failure = (*handoff).clone().into_parts().await.err().unwrap();
         assert_eq!(failure.unwritten().concat(), b"abc");
     }
 
     /// There is room, so there is nothing to wait for, whether the task has begun or not and however much is held.
     async fn a_write_on_a_fresh_stream_is_ready_at_once<R: Runtime>() {
-        let (handoff, task) = WriteHandoff::new(ScriptWriter::willing(), defaults().with_send_at(10).unwrap());
+        let (handoff, task) = WriteHandoff::new(ScriptWriter::willing(), defaults().with_send_at(10));
         let (handoff, mut task) = (Settled(handoff), Hand::new(task));
         for _ in 0..10 {
             handoff.write(filled(0, 5 * 1024)).now_or_never().expect("there is room").unwrap();
@@ -89,7 +90,7 @@ runtimes::watched_tests! {
         let error = smol::block_on(ticket).unwrap_err();
         assert!(matches!(error.reason(), CloseReason::TaskDropped));
         assert_eq!(error.written(), 1);
-        let failure = smol::block_on(handoff.into_parts()).unwrap_err();
+        let failure = smol::block_on(handoff.into_parts()).err().unwrap();
         assert_eq!(failure.unwritten().concat(), b"bc");
     }
 }
@@ -129,7 +130,8 @@ mod on_tokio {
                         handoff.dispatch();
                     }
                     handoff.flush().await.unwrap();
-                    handoff.close().await.unwrap();
+                    handoff.close();
+                    handoff.closed().await.unwrap();
                 });
             });
             let (ended, ()) = runtime.block_on(join(task, async { begun.send(()).unwrap() }));

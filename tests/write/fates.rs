@@ -73,28 +73,29 @@ runtimes::tests! {
             for (inline, copy_max) in
                 [(Inline::Never, 0), (Inline::Never, 64), (Inline::Always, 0), (Inline::Always, 64)]
             {
-                let config = limits(8, 64).with_copy_max(copy_max).unwrap().with_inline(inline);
+                let config = limits(8, 64).with_copy_max(copy_max).with_inline(inline);
                 let steps = [WriteStep::Accept(7), step.clone()];
                 let (handoff, mut task, log) = scripted(steps, config);
                 let tickets = ["aaaaa", "bbbbb", "ccccc"].map(|part| handoff.try_write(text(part)).unwrap());
                 handoff.dispatch();
                 assert_eq!(log.is_empty(), inline == Inline::Never, "no panic reaches the producer");
-                let mut failure = task.run().unwrap().unwrap_err();
+                let failure = task.run().unwrap().unwrap_err();
 
                 let doubt = |bytes| if in_doubt { bytes } else { 0 };
                 assert!(matches!(tickets[0].try_result(), Some(Ok(()))), "taken before the failure");
                 let error = tickets[1].try_result().unwrap().unwrap_err();
                 assert!(is_reason(error.reason()), "{error}");
-                assert_eq!((error.len(), error.written(), error.in_doubt()), (5, 2, doubt(3)));
+                assert_eq!((error.written(), error.in_doubt()), (2, doubt(3)));
+                assert!(error.to_string().contains("2 of 5 bytes"), "{error}");
                 let error = tickets[2].try_result().unwrap().unwrap_err();
                 assert!(is_reason(error.reason()), "{error}");
-                assert_eq!((error.len(), error.written(), error.in_doubt()), (5, 0, doubt(5)));
+                assert_eq!((error.written(), error.in_doubt()), (0, doubt(5)));
 
                 assert!(is_reason(failure.reason()), "{failure}");
                 assert_eq!((failure.written(), failure.flushed()), (7, 0));
                 assert_eq!(failure.in_doubt(), 7..7 + doubt(8));
                 assert_eq!(failure.unwritten().concat(), b"bbbccccc");
-                assert!(failure.writer().is_some());
+                assert!(failure.into_parts().0.is_some());
                 assert_eq!(log.flushes() + log.closes(), 0, "a writer that failed is left alone");
             }
         }
@@ -108,7 +109,8 @@ runtimes::tests! {
             let mut ticket = Hand::waiting(handoff.try_write(filled(0, 9)).unwrap());
             let mut write = Hand::waiting(handoff.write(text("waits")));
             let mut forget = Hand::waiting(handoff.write_fire_and_forget(text("waits")));
-            let mut all = Hand::waiting(handoff.write_all([text("waits")]));
+            let mut parts = [text("waits")];
+            let mut all = Hand::waiting(handoff.write_chunks(&mut parts));
             let mut reserve = Hand::waiting(handoff.reserve(9));
             let mut flush = Hand::waiting(handoff.flush());
             let mut closed = Hand::waiting(handoff.closed());
@@ -117,15 +119,17 @@ runtimes::tests! {
             assert!(task.run().unwrap().is_err());
             assert!(ticket.run().unwrap().is_err());
             assert!(written.run().unwrap().is_err());
-            assert!(!closed.run().unwrap().is_closed());
+            assert!(closed.run().unwrap().is_err());
             assert!(flush.run().unwrap().is_err());
             // The first byte made no room for any of these.
             for error in [write.run().unwrap().unwrap_err(), forget.run().unwrap().unwrap_err()] {
                 assert!(!error.close_reason().unwrap().is_closed());
                 assert_eq!(error.into_bytes(), "waits");
             }
-            assert_eq!(all.run().unwrap().unwrap_err().into_bytes(), [text("waits")]);
-            assert!(matches!(reserve.run(), Some(Err(PermitError::Closed(reason))) if !reason.is_closed()));
+            assert!(all.run().unwrap().unwrap_err().close_reason().is_some_and(CloseReason::is_failure));
+            drop(all);
+            assert_eq!(parts, ["waits"]);
+            assert!(matches!(reserve.run(), Some(Err(RejectReason::Closed(reason))) if !reason.is_closed()));
         }
     }
 
@@ -135,11 +139,11 @@ runtimes::tests! {
             put(&handoff, "nobody waits for this");
             assert!(task.run().unwrap().is_err());
             assert!(handoff.is_closed());
-            assert_eq!((handoff.pending_bytes(), handoff.pending_items(), handoff.available()), (0, 0, 0));
+            assert_eq!((handoff.pending_bytes(), handoff.stats().pending_items, handoff.available()), (0, 0, 0));
             let failed = |reason: &CloseReason| !reason.is_closed();
             assert!(failed(&handoff.close_reason().unwrap()));
-            assert!(failed(&handoff.closed().await));
-            assert!(failed(&handoff.close().await.unwrap_err()));
+            assert!(failed(&handoff.closed().await.unwrap_err()));
+            assert!(failed(&closing(&handoff).await.unwrap_err()));
             assert!(failed(&handoff.flush().await.unwrap_err()));
             assert!(failed(handoff.try_write(text("a")).unwrap_err().close_reason().unwrap()));
             assert!(failed(handoff.write(text("a")).await.unwrap_err().close_reason().unwrap()));
@@ -158,7 +162,7 @@ runtimes::tests! {
             let error = ticket.await.unwrap_err();
             assert!(matches!(error.reason(), CloseReason::Io(shared) if Arc::ptr_eq(shared, cause)));
         }
-        assert!(matches!(handoff.closed().await, CloseReason::Io(shared) if Arc::ptr_eq(&shared, cause)));
+        assert!(matches!(handoff.closed().await, Err(CloseReason::Io(shared)) if Arc::ptr_eq(&shared, cause)));
     }
 
     /// The writer would take what comes after the write that failed. It must not get it: that would leave a hole.
@@ -174,16 +178,6 @@ runtimes::tests! {
             assert_eq!((log.written(), failure.unwritten().concat()), (b"a".to_vec(), b"bc".to_vec()));
             assert_eq!(log.calls().len(), 2);
         }
-    }
-
-    async fn a_single_slice_can_be_over_reported_too<R: Runtime>() {
-        let (handoff, mut task, log) = scripted([WriteStep::OverReport(1)], defaults());
-        let ticket = handoff.try_write(text("abc")).unwrap();
-        task.run();
-        assert_eq!(log.writes(), 1);
-        let error = ticket.await.unwrap_err();
-        assert!(matches!(error.reason(), CloseReason::InvalidWriter { reported: 4, given: 3 }));
-        assert_eq!((error.written(), error.in_doubt()), (0, 3));
     }
 
     /// For one that takes single slices the reports are checked against the slice.
@@ -214,7 +208,7 @@ runtimes::tests! {
             let handoff = Settled(handoff);
             let task = R::task(task);
             let ticket = handoff.write(text("abc")).await.unwrap();
-            assert!(matches!(handoff.close().await, Err(CloseReason::Panicked)));
+            assert!(matches!(closing(&handoff).await, Err(CloseReason::Panicked)));
             assert!(ticket.await.is_ok());
             let failure = task.await.unwrap_err();
             assert_eq!((failure.written(), failure.in_doubt()), (3, 3..3));
@@ -262,10 +256,10 @@ runtimes::tests! {
             let barrier = handoff.written();
             let failure = task.run().unwrap().unwrap_err();
             let error = ticket.await.unwrap_err();
-            let doubt = if in_doubt { ", 8 more are in doubt" } else { "" };
+            let doubt = if in_doubt { ", 8 more bytes are in doubt" } else { "" };
             assert_eq!(error.to_string(), format!("{}; 0 of 8 bytes were written{doubt}", error.reason()));
-            assert!(failure.to_string().contains("8 were not"), "{failure}");
-            assert_eq!((error.is_empty(), barrier.await.unwrap_err().is_empty()), (false, true));
+            assert!(failure.to_string().contains("8 bytes were not"), "{failure}");
+            assert!(barrier.await.unwrap_err().to_string().contains("0 of 0 bytes"));
             let permit = handoff.try_reserve(1).unwrap_err();
             let prefix = handoff.try_write_prefix(&mut holding(b"x"), 1).unwrap_err();
             let errors: [&dyn std::error::Error; 4] = [&error, &failure, &permit, &prefix];
@@ -275,7 +269,7 @@ runtimes::tests! {
             assert!(!format!("{failure:?} {error:?}").contains("xx"), "payload in debug output");
             assert_eq!(io::Error::from(error).kind(), kind);
             assert_eq!(io::Error::from(failure).kind(), kind);
-            assert_eq!(io::Error::from(handoff.closed().await).kind(), kind);
+            assert_eq!(io::Error::from(handoff.closed().await.unwrap_err()).kind(), kind);
         }
     }
 
@@ -293,7 +287,7 @@ runtimes::tests! {
         let errors: [io::Error; 10] = [
             failure.into(),
             ticket.await.unwrap_err().into(),
-            handoff.closed().await.into(),
+            handoff.closed().await.unwrap_err().into(),
             handoff.flush().await.unwrap_err().into(),
             handoff.try_write(text("late")).unwrap_err().into(),
             handoff.write(text("late")).await.unwrap_err().into(),
@@ -304,6 +298,34 @@ runtimes::tests! {
         ];
         for (n, error) in errors.into_iter().enumerate() {
             assert_eq!(error.raw_os_error(), Some(CODE), "{n}: {error:?}");
+        }
+    }
+
+    /// A log that prints an error and its sources tells what was wrong, wherever it was told, and once.
+    async fn what_a_writer_said_is_in_the_chain_of_each_io_error<R: Runtime>() {
+        let writer = FnWriter(|op: Op<'_>, _: &mut Context<'_>| match op {
+            Op::Write(_) => Poll::Ready(Err(io::Error::new(io::ErrorKind::ConnectionReset, "the line is cut"))),
+            op => op.all(),
+        });
+        let (handoff, mut task) = stream(writer, defaults());
+        let ticket = handoff.try_write(text("lost")).unwrap();
+        let failure = task.run().unwrap().unwrap_err();
+        let errors: [io::Error; 5] = [
+            failure.into(),
+            ticket.await.unwrap_err().into(),
+            handoff.closed().await.unwrap_err().into(),
+            handoff.try_write(text("late")).unwrap_err().into(),
+            handoff.try_reserve(1).unwrap_err().into(),
+        ];
+        for (n, error) in errors.into_iter().enumerate() {
+            assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+            let mut told = error.to_string();
+            let mut next = std::error::Error::source(&error);
+            while let Some(source) = next {
+                told = format!("{told}: {source}");
+                next = source.source();
+            }
+            assert_eq!(told.matches("the line is cut").count(), 1, "{n}: {told}");
         }
     }
 

@@ -111,13 +111,25 @@ runtimes::tests! {
         }
     }
 
+    async fn a_writer_that_fails_an_idle_flush_ends_the_stream<R: Runtime>() {
+        for config in [defaults(), defaults().with_inline(Inline::Never)] {
+            let writer = ScriptWriter::willing().with_flush([EndStep::Error(ErrorKind::TimedOut)]);
+            let (handoff, mut task) = stream(writer, config.with_send_at(0));
+            let ticket = handoff.write(text("taken")).await.unwrap();
+            let failure = task.run().unwrap().unwrap_err();
+            assert!(matches!(failure.reason(), CloseReason::Io(error) if error.kind() == ErrorKind::TimedOut));
+            assert!(ticket.await.is_ok(), "its bytes were taken");
+            assert_eq!((failure.written(), failure.flushed()), (5, 0));
+        }
+    }
+
     /// While the writer does not confirm a flush, newer bytes are offered to it, as many as the budget admits at once, and no more.
     async fn newer_bytes_are_offered_up_to_one_budget_past_a_flush<R: Runtime>() {
         for inline in [Inline::SameThread, Inline::Never] {
             let gate = Gate::new();
             let writer = ScriptWriter::willing().with_flush([EndStep::Wait(gate.clone())]);
             let log = writer.log();
-            let config = limits(8, 10).with_inline(inline).with_send_at(0).unwrap();
+            let config = limits(8, 10).with_inline(inline).with_send_at(0);
             let (handoff, mut task) = stream(writer, config.with_flush_when_idle(false));
             put(&handoff, "abc");
             task.run();
@@ -170,7 +182,7 @@ runtimes::tests! {
     /// It was asked for while the writer was being polled for another one, which may have begun before the asking.
     async fn a_flush_asked_for_in_the_call_that_flushes_is_another_one<R: Runtime>() {
         type Slot = Arc<Mutex<Option<Hand<BoxFuture<'static, Result<(), CloseReason>>>>>>;
-        let (second, sender) = (Slot::default(), Arc::new(OnceLock::<futures_handoff::WriteSender>::new()));
+        let (second, sender) = (Slot::default(), Arc::new(OnceLock::<WriteHandoff>::new()));
         let (asked, own) = (Arc::clone(&second), Arc::clone(&sender));
         let mut flushes = 0;
         let writer = FnWriter(move |op: Op<'_>, _: &mut Context<'_>| {
@@ -203,8 +215,8 @@ runtimes::tests! {
         let writer = ScriptWriter::willing().with_close([EndStep::Wait(gate.clone())]);
         let log = writer.log();
         let (handoff, mut task) = stream(writer, defaults());
-        put(&handoff, "a");
-        let close = handoff.close();
+        handoff.try_write_fire_and_forget(text("a")).unwrap();
+        let close = closing(&handoff);
         task.run();
         assert!(gate.is_reached());
         let mut flush = Hand::waiting(handoff.flush());

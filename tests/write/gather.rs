@@ -9,7 +9,7 @@ runtimes::tests! {
             handoff.try_write_fire_and_forget(filled(i, 10)).unwrap();
         }
         assert_eq!(log.calls(), [], "they are held until the producer waits");
-        assert_eq!((handoff.pending_bytes(), handoff.pending_items()), (100, 1));
+        assert_eq!((handoff.pending_bytes(), handoff.stats().pending_items), (100, 1));
         task.run();
         assert_eq!(log.calls(), [Call::Write { offered: 100 }]);
     }
@@ -27,7 +27,7 @@ runtimes::tests! {
         for byte in *b"abc" {
             handoff.try_write_fire_and_forget(filled(byte, 2000)).unwrap();
         }
-        assert_eq!(handoff.pending_items(), 3);
+        assert_eq!(handoff.stats().pending_items, 3);
         task.run();
         assert_eq!(log.calls(), [Call::WriteVectored { slices: 3, offered: 6000 }]);
         assert_eq!(log.written(), [[b'a'; 2000], [b'b'; 2000], [b'c'; 2000]].concat());
@@ -46,8 +46,8 @@ runtimes::tests! {
     }
 
     async fn held_bytes_leave_at_the_threshold<R: Runtime>() {
-        let (handoff, mut task, log) = willing(direct_limits(64, 64).with_send_at(4).unwrap());
-        put(&handoff, "abc");
+        let (handoff, mut task, log) = willing(direct_limits(64, 64).with_send_at(4));
+        handoff.try_write_fire_and_forget(text("abc")).unwrap();
         assert!(log.is_empty());
         put(&handoff, "d");
         assert_eq!(log.calls(), [Call::Write { offered: 4 }], "one write, by the producer");
@@ -60,15 +60,15 @@ runtimes::tests! {
     }
 
     async fn a_large_chunk_takes_the_held_ones_along<R: Runtime>() {
-        let (handoff, _task, log) = willing(direct_limits(64, 64).with_send_at(16).unwrap().with_copy_max(8).unwrap());
-        put(&handoff, "held ");
-        put(&handoff, "large enough to be sent");
+        let (handoff, _task, log) = willing(direct_limits(64, 64).with_send_at(16).with_copy_max(8));
+        handoff.try_write_fire_and_forget(text("held ")).unwrap();
+        handoff.try_write_fire_and_forget(text("large enough to be sent")).unwrap();
         assert_eq!(log.calls(), [Call::WriteVectored { slices: 2, offered: 28 }]);
         assert_eq!(log.written(), b"held large enough to be sent");
     }
 
     async fn a_threshold_of_zero_sends_every_chunk_at_once<R: Runtime>() {
-        let (handoff, _task, log) = willing(direct().with_send_at(0).unwrap());
+        let (handoff, _task, log) = willing(direct().with_send_at(0));
         for part in ["a", "bb", "ccc"] {
             handoff.try_write_fire_and_forget(text(part)).unwrap();
         }
@@ -77,17 +77,17 @@ runtimes::tests! {
     }
 
     async fn a_copy_limit_of_zero_copies_nothing<R: Runtime>() {
-        let (handoff, mut task, log) = willing(unflushed().with_copy_max(0).unwrap());
+        let (handoff, mut task, log) = willing(unflushed().with_copy_max(0));
         for part in ["a", "bb", "ccc"] {
             handoff.try_write_fire_and_forget(text(part)).unwrap();
         }
-        assert_eq!(handoff.pending_items(), 3);
+        assert_eq!(handoff.stats().pending_items, 3);
         task.run();
         assert_eq!(log.calls(), [Call::WriteVectored { slices: 3, offered: 6 }]);
     }
 
     async fn a_chunk_of_the_copy_limit_is_copied_and_a_longer_one_is_not<R: Runtime>() {
-        let (handoff, mut task, _log) = willing(unflushed().with_copy_max(10).unwrap());
+        let (handoff, mut task, _log) = willing(unflushed().with_copy_max(10));
         let ((copied, copied_freed), (kept, kept_freed)) =
             (Block::bytes(vec![1; 10]), Block::bytes(vec![2; 11]));
         handoff.try_write_fire_and_forget(copied).unwrap();
@@ -106,7 +106,7 @@ runtimes::tests! {
             for part in sent.chunks(37) {
                 handoff.try_write_fire_and_forget(Bytes::copy_from_slice(part)).unwrap();
             }
-            assert!(handoff.pending_items() < 20, "{} items", handoff.pending_items());
+            assert!(handoff.stats().pending_items < 20, "{} items", handoff.stats().pending_items);
             task.run();
             assert_eq!(log.calls().len(), round, "one vectored call each");
         }
@@ -123,13 +123,15 @@ runtimes::tests! {
 
     /// A burst that fills blocks of 1 KiB gets larger ones. One chunk that is longer than a block is no burst.
     async fn blocks_grow_once_a_burst_fills_them<R: Runtime>() {
-        let config = || unflushed().with_copy_max(4096).unwrap().with_inline(Inline::Never);
+        let config = || unflushed().with_copy_max(4096).with_inline(Inline::Never);
         for (before, items) in [(vec![2000], 2), (vec![600; 7], 1)] {
             let (handoff, mut task, _log) = willing(config());
             put_each(&handoff, 0, before.clone());
             task.run();
-            put_each(&handoff, 1, [600; 2]);
-            assert_eq!(handoff.pending_items(), items);
+            for _ in 0..2 {
+                handoff.try_write_fire_and_forget(filled(1, 600)).unwrap();
+            }
+            assert_eq!(handoff.stats().pending_items, items);
             task.run();
         }
     }
@@ -141,10 +143,10 @@ runtimes::tests! {
             handoff.try_write_fire_and_forget(filled(0, 24)).unwrap();
             task.run();
             handoff.try_write_fire_and_forget(filled(1, more)).unwrap();
-            assert_eq!(handoff.pending_items(), 2);
+            assert_eq!(handoff.stats().pending_items, 2);
             task.wake();
             task.run();
-            assert_eq!(handoff.pending_items(), items, "{more}");
+            assert_eq!(handoff.stats().pending_items, items, "{more}");
             gate.open();
             task.run();
             assert_eq!(log.written(), [vec![0; 24], vec![1; more]].concat());
@@ -162,7 +164,7 @@ runtimes::tests! {
         task.run();
         assert!(log.written() == sent);
         assert!(log.calls().len() <= 10, "64 chunks took {} calls", log.calls().len());
-        assert_eq!(handoff.pending_items(), 0);
+        assert_eq!(handoff.stats().pending_items, 0);
 
         // Having been found out, it is given single slices.
         let vectored = log.vectored_writes();
@@ -174,47 +176,26 @@ runtimes::tests! {
         assert!(log.written() == sent.repeat(2));
     }
 
-    /// It has taken more than the first slice once. Short writes that end at a border by chance make no difference then.
-    async fn a_vectored_writer_is_not_mistaken<R: Runtime>() {
-        let steps = [12, 10, 11, 11, 11, 11].map(WriteStep::Accept);
-        let (handoff, mut task, log) = scripted(steps, ungathered(64, 1024));
-        for byte in b'a'..=b'j' {
-            handoff.try_write_fire_and_forget(filled(byte, 11)).unwrap();
+    /// What a writer takes of chunks of 11 bytes, some at a time, and how what it leaves is offered to it.
+    async fn a_writer_is_found_out_by_takes_of_exactly_the_first_slice_alone<R: Runtime>() {
+        let vectored = |slices, offered| Call::WriteVectored { slices, offered };
+        let few = [33, 30, 28, 27].map(|offered| vectored(3, offered));
+        type Case<'a> = (&'a str, &'a [usize], &'a [usize], usize, &'a [Call]);
+        let cases: [Case<'_>; 4] = [
+            ("it has taken more once", &[12, 10, 11, 11, 11, 11], &[10], 6, &[vectored(4, 44)]),
+            ("two such takes are chance", &[11, 11], &[10], 2, &[vectored(8, 88)]),
+            ("inside of it, or all there is", &[5, 6, 11, 5, 6, 11, 3, 2, 1], &[2, 2, 3], 6, &few),
+            ("three were of what was left of it", &[5, 6, 11, 11], &[6], 4, &[Call::Write { offered: 33 }]),
+        ];
+        for (why, takes, rounds, from, calls) in cases {
+            let steps = takes.iter().map(|n| WriteStep::Accept(*n));
+            let (handoff, mut task, log) = scripted(steps, ungathered(64, 1024));
+            for chunks in rounds {
+                put_each(&handoff, 0, vec![11; *chunks]);
+                task.run();
+            }
+            assert_eq!(log.calls()[from..], *calls, "{why}");
         }
-        task.run();
-        assert_eq!(log.writes(), 0, "{:?}", log.calls());
-        assert_eq!(log.len(), 110);
-    }
-
-    /// Nor does one short write or two of them before it has shown what it can do.
-    async fn a_vectored_writer_is_given_some_chances<R: Runtime>() {
-        let (handoff, mut task, log) = scripted([11, 11].map(WriteStep::Accept), ungathered(64, 1024));
-        for byte in b'a'..=b'j' {
-            handoff.try_write_fire_and_forget(filled(byte, 11)).unwrap();
-        }
-        task.run();
-        assert_eq!(log.calls()[2..], [Call::WriteVectored { slices: 8, offered: 88 }]);
-    }
-
-    /// A short write that ends inside a slice says nothing, and so does one that takes all that was offered.
-    async fn only_takes_of_exactly_the_first_slice_count<R: Runtime>() {
-        // Of chunks of 11 bytes, two at a time: inside the first, to its end, the second.
-        let (handoff, mut task, log) =
-            scripted([5, 6, 11, 5, 6, 11, 3, 2, 1].map(WriteStep::Accept), ungathered(64, 1024));
-        for _ in 0..2 {
-            put_each(&handoff, 0, [11; 2]);
-            task.run();
-        }
-        put_each(&handoff, 0, [11; 3]);
-        task.run();
-        assert_eq!(log.calls()[6..], [33, 30, 28, 27].map(|offered| Call::WriteVectored { slices: 3, offered }));
-    }
-
-    async fn a_take_counts_as_exact_by_what_was_left_of_the_first_slice<R: Runtime>() {
-        let (handoff, mut task, log) = scripted([5, 6, 11, 11].map(WriteStep::Accept), ungathered(64, 1024));
-        put_each(&handoff, 0, [11; 6]);
-        task.run();
-        assert_eq!(log.calls()[4..], [Call::Write { offered: 33 }], "three takes of it were exact");
     }
 
     /// For a writer that was found out, up to 16 KiB are copied together, unless there is much of the first chunk.
@@ -240,7 +221,7 @@ runtimes::tests! {
             task.run();
             let offered: Vec<_> = calls.into_iter().map(|offered| Call::Write { offered }).collect();
             assert_eq!(log.calls()[before..], offered, "{chunks:?}");
-            assert_eq!((log.len(), handoff.pending_items()), (4 + chunks.iter().sum::<usize>(), 0));
+            assert_eq!((log.len(), handoff.stats().pending_items), (4 + chunks.iter().sum::<usize>(), 0));
         }
     }
 
@@ -261,17 +242,19 @@ runtimes::tests! {
         put(&handoff, "held5");
         put(&handoff, "fills");
         assert_eq!(log.written(), b"held5");
-        drop(handoff.try_write_all([text("parts"), text("...")]).unwrap());
+        handoff.try_write_chunks(&mut [text("parts"), text("...")]).unwrap();
         handoff.try_write_prefix(&mut holding(b"prefix"), 6).unwrap();
         drop(handoff.try_reserve(8).unwrap());
         assert_eq!(log.written(), b"held5fillsparts...prefix");
 
         let is_stalled = |handoff: &WriteHandoff<ScriptWriter>| match handoff.try_write(text("fills")) {
-            Err(TryWriteError::Full { bytes, stalled }) if bytes == "fills" => {
-                assert!(matches!(handoff.try_reserve(5), Err(PermitError::Full { stalled: same }) if same == stalled));
+            Err(error) => {
+                let &RejectReason::Full { stalled } = error.reason() else { panic!("{error:?}") };
+                assert!(matches!(handoff.try_reserve(5), Err(RejectReason::Full { stalled: same }) if same == stalled));
+                assert_eq!(error.into_bytes(), "fills");
                 stalled
             }
-            other => panic!("{other:?}"),
+            Ok(ticket) => panic!("{ticket:?}"),
         };
         let (handoff, mut task, log, gate) = gated(limits(8, 8));
         put(&handoff, "held5");

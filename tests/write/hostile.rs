@@ -25,8 +25,8 @@ use futures_util::{AsyncWrite, FutureExt, future::BoxFuture};
 
 /// Everything is sent at once, by producers, too.
 fn at_once(max_items: usize, max_pending_bytes: usize) -> WriteHandoffConfig {
-    let limits = WriteHandoffConfig::new(max_items, max_pending_bytes).unwrap();
-    limits.with_send_at(0).unwrap().with_inline(Inline::Always)
+    let limits = WriteHandoffConfig::new(max_items, max_pending_bytes);
+    limits.with_send_at(0).with_inline(Inline::Always)
 }
 
 fn poll<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
@@ -199,22 +199,23 @@ runtimes::watched_tests! {
     fn a_task_whose_waker_panics_ends_the_stream_and_harms_no_producer() {
         for on_drop in [false, true] {
             let (handoff, task) =
-                WriteHandoff::new(ScriptWriter::willing(), WriteHandoffConfig::new(8, 8).unwrap());
+                WriteHandoff::new(ScriptWriter::willing(), WriteHandoffConfig::new(8, 8));
             let mut task = Box::pin(task);
             let waker = Waker::from(Arc::new(Bomb { on_wake: !on_drop, on_drop }));
             assert!(task.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
             // Then the stream holds the last reference to it.
             drop(waker);
-            let mut closed = handoff.closed();
+            let mut closed = Box::pin(handoff.closed());
             assert!(poll(&mut closed).is_pending());
             // The producer wakes the task, and does not see what comes of it.
             let mut ticket = handoff.try_write(Bytes::from_static(b"8 bytes!")).unwrap();
-            assert!(matches!(poll(&mut closed), Poll::Ready(CloseReason::Panicked)));
+            assert!(matches!(poll(&mut closed), Poll::Ready(Err(CloseReason::Panicked))));
             let Poll::Ready(Err(error)) = poll(&mut ticket) else { panic!("the ticket hangs") };
             assert!(matches!(error.reason(), CloseReason::Panicked));
-            assert!(matches!(poll(&mut handoff.flush()), Poll::Ready(Err(CloseReason::Panicked))));
+            assert!(matches!(poll(&mut Box::pin(handoff.flush())), Poll::Ready(Err(CloseReason::Panicked))));
             assert!(poll(&mut handoff.write(Bytes::from_static(b"more"))).is_ready());
-            assert!(matches!(poll(&mut handoff.close()), Poll::Ready(Err(CloseReason::Panicked))));
+            handoff.close();
+            assert!(matches!(poll(&mut Box::pin(handoff.closed())), Poll::Ready(Err(CloseReason::Panicked))));
             let Poll::Ready(Err(failure)) = poll(&mut task) else { panic!("the task goes on") };
             assert_eq!(failure.unwritten().concat(), b"8 bytes!");
         }
@@ -235,7 +236,7 @@ runtimes::watched_tests! {
                     "the task first" => drop((tickets, task, handoff)),
                     "the handle first" => drop((tickets, handoff, task)),
                     "an abort" => {
-                        handoff.abort_handle().abort();
+                        handoff.downgrade().abort();
                         assert!(poll(&mut task.detach()).is_ready());
                         drop((tickets, handoff));
                     }
@@ -248,7 +249,7 @@ runtimes::watched_tests! {
     fn what_adapters_have_put_into_the_line_may_panic_when_it_is_freed() {
         use futures_util::SinkExt;
         let writer = ScriptWriter::new([WriteStep::Wait(Gate::new())]);
-        let (handoff, task) = begun(writer, WriteHandoffConfig::new(8, 5000).unwrap());
+        let (handoff, task) = begun(writer, WriteHandoffConfig::new(8, 5000));
         let mut sinks: Vec<_> = (0..3).map(|_| handoff.clone().into_sink()).collect();
         for sink in &mut sinks {
             assert!(sink.poll_ready_unpin(&mut Context::from_waker(Waker::noop())).is_ready());
@@ -261,7 +262,7 @@ runtimes::watched_tests! {
 
     fn the_room_that_a_send_leaves_is_granted_although_the_owner_panics() {
         let writer = ScriptWriter::new([WriteStep::Wait(Gate::new())]);
-        let (handoff, task) = begun(writer, WriteHandoffConfig::new(8, 100).unwrap());
+        let (handoff, task) = begun(writer, WriteHandoffConfig::new(8, 100));
         let permit = handoff.try_reserve(100).unwrap();
         let mut waiting = handoff.write(Bytes::from_static(&[1; 50]));
         assert!(poll(&mut waiting).is_pending());
@@ -275,7 +276,7 @@ runtimes::watched_tests! {
         // The last handle is what drops it.
         let (writer, _inside) = Fragile::new();
         let (handoff, mut task) = begun(writer, WriteHandoffConfig::default());
-        handoff.abort_handle().abort();
+        handoff.downgrade().abort();
         let ticket = handoff.written();
         let _ = poll(&mut task).map(std::mem::forget);
         drop(task);
@@ -284,7 +285,7 @@ runtimes::watched_tests! {
         let (writer, _inside) = Fragile::new();
         let (handoff, task) = WriteHandoff::new(writer, WriteHandoffConfig::default());
         let mut task = task.detach();
-        handoff.abort_handle().abort();
+        handoff.downgrade().abort();
         assert!(poll(&mut task).is_ready());
         drop(task);
         drop(handoff);
@@ -310,7 +311,7 @@ runtimes::watched_tests! {
         // Nor where another end was asked for meanwhile.
         let (handoff, task) = begun(Failing, at_once(8, 100));
         assert!(handoff.try_write(Bytes::from_static(b"lost")).is_ok());
-        handoff.abort_handle().abort();
+        handoff.downgrade().abort();
         drop(handoff);
         drop(task);
     }

@@ -80,11 +80,11 @@ runtimes::tests! {
             assert!(INSIDE.get(), "there is no reactor running");
             op.all()
         });
-        let (handoff, mut task) = stream(writer, defaults().with_send_at(0).unwrap());
+        let (handoff, mut task) = stream(writer, defaults().with_send_at(0));
         for _ in 0..3 {
             // By plain functions, in a destructor or a callback for example.
             drop(handoff.try_write(large()).unwrap());
-            handoff.try_write_all([large(), text("small")]).unwrap();
+            handoff.try_write_chunks(&mut [large(), text("small")]).unwrap();
             handoff.try_write_prefix(&mut holding(&[0; 20_000]), 20_000).unwrap();
             let mut sink = (*handoff).clone().into_sink();
             assert!(sink.poll_ready_unpin(&mut Context::from_waker(Waker::noop())).is_ready());
@@ -104,7 +104,7 @@ runtimes::tests! {
         let plain = || handoff.try_write_fire_and_forget(large()).unwrap();
         inside(&mut || handoff.batching(async { plain() }).now_or_never().unwrap());
         assert_eq!(handoff.stats().inline_write_calls, 2);
-        drop(handoff.close());
+        handoff.close();
         assert!(handoff.closed().now_or_never().is_none(), "the task closes the writer");
         inside(&mut || assert!(task.run().unwrap().is_ok()));
     }
@@ -159,7 +159,7 @@ runtimes::tests! {
         assert_eq!(*threads.lock().unwrap(), []);
         Hand::waiting(task).run();
         assert_eq!(threads.lock().unwrap().len(), 1);
-        handoff.abort_handle().abort();
+        handoff.downgrade().abort();
     }
 
     /// A stalled writer is asked once by a producer and once by the task, however many producers come.
@@ -212,7 +212,7 @@ runtimes::tests! {
 
     /// Whatever it does in its loop. One that had not woken its task would wait for ever.
     async fn a_producer_that_lets_others_run_comes_back_by_itself<R: Runtime>() {
-        let (handoff, _task, _log) = willing(direct().with_send_at(0).unwrap());
+        let (handoff, _task, _log) = willing(direct().with_send_at(0));
         let mut sink = (*handoff).clone().into_sink();
         let loops = [
             async {
@@ -223,7 +223,7 @@ runtimes::tests! {
             .boxed_local(),
             async {
                 for _ in 0..1000 {
-                    handoff.write_all([text("x"), text("y")]).await.unwrap();
+                    handoff.write_chunks(&mut [text("x"), text("y")]).await.unwrap();
                 }
             }
             .boxed_local(),

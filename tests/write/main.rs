@@ -26,6 +26,7 @@ mod quiet;
 mod reentrancy;
 mod refusals;
 mod run_until;
+mod slices;
 mod stress;
 mod support;
 mod tickets;

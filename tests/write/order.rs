@@ -3,16 +3,6 @@
 use super::support::*;
 
 runtimes::tests! {
-    async fn owned_bytes_are_written_in_order<R: Runtime>() {
-        let (handoff, mut task, log) = willing(defaults());
-        let first = handoff.write(text("first ")).await.unwrap();
-        let second = handoff.write(text("second")).await.unwrap();
-        assert!(task.run().is_none());
-        assert_eq!((first.await.is_ok(), second.await.is_ok()), (true, true));
-        assert_eq!(log.written(), b"first second");
-        assert_eq!(handoff.pending_bytes(), 0);
-    }
-
     /// Gathered chunks and large ones, with and without tickets, are one stream.
     async fn held_and_large_writes_do_not_overtake_each_other<R: Runtime>() {
         let (handoff, mut task, log) = willing(direct());
@@ -62,7 +52,7 @@ runtimes::tests! {
     /// What a producer could not write itself is older than what others queued in the meantime.
     async fn an_inline_remainder_goes_first<R: Runtime>() {
         for copy_max in [0, 64] {
-            let config = direct_limits(8, 64).with_send_at(10).unwrap().with_copy_max(copy_max).unwrap();
+            let config = direct_limits(8, 64).with_send_at(10).with_copy_max(copy_max);
             let (handoff, mut task, log, gate) = gated_after(3, config);
             put(&handoff, "aaaaaaaaaa");
             assert_eq!(log.written(), b"aaa", "the producer polled the writer");
@@ -81,15 +71,61 @@ runtimes::tests! {
         let sender = handoff.sender();
         let mut expected = Vec::new();
         for round in 0..20 {
-            let parts = vec![text("<"), Bytes::new(), filled(b'0' + round, 2000 * usize::from(round % 2) + 1), text(">")];
+            let mut parts = vec![text("<"), Bytes::new(), filled(b'0' + round, 2000 * usize::from(round % 2) + 1), text(">")];
             expected.extend(parts.concat());
             match round % 3 {
-                0 => drop(handoff.write_all(parts).await.unwrap()),
-                1 => drop(handoff.try_write_all(parts).unwrap()),
-                _ => drop(sender.write_all(parts).await.unwrap()),
+                0 => drop(handoff.write_chunks(&mut parts).await.unwrap()),
+                1 => drop(handoff.try_write_chunks(&mut parts).unwrap()),
+                _ => drop(sender.write_chunks(&mut parts).await.unwrap()),
             }
             task.run();
         }
         assert_eq!(String::from_utf8(log.written()), String::from_utf8(expected));
+    }
+
+    /// Short writes, pending writes and every way to submit, checked against a plain vector.
+    async fn a_slow_writer_gets_the_same_stream<R: Runtime>() {
+        for seed in 0..30 {
+            let writer = ScriptWriter::seeded(seed);
+            let log = writer.log();
+            let config = limits(16, 4096).with_send_at(1024).with_copy_max(128);
+            let (handoff, mut task) = stream(writer, config);
+            let sent = pattern(20_000);
+            let mut rest = &sent[..];
+            let mut len = seed as usize;
+            while !rest.is_empty() {
+                len = (len * 31 + 7) % 1500 + 1;
+                let (part, left) = rest.split_at(len.min(rest.len()));
+                let chunk = Bytes::copy_from_slice(part);
+                match len % 4 {
+                    0 => {
+                        let mut write = Hand::new(handoff.write(chunk));
+                        while write.run().is_none() {
+                            assert!(task.is_due(), "the producer waits, and nobody works");
+                            task.run();
+                        }
+                    }
+                    1 => {
+                        let (head, tail) = (chunk.slice(..part.len() / 2), chunk.slice(part.len() / 2..));
+                        let mut parts = [head, tail];
+                        let mut write = Hand::new(handoff.write_chunks(&mut parts));
+                        while write.run().is_none() {
+                            task.run();
+                        }
+                    }
+                    _ => {
+                        if handoff.try_write_fire_and_forget(chunk).is_err() {
+                            task.run();
+                            continue;
+                        }
+                    }
+                }
+                assert!(handoff.pending_bytes() <= 4096);
+                assert!(handoff.stats().pending_items <= 16);
+                rest = left;
+            }
+            task.run();
+            assert!(log.written() == sent, "seed {seed}");
+        }
     }
 }

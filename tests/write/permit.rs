@@ -6,7 +6,7 @@ runtimes::tests! {
     async fn a_permit_sends_without_waiting<R: Runtime>() {
         let (handoff, mut task, log) = willing(limits(8, 8));
         let permit = handoff.reserve(8).await.unwrap();
-        assert_eq!((permit.bytes(), handoff.available(), handoff.pending_bytes()), (8, 0, 0));
+        assert_eq!((handoff.available(), handoff.pending_bytes()), (0, 0));
         assert!(handoff.try_write(text("a")).unwrap_err().is_full());
         let ticket = permit.send(text("reserved")).unwrap();
         assert_eq!(handoff.pending_bytes() + log.len(), 8);
@@ -43,18 +43,43 @@ runtimes::tests! {
         let (handoff, mut task, log) = willing(limits(8, 8));
         let permit = handoff.try_reserve(3).unwrap();
         let error = permit.send(text("four")).unwrap_err();
-        assert!(matches!(&error, WriteError::TooLarge { len: 4, limit: 3, .. }), "{error}");
+        assert!(matches!(error.reason(), RejectReason::TooLarge { len: 4, limit: 3 }), "{error}");
         assert_eq!(error.into_bytes(), "four");
         assert_eq!(handoff.available(), 8, "the permit is gone, and its room is free");
         task.run();
         assert_eq!(log.calls(), []);
     }
 
+    async fn an_owned_permit_keeps_its_room_and_the_stream<R: Runtime>() {
+        let (handoff, task) = WriteHandoff::new(ScriptWriter::willing(), limits(8, 8));
+        let mut task = Hand::waiting(task);
+        let dropped = handoff.try_reserve(3).unwrap().into_owned();
+        let owned = handoff.try_reserve(5).unwrap().into_owned();
+        assert!(handoff.try_write(text("a")).unwrap_err().is_full(), "it is the same room");
+        drop(dropped);
+        assert_eq!(handoff.available(), 3);
+        drop(handoff);
+        assert!(task.run().is_none(), "an owned permit is a handle");
+        let ticket = owned.send(text("four")).unwrap();
+        let writer = task.run().expect("it was the last one").unwrap();
+        assert!(ticket.await.is_ok());
+        assert_eq!(writer.log().written(), b"four");
+
+        let (handoff, mut task, _log) = willing(limits(8, 8));
+        let too_long = handoff.try_reserve(3).unwrap().into_owned().send(text("four")).unwrap_err();
+        assert!(matches!(too_long.reason(), RejectReason::TooLarge { len: 4, limit: 3 }));
+        assert_eq!((too_long.into_bytes(), handoff.available()), (text("four"), 8));
+        let late = handoff.try_reserve(3).unwrap().into_owned();
+        handoff.close();
+        assert_eq!(late.send(text("abc")).unwrap_err().into_bytes(), "abc");
+        assert!(task.run().unwrap().is_ok());
+    }
+
     async fn a_permit_takes_an_item<R: Runtime>() {
         let (handoff, mut task, _log) = willing(ungathered(2, 8));
         let first = handoff.try_reserve(1).unwrap();
         let second = handoff.try_reserve(0).unwrap();
-        assert!(matches!(handoff.try_reserve(1).unwrap_err(), PermitError::Full { .. }));
+        assert!(matches!(handoff.try_reserve(1).unwrap_err(), RejectReason::Full { .. }));
         drop(first);
         second.send(Bytes::new()).unwrap();
         put(&handoff, "a");
@@ -95,7 +120,7 @@ runtimes::tests! {
     async fn a_permit_outlived_by_its_stream_gives_the_bytes_back<R: Runtime>() {
         let (handoff, mut task, _log) = willing(defaults());
         let (one, two) = (handoff.try_reserve(4).unwrap(), handoff.try_reserve(4).unwrap());
-        handoff.abort_handle().abort();
+        handoff.downgrade().abort();
         assert!(task.run().is_some());
         let error = one.send(text("late")).unwrap_err();
         assert!(matches!(error.close_reason(), Some(CloseReason::Aborted)));

@@ -1,7 +1,7 @@
 //! Writing straight out of a read buffer: borrowed while the writer takes it, owned when it has to wait.
 
 use super::support::*;
-use futures_handoff::WritePrefixError;
+use futures_handoff::RejectReason;
 use std::{
     io,
     sync::{Arc, Mutex},
@@ -10,7 +10,7 @@ use std::{
 
 /// Everything from 10 bytes on is sent at once, and everything above 4 is not copied.
 fn eager() -> WriteHandoffConfig {
-    direct_limits(8, 64).with_send_at(10).unwrap().with_copy_max(4).unwrap()
+    direct_limits(8, 64).with_send_at(10).with_copy_max(4)
 }
 
 runtimes::tests! {
@@ -19,7 +19,7 @@ runtimes::tests! {
         let mut buffer = holding(b"GET /\nrest");
         put(&handoff, "> ");
         let ticket = handoff.write_prefix(&mut buffer, 6).await.unwrap();
-        assert_eq!((buffer.peek(), handoff.pending_bytes(), handoff.pending_items()), (&b"rest"[..], 8, 1));
+        assert_eq!((buffer.peek(), handoff.pending_bytes(), handoff.stats().pending_items), (&b"rest"[..], 8, 1));
         handoff.try_write_prefix(&mut buffer, 4).unwrap();
         assert!(buffer.is_empty());
         task.run();
@@ -32,12 +32,12 @@ runtimes::tests! {
     /// One that has to wait. An entry of its own is one that was not copied into the block.
     async fn a_prefix_of_up_to_4_kib_is_gathered<R: Runtime>() {
         const MAX: usize = 4096;
-        let config = unflushed().with_send_at(64 * 1024).unwrap().with_inline(Inline::Never);
+        let config = unflushed().with_send_at(64 * 1024).with_inline(Inline::Never);
         let (handoff, mut task, log) = willing(config);
         let mut buffer = holding(&pattern(30_000));
         let mut put = |n, items| {
             handoff.try_write_prefix(&mut buffer, n).unwrap();
-            assert_eq!(handoff.pending_items(), items, "{n}");
+            assert_eq!(handoff.stats().pending_items, items, "{n}");
         };
         put(MAX, 1);
         put(MAX, 2);
@@ -60,12 +60,12 @@ runtimes::tests! {
             (4097, 0, false),
             (5000, 903, false),
         ] {
-            let config = unflushed().with_send_at(0).unwrap().with_inline(Inline::Always);
+            let config = unflushed().with_send_at(0).with_inline(Inline::Always);
             let (handoff, mut task, log, gate) = gated_after(taken, config);
             let mut buffer = holding(&pattern(n));
             let capacity = buffer.capacity();
-            handoff.try_write_prefix_fire_and_forget(&mut buffer, n).unwrap();
-            assert_eq!((handoff.pending_bytes(), handoff.pending_items()), (n - taken, 1));
+            handoff.try_write_prefix(&mut buffer, n).unwrap();
+            assert_eq!((handoff.pending_bytes(), handoff.stats().pending_items), (n - taken, 1));
             assert_eq!(buffer.capacity() == capacity, copied, "{n} bytes, of which {taken} are taken");
             gate.open();
             task.run();
@@ -75,7 +75,7 @@ runtimes::tests! {
 
     async fn a_prefix_of_4_kib_leaves_no_earlier_than_others<R: Runtime>() {
         const MAX: usize = 4096;
-        let (handoff, mut task, log) = willing(direct().with_send_at(4 * MAX).unwrap());
+        let (handoff, mut task, log) = willing(direct().with_send_at(4 * MAX));
         for (n, at_once) in [(MAX, false), (MAX + 1, true)] {
             let mut buffer = holding(&pattern(n));
             handoff.try_write_fire_and_forget(filled(0, 2 * MAX)).unwrap();
@@ -101,12 +101,12 @@ runtimes::tests! {
         let ticket = handoff.write_prefix(&mut buffer, 20_000).await.unwrap();
         assert_eq!(*seen.lock().unwrap(), [(address, 20_000)], "neither copied nor in pieces");
         assert_eq!(buffer.peek(), &pattern(20_005)[20_000..]);
-        assert!(matches!(ticket.try_result(), Some(Ok(()))));
+        assert!(matches!(ticket.ticket().try_result(), Some(Ok(()))));
     }
 
     async fn a_long_prefix_leaves_at_three_quarters_of_what_is_sent<R: Runtime>() {
         const SEND_AT: usize = 16 * 1024;
-        let (handoff, mut task, log) = willing(direct().with_send_at(SEND_AT).unwrap());
+        let (handoff, mut task, log) = willing(direct().with_send_at(SEND_AT));
         let mut buffer = holding(&pattern(2 * SEND_AT));
         put(&handoff, "held");
         handoff.try_write_prefix(&mut buffer, SEND_AT * 3 / 4 - 5).unwrap();
@@ -124,23 +124,23 @@ runtimes::tests! {
     }
 
     async fn a_prefix_without_a_ticket<R: Runtime>() {
-        let (handoff, mut task, log, gate) = gated(limits(8, 16).with_copy_max(4).unwrap());
+        let (handoff, mut task, log, gate) = gated(limits(8, 16).with_copy_max(4));
         let mut buffer = holding(b"0123456789abcdefghij");
-        handoff.write_prefix_fire_and_forget(&mut buffer, 6).await.unwrap();
-        handoff.sender().try_write_prefix_fire_and_forget(&mut buffer, 2).unwrap();
+        handoff.write_prefix(&mut buffer, 6).await.unwrap();
+        handoff.sender().try_write_prefix(&mut buffer, 2).unwrap();
         assert_eq!((buffer.peek(), handoff.pending_bytes()), (&b"89abcdefghij"[..], 8));
-        let full = |error| matches!(error, WritePrefixError::Refused(PermitError::Full { .. }));
-        assert!(full(handoff.try_write_prefix_fire_and_forget(&mut buffer, 9).unwrap_err()));
-        drop(Hand::waiting(handoff.write_prefix_fire_and_forget(&mut buffer, 9)));
+        let full = |error| matches!(error, RejectReason::Full { .. });
+        assert!(full(handoff.try_write_prefix(&mut buffer, 9).unwrap_err()));
+        drop(Hand::waiting(handoff.write_prefix(&mut buffer, 9)));
         assert_eq!((buffer.peek(), handoff.available()), (&b"89abcdefghij"[..], 8), "cancelled, it has taken nothing");
         let sender = handoff.sender();
-        let mut wait = Hand::waiting(sender.write_prefix_fire_and_forget(&mut buffer, 9));
+        let mut wait = Hand::waiting(sender.write_prefix(&mut buffer, 9));
         gate.open();
         task.run();
         assert!(wait.run().unwrap().is_ok());
         drop(wait);
-        let beyond = handoff.write_prefix_fire_and_forget(&mut buffer, 4).await.unwrap_err();
-        assert!(matches!(beyond, WritePrefixError::OutOfBounds { requested: 4, available: 3 }));
+        let beyond = handoff.write_prefix(&mut buffer, 4).await.unwrap_err();
+        assert!(matches!(beyond, RejectReason::OutOfBounds { requested: 4, available: 3 }));
         task.run();
         assert_eq!((buffer.peek(), &log.written()[..]), (&b"hij"[..], &b"0123456789abcdefg"[..]));
     }
@@ -175,7 +175,7 @@ runtimes::tests! {
                 task.run();
                 assert_eq!(log.written(), b"<<0123456789ab>>++", "after {first} and {second:?}");
                 assert!(ticket.await.is_ok());
-                assert_eq!(handoff.pending_items(), 0);
+                assert_eq!(handoff.stats().pending_items, 0);
             }
         }
     }
@@ -191,10 +191,10 @@ runtimes::tests! {
     }
 
     async fn without_room_the_buffer_is_unchanged<R: Runtime>() {
-        let (handoff, mut task, log, gate) = gated(limits(8, 16).with_copy_max(4).unwrap());
+        let (handoff, mut task, log, gate) = gated(limits(8, 16).with_copy_max(4));
         let mut buffer = holding(b"0123456789");
-        put(&handoff, "<<<<<<<<");
-        let full = |error| matches!(error, WritePrefixError::Refused(PermitError::Full { .. }));
+        handoff.try_write_fire_and_forget(text("<<<<<<<<")).unwrap();
+        let full = |error| matches!(error, RejectReason::Full { .. });
         assert!(full(handoff.try_write_prefix(&mut buffer, 10).unwrap_err()));
         assert_eq!(buffer.peek(), b"0123456789");
         // Half of it would fit, but a prefix is not torn apart.
@@ -217,8 +217,8 @@ runtimes::tests! {
         let mut buffer = holding(b"0123456789");
         put(&handoff, "<<<<<<<<");
         let mut wait = Hand::waiting(handoff.write_prefix(&mut buffer, 10));
-        handoff.abort_handle().abort();
-        let closed = |error| matches!(error, WritePrefixError::Refused(PermitError::Closed(CloseReason::Aborted)));
+        handoff.downgrade().abort();
+        let closed = |error| matches!(error, RejectReason::Closed(CloseReason::Aborted));
         assert!(wait.run().unwrap().is_err_and(closed));
         drop(wait);
         assert_eq!(buffer.peek(), b"0123456789");
@@ -256,33 +256,23 @@ runtimes::tests! {
         let sent = pattern(1000);
         let mut buffer = holding(&sent);
         let mut passed_on = Hand::waiting(handoff.write_all_buf(&mut buffer));
-        handoff.abort_handle().abort();
+        handoff.downgrade().abort();
         let error = passed_on.run().unwrap().unwrap_err();
-        assert!(matches!(error, WritePrefixError::Refused(PermitError::Closed(CloseReason::Aborted))));
+        assert!(matches!(error, RejectReason::Closed(CloseReason::Aborted)));
         drop(passed_on);
         let unwritten = task.run().unwrap().unwrap_err().unwritten().concat();
         assert!(!unwritten.is_empty() && [&unwritten[..], buffer.peek()].concat() == sent);
-    }
-
-    async fn an_empty_buffer_passed_on_whole_is_a_barrier<R: Runtime>() {
-        let (handoff, mut task, log, gate) = gated(limits(4, 4));
-        put(&handoff, "full");
-        let mut buffer = holding(b"");
-        let mut barrier = Hand::waiting(handoff.write_all_buf(&mut buffer).await.unwrap());
-        gate.open();
-        task.run();
-        assert!(barrier.run().unwrap().is_ok());
-        assert_eq!(log.written(), b"full");
     }
 
     async fn an_empty_prefix_is_a_barrier<R: Runtime>() {
         let (handoff, mut task, _log, gate) = gated(limits(1, 4));
         let mut buffer = holding(b"");
         put(&handoff, "full");
-        let mut ticket = Hand::waiting(handoff.try_write_prefix(&mut buffer, 0).unwrap());
+        let mut ticket = Hand::waiting(handoff.try_write_prefix(&mut buffer, 0).unwrap().into_future());
+        let mut whole = Hand::waiting(handoff.write_all_buf(&mut buffer).await.unwrap().into_future());
         gate.open();
         task.run();
-        assert!(ticket.run().unwrap().is_ok());
+        assert!(ticket.run().unwrap().is_ok() && whole.run().unwrap().is_ok());
     }
 
     /// The bytes were accepted, so they are not in the buffer any more but among the unwritten ones.
@@ -298,8 +288,8 @@ runtimes::tests! {
             let mut buffer = holding(b"0123456789ab++");
             let ticket = handoff.try_write_prefix(&mut buffer, 12).unwrap();
             assert_eq!(buffer.peek(), b"++");
-            let error = ticket.try_result().unwrap().unwrap_err();
-            assert_eq!((error.len(), error.written(), error.in_doubt()), (12, 3, in_doubt));
+            let error = ticket.ticket().try_result().unwrap().unwrap_err();
+            assert_eq!((error.written(), error.in_doubt()), (3, in_doubt));
             let failure = task.run().unwrap().unwrap_err();
             assert_eq!((failure.written(), failure.unwritten().concat()), (3, b"3456789ab".to_vec()));
         }
@@ -307,7 +297,7 @@ runtimes::tests! {
 
     /// What is written during the poll of the borrowed bytes comes after all of them.
     async fn a_handle_used_while_borrowed_bytes_are_written<R: Runtime>() {
-        let slot: Arc<Mutex<Option<futures_handoff::WriteSender>>> = Arc::default();
+        let slot: Arc<Mutex<Option<WriteHandoff>>> = Arc::default();
         let (in_writer, log) = (Arc::clone(&slot), Arc::new(Mutex::new(Vec::new())));
         let taken = Arc::clone(&log);
         let writer = FnWriter(move |op: Op<'_>, _: &mut Context<'_>| {
@@ -326,5 +316,27 @@ runtimes::tests! {
         put(&handoff, "!");
         task.run();
         assert_eq!(*log.lock().unwrap(), b"0123456789ablater!");
+    }
+
+    async fn prefixes_of_all_lengths_make_one_stream<R: Runtime>() {
+        for seed in 0..20 {
+            let writer = ScriptWriter::seeded(seed);
+            let log = writer.log();
+            let config = limits(16, 4096).with_send_at(700).with_copy_max(50);
+            let (handoff, mut task) = stream(writer, config);
+            let sent = pattern(30_000);
+            let mut buffer = holding(&sent);
+            let mut n = seed as usize;
+            while !buffer.is_empty() {
+                n = ((n * 37 + 11) % 2000).min(buffer.len());
+                let mut write = Hand::new(handoff.write_prefix(&mut buffer, n));
+                while write.run().is_none() {
+                    task.run();
+                }
+                assert!(handoff.pending_bytes() <= 4096 && handoff.stats().pending_items <= 16);
+            }
+            task.run();
+            assert!(log.written() == sent, "seed {seed}");
+        }
     }
 }

@@ -19,7 +19,7 @@ fn buffering(
 /// The configurations with which different parties call the writer.
 fn parties() -> [WriteHandoffConfig; 4] {
     let flushing = WriteHandoffConfig::default();
-    let at_once = flushing.with_send_at(0).unwrap();
+    let at_once = flushing.with_send_at(0);
     [flushing, at_once, at_once.with_inline(Inline::Always), flushing.with_inline(Inline::Never)]
 }
 
@@ -88,7 +88,7 @@ runtimes::tests! {
             handoff.try_reserve(5).unwrap().send(text("small")).unwrap();
             flushed(5);
             for n in [10, 30_000, 2000] {
-                handoff.write_prefix_fire_and_forget(&mut buffer, n).await.unwrap();
+                handoff.write_prefix(&mut buffer, n).await.unwrap();
                 flushed(n);
             }
             handoff.sender().write_fire_and_forget(text("abc")).await.unwrap();
@@ -148,7 +148,7 @@ runtimes::tests! {
         for config in parties() {
             let writer = ScriptWriter::willing().buffering(usize::MAX);
             let log = writer.log();
-            let (handoff, mut task) = WriteHandoff::new(writer, config.with_send_at(16 * 1024).unwrap());
+            let (handoff, mut task) = WriteHandoff::new(writer, config.with_send_at(16 * 1024));
             let mut producer = Hand::new(task.run_until(async {
                 for period in 0..3 {
                     put(&handoff, "a");
@@ -201,7 +201,7 @@ runtimes::tests! {
     /// So is one flush enough where one was asked for.
     async fn a_flush_that_was_asked_for_serves<R: Runtime>() {
         for config in parties() {
-            let (handoff, mut task, log) = buffering(config.with_send_at(16 * 1024).unwrap(), []);
+            let (handoff, mut task, log) = buffering(config.with_send_at(16 * 1024), []);
             put(&handoff, "abc");
             let mut flush = Hand::new(handoff.flush());
             let flushed = flush.run();
@@ -253,13 +253,51 @@ runtimes::tests! {
         }
     }
 
+    /// It is the writer that decides how much it takes before it is flushed.
+    async fn newer_bytes_go_out_while_a_flush_that_nobody_waits_for_is_pending<R: Runtime>() {
+        const BUDGET: usize = 64;
+        for inline in [Inline::Never, Inline::SameThread, Inline::Always] {
+            let gate = Gate::new();
+            let config = WriteHandoffConfig::new(8, BUDGET).with_inline(inline);
+            let (handoff, mut task, log) = buffering(config, [EndStep::Wait(gate.clone())]);
+            put(&handoff, "0123456789");
+            task.run();
+            assert!(gate.is_reached());
+            let mut accepted = 10;
+            for _ in 0..100 {
+                accepted += 8 * usize::from(handoff.try_write_fire_and_forget(filled(b'x', 8)).is_ok());
+                task.run();
+            }
+            assert_eq!((accepted, log.len()), (810, 810), "newer bytes are not held up");
+            gate.open();
+            task.run();
+            assert_eq!((log.len(), log.passed(), log.flushed()), (accepted, accepted, accepted));
+        }
+    }
+
+    async fn a_flush_can_be_asked_for_while_one_is_pending<R: Runtime>() {
+        for config in parties() {
+            let gate = Gate::new();
+            let (handoff, mut task, log) = buffering(config, [EndStep::Wait(gate.clone())]);
+            put(&handoff, "abc");
+            task.run();
+            let mut flush = Hand::waiting(handoff.flush());
+            put(&handoff, "def");
+            task.run();
+            gate.open();
+            task.run();
+            assert!(flush.run().unwrap().is_ok());
+            assert_eq!((log.passed(), log.flushed()), (6, 6));
+        }
+    }
+
     async fn closing_while_a_flush_is_pending_waits_for_it<R: Runtime>() {
         for config in parties() {
             let gate = Gate::new();
             let (handoff, mut task, log) = buffering(config, [EndStep::Wait(gate.clone())]);
             put(&handoff, "abc");
             task.run();
-            let mut close = Hand::waiting(handoff.close());
+            let mut close = Hand::waiting(closing(&handoff));
             task.run();
             assert_eq!(log.closes(), 0);
             gate.open();
@@ -271,9 +309,9 @@ runtimes::tests! {
 
     async fn closing_what_was_just_written_flushes_once<R: Runtime>() {
         for config in parties() {
-            let (handoff, mut task, log) = buffering(config.with_send_at(16 * 1024).unwrap(), []);
+            let (handoff, mut task, log) = buffering(config.with_send_at(16 * 1024), []);
             put(&handoff, "abc");
-            let close = handoff.close();
+            let close = closing(&handoff);
             assert!(task.run().unwrap().is_ok());
             assert!(close.await.is_ok());
             assert_eq!(log.calls(), [Call::Write { offered: 3 }, Call::Flush, Call::Close]);
@@ -282,11 +320,11 @@ runtimes::tests! {
 
     async fn taking_the_writer_back_flushes_what_was_just_written_once_and_does_not_close<R: Runtime>() {
         for config in parties() {
-            let (handoff, mut task, log) = buffering(config.with_send_at(16 * 1024).unwrap(), []);
+            let (handoff, mut task, log) = buffering(config.with_send_at(16 * 1024), []);
             put(&handoff, "abc");
-            let parts = (*handoff).clone().into_parts();
+            let mut parts = Hand::waiting((*handoff).clone().into_parts());
             task.run();
-            assert!(parts.await.is_ok());
+            assert!(parts.run().unwrap().is_ok());
             assert_eq!(log.calls(), [Call::Write { offered: 3 }, Call::Flush]);
             assert_eq!(log.flushed(), 3);
         }

@@ -1,7 +1,7 @@
 //! A handle used from inside the writer, a waker or a destructor: no deadlock, and the order is kept.
 
 use super::support::*;
-use futures_handoff::{AbortHandle, WriteSender};
+use futures_handoff::{WeakWriteHandoff, WriteHandoff};
 use futures_util::AsyncWrite;
 use std::{
     io,
@@ -16,8 +16,8 @@ use std::{
 /// Uses the stream in every way that does not wait, and notes how often.
 #[derive(Default)]
 struct Touch {
-    sender: OnceLock<WriteSender>,
-    abort: OnceLock<AbortHandle>,
+    sender: OnceLock<WriteHandoff>,
+    abort: OnceLock<WeakWriteHandoff>,
     touched: AtomicUsize,
 }
 
@@ -31,7 +31,8 @@ impl Touch {
         drop(Hand::new(sender.flush()).run());
         drop(Hand::new(sender.closed()).run());
         drop(sender.clone());
-        let _ = (sender.pending_bytes(), sender.pending_items(), sender.available(), sender.close_reason());
+        let _ =
+            (sender.pending_bytes(), sender.stats().pending_items, sender.available(), sender.close_reason());
         let _ = (sender.stats(), format!("{sender:?} {:?}", self.abort.get()));
     }
 
@@ -41,7 +42,7 @@ impl Touch {
 
     fn set<W: AsyncWrite + Unpin>(&self, handoff: &WriteHandoff<W>) {
         self.sender.set(handoff.sender()).unwrap();
-        self.abort.set(handoff.abort_handle()).unwrap();
+        self.abort.set(handoff.sender().downgrade()).unwrap();
     }
 }
 
@@ -111,7 +112,7 @@ impl<W> Drop for TouchingWriter<W> {
 runtimes::tests! {
     async fn a_writer_may_write_to_its_own_stream<R: Runtime>() {
         for (inline, len) in [(Inline::Never, 5), (Inline::Always, 20_000)] {
-            let sender: Arc<OnceLock<WriteSender>> = Arc::default();
+            let sender: Arc<OnceLock<WriteHandoff>> = Arc::default();
             let written: Arc<Mutex<Vec<u8>>> = Arc::default();
             let (own, taken) = (Arc::clone(&sender), Arc::clone(&written));
             let mut echoes = 3;
@@ -171,7 +172,7 @@ runtimes::tests! {
     /// The last handle goes while the writer is being polled, by the task and by the producer that owns it.
     async fn a_writer_may_drop_the_last_handle<R: Runtime>() {
         for inline in [Inline::Never, Inline::Always] {
-            let last: Arc<Mutex<Option<WriteSender>>> = Arc::default();
+            let last: Arc<Mutex<Option<WriteHandoff>>> = Arc::default();
             let inside = Arc::clone(&last);
             let calls: Arc<Mutex<Vec<&str>>> = Arc::default();
             let noted = Arc::clone(&calls);
@@ -201,10 +202,10 @@ runtimes::tests! {
     }
 
     async fn a_writer_may_close_its_own_stream<R: Runtime>() {
-        let sender: Arc<OnceLock<WriteSender>> = Arc::default();
+        let sender: Arc<OnceLock<WriteHandoff>> = Arc::default();
         let own = Arc::clone(&sender);
         let writer = FnWriter(move |op: Op<'_>, _: &mut Context<'_>| {
-            drop(own.get().unwrap().close());
+            own.get().unwrap().close();
             op.all()
         });
         let (handoff, mut task) = stream(writer, direct());
@@ -231,7 +232,7 @@ runtimes::tests! {
             let mut ticket = handoff.try_write(text("eight888")).unwrap();
             assert!(run().is_pending());
             let (mut write, mut flush, mut closed) =
-                (handoff.write(text("a")), handoff.flush(), handoff.closed());
+                (handoff.write(text("a")), Box::pin(handoff.flush()), Box::pin(handoff.closed()));
             // The second waker of each replaces the first, which is dropped.
             for _ in 0..2 {
                 assert!(ticket.poll_unpin(&mut Context::from_waker(&touching())).is_pending());
@@ -247,7 +248,7 @@ runtimes::tests! {
             drop((write, flush, closed));
             assert_eq!(ticket.await.is_err(), fail);
             if !fail {
-                handoff.abort_handle().abort();
+                handoff.downgrade().abort();
                 assert!(run().is_ready());
             }
         }
@@ -259,7 +260,8 @@ runtimes::tests! {
         touch.set(&handoff);
         let waker = || Waker::from(Arc::new(TouchingWaker(Arc::clone(&touch))));
         let mut ticket = handoff.try_write(text("eight888")).unwrap();
-        let (mut write, mut flush, mut closed) = (handoff.write(text("a")), handoff.flush(), handoff.closed());
+        let (mut write, mut flush, mut closed) =
+            (handoff.write(text("a")), Box::pin(handoff.flush()), Box::pin(handoff.closed()));
         assert!(ticket.poll_unpin(&mut Context::from_waker(&waker())).is_pending());
         assert!(write.poll_unpin(&mut Context::from_waker(&waker())).is_pending());
         assert!(flush.poll_unpin(&mut Context::from_waker(&waker())).is_pending());
@@ -280,11 +282,11 @@ runtimes::tests! {
             let expect = |n| assert_eq!(touch.count(), n);
             handoff.try_write_fire_and_forget(block(10)).unwrap();
             expect(1);
-            handoff.try_write_all([block(10), block(10)]).unwrap();
+            handoff.try_write_chunks(&mut [block(10), block(10)]).unwrap();
             expect(3);
             handoff.try_reserve(10).unwrap().send(block(10)).unwrap();
             expect(4);
-            handoff.try_write_all([block(2000), block(2000)]).unwrap();
+            handoff.try_write_chunks(&mut [block(2000), block(2000)]).unwrap();
             handoff.try_write_fire_and_forget(block(20_000)).unwrap();
             task.run();
             expect(7);
@@ -302,36 +304,12 @@ runtimes::tests! {
             task.run();
             // Left over by an abort, and dropped with what carries it.
             handoff.try_write_fire_and_forget(block(2000)).unwrap();
-            handoff.abort_handle().abort();
+            handoff.downgrade().abort();
             drop(task.run());
             expect(12);
             drop(handoff.try_write(block(10)));
             expect(13);
         }
-    }
-
-    async fn parts_may_use_the_stream_when_they_are_looked_at<R: Runtime>() {
-        struct Parts([Bytes; 2], Arc<Touch>);
-
-        impl AsMut<[Bytes]> for Parts {
-            fn as_mut(&mut self) -> &mut [Bytes] {
-                self.1.touch();
-                &mut self.0
-            }
-        }
-
-        let (handoff, mut task, log) = willing(limits(8, 8).with_inline(Inline::Never));
-        let touch = Arc::new(Touch::default());
-        touch.set(&handoff);
-        let parts = || Parts([text("ab"), text("cd")], Arc::clone(&touch));
-        handoff.try_write_all(parts()).unwrap();
-        handoff.write_all(parts()).await.unwrap();
-        let mut write = Hand::waiting(handoff.write_all(parts()));
-        assert_eq!(handoff.try_write_all(parts()).unwrap_err().into_bytes().0.concat(), b"abcd");
-        task.run();
-        assert!(write.run().unwrap().is_ok());
-        task.run();
-        assert_eq!(log.written(), b"abcdabcdabcd");
     }
 
     /// It is user code that panics, and not the writer's; the others are told all the same.
@@ -405,7 +383,7 @@ runtimes::tests! {
             let touch = Arc::new(Touch::default());
             let writer = TouchingWriter(ScriptWriter::seeded(1), Arc::clone(&touch));
             let log = writer.0.log();
-            let (handoff, mut task) = stream(writer, limits(8, 4096).with_send_at(64).unwrap());
+            let (handoff, mut task) = stream(writer, limits(8, 4096).with_send_at(64));
             touch.set(&handoff);
             for len in [10, 100, 1000, 3000] {
                 let mut write = Hand::new(handoff.write(filled(1, len)));
@@ -421,7 +399,7 @@ runtimes::tests! {
             if drop_task {
                 drop(task);
             } else {
-                let close = handoff.close();
+                let close = closing(&handoff);
                 drop(task.run().unwrap().unwrap());
                 assert!(close.await.is_ok());
             }

@@ -1,48 +1,14 @@
 //! What is asked for and cannot be had: a documented error that hands everything back, and a stream that goes on.
 
 use super::support::*;
-use futures_handoff::WritePrefixError;
 use std::{error::Error, io};
 
-/// Parts that are others from the second look on.
-struct Changing {
-    first: Vec<Bytes>,
-    then: Vec<Bytes>,
-    looks: usize,
-}
-
-impl AsMut<[Bytes]> for Changing {
-    fn as_mut(&mut self) -> &mut [Bytes] {
-        self.looks += 1;
-        if self.looks == 1 { &mut self.first } else { &mut self.then }
-    }
-}
-
 runtimes::tests! {
-    async fn parts_that_grow_while_they_wait_get_no_more_room_than_there_is<R: Runtime>() {
-        for (len, then, limit) in [
-            (500, vec![filled(1, 50); 10], 100),
-            (500, vec![filled(1, 500)], 100),
-            (5, vec![filled(1, 10); 5], 4),
-        ] {
-            let (handoff, mut task, _log) = willing(ungathered(4, 100));
-            handoff.try_write_fire_and_forget(filled(0, 100)).unwrap();
-            let parts = Changing { first: vec![filled(1, 50)], then, looks: 0 };
-            let mut write = Hand::waiting(handoff.write_all(parts));
-            task.run();
-            match write.run().unwrap().unwrap_err() {
-                WriteError::TooLarge { len: asked, limit: most, .. } => assert_eq!((asked, most), (len, limit)),
-                other => panic!("{other}"),
-            }
-            assert_eq!((handoff.pending_bytes(), handoff.available()), (0, 100));
-        }
-    }
-
     async fn every_verb_is_refused_after_close<R: Runtime>() {
         let (handoff, mut task, log) = willing(defaults());
         let mut buffer = holding(b"prefix");
         let permit = handoff.try_reserve(4).unwrap();
-        drop(handoff.close());
+        handoff.close();
         let closed = |reason: Option<&CloseReason>| reason.is_some_and(CloseReason::is_closed);
 
         let error = permit.send(text("sent")).unwrap_err();
@@ -50,21 +16,24 @@ runtimes::tests! {
         assert_eq!(error.into_bytes(), "sent");
         for _ in 0..2 {
             let error = handoff.try_write(text("a")).unwrap_err();
-            assert!(error.is_closed() && !error.is_full() && !error.is_too_large() && closed(error.close_reason()));
+            assert!(error.is_closed() && !error.is_full() && !is_too_large(error.reason()) && closed(error.close_reason()));
             assert_eq!(error.into_bytes(), "a");
             let error = handoff.write(text("a")).await.unwrap_err();
-            assert!(error.is_closed() && !error.is_too_large() && closed(error.close_reason()));
+            assert!(error.is_closed() && !is_too_large(error.reason()) && closed(error.close_reason()));
             assert_eq!(error.into_bytes(), "a");
             assert_eq!(handoff.try_write_fire_and_forget(text("a")).unwrap_err().into_bytes(), "a");
             assert_eq!(handoff.write_fire_and_forget(text("a")).await.unwrap_err().into_bytes(), "a");
-            let parts = || vec![text("a"), text("b")];
-            assert_eq!(handoff.try_write_all(parts()).unwrap_err().into_bytes(), parts());
-            assert_eq!(handoff.write_all(parts()).await.unwrap_err().into_bytes(), parts());
+            let mut parts = [text("a"), text("b")];
+            assert!(handoff.try_write_chunks(&mut parts).unwrap_err().is_closed());
+            assert!(handoff.write_chunks(&mut parts).await.unwrap_err().is_closed());
+            assert_eq!(parts, [text("a"), text("b")]);
+            assert!(handoff.try_write_slice(b"a").unwrap_err().is_closed());
+            assert!(handoff.write_slice(b"a").await.unwrap_err().is_closed());
             assert!(handoff.try_write(Bytes::new()).unwrap_err().is_closed(), "a barrier is a write");
             assert!(handoff.write(Bytes::new()).await.unwrap_err().is_closed());
-            assert!(matches!(handoff.try_reserve(1).unwrap_err(), PermitError::Closed(CloseReason::Closed)));
-            assert!(matches!(handoff.reserve(1).await.unwrap_err(), PermitError::Closed(CloseReason::Closed)));
-            let refused = |error| matches!(error, WritePrefixError::Refused(PermitError::Closed(_)));
+            assert!(matches!(handoff.try_reserve(1).unwrap_err(), RejectReason::Closed(CloseReason::Closed)));
+            assert!(matches!(handoff.reserve(1).await.unwrap_err(), RejectReason::Closed(CloseReason::Closed)));
+            let refused = |error| matches!(error, RejectReason::Closed(_));
             assert!(refused(handoff.try_write_prefix(&mut buffer, 6).unwrap_err()));
             assert!(refused(handoff.write_prefix(&mut buffer, 6).await.unwrap_err()));
             assert_eq!(buffer.peek(), b"prefix");
@@ -73,7 +42,7 @@ runtimes::tests! {
             assert!(sender.try_write_fire_and_forget(text("a")).unwrap_err().is_closed());
             assert!(sender.write(text("a")).await.unwrap_err().is_closed());
             assert!(sender.write_fire_and_forget(text("a")).await.unwrap_err().is_closed());
-            assert!(sender.write_all(parts()).await.unwrap_err().is_closed());
+            assert!(sender.write_chunks(&mut parts).await.unwrap_err().is_closed());
             handoff.dispatch();
             // A second time after the end.
             task.run();
@@ -89,22 +58,24 @@ runtimes::tests! {
         for _ in 0..2 {
             let huge = [9, usize::MAX / 2, usize::MAX];
             for n in huge {
-                let limit_of = |error| matches!(error, PermitError::TooLarge { requested, limit: 8 } if requested == n);
+                let limit_of = |error| matches!(error, RejectReason::TooLarge { len, limit: 8 } if len == n);
                 assert!(limit_of(handoff.try_reserve(n).unwrap_err()));
                 assert!(limit_of(handoff.reserve(n).now_or_never().expect("never waits").unwrap_err()));
             }
-            let too_large = WritePrefixError::Refused(PermitError::TooLarge { requested: 9, limit: 8 }).to_string();
+            let too_large = RejectReason::TooLarge { len: 9, limit: 8 }.to_string();
             assert_eq!(handoff.try_write_prefix(&mut buffer, 9).unwrap_err().to_string(), too_large);
             let error = handoff.write_prefix(&mut buffer, 9).now_or_never().expect("never waits").unwrap_err();
             assert_eq!(error.to_string(), too_large);
             assert_eq!(buffer.len(), 9);
-            let parts = || [filled(1, 5), filled(2, 4)];
-            let error = handoff.try_write_all(parts()).unwrap_err();
-            assert!(matches!(&error, TryWriteError::TooLarge { len: 9, limit: 8, .. }), "{error}");
-            assert_eq!(error.into_bytes(), parts());
-            let error = handoff.write_all(parts()).now_or_never().expect("never waits").unwrap_err();
-            assert!(matches!(&error, WriteError::TooLarge { len: 9, limit: 8, .. }), "{error}");
-            assert_eq!(error.into_bytes(), parts());
+            assert_eq!(handoff.try_write_slice(&[1; 9]).unwrap_err().to_string(), too_large);
+            let error = handoff.write_slice(&[1; 9]).now_or_never().expect("never waits").unwrap_err();
+            assert_eq!(error.to_string(), too_large);
+            let mut parts = [filled(1, 5), filled(2, 4)];
+            let error = handoff.try_write_chunks(&mut parts).unwrap_err();
+            assert_eq!(error.to_string(), too_large);
+            let error = handoff.write_chunks(&mut parts).now_or_never().expect("never waits").unwrap_err();
+            assert_eq!(error.to_string(), too_large);
+            assert_eq!(parts, [filled(1, 5), filled(2, 4)]);
             task.run();
         }
         handoff.try_write_fire_and_forget(filled(0, 8)).unwrap();
@@ -113,16 +84,18 @@ runtimes::tests! {
 
     async fn more_parts_than_items_are_too_many<R: Runtime>() {
         let (handoff, mut task, log) = willing(limits(2, 64));
-        let parts = || vec![text("a"), text("b"), text("c")];
-        let error = handoff.try_write_all(parts()).unwrap_err();
-        assert!(matches!(&error, TryWriteError::TooLarge { len: 3, limit: 2, .. }), "{error}");
-        assert_eq!(error.into_bytes(), parts());
-        let error = handoff.write_all(parts()).now_or_never().expect("never waits").unwrap_err();
-        assert!(error.is_too_large());
-        assert_eq!(error.into_bytes(), parts());
+        let mut parts = [text("a"), text("b"), text("c")];
+        let error = handoff.try_write_chunks(&mut parts).unwrap_err();
+        assert!(matches!(error, RejectReason::TooManyChunks { chunks: 3, limit: 2 }), "{error}");
+        assert_eq!(error.to_string(), "a write of 3 chunks is above the limit of 2 entries");
+        let error = handoff.write_chunks(&mut parts).now_or_never().expect("never waits").unwrap_err();
+        assert!(is_too_large(&error));
+        assert_eq!(parts, ["a", "b", "c"]);
         // Empty ones do not count.
-        handoff.try_write_all(vec![text("a"), Bytes::new(), Bytes::new(), text("b")]).unwrap();
-        handoff.try_write_all(Vec::new()).unwrap();
+        let mut parts = [text("a"), Bytes::new(), Bytes::new(), text("b")];
+        handoff.try_write_chunks(&mut parts).unwrap();
+        assert!(parts.iter().all(Bytes::is_empty), "accepted ones are left empty");
+        handoff.try_write_chunks(&mut []).unwrap();
         task.run();
         assert_eq!(log.written(), b"ab");
     }
@@ -131,9 +104,9 @@ runtimes::tests! {
         let (handoff, mut task, log) = willing(limits(4, 8));
         let mut buffer = holding(b"abc");
         for requested in [4, 9, usize::MAX] {
-            let expected = format!("a prefix of {requested} bytes was asked for, 3 are buffered");
+            let expected = format!("a prefix of {requested} bytes was asked for, 3 bytes are buffered");
             let error = handoff.try_write_prefix(&mut buffer, requested).unwrap_err();
-            assert!(matches!(error, WritePrefixError::OutOfBounds { available: 3, .. }));
+            assert!(matches!(error, RejectReason::OutOfBounds { available: 3, .. }));
             assert_eq!(error.to_string(), expected);
             let error = handoff.write_prefix(&mut buffer, requested).await.unwrap_err();
             assert_eq!(error.to_string(), expected);
@@ -150,23 +123,22 @@ runtimes::tests! {
         handoff.try_write_fire_and_forget(filled(0, 8)).unwrap();
         let full = handoff.try_write(text("x")).unwrap_err();
         let too_large = handoff.try_write(filled(b'x', 9)).unwrap_err();
-        assert_eq!(too_large.to_string(), "a write of 9 bytes or parts is above the limit of 8");
+        assert_eq!(too_large.to_string(), "a write of 9 bytes is above the limit of 8 bytes");
         assert_eq!(io::Error::from(full).kind(), io::ErrorKind::WouldBlock);
         assert_eq!(io::Error::from(too_large).kind(), io::ErrorKind::InvalidInput);
         assert_eq!(io::Error::from(handoff.try_reserve(1).unwrap_err()).kind(), io::ErrorKind::WouldBlock);
         let error = handoff.try_reserve(9).unwrap_err();
-        assert_eq!(error.to_string(), "9 bytes of room were asked for, the limit is 8");
+        assert_eq!(error.to_string(), "a write of 9 bytes is above the limit of 8 bytes");
         assert_eq!(io::Error::from(error).kind(), io::ErrorKind::InvalidInput);
         let prefix = handoff.try_write_prefix(&mut holding(b"x"), 1).unwrap_err();
         assert_eq!(io::Error::from(prefix).kind(), io::ErrorKind::WouldBlock);
-        handoff.abort_handle().abort();
+        handoff.downgrade().abort();
         assert!(task.run().is_some());
         let aborted = handoff.write(text("x")).await.unwrap_err();
         assert_eq!(aborted.to_string(), "the write handoff was aborted");
         assert!(aborted.source().is_none());
         assert_eq!(io::Error::from(aborted).kind(), io::ErrorKind::ConnectionAborted);
-        let write: TryWriteError = handoff.write(text("x")).await.unwrap_err().into();
-        assert_eq!(write.into_bytes(), "x");
+        assert_eq!(handoff.write(text("x")).await.unwrap_err().into_bytes(), "x");
     }
 
     async fn the_cause_is_the_source_of_what_it_refused<R: Runtime>() {

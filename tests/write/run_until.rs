@@ -37,7 +37,8 @@ runtimes::tests! {
             handoff.flush().await.unwrap();
             assert_eq!(log.flushed(), 10);
             put(&handoff, "kl");
-            handoff.close().await.unwrap();
+            handoff.close();
+            handoff.closed().await.unwrap();
         })
         .await;
         assert_eq!(log.written(), b"abcdefghijkl");
@@ -142,7 +143,8 @@ runtimes::tests! {
                 pause().await;
             }
             for handoff in &handoffs {
-                handoff.close().await.unwrap();
+                handoff.close();
+                handoff.closed().await.unwrap();
             }
         };
         let [first, second, third] = &mut tasks[..] else { unreachable!() };
@@ -232,7 +234,8 @@ runtimes::tests! {
         let (handoff, mut task, log) = unborn([], unflushed().with_inline(Inline::Never));
         task.run_until(async {
             handoff.write(text("a")).await.unwrap().await.unwrap();
-            handoff.close().await.unwrap();
+            handoff.close();
+            handoff.closed().await.unwrap();
         })
         .await;
         assert_eq!(log.written(), b"a");
@@ -243,7 +246,8 @@ runtimes::tests! {
         let (handoff, mut task, _log) = unborn([], unflushed());
         let outcome = task
             .run_until(async {
-                handoff.close().await.unwrap();
+                handoff.close();
+                handoff.closed().await.unwrap();
                 yield_now().await;
                 handoff.try_write(text("late")).is_err()
             })

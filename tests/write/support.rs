@@ -18,13 +18,12 @@ use futures_test::task::{AwokenCount, new_count_waker};
 use futures_util::AsyncWrite;
 
 pub(crate) use futures_handoff::{
-    CloseReason, HandoffBuffer, HandoffBufferConfig, HandoffSink, HandoffWriter, Inline, PermitError,
-    TryWriteError, WriteError, WriteHandoff, WriteHandoffConfig, WriteTask, WriteTicket, WriterFailure,
-    bytes::Bytes,
+    CloseReason, HandoffBuffer, HandoffBufferConfig, HandoffSink, HandoffWriter, Inline, RejectReason,
+    WriteHandoff, WriteHandoffConfig, WriteTask, WriteTicket, WriterFailure, bytes::Bytes,
 };
 pub(crate) use futures_handoff_runtimes::{
     self as runtimes, Task,
-    io::{Call, EndStep, Gate, ScriptWriter, WriteLog, WriteStep},
+    io::{Call, EndStep, Gate, ScriptReader, ScriptWriter, WriteLog, WriteStep},
 };
 pub(crate) use futures_util::FutureExt;
 
@@ -102,7 +101,7 @@ impl<W> Drop for Settled<W> {
         if thread::panicking() {
             return;
         }
-        assert_eq!((self.pending_bytes(), self.pending_items()), (0, 0), "room is still taken");
+        assert_eq!((self.pending_bytes(), self.stats().pending_items), (0, 0), "room is still taken");
         let free = if self.is_closed() { 0 } else { self.config().max_pending_bytes() };
         assert_eq!(self.available(), free, "room is still reserved");
     }
@@ -168,7 +167,7 @@ pub(crate) fn background<R: runtimes::Runtime>(
 
 /// A read buffer with these bytes in it.
 pub(crate) fn holding(bytes: &[u8]) -> HandoffBuffer {
-    HandoffBuffer::from_tail(bytes.into(), HandoffBufferConfig::new(1 << 20).unwrap()).unwrap()
+    HandoffBuffer::from_tail(bytes.into(), HandoffBufferConfig::new(1 << 20)).unwrap()
 }
 
 pub(crate) fn defaults() -> WriteHandoffConfig {
@@ -177,7 +176,7 @@ pub(crate) fn defaults() -> WriteHandoffConfig {
 
 /// A configuration with these limits and with the default thresholds, as far as the limits allow them.
 pub(crate) fn limits(max_items: usize, max_pending_bytes: usize) -> WriteHandoffConfig {
-    WriteHandoffConfig::new(max_items, max_pending_bytes).unwrap()
+    WriteHandoffConfig::new(max_items, max_pending_bytes)
 }
 
 /// The defaults, but for the flush of a quiet stream: the only calls of the writer are writes.
@@ -197,8 +196,21 @@ pub(crate) fn direct_limits(max_items: usize, max_pending_bytes: usize) -> Write
 
 /// A configuration in which every byte is a chunk of its own, nothing is sent by producers and nothing is flushed unasked.
 pub(crate) fn ungathered(max_items: usize, max_pending_bytes: usize) -> WriteHandoffConfig {
-    let config = limits(max_items, max_pending_bytes).with_copy_max(0).unwrap();
+    let config = limits(max_items, max_pending_bytes).with_copy_max(0);
     config.with_inline(Inline::Never).with_flush_when_idle(false)
+}
+
+/// Closes the stream, and then waits for its end.
+pub(crate) fn closing<W: AsyncWrite + Unpin>(
+    handoff: &WriteHandoff<W>,
+) -> impl Future<Output = Result<(), CloseReason>> {
+    handoff.close();
+    handoff.closed()
+}
+
+/// Whether it is more than there may ever be.
+pub(crate) fn is_too_large(reason: &RejectReason) -> bool {
+    matches!(reason, RejectReason::TooLarge { .. } | RejectReason::TooManyChunks { .. })
 }
 
 /// Pending once, and nobody wakes it: what a future does that waits for a reader.

@@ -6,30 +6,19 @@ use futures_util::future::join_all;
 runtimes::tests! {
     /// The first chunk is taken, the rest of the same write stalls.
     async fn a_ticket_is_done_as_soon_as_its_bytes_are_taken<R: Runtime>() {
-        let (handoff, mut task, log, gate) = gated_after(5, ungathered(8, 64));
-        let tickets = ["aaaaa", "bbbbb"].map(|part| handoff.try_write(text(part)).unwrap());
-        task.run();
-        assert_eq!(log.written(), b"aaaaa");
-        assert!(matches!(tickets[0].try_result(), Some(Ok(()))));
-        assert!(tickets[1].try_result().is_none());
-        assert_eq!((handoff.pending_bytes(), handoff.pending_items()), (5, 1), "and its room is free");
-        gate.open();
-        task.run();
-        assert!(matches!(tickets[1].try_result(), Some(Ok(()))));
-    }
-
-    /// The same for chunks that were gathered into one block.
-    async fn a_gathered_ticket_is_done_as_soon_as_its_bytes_are_taken<R: Runtime>() {
-        let (handoff, mut task, _log, gate) = gated_after(7, defaults());
-        let tickets = ["aaaaa", "bbbbb"].map(|part| handoff.try_write(text(part)).unwrap());
-        let mut waits = tickets.map(Hand::waiting);
-        task.run();
-        assert!(matches!(waits[0].run(), Some(Ok(()))));
-        assert!(waits[1].run().is_none());
-        assert_eq!(handoff.pending_bytes(), 3);
-        gate.open();
-        task.run();
-        assert!(matches!(waits[1].run(), Some(Ok(()))));
+        // As chunks of their own, and gathered into one block.
+        for (config, taken) in [(ungathered(8, 64), 5), (defaults(), 7)] {
+            let (handoff, mut task, log, gate) = gated_after(taken, config);
+            let mut tickets = ["aaaaa", "bbbbb"].map(|part| Hand::waiting(handoff.try_write(text(part)).unwrap()));
+            task.run();
+            assert_eq!(log.written(), &b"aaaaabb"[..taken]);
+            assert!(matches!(tickets[0].run(), Some(Ok(()))));
+            assert!(tickets[1].run().is_none());
+            assert_eq!((handoff.pending_bytes(), handoff.stats().pending_items), (10 - taken, 1), "and its room is free");
+            gate.open();
+            task.run();
+            assert!(matches!(tickets[1].run(), Some(Ok(()))));
+        }
     }
 
     async fn a_dropped_ticket_changes_nothing<R: Runtime>() {
@@ -77,9 +66,9 @@ runtimes::tests! {
         let tickets = [
             handoff.try_write(Bytes::new()).unwrap(),
             handoff.write(Bytes::new()).await.unwrap(),
-            handoff.try_write_all([Bytes::new(), Bytes::new()]).unwrap(),
+            handoff.try_write_chunks(&mut [Bytes::new(), Bytes::new()]).unwrap().ticket(),
         ];
-        assert_eq!((handoff.pending_bytes(), handoff.pending_items()), (4, 1));
+        assert_eq!((handoff.pending_bytes(), handoff.stats().pending_items), (4, 1));
         task.run();
         let mut waits = tickets.map(Hand::waiting);
         drop(room);
@@ -175,7 +164,7 @@ runtimes::tests! {
         let (handoff, mut task, _log) = willing(defaults());
         let ranges = [3, 0, 2000].map(|len| handoff.try_write(filled(0, len)).unwrap().positions());
         assert_eq!(ranges, [0..3, 3..3, 3..2003]);
-        assert_eq!(handoff.try_write_all([text("ab"), text("c")]).unwrap().positions(), 2003..2006);
+        assert_eq!(handoff.try_write_chunks(&mut [text("ab"), text("c")]).unwrap().positions(), 2003..2006);
         task.run();
     }
 

@@ -27,7 +27,7 @@ fn polls_of_another_task<F: Future<Output = ()>>(
     cooperative: bool,
     busy: impl FnOnce(Handoff) -> F,
 ) -> usize {
-    let config = WriteHandoffConfig::default().with_send_at(0).unwrap().with_cooperative(cooperative);
+    let config = WriteHandoffConfig::default().with_send_at(0).with_cooperative(cooperative);
     let (handoff, mut task) = WriteHandoff::new(io::sink(), config);
     let mut pool = LocalPool::new();
     let begun = poll_fn(|cx: &mut Context<'_>| {
@@ -78,7 +78,7 @@ macro_rules! turns {
 turns! {
     a_loop_of_writes_lets_others_run: |handoff| handoff.write(CHUNK).await.unwrap();
     a_loop_of_writes_without_tickets_lets_others_run: |handoff| handoff.write_fire_and_forget(CHUNK).await.unwrap();
-    a_loop_of_several_parts_lets_others_run: |handoff| handoff.write_all([CHUNK, CHUNK]).await.unwrap();
+    a_loop_of_several_parts_lets_others_run: |handoff| handoff.write_chunks(&mut [CHUNK, CHUNK]).await.unwrap();
     a_loop_of_flushes_lets_others_run: |handoff| handoff.flush().await.unwrap();
     a_loop_of_flushed_tickets_lets_others_run: |handoff| handoff.written().flushed().await.unwrap();
     a_loop_of_reservations_that_are_dropped_lets_others_run: |handoff| drop(handoff.reserve(100).await.unwrap());

@@ -58,10 +58,7 @@ impl Case<'_> {
         let min = 1 + usize::from(self.read_size.0) % max_len;
         let max = min + usize::from(self.read_size.1) % (max_len - min + 1);
         let small = usize::from(self.small_copy_max) % (max_len + 1);
-        HandoffBufferConfig::new(max_len)
-            .and_then(|config| config.with_read_size(min..=max))
-            .and_then(|config| config.with_small_copy_max(small))
-            .expect("limits in range")
+        HandoffBufferConfig::new(max_len).with_read_size(min..=max).with_small_copy_max(small)
     }
 
     /// A reader of all the bytes, and how often it says that there are no more before that is so.

@@ -33,13 +33,13 @@ pub(super) enum Width {
 impl Width {
     fn prefix(self) -> LengthPrefix {
         match self {
-            Self::U8 => LengthPrefix::u8(),
-            Self::U16Be => LengthPrefix::u16_be(),
-            Self::U16Le => LengthPrefix::u16_le(),
-            Self::U32Be => LengthPrefix::u32_be(),
-            Self::U32Le => LengthPrefix::u32_le(),
-            Self::U64Be => LengthPrefix::u64_be(),
-            Self::U64Le => LengthPrefix::u64_le(),
+            Self::U8 => LengthPrefix::big_endian(1),
+            Self::U16Be => LengthPrefix::big_endian(2),
+            Self::U16Le => LengthPrefix::little_endian(2),
+            Self::U32Be => LengthPrefix::big_endian(4),
+            Self::U32Le => LengthPrefix::little_endian(4),
+            Self::U64Be => LengthPrefix::big_endian(8),
+            Self::U64Le => LengthPrefix::little_endian(8),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use futures_handoff::ReadError;
+use futures_handoff::BufferError;
 use futures_util::{AsyncBufRead, AsyncRead};
 
 use super::{case::Case, session::Session};
@@ -50,7 +50,7 @@ pub(super) fn check(session: Session<'_>, case: &Case<'_>) {
             Poll::Ready(Err(error)) => {
                 let lied = error.get_ref().and_then(|error| error.downcast_ref());
                 let told = match lied {
-                    Some(ReadError::InvalidReader { reported, given }) => *reported == given + 1,
+                    Some(BufferError::InvalidReader { reported, given }) => *reported == given + 1,
                     _ => error.kind() == io::ErrorKind::ConnectionReset,
                 };
                 assert!(told, "an unexpected error: {error}");

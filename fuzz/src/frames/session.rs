@@ -5,7 +5,7 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use futures_handoff::{FrameError, HandoffBuffer, bytes::Bytes};
+use futures_handoff::{BufferError, FrameError, HandoffBuffer, bytes::Bytes};
 use futures_handoff_runtimes::io::ScriptReader;
 use futures_util::Stream;
 
@@ -54,8 +54,11 @@ impl<'a> Session<'a> {
 
     fn frame(&mut self, dropped: bool) {
         let mut finder = Checked::new(&self.case.kind);
-        let frame = pin!(self.buffer.next_frame(&mut self.reader, &mut finder));
-        if let Some(item) = poll(frame, dropped, Future::poll) {
+        let item = {
+            let frame = pin!(self.buffer.next_frame(&mut self.reader, &mut finder));
+            poll(frame, dropped, Future::poll)
+        };
+        if let Some(item) = item {
             self.took(item);
         }
         self.check();
@@ -120,7 +123,7 @@ impl<'a> Session<'a> {
                 assert_eq!((reported, buffered), (0, held.len()), "what it reported");
                 self.skip();
             }
-            Err(FrameError::InvalidReader { reported, given }) => {
+            Err(FrameError::Buffer(BufferError::InvalidReader { reported, given })) => {
                 assert_eq!(reported, given + 1, "what the reader claims");
             }
             Err(FrameError::Io(error)) => assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset),
@@ -142,8 +145,11 @@ impl<'a> Session<'a> {
     fn leave_behind(&mut self) {
         for dropped in [false, true].into_iter().cycle().take(self.case.calls()) {
             let mut finder = Checked::new(&self.case.kind);
-            let frame = pin!(self.buffer.skip_frame(&mut self.reader, &mut finder));
-            let Some(skipped) = poll(frame, dropped, Future::poll) else { continue };
+            let skipped = {
+                let frame = pin!(self.buffer.skip_frame(&mut self.reader, &mut finder));
+                poll(frame, dropped, Future::poll)
+            };
+            let Some(skipped) = skipped else { continue };
             match skipped {
                 Ok(_) => {
                     let end =
@@ -164,7 +170,7 @@ impl<'a> Session<'a> {
                 }
                 // Its finder knows neither a needle nor a length.
                 Err(FrameError::TooLong { .. }) => return self.skip(),
-                Err(FrameError::InvalidReader { .. } | FrameError::Io(_)) => {}
+                Err(FrameError::Buffer(BufferError::InvalidReader { .. }) | FrameError::Io(_)) => {}
                 Err(error) => panic!("an unknown error: {error}"),
             }
         }

@@ -6,13 +6,15 @@ use std::{
 };
 
 use clap::{Arg, ArgAction, ArgMatches, parser::ValueSource};
+use comfy_table::Table;
 use serde_json::{Map, Value};
 
 use super::{
-    Case, Failure, ImplementationName, Measurer, Names, Output, Record, Settings,
+    Case, Failure, ImplementationName, Measurer, Names, Output, Record, Samples, Settings,
     console::{log, print_line},
     measure::settings::between,
-    results::{setup, text},
+    overview::table,
+    results::{groups, setup, text},
     selection::Selection,
 };
 
@@ -133,7 +135,7 @@ impl Args {
         }
         measured?;
         log!("{} runs in {}", output.records().len(), output.directory().display());
-        print_line!("cargo harness report {name}")
+        print_line!("{}", throughputs(output.records()))
     }
 }
 
@@ -190,4 +192,22 @@ fn measure(open: &[(usize, &Case)], output: &mut Output) -> Result<(), Failure> 
         output.add(Record::new(case, run, &measurement))?;
     }
     Ok(())
+}
+
+/// One line for each combination but the implementations, which are the columns: medians of MiB in a second.
+fn throughputs(records: &[Record]) -> Table {
+    let mut names: Vec<_> = records.iter().map(|record| record.text("implementation")).collect();
+    names.sort();
+    names.dedup();
+    let axes = ["connections", "frame_len", "scenario", "runtime"];
+    let rows = groups(records, &["implementation"]).into_iter().map(|group| {
+        let median = |name: &String| {
+            let of = group.iter().copied().filter(|record| record.text("implementation") == *name);
+            format!("{:.0}", Samples::of(of, "mib_per_sec").median())
+        };
+        axes.map(|axis| group[0].text(axis)).into_iter().chain(names.iter().map(median)).collect()
+    });
+    let header = ["connections", "frame size", "arrivals", "runtime"].map(str::to_owned);
+    let columns = names.iter().map(|name| format!("{name} MiB/s"));
+    table(axes.len(), header.into_iter().chain(columns).collect(), rows)
 }

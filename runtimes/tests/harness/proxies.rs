@@ -140,3 +140,42 @@ runtimes::tests! {
         }
     }
 }
+
+/// Otherwise what its writer has counted would be missing in the round that it did it in.
+#[cfg(feature = "peers")]
+#[test]
+fn a_peer_is_done_when_its_writer_is_gone() {
+    use std::pin::pin;
+
+    use futures_handoff_runtimes::{
+        Runtime, TokioCurrent,
+        harness::{
+            Metered,
+            implementations::{Peer1, Peer2},
+        },
+        io::Duplex,
+    };
+    use futures_util::{AsyncReadExt, AsyncWriteExt, FutureExt};
+
+    async fn leaves_an_end(peer: impl Proxy<Metered<Duplex>, Metered<Duplex>>) {
+        let (mut client, inbound) = TokioCurrent::duplex(1000);
+        let (outbound, mut sink) = TokioCurrent::duplex(1000);
+        client.write_all(b"GET /a\nTUNNEL\nopaque").await.unwrap();
+        client.close().await.unwrap();
+        let (reader, writer) = (Metered::new(inbound), Metered::new(outbound));
+        peer.run::<TokioCurrent>(reader, writer, settings(Completion::FireAndForget)).await.unwrap();
+        let mut carried = Vec::new();
+        {
+            let mut read = pin!(sink.read_to_end(&mut carried));
+            // The pipe yields now and then; the peer's task cannot run meanwhile.
+            let end = (0..100).find_map(|_| read.as_mut().now_or_never());
+            end.expect("the writer is gone").unwrap();
+        }
+        assert_eq!(carried, b"GET /a\nTUNNEL\nopaque");
+    }
+
+    TokioCurrent::block_on(async {
+        leaves_an_end(Peer1).await;
+        leaves_an_end(Peer2).await;
+    });
+}

@@ -1,10 +1,7 @@
 use std::io;
 
 use futures_channel::mpsc;
-use futures_handoff::{
-    Delimiter, HandoffBuffer, WriteHandoff,
-    bytes::{Bytes, BytesMut},
-};
+use futures_handoff::{Delimiter, HandoffBuffer, WriteHandoff, bytes::{Bytes, BytesMut}};
 use futures_util::{AsyncRead, AsyncWrite, StreamExt, future::join};
 
 /// Answers lines that start with `?`, and gives the others, the answers of the peer, to `answered`.
@@ -20,7 +17,7 @@ where
 {
     let (mut questions, mut open) = mpsc::channel(most_open);
     let read = async move {
-        let mut buffer = HandoffBuffer::new(1024)?;
+        let mut buffer = HandoffBuffer::new(1024);
         let mut lines = Delimiter::new(b"\n");
         while let Some(line) = buffer.next_frame(&mut reader, &mut lines).await? {
             if line.starts_with(b"?") {

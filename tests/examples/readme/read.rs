@@ -21,7 +21,7 @@ async fn two_lines(
 fn main() -> io::Result<()> {
     let reader: &[u8] = b"GET /a\nGET /b\nPOS";
     // Never more than 64 KiB of unread bytes.
-    let mut buffer = HandoffBuffer::new(64 * 1024)?;
+    let mut buffer = HandoffBuffer::new(64 * 1024);
     let mut received = Vec::new();
     futures_executor::block_on(two_lines(reader, &mut buffer, &mut received))?;
     assert_eq!(received, ["GET /a\n", "GET /b\n"]);

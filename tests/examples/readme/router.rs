@@ -11,7 +11,7 @@ where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
 {
-    let mut buffer = HandoffBuffer::new(LIMIT)?;
+    let mut buffer = HandoffBuffer::new(LIMIT);
     let mut tunnel = false;
     loop {
         let filled = buffer.read_ready(&mut reader, LIMIT).await?;
@@ -26,10 +26,10 @@ where
                 // Borrowed from the buffer; owned only if it has to wait. One reader reads in
                 // order: once `a` has no room left in its budget, the lines behind this one wait,
                 // too.
-                line if line.starts_with(b"a:") => {
-                    a.write_prefix_fire_and_forget(&mut buffer, end + 1).await?
+                line => {
+                    let out = if line.starts_with(b"a:") { &a } else { &b };
+                    out.write_prefix(&mut buffer, end + 1).await?;
                 }
-                _ => b.write_prefix_fire_and_forget(&mut buffer, end + 1).await?,
             }
         }
         if tunnel {

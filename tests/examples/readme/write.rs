@@ -9,7 +9,7 @@ async fn produce<W: AsyncWrite + Unpin>(handoff: WriteHandoff<W>) -> io::Result<
     // Waits for room in the budget, not for the socket.
     let ticket = handoff.write(Bytes::from_static(b"two ")).await?;
     // Adjacent on the wire, whoever else writes.
-    handoff.write_all([Bytes::from_static(b"thr"), Bytes::from_static(b"ee")]).await?;
+    handoff.write_chunks(&mut [Bytes::from_static(b"thr"), Bytes::from_static(b"ee")]).await?;
     // The writer has taken these bytes, or the error says how many of them.
     ticket.await?;
     // When the last handle is dropped, the task writes the rest, flushes, closes and ends.

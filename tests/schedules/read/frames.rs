@@ -12,7 +12,7 @@ use std::{
 
 use bytes::Bytes;
 use futures_handoff::{
-    Delimiter, Found, FrameError, FrameFinder, HandoffBuffer, HandoffReader, LengthPrefix, ReadError,
+    BufferError, Delimiter, Found, FrameError, FrameFinder, HandoffBuffer, HandoffReader, LengthPrefix,
 };
 use futures_util::{AsyncBufRead, AsyncRead, Stream};
 
@@ -99,13 +99,13 @@ impl Frame {
         match self {
             Self::Needle(needle) => Box::new(Delimiter::new(needle)),
             Self::Length { width, little_endian } => Box::new(match (width, little_endian) {
-                (1, _) => LengthPrefix::u8(),
-                (2, false) => LengthPrefix::u16_be(),
-                (2, true) => LengthPrefix::u16_le(),
-                (4, false) => LengthPrefix::u32_be(),
-                (4, true) => LengthPrefix::u32_le(),
-                (_, false) => LengthPrefix::u64_be(),
-                (_, true) => LengthPrefix::u64_le(),
+                (1, _) => LengthPrefix::big_endian(1),
+                (2, false) => LengthPrefix::big_endian(2),
+                (2, true) => LengthPrefix::little_endian(2),
+                (4, false) => LengthPrefix::big_endian(4),
+                (4, true) => LengthPrefix::little_endian(4),
+                (_, false) => LengthPrefix::big_endian(8),
+                (_, true) => LengthPrefix::little_endian(8),
             }),
             Self::Fixed(n) => {
                 let need = if script.once_in(3) { 0 } else { n };
@@ -300,7 +300,9 @@ impl Ledger {
                 event!(self, FrameRejected);
                 assert!(reason == "planned" && frame.rejects(&self.unread), "a frame is rejected");
             }
-            Err(FrameError::InvalidReader { .. }) => assert_eq!((whole, said), (None, Said::Lied)),
+            Err(FrameError::Buffer(BufferError::InvalidReader { .. })) => {
+                assert_eq!((whole, said), (None, Said::Lied))
+            }
             Err(FrameError::Io(_)) => assert_eq!((whole, said), (None, Said::Failed)),
             Err(error) => panic!("an unknown error: {error}"),
         }
@@ -372,7 +374,7 @@ impl Ledger {
 /// What an error tells of the reader. It is dropped where it was made.
 fn why(error: &std::io::Error) -> Said {
     match error.get_ref().and_then(|error| error.downcast_ref()) {
-        Some(ReadError::InvalidReader { .. }) => Said::Lied,
+        Some(BufferError::InvalidReader { .. }) => Said::Lied,
         None if error.kind() == std::io::ErrorKind::ConnectionReset => Said::Failed,
         _ => Said::Nothing,
     }

@@ -230,8 +230,11 @@ impl Ledger {
         for neighbour in &mut *neighbours {
             let mut secrets = Secrets { calls };
             loop {
-                let mut read = pin!(neighbour.read_available(&mut secrets));
-                match self.poll_once(|cx| read.as_mut().poll(cx)) {
+                let read = {
+                    let mut read = pin!(neighbour.read_available(&mut secrets));
+                    self.poll_once(|cx| read.as_mut().poll(cx))
+                };
+                match read {
                     Waited::Done(read) => assert!(read.is_ok_and(|n| n > 0), "a neighbour is not served"),
                     _ => break,
                 }

@@ -60,10 +60,9 @@ fn config(script: &Script) -> HandoffBufferConfig {
     let max = min + script.below(max_len - min + 1);
     let small = script.below(max_len.min(40) + 1);
     HandoffBufferConfig::new(max_len)
-        .and_then(|config| config.with_read_size(min..=max))
-        .and_then(|config| config.with_small_copy_max(small))
-        .and_then(|config| config.with_spare_blocks(script.below(SPARES_MAX + 1)))
-        .expect("limits in range")
+        .with_read_size(min..=max)
+        .with_small_copy_max(small)
+        .with_spare_blocks(script.below(SPARES_MAX + 1))
 }
 
 impl Model {

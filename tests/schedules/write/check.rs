@@ -60,7 +60,7 @@ fn memory(world: &World) {
 
 fn positions(world: &World, handle: &Handle) {
     let stats = handle.stats();
-    let (pending, items) = (handle.pending_bytes(), handle.pending_items());
+    let (pending, items) = (handle.pending_bytes(), handle.stats().pending_items);
     let mut oracle = world.oracle.borrow_mut();
     let device = world.device.borrow();
     let told = (stats.accepted, stats.written, stats.flushed);
@@ -151,7 +151,7 @@ pub(super) fn outcome(world: &World, outcome: Outcome, takes: bool) {
             let asked = if closed { causes.closed } else { causes.detached };
             expect!(world, asked, "closed: {closed}, but asked for {causes:?}");
         }
-        Err(mut failure) => {
+        Err(failure) => {
             world.ended(failure.reason());
             let (oracle, device) = (world.oracle.borrow(), world.device.borrow());
             let told = (failure.written(), failure.flushed(), failure.in_doubt());
@@ -162,12 +162,17 @@ pub(super) fn outcome(world: &World, outcome: Outcome, takes: bool) {
             let written = usize::try_from(device.written).unwrap_or(usize::MAX);
             let left = if first { oracle.bytes.get(written..).unwrap_or_default() } else { &[] };
             expect!(world, back == left, "{} bytes came back, {} are left", back.len(), left.len());
-            let writer = failure.writer();
-            let (has_writer, reason) = (writer.is_some(), failure.reason());
+            let task_dropped = oracle.causes.task_dropped;
+            // The device learns that its writer is dropped.
+            drop((oracle, device));
+            let reason = failure.reason().clone();
+            let (writer, unwritten) = failure.into_parts();
+            expect!(world, unwritten.concat() == back, "the bytes that came back are not those shown");
+            let has_writer = writer.is_some();
             expect!(world, !has_writer || first, "the writer was given to two");
             expect!(world, !(reason.is_closed() && first), "an orderly end without the writer");
             let lost = first && !has_writer && !matches!(reason, CloseReason::TaskDropped);
-            let dropped = oracle.causes.task_dropped || world.detached.get() && reason.is_failure();
+            let dropped = task_dropped || world.detached.get() && reason.is_failure();
             expect!(world, !lost || dropped, "the writer is lost");
         }
     }

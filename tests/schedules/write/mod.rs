@@ -13,7 +13,7 @@ mod weight;
 
 use std::{mem, rc::Rc};
 
-use futures_handoff::{AbortHandle, Inline, WriteHandoff, WriteHandoffConfig};
+use futures_handoff::{Inline, WriteHandoff, WriteHandoffConfig};
 
 pub(crate) use self::{device::Sabotage, oracle::End, weight::run_weighed};
 use self::{
@@ -21,7 +21,7 @@ use self::{
     produce::{keep, produce},
     tasks::{Body, Inside, Kind, Tasks},
     together::{run_alone, run_together},
-    world::{Handle, World},
+    world::{Handle, Weak, World},
 };
 use crate::{
     run::{Summary, or_finding},
@@ -60,34 +60,36 @@ pub(crate) fn run(script: &Script, sabotage: Option<(u64, Sabotage)>) -> Result<
 struct Schedule {
     world: Rc<World>,
     tasks: Tasks,
-    abort: AbortHandle,
+    abort: Weak,
     keeper: Option<Handle>,
     /// The step at which the stream is aborted, and the one at which its task is dropped.
     abort_at: Option<usize>,
     drop_at: Option<usize>,
 }
 
-fn config(script: &Script) -> WriteHandoffConfig {
-    let flushes = !script.once_in(5);
+/// Limits and thresholds; `flushes` is whether the writer is flushed unasked.
+fn config(script: &Script, flushes: bool) -> WriteHandoffConfig {
     // More entries than slices are offered in one write, and more bytes than a gather block has,
     // are rare: they take longer.
     let items = script.of([1, 2, 3, 8, 8, 100]);
     let budget = script.of([1, 4, 16, 40, 40, 200, 200, 3000]);
     let send_at = script.of([0, 1, budget / 2, budget]);
-    let copy_max = script.of([0, 3, budget / 2, budget]).min(budget);
+    let copy_max = script.of([0, 3, budget / 2, budget]);
     let inline = script.of([Inline::SameThread, Inline::Always, Inline::Never]);
-    let config = WriteHandoffConfig::new(items, budget)
-        .and_then(|config| config.with_send_at(send_at))
-        .and_then(|config| config.with_copy_max(copy_max));
-    config.expect("limits in range").with_inline(inline).with_flush_when_idle(flushes)
+    WriteHandoffConfig::new(items, budget)
+        .with_send_at(send_at)
+        .with_copy_max(copy_max)
+        .with_inline(inline)
+        .with_flush_when_idle(flushes)
 }
 
 impl Schedule {
     fn new(script: &Script, sabotage: Option<(u64, Sabotage)>) -> Self {
-        let config = config(script);
+        let flushes = !script.once_in(5);
+        let config = config(script, flushes);
         trace!(script, "{config:?}");
         let device = Device::new(script, sabotage);
-        let world = World::new(script.clone(), config, device);
+        let world = World::new(script.clone(), config, flushes, device);
         let (handle, task) = WriteHandoff::new(FaultyWriter::new(&world), config);
         world.watch(handle.downgrade());
         // The task of the writer in one with producers, and without an output.
@@ -112,7 +114,7 @@ impl Schedule {
             (false, false) => Box::pin(run_alone(theirs, task)),
         };
         tasks.start(writer, body);
-        let abort = handle.abort_handle();
+        let abort = handle.downgrade();
         let keeper = (detached || script.once_in(2)).then_some(handle);
         if script.once_in(20) {
             *world.abort.borrow_mut() = Some(abort.clone());
@@ -130,7 +132,10 @@ impl Schedule {
             trace!(world, "step {step}: abort");
             event!(world, Abort, "from outside");
             world.oracle.borrow_mut().causes.aborted = true;
-            self.abort.abort();
+            match world.handle() {
+                Some(handle) if world.once_in(2) => handle.abort(),
+                _ => self.abort.abort(),
+            }
             return true;
         }
         if self.drop_at == Some(step) {

@@ -7,12 +7,11 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use futures_handoff::{CloseReason, IntoParts, WriteTicket};
+use futures_handoff::{CloseReason, WriteTicket};
 use futures_util::Sink;
 
 use super::{
     check,
-    device::FaultyWriter,
     submit::Producer,
     tasks::{Patience, contained, panicking, pause},
     world::{Handle, World, on_drop},
@@ -50,7 +49,7 @@ pub(super) async fn for_flush(
             let again = before.is_none_or(|before| device.flushes > before);
             expect!(world, !fresh || again || ended, "a flush that did not reach the writer");
         }
-        Some(Err(reason)) => world.ended(&reason),
+        Some(Err(reason)) => ended(world, Err(reason)),
         None => {}
     }
 }
@@ -73,10 +72,12 @@ pub(super) async fn for_ticket(world: &World, mut ticket: WriteTicket, patience:
             world.ended(error.reason());
             let until = written.clamp(range.start, range.end);
             let doubtful = (written + doubt).clamp(until, range.end);
-            let told = (error.len(), error.written(), error.in_doubt());
-            let fate = (range.end - range.start, until - range.start, doubtful - until);
+            let told = (error.written(), error.in_doubt());
+            let fate = (until - range.start, doubtful - until);
             expect!(world, told == fate, "the ticket of {range:?} tells {told:?} and not {fate:?}");
             expect!(world, written < range.end, "the ticket of {range:?} failed, but is written");
+            let words = format!("; {} of {} bytes were written", fate.0, range.end - range.start);
+            expect!(world, error.to_string().contains(&words), "the ticket of {range:?} says {error}");
         }
     }
 }
@@ -113,10 +114,10 @@ pub(super) async fn produce(world: Rc<World>, handle: Handle, steps: usize) {
 impl Producer {
     async fn step(&self) {
         let (world, handle) = (&self.world, &self.handle);
-        match world.below(60) {
+        match world.below(64) {
             0..=9 => self.write(false).await,
             10..=21 => self.write(true).await,
-            22..=25 => self.write_all().await,
+            22..=25 => self.write_chunks().await,
             26..=31 => self.write_prefix().await,
             32..=35 => self.reserve().await,
             36..=39 if world.adapters => self.send_by_sink().await,
@@ -133,12 +134,11 @@ impl Producer {
             }
             51..=53 => self.write_in_batches(None).await,
             54 if world.once_in(4) => self.close().await,
-            55 if world.once_in(8) => {
-                await_parts(world, handle.clone().into_parts(), Patience::random(world)).await;
-            }
+            55 if world.once_in(8) => self.take_parts().await,
             56 => world.flush_loosely(handle.written().flushed()),
             57 | 58 => self.write_in_batches(Some(world.below(3))).await,
             59 if world.flushes() => answered(world, handle).await,
+            60..=63 => self.write_slice().await,
             _ => pause(world).await,
         }
     }
@@ -203,19 +203,42 @@ impl Producer {
         let world = &self.world;
         event!(world, Close);
         world.oracle.borrow_mut().causes.closed = true;
-        let mut close = self.handle.close();
-        let closed = Patience::random(world).wait_once(world, &mut close).await;
-        drop(close);
-        expect!(world, self.handle.is_closed(), "closed, but still open");
-        if let Some(end) = closed {
-            world.ended(&end.err().unwrap_or(CloseReason::Closed));
+        match world.below(3) {
+            0 => self.handle.sender().close(),
+            _ => self.handle.close(),
         }
+        expect!(world, self.handle.is_closed(), "closed, but still open");
+        let mut closed = Box::pin(self.handle.closed());
+        if let Some(end) = Patience::random(world).wait_once(world, &mut closed).await {
+            ended(world, end);
+        }
+    }
+
+    /// Takes the writer back, at once or later, or gives that up before it has begun.
+    async fn take_parts(&self) {
+        let world = &self.world;
+        let parts = self.handle.clone().into_parts();
+        // Until it is polled, nothing is closed by it.
+        pause(world).await;
+        if world.once_in(4) {
+            event!(world, PartsNotAsked);
+            return;
+        }
+        await_parts(world, parts, Patience::random(world)).await;
     }
 }
 
+/// Somebody waited for the end. An orderly one is no error.
+fn ended(world: &World, end: Result<(), CloseReason>) {
+    expect!(world, !end.as_ref().is_err_and(CloseReason::is_closed), "an orderly end was told as an error");
+    world.ended(&end.err().unwrap_or(CloseReason::Closed));
+}
+
 /// Waits for the writer itself.
-async fn await_parts(world: &World, mut parts: IntoParts<FaultyWriter>, patience: Patience) {
+async fn await_parts(world: &World, parts: impl Future<Output = check::Outcome>, patience: Patience) {
     event!(world, IntoParts);
+    let mut parts = Box::pin(parts);
+    // It is polled in this step.
     world.oracle.borrow_mut().causes.detached = true;
     world.oracle.borrow_mut().wanting_parts += 1;
     let wanting = on_drop(|| world.oracle.borrow_mut().wanting_parts -= 1);
@@ -229,7 +252,7 @@ async fn await_parts(world: &World, mut parts: IntoParts<FaultyWriter>, patience
 pub(super) async fn keep(world: Rc<World>, handle: Handle) {
     let world = &*world;
     if world.once_in(3) {
-        let mut closed = handle.closed();
+        let mut closed = Box::pin(handle.closed());
         Patience::After(1).wait(world, |cx| pin!(&mut closed).poll(cx)).await;
     }
     match world.below(3) {
@@ -237,9 +260,10 @@ pub(super) async fn keep(world: Rc<World>, handle: Handle) {
         1 => {
             event!(world, Close);
             world.oracle.borrow_mut().causes.closed = true;
-            let end = handle.close().await;
-            world.ended(&end.err().unwrap_or(CloseReason::Closed));
-            world.ended(&handle.closed().await);
+            handle.close();
+            for _ in 0..2 {
+                ended(world, handle.closed().await);
+            }
         }
         _ => await_parts(world, handle.into_parts(), Patience::Endless).await,
     }

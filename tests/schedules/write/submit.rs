@@ -3,16 +3,14 @@
 use std::{
     future::poll_fn,
     io::IoSlice,
+    ops::Range,
     pin::{Pin, pin},
     rc::Rc,
     task::{Context, Poll, Waker},
 };
 
 use bytes::{Bytes, BytesMut};
-use futures_handoff::{
-    CloseReason, HandoffBuffer, HandoffBufferConfig, PermitError, TryWriteError, WriteError,
-    WritePrefixError, WriteTicket,
-};
+use futures_handoff::{Accepted, HandoffBuffer, HandoffBufferConfig, RejectReason, WriteError, WriteTicket};
 use futures_util::{AsyncWrite, Sink};
 
 use super::{
@@ -31,34 +29,110 @@ struct Before {
     written: u64,
 }
 
-/// Why a write was not accepted, whatever the error.
-enum Refusal {
-    Full,
-    TooLarge { len: usize, limit: usize },
-    Closed(CloseReason),
+/// What is told of a write that was accepted.
+enum Told {
+    Nothing,
+    Positions(Range<u64>),
+    Ticket(WriteTicket),
 }
 
-impl From<PermitError> for Refusal {
-    fn from(error: PermitError) -> Self {
-        match error {
-            PermitError::TooLarge { requested: len, limit } => Self::TooLarge { len, limit },
-            PermitError::Closed(reason) => Self::Closed(reason),
-            _ => Self::Full,
+/// A refusal, and what it hands back.
+type Refused<T> = (RejectReason, T);
+
+/// A permit, whoever holds it: submits a chunk on it.
+type Send<'a> = Box<dyn FnOnce(Bytes) -> Result<WriteTicket, WriteError> + 'a>;
+
+fn refused(error: WriteError) -> Refused<Bytes> {
+    (error.reason().clone(), error.into_bytes())
+}
+
+/// What is made of the answer of a submission whose bytes stay with the caller.
+fn told<T>(world: &World, answer: Result<Accepted<'_>, RejectReason>, back: T) -> Result<Told, Refused<T>> {
+    let accepted = answer.map_err(|reason| (reason, back))?;
+    let positions = accepted.positions();
+    if world.once_in(4) {
+        return Ok(Told::Positions(positions));
+    }
+    let ticket = accepted.ticket();
+    expect!(world, ticket.positions() == positions, "{:?} is not {positions:?}", ticket.positions());
+    Ok(Told::Ticket(ticket))
+}
+
+/// What is done with a ticket is up to chance.
+async fn follow(world: &Rc<World>, ticket: WriteTicket) {
+    match world.below(6) {
+        0 | 1 => {}
+        2 => {
+            // By then they may be written, and others stall.
+            pause(world).await;
+            let position = ticket.positions().end;
+            for_flush(world, position, false, ticket.flushed()).await;
+        }
+        3 => for_ticket(world, ticket, Patience::random(world)).await,
+        _ => {
+            let watcher = Rc::clone(world);
+            world.spawn(Kind::Watcher, async move {
+                for_ticket(&watcher, ticket, Patience::Endless).await;
+                let wakes = watcher.wakes();
+                expect!(watcher, wakes <= 1, "{wakes} wake-ups for one ticket");
+            });
         }
     }
 }
 
-/// A refusal, and what it hands back.
-fn tried<T>(error: TryWriteError<T>) -> (Refusal, T) {
-    match error {
-        TryWriteError::TooLarge { bytes, len, limit } => (Refusal::TooLarge { len, limit }, bytes),
-        TryWriteError::Closed { bytes, reason } => (Refusal::Closed(reason), bytes),
-        error => (Refusal::Full, error.into_bytes()),
+/// The room that is held in a permit.
+struct Held {
+    world: Rc<World>,
+    room: Room,
+}
+
+impl Held {
+    fn new(world: &Rc<World>, room: Room) -> Self {
+        let held = &mut world.oracle.borrow_mut().held;
+        *held = held.plus(room);
+        Self { world: Rc::clone(world), room }
     }
 }
 
-fn waited<T>(error: WriteError<T>) -> (Refusal, T) {
-    tried(error.into())
+impl Drop for Held {
+    fn drop(&mut self) {
+        let held = &mut self.world.oracle.borrow_mut().held;
+        *held = held.minus(self.room);
+    }
+}
+
+/// Uses a permit, or lets it go.
+async fn use_permit(held: Held, send: Send<'_>) {
+    let Held { world, room: Room { bytes, .. } } = &held;
+    let (world, bytes) = (&Rc::clone(world), *bytes);
+    pause(world).await;
+    if world.once_in(3) {
+        event!(world, PermitDrop, "for {bytes} bytes");
+        return;
+    }
+    let len = if world.once_in(2) { bytes } else { world.below(bytes + 2) };
+    let chunk = world.bytes(len);
+    let sent = send(world.chunk(&chunk));
+    drop(held);
+    match sent {
+        Ok(ticket) => {
+            expect!(world, len <= bytes, "{len} were sent on room for {bytes}");
+            world.accepted_at(ticket.positions(), chunk);
+            follow(world, ticket).await;
+        }
+        Err(error) => {
+            let (reason, back) = refused(error);
+            expect!(world, *back == *chunk, "a rejected chunk came back changed");
+            match reason {
+                RejectReason::Closed(reason) => world.refused(&reason),
+                RejectReason::TooLarge { len: told, limit } => {
+                    let right = (told, limit) == (len, bytes) && len > bytes;
+                    expect!(world, right, "{len} are above the {bytes} reserved: {told} for {limit}");
+                }
+                reason => world.fail(format!("a permit for {bytes} was refused {len}: {reason}")),
+            }
+        }
+    }
 }
 
 /// Polls a future that may have to wait for room, and checks that it waits its turn.
@@ -122,7 +196,7 @@ impl Producer {
         let Self { world, handle } = self;
         world.settle();
         world.follow_wakes();
-        let pending_items = handle.pending_items();
+        let pending_items = handle.stats().pending_items;
         let room = Room { bytes: handle.pending_bytes(), items: pending_items };
         let room = room.plus(world.line.borrow().granted()).plus(world.oracle.borrow().held);
         let passing = world.line.borrow().first().is_some();
@@ -131,27 +205,34 @@ impl Producer {
     }
 
     /// Checks a refusal against what was asked for; `before` is for those that do not wait.
-    fn refused(&self, refusal: Refusal, need: Room, before: Option<&Before>) {
+    fn refused(&self, reason: RejectReason, need: Room, before: Option<&Before>) {
         let (world, limits) = (&self.world, self.world.limits);
-        match refusal {
-            Refusal::Full => {
+        match reason {
+            RejectReason::Full { stalled } => {
                 event!(world, Full, "{need:?}");
+                let stalls = self.handle.stats().pending_polls > 0;
+                expect!(world, stalled == stalls, "the writer stalls: {stalls}, but told is {stalled}");
                 let behind = need.bytes == 0 && world.keeps_adapters();
                 let full = before
                     .is_some_and(|before| behind || before.passing || !before.room.plus(need).fits(limits));
                 expect!(world, full && need != Room::default(), "no room for {need:?}");
             }
-            Refusal::TooLarge { len, limit } => {
+            RejectReason::TooLarge { len, limit } => {
                 event!(world, TooLarge, "{len} for {limit}");
-                let bytes = (need.bytes, limits.bytes);
-                let above = if need.bytes > limits.bytes { bytes } else { (need.items, limits.items) };
-                let right = (len, limit) == above && len > limit;
+                let right = (len, limit) == (need.bytes, limits.bytes) && len > limit;
                 expect!(world, right, "{need:?} is too large: {len} for {limit}");
             }
-            Refusal::Closed(reason) => {
+            RejectReason::TooManyChunks { chunks, limit } => {
+                event!(world, TooManyChunks, "{chunks} for {limit}");
+                let right = (chunks, limit) == (need.items, limits.items) && chunks > limit;
+                let right = right && need.bytes <= limits.bytes;
+                expect!(world, right, "{need:?} is in too many chunks: {chunks} for {limit}");
+            }
+            RejectReason::Closed(reason) => {
                 event!(world, Refused, "{reason}");
                 world.refused(&reason);
             }
+            reason => world.fail(format!("{need:?} was refused: {reason}")),
         }
     }
 
@@ -162,20 +243,21 @@ impl Producer {
         bytes: &[u8],
         need: Room,
         before: Option<Before>,
-        answer: Option<Result<Option<WriteTicket>, (Refusal, T)>>,
+        answer: Option<Result<Told, Refused<T>>>,
     ) {
         let world = &self.world;
-        let ticket = match answer {
+        let told = match answer {
             None => return,
-            Some(Err((refusal, back))) => {
+            Some(Err((reason, back))) => {
                 expect!(world, back.as_ref() == bytes, "a rejected write came back changed");
-                return self.refused(refusal, need, before.as_ref());
+                return self.refused(reason, need, before.as_ref());
             }
-            Some(Ok(ticket)) => ticket,
+            Some(Ok(told)) => told,
         };
-        match &ticket {
-            Some(ticket) => world.accepted_at(ticket.positions(), bytes.to_vec()),
-            None => world.accepted(bytes.to_vec()),
+        match &told {
+            Told::Nothing => world.accepted(bytes.to_vec()),
+            Told::Positions(positions) => world.accepted_at(positions.clone(), bytes.to_vec()),
+            Told::Ticket(ticket) => world.accepted_at(ticket.positions(), bytes.to_vec()),
         }
         if let Some(before) = before {
             world.follow_wakes();
@@ -187,31 +269,8 @@ impl Producer {
             let right = (fits || made || need == Room::default()) && !before.closed;
             expect!(world, right, "{need:?} was accepted without room");
         }
-        if let Some(ticket) = ticket {
-            self.follow(ticket).await;
-        }
-    }
-
-    /// What is done with a ticket is up to chance.
-    async fn follow(&self, ticket: WriteTicket) {
-        let world = &self.world;
-        match world.below(6) {
-            0 | 1 => {}
-            2 => {
-                // By then they may be written, and others stall.
-                pause(world).await;
-                let position = ticket.positions().end;
-                for_flush(world, position, false, ticket.flushed()).await;
-            }
-            3 => for_ticket(world, ticket, Patience::random(world)).await,
-            _ => {
-                let watcher = Rc::clone(world);
-                world.spawn(Kind::Watcher, async move {
-                    for_ticket(&watcher, ticket, Patience::Endless).await;
-                    let wakes = watcher.wakes();
-                    expect!(watcher, wakes <= 1, "{wakes} wake-ups for one ticket");
-                });
-            }
+        if let Told::Ticket(ticket) = told {
+            follow(world, ticket).await;
         }
     }
 
@@ -224,52 +283,73 @@ impl Producer {
         let chunk = world.chunk(&bytes);
         let way = if world.adapters { 1 + world.below(2) } else { world.below(3) };
         let answer = match (way, waits) {
-            (0, false) => Some(handle.try_write_fire_and_forget(chunk).map(|()| None).map_err(tried)),
-            (1, false) => Some(handle.sender().try_write(chunk).map(Some).map_err(tried)),
-            (_, false) => Some(handle.try_write(chunk).map(Some).map_err(tried)),
+            (0, false) => Some(handle.try_write_fire_and_forget(chunk).map(|()| Told::Nothing)),
+            (1, false) => Some(handle.sender().try_write(chunk).map(Told::Ticket)),
+            (_, false) => Some(handle.try_write(chunk).map(Told::Ticket)),
             (0, true) => {
                 let written = for_room(world, need, handle.write_fire_and_forget(chunk)).await;
-                written.map(|written| written.map(|()| None).map_err(waited))
+                written.map(|written| written.map(|()| Told::Nothing))
             }
             (way, true) => {
                 let written = match way {
                     1 => for_room(world, need, handle.sender().write(chunk)).await,
                     _ => for_room(world, need, handle.write(chunk)).await,
                 };
-                written.map(|written| written.map(Some).map_err(waited))
+                written.map(|written| written.map(Told::Ticket))
             }
         };
+        let answer = answer.map(|answer| answer.map_err(refused));
         self.submitted(&bytes, need, before, answer).await;
     }
 
-    pub(super) async fn write_all(&self) {
+    pub(super) async fn write_slice(&self) {
+        let world = &self.world;
+        let bytes = world.bytes(world.len());
+        let need = Room::of(bytes.len());
+        event!(world, WriteSlice, "{} bytes", bytes.len());
+        let before = world.once_in(2).then(|| self.before());
+        let sender = world.once_in(3).then(|| self.handle.sender());
+        // Nothing is carried: the bytes stay with the caller.
+        let answer = match (&sender, before.is_some()) {
+            (None, true) => Some(self.handle.try_write_slice(&bytes)),
+            (Some(sender), true) => Some(sender.try_write_slice(&bytes)),
+            (None, false) => in_line(world, need, true, self.handle.write_slice(&bytes)).await,
+            (Some(sender), false) => in_line(world, need, true, sender.write_slice(&bytes)).await,
+        };
+        let answer = answer.map(|answer| told(world, answer, &bytes));
+        self.submitted(&bytes, need, before, answer).await;
+    }
+
+    pub(super) async fn write_chunks(&self) {
         let world = &self.world;
         let parts: Vec<_> = (0..world.below(4)).map(|_| world.bytes(world.len() / 2)).collect();
         let bytes = parts.concat();
         let items = parts.iter().filter(|part| !part.is_empty()).count();
         let need = Room { bytes: bytes.len(), items };
-        event!(world, WriteAll, "{} bytes in {} parts", need.bytes, parts.len());
+        event!(world, WriteChunks, "{} bytes in {} parts", need.bytes, parts.len());
         let mut chunks: Vec<Bytes> = parts.iter().map(|part| world.chunk(part)).collect();
         let before = world.once_in(2).then(|| self.before());
         let answer = if before.is_some() {
-            Some(self.handle.try_write_all(&mut chunks).map_err(tried))
+            Some(self.handle.try_write_chunks(&mut chunks))
         } else {
-            let written = for_room(world, need, self.handle.write_all(&mut chunks)).await;
-            written.map(|written| written.map_err(waited))
+            for_room(world, need, self.handle.write_chunks(&mut chunks)).await
         };
-        let answer =
-            answer.map(|answer| answer.map(Some).map_err(|(refusal, back)| (refusal, back.concat())));
         let accepted = matches!(answer, Some(Ok(_)));
+        if accepted {
+            expect!(world, chunks.iter().all(Bytes::is_empty), "accepted chunks are still there");
+        } else {
+            expect!(world, chunks == parts, "chunks that were not accepted are changed");
+        }
+        let answer = answer.map(|answer| told(world, answer, chunks.concat()));
+        drop(chunks);
         self.submitted(&bytes, need, before, answer).await;
-        let gone = !accepted || chunks.iter().all(Bytes::is_empty);
-        expect!(world, gone, "accepted parts are still there");
     }
 
     pub(super) async fn write_prefix(&self) {
         let world = &self.world;
         let bytes = world.bytes(world.len() + world.below(10));
         let n = if world.once_in(9) { bytes.len() + 1 } else { world.below(bytes.len() + 1) };
-        let config = HandoffBufferConfig::new(1 << 16).expect("a limit that is not zero");
+        let config = HandoffBufferConfig::new(1 << 16);
         let mut buffer = HandoffBuffer::from_tail(BytesMut::from(&bytes[..]), config).expect("a short tail");
         // What is not in the buffer never gets as far as asking for room.
         let need = if n > bytes.len() { Room::default() } else { Room::of(n) };
@@ -282,15 +362,11 @@ impl Producer {
         };
         let gone = if matches!(result, Some(Ok(_))) { n } else { 0 };
         expect!(world, buffer.peek() == &bytes[gone..], "the read buffer does not hold what is left");
-        if let Some(Err(WritePrefixError::OutOfBounds { requested, available })) = result {
+        if let Some(Err(RejectReason::OutOfBounds { requested, available })) = result {
             let right = (requested, available) == (n, bytes.len()) && n > bytes.len();
             return expect!(world, right, "{requested} of {available} are out of bounds");
         }
-        let answer = result.map(|result| match result {
-            Ok(ticket) => Ok(Some(ticket)),
-            Err(WritePrefixError::Refused(error)) => Err((error.into(), &bytes[..need.bytes])),
-            Err(error) => panic!("an unknown error: {error}"),
-        });
+        let answer = result.map(|result| told(world, result, &bytes[..need.bytes]));
         self.submitted(&bytes[..need.bytes], need, before, answer).await;
     }
 
@@ -301,7 +377,7 @@ impl Producer {
         let ready = poll_fn(|cx| Pin::new(&mut sink).poll_ready(cx));
         match for_turn(world, ready).await {
             Some(Ok(())) => {}
-            Some(Err(error)) => return self.refused(waited(error).0, Room::default(), None),
+            Some(Err(error)) => return self.refused(refused(error).0, Room::default(), None),
             None => {
                 // Its future is gone, and it is not: it may hold up nobody.
                 let _ = Pin::new(&mut sink).poll_ready(&mut Context::from_waker(Waker::noop()));
@@ -316,7 +392,7 @@ impl Producer {
         match Pin::new(&mut sink).start_send(world.chunk(&bytes)) {
             Ok(()) => world.taken(&bytes),
             Err(error) => {
-                let refused = Some(Err(waited(error)));
+                let refused = Some(Err(refused(error)));
                 self.submitted(&bytes, Room::of(bytes.len()), None, refused).await;
             }
         }
@@ -372,7 +448,7 @@ impl Producer {
             let available = self.handle.available();
             let permit = self.handle.try_reserve(bytes);
             // It may have polled the writer first, or merged what is offered to it at once.
-            let merged = self.handle.pending_items() < before.pending_items;
+            let merged = self.handle.stats().pending_items < before.pending_items;
             let made = merged || self.handle.stats().written > before.written;
             let room = before.room.items < world.limits.items && available > 0 && bytes <= available;
             let right = permit.is_ok() == room || bytes == 0 || made;
@@ -386,37 +462,19 @@ impl Producer {
         };
         let permit = match permit {
             Ok(permit) => permit,
-            Err(error) => return self.refused(error.into(), need, before.as_ref()),
+            Err(reason) => return self.refused(reason, need, before.as_ref()),
         };
-        let held = world.oracle.borrow().held.plus(need);
-        world.oracle.borrow_mut().held = held;
-        let held = on_drop(|| {
-            let held = &mut world.oracle.borrow_mut().held;
-            *held = held.minus(need);
-        });
-        pause(world).await;
-        if world.once_in(3) {
-            event!(world, PermitDrop, "for {bytes} bytes");
-            return;
+        let held = Held::new(world, need);
+        if world.below(3) < 2 {
+            let send: Send<'_> = Box::new(|chunk| permit.send(chunk).map(Accepted::ticket));
+            return use_permit(held, send).await;
         }
-        let len = if world.once_in(2) { bytes } else { world.below(bytes + 2) };
-        let chunk = world.bytes(len);
-        let sent = permit.send(world.chunk(&chunk));
-        drop(held);
-        match sent {
-            Ok(ticket) => {
-                expect!(world, len <= bytes, "{len} were sent on room for {bytes}");
-                world.accepted_at(ticket.positions(), chunk);
-                self.follow(ticket).await;
-            }
-            Err(error) => {
-                let (refusal, back) = waited(error);
-                expect!(world, *back == *chunk, "a rejected chunk came back changed");
-                match refusal {
-                    Refusal::Closed(reason) => world.refused(&reason),
-                    _ => expect!(world, len > bytes, "{len} are above the {bytes} reserved"),
-                }
-            }
+        event!(world, PermitOwned, "for {bytes} bytes");
+        let owned = permit.into_owned();
+        let send: Send<'static> = Box::new(|chunk| owned.send(chunk));
+        if world.once_in(2) {
+            return use_permit(held, send).await;
         }
+        world.spawn(Kind::Producer, use_permit(held, send));
     }
 }

@@ -214,10 +214,9 @@ struct Second {
 impl Second {
     /// The stream, and the producer that has its only handle.
     fn new(world: &Rc<World>) -> (Self, impl Future<Output = ()> + use<>) {
-        let config =
-            WriteHandoffConfig::new(2, 8).and_then(|config| config.with_send_at(world.of([8, 4, 0])));
+        let config = WriteHandoffConfig::new(2, 8).with_send_at(world.of([8, 4, 0]));
         let inline = world.of([Inline::SameThread, Inline::Always, Inline::Never]);
-        let config = config.expect("limits in range").with_inline(inline);
+        let config = config.with_inline(inline);
         let slow = world.below(4);
         let writes = (0..20 * slow).map(|at| match at % 3 {
             0 => WriteStep::Pending,

@@ -10,7 +10,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use futures_handoff::{Inline, WriteHandoff, WriteHandoffConfig, WriteTask, WriteTicket};
+use futures_handoff::{Accepted, Inline, WriteHandoff, WriteHandoffConfig, WriteTask, WriteTicket};
 use futures_util::AsyncWrite;
 
 use crate::{
@@ -100,8 +100,8 @@ impl Stream {
         let budget = script.of([100, 2000, 20_000, 100_000]);
         let send_at = script.of([0, budget / 4, budget]);
         let inline = script.of([Inline::SameThread, Inline::Always, Inline::Never]);
-        let config = WriteHandoffConfig::new(items, budget).and_then(|config| config.with_send_at(send_at));
-        let config = config.expect("limits in range").with_inline(inline);
+        let config = WriteHandoffConfig::new(items, budget).with_send_at(send_at);
+        let config = config.with_inline(inline);
         trace!(script, "{config:?}");
         let pending = script.of([0, 30, 80, 100]);
         let short = script.once_in(2);
@@ -134,9 +134,11 @@ impl Stream {
             }
             9 | 10 => {
                 let lens: [usize; 3] = [self.len() / 3, self.len() / 3, self.len() / 3];
-                event!(self.script, WriteAll, "{lens:?} bytes, or nothing");
+                event!(self.script, WriteChunks, "{lens:?} bytes, or nothing");
                 let mut chunks = lens.map(|len| self.chunk(len));
-                let written = self.scale.inside(|| self.handle.try_write_all(&mut chunks).ok());
+                let written = self
+                    .scale
+                    .inside(|| self.handle.try_write_chunks(&mut chunks).ok().map(Accepted::ticket));
                 self.scale.inside(|| drop(chunks));
                 self.keep(written);
             }
@@ -144,9 +146,10 @@ impl Stream {
                 let len = self.len();
                 event!(self.script, Permit, "for {len} bytes");
                 let chunk = self.chunk(len);
-                let sent = self
-                    .scale
-                    .inside(|| self.handle.try_reserve(len).ok().and_then(|room| room.send(chunk).ok()));
+                let sent = self.scale.inside(|| {
+                    let permit = self.handle.try_reserve(len).ok()?;
+                    permit.send(chunk).ok().map(Accepted::ticket)
+                });
                 self.keep(sent);
             }
             12 => {
@@ -155,9 +158,9 @@ impl Stream {
             }
             13 => {
                 event!(self.script, Flush);
-                let mut flush = self.handle.flush();
+                let mut flush = self.scale.inside(|| Box::pin(self.handle.flush()));
                 let cx = &mut Context::from_waker(Waker::noop());
-                let polled = self.scale.inside(|| Pin::new(&mut flush).poll(cx));
+                let polled = self.scale.inside(|| flush.as_mut().poll(cx));
                 self.scale.inside(|| drop((polled, flush)));
             }
             14 => {
@@ -191,9 +194,20 @@ impl Stream {
     }
 
     fn write(&mut self, len: usize) {
+        if self.script.once_in(4) {
+            return self.write_slice(len);
+        }
         event!(self.script, Write, "{len} bytes, or nothing");
         let chunk = self.chunk(len);
         let written = self.scale.inside(|| self.handle.try_write(chunk).ok());
+        self.keep(written);
+    }
+
+    fn write_slice(&mut self, len: usize) {
+        event!(self.script, WriteSlice, "{len} bytes, or nothing");
+        self.longest = self.longest.max(len);
+        let bytes = vec![7; len];
+        let written = self.scale.inside(|| self.handle.try_write_slice(&bytes).ok().map(Accepted::ticket));
         self.keep(written);
     }
 
@@ -214,7 +228,7 @@ impl Stream {
     /// Compares what is kept with what may be: what is pending counts twice, for the block that it
     /// is gathered in may be half full.
     fn weigh(&self) {
-        let (bytes, items) = (self.handle.pending_bytes(), self.handle.pending_items());
+        let (bytes, items) = (self.handle.pending_bytes(), self.handle.stats().pending_items);
         let held = self.scale.held().unwrap_or_default() - self.fresh;
         let part = if bytes > 0 { self.longest } else { 0 };
         let most = (2 * bytes + part + GATHER + ENTRY * items + WAITER * self.waited) as i64;

@@ -4,15 +4,13 @@ use std::{
     any::Any,
     cell::{Cell, RefCell},
     ops::{Deref, Range},
-    pin::pin,
+    pin::Pin,
     rc::Rc,
     task::{Context, Waker},
 };
 
 use bytes::Bytes;
-use futures_handoff::{
-    AbortHandle, CloseReason, Flushed, WeakWriteHandoff, WriteHandoff, WriteHandoffConfig,
-};
+use futures_handoff::{CloseReason, WeakWriteHandoff, WriteHandoff, WriteHandoffConfig};
 
 use super::{
     device::{Device, FaultyWriter},
@@ -44,7 +42,8 @@ pub(super) fn on_drop<F: FnMut()>(f: F) -> OnDrop<F> {
 }
 
 pub(super) type Handle = WriteHandoff<FaultyWriter>;
-type Weak = WeakWriteHandoff<FaultyWriter>;
+pub(super) type Weak = WeakWriteHandoff<FaultyWriter>;
+type Flushed = Pin<Box<dyn Future<Output = Result<(), CloseReason>>>>;
 
 thread_local! {
     static VISITED: RefCell<Option<Weak>> = const { RefCell::new(None) };
@@ -83,6 +82,8 @@ pub(super) struct World {
     /// The next byte of all that is submitted: no two neighbours are alike.
     next_byte: Cell<u8>,
     pub(super) config: WriteHandoffConfig,
+    /// Whether the stream flushes its writer unasked.
+    flushes: bool,
     pub(super) limits: Room,
     pub(super) device: RefCell<Device>,
     pub(super) oracle: RefCell<Oracle>,
@@ -97,7 +98,7 @@ pub(super) struct World {
     /// Flushes that were asked for and are given up by what comes across them.
     loose: RefCell<Vec<Flushed>>,
     /// What the writer aborts its own stream with.
-    pub(super) abort: RefCell<Option<AbortHandle>>,
+    pub(super) abort: RefCell<Option<Weak>>,
     /// Adapters whose futures were dropped.
     kept: RefCell<Vec<Box<dyn Any>>>,
     /// Writes are made through adapters, too. Then none are made that do not tell where their bytes
@@ -127,7 +128,7 @@ impl Deref for World {
 }
 
 impl World {
-    pub(super) fn new(script: Script, config: WriteHandoffConfig, device: Device) -> Rc<Self> {
+    pub(super) fn new(script: Script, config: WriteHandoffConfig, flushes: bool, device: Device) -> Rc<Self> {
         OWNED.set(Room::default());
         take_woken();
         Rc::new(Self {
@@ -135,6 +136,7 @@ impl World {
             limits: Room { bytes: config.max_pending_bytes(), items: config.max_items() },
             script,
             config,
+            flushes,
             device: RefCell::new(device),
             from_within: Cell::new(3),
             ..Self::default()
@@ -151,9 +153,8 @@ impl World {
         self.stream.borrow().as_ref()?.upgrade()
     }
 
-    /// Whether the stream flushes its writer unasked.
     pub(super) fn flushes(&self) -> bool {
-        self.config.flush_when_idle()
+        self.flushes
     }
 
     pub(super) fn is_open(&self) -> bool {
@@ -313,8 +314,9 @@ impl World {
     }
 
     /// Asks for a flush that nobody is going to wait for until it is made.
-    pub(super) fn flush_loosely(&self, mut flushed: Flushed) {
-        if pin!(&mut flushed).poll(&mut Context::from_waker(Waker::noop())).is_pending() {
+    pub(super) fn flush_loosely(&self, flushed: impl Future<Output = Result<(), CloseReason>> + 'static) {
+        let mut flushed: Flushed = Box::pin(flushed);
+        if flushed.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {
             event!(self, Flush, "that nobody waits for");
             self.oracle.borrow_mut().flushing += 1;
             self.loose.borrow_mut().push(flushed);

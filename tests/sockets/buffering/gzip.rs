@@ -13,28 +13,10 @@ runtimes::tests! {
     async fn each_message_through_an_encoder_arrives_before_the_next_one_is_written<R: Runtime>() {
         for way in ways() {
             let (near, peer) = connected::<R>().await;
-            let (mut reader, writer) = near.split();
-            let (peer_reader, mut peer_writer) = peer.split();
-            let answering = R::task(async move {
-                let mut reader = decoded(peer_reader);
-                for len in [1, 7, 10_000, 100_000, 2] {
-                    let mut question = vec![0; len];
-                    reader.read_exact(&mut question).await.unwrap();
-                    assert!(question == noise(len));
-                    peer_writer.write_all(b"!").await.unwrap();
-                }
-                assert_eq!(reader.read(&mut [0; 1]).await.unwrap(), 0, "the encoder was closed");
-            });
-            serve::<R, _, _>(way, GzipEncoder::new(writer), |handoff| async move {
-                for len in [1, 7, 10_000, 100_000, 2] {
-                    respond(&handoff, noise(len).into(), 30_000).await;
-                    let mut answer = [0; 1];
-                    let answered = in_time::<R, _>(format!("with {way:?}, {len} bytes"), reader.read_exact(&mut answer));
-                    answered.await.unwrap();
-                }
-            })
-            .await;
-            in_time::<R, _>("the end", answering).await;
+            let (reader, writer) = near.split();
+            let (peer_reader, peer_writer) = peer.split();
+            let peer = (decoded(peer_reader), peer_writer);
+            each_message_arrives::<R, _>(way, GzipEncoder::new(writer), reader, peer, &[1, 7, 10_000, 100_000, 2]).await;
         }
     }
 

@@ -144,6 +144,43 @@ where
     }
 }
 
+/// Writes messages of these lengths, each after the peer has answered the one before; it has got all when the stream ends.
+pub(crate) async fn each_message_arrives<R, W>(
+    way: (Inline, Run),
+    writer: W,
+    mut reader: impl AsyncRead + Unpin,
+    (mut peer_reader, mut peer_writer): (
+        impl AsyncRead + Unpin + Send + 'static,
+        impl AsyncWrite + Unpin + Send + 'static,
+    ),
+    lens: &[usize],
+) where
+    R: runtimes::Runtime,
+    W: AsyncWrite + Unpin + Send + 'static,
+{
+    let expected = lens.to_vec();
+    let answering = R::task(async move {
+        for len in expected {
+            let mut question = vec![0; len];
+            peer_reader.read_exact(&mut question).await.unwrap();
+            assert!(question == noise(len));
+            peer_writer.write_all(b"!").await.unwrap();
+        }
+        assert_eq!(peer_reader.read(&mut [0; 1]).await.unwrap(), 0, "the writer was closed");
+    });
+    serve::<R, _, _>(way, writer, |handoff| async move {
+        for len in lens {
+            respond(&handoff, noise(*len).into(), 30_000).await;
+            let mut answer = [0; 1];
+            let answered =
+                in_time::<R, _>(format!("with {way:?}, {len} bytes"), reader.read_exact(&mut answer));
+            answered.await.unwrap();
+        }
+    })
+    .await;
+    in_time::<R, _>("the end", answering).await;
+}
+
 /// Writes noise until the socket was full; how much that is. If the writer buffers, it holds the last of it.
 pub(crate) async fn fill<W: AsyncWrite + Unpin>(handoff: &WriteHandoff<W>, full: &Full) -> usize {
     const CHUNK: usize = 1000;

@@ -49,7 +49,7 @@ runtimes::tests! {
                 assert!(rest.is_empty());
             });
             let answered = serve::<R, _, _>(way, writer, |handoff| async move {
-                let mut buffer = HandoffBuffer::new(2 << 20).unwrap();
+                let mut buffer = HandoffBuffer::new(2 << 20);
                 let mut answered = 0;
                 loop {
                     while buffer.len() < 4 {

@@ -1,7 +1,7 @@
 //! How a TLS connection ends: in order, or by being cut off.
 
 use super::{support::*, tls_support::*};
-use futures_handoff::{Delimiter, FrameError, ReadError};
+use futures_handoff::{BufferError, Delimiter, FrameError};
 
 /// A TLS connection of which this end sends and the other reads everything.
 async fn read_all<R: runtimes::Runtime>(far: Far) -> Task<(Vec<u8>, io::Result<()>)> {
@@ -26,7 +26,8 @@ runtimes::tests! {
                 let reading = read_all::<R>(far).await;
                 serve::<R, _, _>(way, near, |handoff| async move {
                     respond(&handoff, noise(len).into(), 32 * 1024).await;
-                    in_time::<R, _>("the end", handoff.close()).await.unwrap();
+                    handoff.close();
+                    in_time::<R, _>("the end", handoff.closed()).await.unwrap();
                 })
                 .await;
                 let (received, end) = in_time::<R, _>("the end", reading).await;
@@ -57,7 +58,7 @@ runtimes::tests! {
         let task = R::task(task);
         handoff.write_fire_and_forget(Bytes::from_static(b"and then")).await.unwrap();
         in_time::<R, _>("a flush", handoff.flush()).await.unwrap();
-        handoff.abort_handle().abort();
+        handoff.downgrade().abort();
         drop(task.await);
         drop(handoff);
         let (received, end) = in_time::<R, _>("the end", reading).await;
@@ -71,7 +72,7 @@ runtimes::tests! {
             far.write_all(b"all there is").await.unwrap();
             far.flush().await.unwrap();
             end(&mut far, cut).await;
-            let mut buffer = HandoffBuffer::new(1000).unwrap();
+            let mut buffer = HandoffBuffer::new(1000);
             let end = loop {
                 match in_time::<R, _>("the end", buffer.read_available(&mut near)).await {
                     Ok(0) => break Ok(()),
@@ -82,7 +83,7 @@ runtimes::tests! {
             assert_eq!(buffer.peek(), b"all there is", "it stays, whatever the end is");
             match end {
                 Ok(()) => assert!(!cut, "a cut is no end"),
-                Err(ReadError::Io(error)) => {
+                Err(BufferError::Io(error)) => {
                     assert!(cut && error.kind() == io::ErrorKind::UnexpectedEof, "{error}");
                 }
                 Err(error) => panic!("{error}"),
@@ -96,7 +97,7 @@ runtimes::tests! {
             far.write_all(sent.as_bytes()).await.unwrap();
             far.flush().await.unwrap();
             end(&mut far, cut).await;
-            let mut buffer = HandoffBuffer::new(1000).unwrap();
+            let mut buffer = HandoffBuffer::new(1000);
             let mut lines = Delimiter::new(b"\n");
             assert_eq!(buffer.next_frame(&mut near, &mut lines).await.unwrap().unwrap(), "line\n");
             let end = in_time::<R, _>("the end", buffer.next_frame(&mut near, &mut lines)).await;

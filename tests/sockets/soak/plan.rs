@@ -113,8 +113,7 @@ impl Plan {
         let pending = rng.usize(LINE + 1..96 * 1024);
         let config = WriteHandoffConfig::default()
             .with_send_at(pending.min(rng.usize(..32 * 1024)))
-            .and_then(|config| config.with_max_pending_bytes(pending))
-            .unwrap();
+            .with_max_pending_bytes(pending);
         let parting = if rng.bool() { Parting::Close } else { Parting::Drop };
         let terms = Terms { config, owned: rng.bool(), parting, session, closing: session };
         faults.sort();

@@ -37,7 +37,7 @@ impl<I: Reader, O: Writer> Proxy<I, O> for HandoffAdaptive {
     async fn run<R: Runtime>(self, reader: I, writer: O, settings: Settings) -> io::Result<()> {
         let budget = settings.write_pending_bytes().max(2 * READ_MAX);
         let settings = Settings { read_reserve: READ_MAX, write_pending_bytes: Some(budget), ..settings };
-        let config = HandoffBufferConfig::new(settings.frame_len + 2 * READ_MAX)?;
+        let config = HandoffBufferConfig::new(settings.frame_len + 2 * READ_MAX);
         let (handoff, mut task) = WriteHandoff::new(writer, write_config(&settings)?);
         task.run_until(serve(&handoff, reader, settings, config)).await
     }
@@ -147,9 +147,10 @@ async fn submit<O: AsyncWrite + Unpin>(
     buffer: &mut HandoffBuffer,
     n: usize,
 ) -> io::Result<()> {
+    let accepted = handoff.write_prefix(buffer, n).await?;
     match settings.completion {
-        Completion::FireAndForget => Ok(handoff.write_prefix_fire_and_forget(buffer, n).await?),
-        Completion::Ticket => tickets.add(handoff.write_prefix(buffer, n).await?).await,
+        Completion::FireAndForget => Ok(()),
+        Completion::Ticket => tickets.add(accepted.ticket()).await,
     }
 }
 
@@ -176,7 +177,8 @@ fn goes_on(then: Then) -> io::Result<bool> {
 
 /// Closes the stream and counts what was called in it.
 async fn close<O: AsyncWrite + Unpin>(handoff: &WriteHandoff<O>) -> io::Result<()> {
-    handoff.close().await?;
+    handoff.close();
+    handoff.closed().await?;
     count_handoff(&handoff.stats());
     Ok(())
 }
@@ -188,11 +190,11 @@ impl Ticket for WriteTicket {
 }
 
 fn write_config(settings: &Settings) -> io::Result<WriteHandoffConfig> {
-    let config = WriteHandoffConfig::default().with_max_pending_bytes(settings.write_pending_bytes())?;
-    Ok(config.with_send_at(settings.gather_bytes.min(settings.write_pending_bytes()))?)
+    let config = WriteHandoffConfig::default().with_max_pending_bytes(settings.write_pending_bytes());
+    Ok(config.with_send_at(settings.gather_bytes.min(settings.write_pending_bytes())))
 }
 
 fn read_config(settings: &Settings) -> io::Result<HandoffBufferConfig> {
     let max_len = settings.frame_len + 2 * settings.read_reserve;
-    Ok(HandoffBufferConfig::new(max_len)?.with_read_reserve(settings.read_reserve)?)
+    Ok(HandoffBufferConfig::new(max_len).with_read_reserve(settings.read_reserve))
 }

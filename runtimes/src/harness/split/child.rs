@@ -100,12 +100,14 @@ impl Child {
         let until = Instant::now() + LIMIT;
         while Instant::now() < until {
             interrupt::check()?;
-            if let Ok(line) = answer.recv_timeout(TICK) {
-                let address = line.trim().parse();
-                let said =
-                    |_| Failure::Other(format!("the service process does not listen, it said {line:?}"));
-                return Ok((service, address.map_err(said)?));
-            }
+            let Ok(line) = answer.recv_timeout(TICK) else { continue };
+            return match line.trim().parse() {
+                Ok(address) => Ok((service, address)),
+                Err(_) => Err(Failure::Other(match service.ended(GRACE)? {
+                    Some(status) => format!("the service process ended with {status}"),
+                    None => format!("the service process does not listen, it said {line:?}"),
+                })),
+            };
         }
         Err(Failure::Other(format!("the service process hangs: it said nothing for {LIMIT:?}")))
     }

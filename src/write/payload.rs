@@ -1,0 +1,343 @@
+//! What a producer submits: a chunk, several chunks, or bytes that stay where they are until they are written.
+
+use super::{
+    config::MAX_COPY,
+    error::RejectReason,
+    queue::Chunk,
+    state::{Caller, Limits, Next, Phase, Room, State},
+};
+use crate::{HandoffBuffer, contain::contain};
+use bytes::{Buf, Bytes};
+use std::mem;
+
+/// The longest prefix that is copied because it has to wait. To own it would part the buffer from its block, and
+/// getting another costs more than copying this much.
+const PREFIX_COPY_MAX: usize = 4 * 1024;
+
+/// Bytes on their way into a stream. What the writer takes at once is neither queued nor copied.
+pub(crate) trait Payload {
+    fn len(&self) -> usize;
+
+    /// The bytes. None where they are in several chunks.
+    fn as_slice(&self) -> &[u8];
+
+    /// Whether the bytes lie in one slice. Several chunks are always queued.
+    #[inline]
+    fn is_one(&self) -> bool {
+        true
+    }
+
+    /// Whether there are as many bytes as there should be.
+    #[inline]
+    fn check(&self) -> Result<(), RejectReason> {
+        Ok(())
+    }
+
+    /// The room that it takes now: what is copied into the open block takes no entry.
+    #[inline]
+    fn room(&self, state: &State) -> Room {
+        state.room_of(self.len())
+    }
+
+    /// The longest one that is copied into the open block rather than queued.
+    #[inline]
+    fn copy_max(&self, limits: &Limits) -> usize {
+        limits.copy_max
+    }
+
+    /// What it counts for when it is asked whether it is enough to be sent. A borrowed one that makes three quarters of
+    /// that is better sent than owned.
+    #[inline]
+    fn counts_for(&self, _: &Limits) -> usize {
+        self.len()
+    }
+
+    /// Whether it is queued, under the lock, without a copy.
+    fn queue(&mut self, state: &mut State) -> bool;
+
+    /// The first `n` bytes are written: there are at least as many.
+    fn advance(&mut self, n: usize);
+
+    /// All of it is copied or written: what it was copied from goes. Not under the lock.
+    fn discard(&mut self);
+
+    /// The bytes as a chunk of their own. What may allocate and copy is not done under the lock.
+    fn own(&mut self) -> Bytes;
+
+    /// Takes back what was owned and not accepted.
+    fn restore(&mut self, _: Bytes) {}
+
+    /// What has to wait: a copy in a `block` with room for so many bytes if it is short, and otherwise a chunk of its
+    /// own.
+    fn make_chunk(&mut self, limits: &Limits, block: &mut dyn FnMut(usize) -> Vec<u8>) -> Chunk {
+        let len = self.len();
+        if len > self.copy_max(limits) {
+            return Chunk::Owned(self.own());
+        }
+        let mut block = block(len);
+        block.extend_from_slice(self.as_slice());
+        self.discard();
+        Chunk::Block(block)
+    }
+}
+
+/// Where a payload that was admitted has gone.
+pub(crate) enum Placed {
+    /// Into the queue. What it was copied from is still there.
+    Queued(Next),
+    /// Nowhere yet: the caller holds the writer, and writes it with what is queued before it.
+    WriteThrough,
+    /// Nowhere yet: it has to be owned first, outside of the lock.
+    ToOwn,
+}
+
+impl State {
+    /// Decides where a payload goes that was admitted, and puts it there. The caller accepts it in the same section,
+    /// or reserves room for what it has to own first.
+    #[inline(always)]
+    pub(crate) fn place<P: Payload>(&mut self, payload: &mut P, caller: &Caller) -> Placed {
+        let len = payload.len();
+        if len == 0 {
+            return Placed::Queued(Next::Nothing);
+        }
+        let sends = self.sends(payload, caller);
+        let is_small = len <= self.limits.copy_max;
+        // What is enough to be sent is not queued first, unless copies that are held come before it, and it is small.
+        if sends && payload.is_one() && (self.queue.is_empty() || !is_small) {
+            self.phase = Phase::Busy;
+            self.items += 1;
+            return Placed::WriteThrough;
+        }
+        if payload.is_one() && (is_small || len <= payload.copy_max(&self.limits)) {
+            self.push_copy(payload.as_slice());
+        } else if !payload.queue(self) {
+            return Placed::ToOwn;
+        }
+        Placed::Queued(self.after_push(caller))
+    }
+
+    /// Whether the payload is enough to be sent, with what is held before it, and the caller may send it.
+    #[inline]
+    pub(crate) fn sends<P: Payload>(&self, payload: &P, caller: &Caller) -> bool {
+        self.queue.bytes() + payload.counts_for(&self.limits) >= self.limits.send_at && self.may_drive(caller)
+    }
+}
+
+/// No bytes.
+pub(crate) struct Nothing;
+
+impl Payload for Nothing {
+    #[inline]
+    fn len(&self) -> usize {
+        0
+    }
+
+    #[inline]
+    fn as_slice(&self) -> &[u8] {
+        &[]
+    }
+
+    fn queue(&mut self, _: &mut State) -> bool {
+        true
+    }
+
+    #[inline]
+    fn advance(&mut self, _: usize) {}
+
+    fn discard(&mut self) {}
+
+    fn own(&mut self) -> Bytes {
+        Bytes::new()
+    }
+}
+
+/// A chunk; `None` once it is gone. Its owner may panic in its drop: it is accepted all the same.
+pub(crate) struct Owned(pub(crate) Option<Bytes>);
+
+impl Payload for Owned {
+    #[inline]
+    fn len(&self) -> usize {
+        self.0.as_ref().map_or(0, Bytes::len)
+    }
+
+    #[inline]
+    fn as_slice(&self) -> &[u8] {
+        self.0.as_deref().unwrap_or_default()
+    }
+
+    #[inline]
+    fn queue(&mut self, state: &mut State) -> bool {
+        self.0.take().into_iter().for_each(|bytes| state.push(Chunk::Owned(bytes)));
+        true
+    }
+
+    #[inline(always)]
+    fn advance(&mut self, n: usize) {
+        match &mut self.0 {
+            Some(bytes) if n < bytes.len() => bytes.advance(n),
+            _ => self.discard(),
+        }
+    }
+
+    #[inline(always)]
+    fn discard(&mut self) {
+        if let Some(bytes) = self.0.take() {
+            contain(|| drop(bytes));
+        }
+    }
+
+    fn own(&mut self) -> Bytes {
+        self.0.take().unwrap_or_default()
+    }
+
+    #[cold]
+    fn restore(&mut self, owned: Bytes) {
+        self.0 = Some(owned);
+    }
+}
+
+/// Borrowed bytes.
+pub(crate) struct Slice<'a>(pub(crate) &'a [u8]);
+
+impl Payload for Slice<'_> {
+    #[inline]
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    #[inline]
+    fn as_slice(&self) -> &[u8] {
+        self.0
+    }
+
+    #[inline]
+    fn counts_for(&self, limits: &Limits) -> usize {
+        if self.0.len() > limits.copy_max { self.0.len() + limits.send_at / 4 } else { self.0.len() }
+    }
+
+    fn queue(&mut self, _: &mut State) -> bool {
+        false
+    }
+
+    #[inline]
+    fn advance(&mut self, n: usize) {
+        self.0 = &self.0[n..];
+    }
+
+    #[inline]
+    fn discard(&mut self) {
+        self.0 = &[];
+    }
+
+    fn own(&mut self) -> Bytes {
+        Bytes::copy_from_slice(mem::take(&mut self.0))
+    }
+}
+
+/// The first bytes of a read buffer, which gives up what is accepted.
+pub(crate) struct Prefix<'a> {
+    pub(crate) buffer: &'a mut HandoffBuffer,
+    pub(crate) len: usize,
+}
+
+impl Payload for Prefix<'_> {
+    #[inline]
+    fn len(&self) -> usize {
+        self.len
+    }
+
+    #[inline]
+    fn as_slice(&self) -> &[u8] {
+        &self.buffer.peek()[..self.len]
+    }
+
+    #[inline]
+    fn check(&self) -> Result<(), RejectReason> {
+        let (requested, available) = (self.len, self.buffer.len());
+        if requested > available { Err(RejectReason::OutOfBounds { requested, available }) } else { Ok(()) }
+    }
+
+    #[inline]
+    fn copy_max(&self, limits: &Limits) -> usize {
+        limits.copy_max.max(PREFIX_COPY_MAX)
+    }
+
+    #[inline]
+    fn counts_for(&self, limits: &Limits) -> usize {
+        if self.len > PREFIX_COPY_MAX { self.len + limits.send_at / 4 } else { self.len }
+    }
+
+    fn queue(&mut self, _: &mut State) -> bool {
+        false
+    }
+
+    #[inline]
+    fn advance(&mut self, n: usize) {
+        let taken = self.buffer.advance(n);
+        debug_assert!(taken.is_ok(), "the buffer holds at least as many");
+        self.len -= n;
+    }
+
+    #[inline]
+    fn discard(&mut self) {
+        self.advance(self.len);
+    }
+
+    fn own(&mut self) -> Bytes {
+        self.buffer.split_front(mem::take(&mut self.len))
+    }
+
+    #[cold]
+    fn restore(&mut self, owned: Bytes) {
+        self.len = owned.len();
+        self.buffer.put_back(owned);
+    }
+}
+
+/// Chunks that stay together.
+pub(crate) struct Chunks<'a>(pub(crate) &'a mut [Bytes]);
+
+impl Payload for Chunks<'_> {
+    fn len(&self) -> usize {
+        self.0.iter().map(Bytes::len).fold(0, usize::saturating_add)
+    }
+
+    fn as_slice(&self) -> &[u8] {
+        &[]
+    }
+
+    fn is_one(&self) -> bool {
+        false
+    }
+
+    fn room(&self, _: &State) -> Room {
+        Room { bytes: self.len(), items: self.0.iter().filter(|chunk| !chunk.is_empty()).count() }
+    }
+
+    /// Small chunks are copied, as many as may be copied in one section, and left for [`discard`](Self::discard).
+    fn queue(&mut self, state: &mut State) -> bool {
+        let mut left = MAX_COPY;
+        for chunk in &mut *self.0 {
+            if chunk.len() <= state.limits.copy_max.min(left) {
+                left -= chunk.len();
+                state.push_copy(chunk);
+            } else {
+                state.push(Chunk::Owned(mem::take(chunk)));
+            }
+        }
+        true
+    }
+
+    fn advance(&mut self, _: usize) {}
+
+    fn discard(&mut self) {
+        for chunk in &mut *self.0 {
+            let chunk = mem::take(chunk);
+            contain(|| drop(chunk));
+        }
+    }
+
+    fn own(&mut self) -> Bytes {
+        Bytes::new()
+    }
+}

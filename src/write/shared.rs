@@ -1,0 +1,216 @@
+//! What the handles of a stream and its task share: the stream and the writer.
+
+use super::{
+    batch::Batch,
+    config::{Inline, WriteHandoffConfig},
+    error::CloseReason,
+    payload::Payload,
+    queue::{Chunk, discard},
+    state::{Caller, Via},
+    stream::{Stream, WakeList},
+};
+use crate::{
+    contain::contain,
+    sync::{Arc, Mutex, MutexGuard},
+};
+use bytes::Bytes;
+use futures_io::AsyncWrite;
+use std::{
+    io,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+/// A writer whose type is not known: that of a [`WriteHandoff`](crate::WriteHandoff) without a type parameter.
+pub type BoxWriter = Box<dyn AsyncWrite + Send + Unpin>;
+
+/// A stream and its writer. Handles and the task hold it.
+#[derive(Debug)]
+pub(crate) struct Shared<W> {
+    pub(crate) stream: Arc<Stream>,
+    inline: Inline,
+    cell: Mutex<WriterCell<W>>,
+    /// The writer is not here but with the task: [`remote`](Self::remote).
+    pub(crate) is_remote: bool,
+}
+
+impl<W> Shared<W> {
+    pub(crate) fn new(writer: W, config: WriteHandoffConfig) -> Self {
+        Self {
+            stream: Arc::new(Stream::new(config)),
+            inline: config.inline(),
+            cell: Mutex::new(WriterCell::new(Some(writer))),
+            is_remote: false,
+        }
+    }
+
+    /// For handles that leave the writer to the task, whatever type it has.
+    pub(crate) fn remote(stream: &Arc<Stream>) -> Self {
+        Self {
+            stream: Arc::clone(stream),
+            inline: Inline::Never,
+            cell: Mutex::new(WriterCell::new(None)),
+            is_remote: true,
+        }
+    }
+
+    /// The producer that calls.
+    #[inline]
+    pub(crate) fn caller(&self, via: Via) -> Caller {
+        self.stream.caller(self.inline, via)
+    }
+
+    /// The cell, for the party that set the phase to `Busy`: it is free.
+    #[inline]
+    pub(crate) fn cell(&self) -> MutexGuard<'_, WriterCell<W>> {
+        self.cell.lock_free()
+    }
+
+    /// Takes the writer and what is not written, once the stream has ended.
+    pub(crate) fn take_parts(&self) -> (Option<W>, Vec<Bytes>) {
+        if self.is_remote {
+            return (None, Vec::new());
+        }
+        let mut cell = self.cell.lock();
+        let mut unwritten = cell.batch.drain();
+        unwritten.extend(self.stream.lock().queue.drain().into_iter().map(Chunk::into_bytes));
+        (cell.writer.take(), unwritten)
+    }
+
+    /// Drops the writer, once the stream has ended.
+    pub(crate) fn drop_writer(&self) {
+        let writer = self.cell.lock().writer.take();
+        contain(|| drop(writer));
+    }
+}
+
+impl<W> Drop for Shared<W> {
+    /// No handle is left that could ask for the unwritten bytes. Tickets may keep the rest of the stream for long.
+    fn drop(&mut self) {
+        if !self.is_remote {
+            let queued = self.stream.lock().queue.drain();
+            discard(queued);
+        }
+    }
+}
+
+/// The writer and what is being written to it. Only the party that set the phase to `Busy` locks it, so that it never
+/// waits for the lock; after the end, the party that wants to take it.
+#[derive(Debug)]
+pub(crate) struct WriterCell<W> {
+    pub(crate) writer: Option<W>,
+    pub(crate) batch: Batch,
+    /// The flush that closing asks for is done.
+    pub(crate) flushed: bool,
+}
+
+/// How a call of the writer went.
+pub(crate) enum CallResult {
+    Wrote(usize),
+    Done,
+    Pending,
+    Failed { reason: CloseReason, in_doubt: usize },
+}
+
+impl CallResult {
+    /// What a poll of the writer means, `offered` being the bytes that it was given. A panic looks like any other
+    /// failure, whichever party called.
+    pub(crate) fn new(polled: Option<Poll<io::Result<usize>>>, offered: usize) -> Self {
+        let failed = |reason, in_doubt| Self::Failed { reason, in_doubt };
+        match polled {
+            Some(Poll::Pending) => Self::Pending,
+            Some(Poll::Ready(Err(error))) => failed(error.into(), 0),
+            Some(Poll::Ready(Ok(0))) => failed(CloseReason::WriteZero, 0),
+            Some(Poll::Ready(Ok(n))) if n > offered => {
+                failed(CloseReason::InvalidWriter { reported: n, given: offered }, offered)
+            }
+            Some(Poll::Ready(Ok(n))) => Self::Wrote(n),
+            None => failed(CloseReason::Panicked, offered),
+        }
+    }
+}
+
+impl<W> WriterCell<W> {
+    fn new(writer: Option<W>) -> Self {
+        Self { writer, batch: Batch::new(), flushed: false }
+    }
+}
+
+impl<W: AsyncWrite + Unpin> WriterCell<W> {
+    /// Offers the writer the batch and the payload behind it.
+    pub(crate) fn write(&mut self, cx: &mut Context<'_>, payload: &mut dyn Payload) -> CallResult {
+        let Self { writer: Some(writer), batch, .. } = self else { return CallResult::Pending };
+        let mut offered = 0;
+        let polled = contain(|| {
+            batch.offer(payload.as_slice(), |slices| match slices {
+                [slice] => {
+                    offered = slice.len();
+                    Pin::new(writer).poll_write(cx, slice)
+                }
+                slices => {
+                    offered = slices.iter().map(|slice| slice.len()).sum();
+                    Pin::new(writer).poll_write_vectored(cx, slices)
+                }
+            })
+        });
+        let result = CallResult::new(polled, offered);
+        if let CallResult::Wrote(n) = result {
+            let beyond = batch.advance(n, offered);
+            payload.advance(beyond);
+        }
+        result
+    }
+
+    #[inline]
+    pub(crate) fn flush(&mut self, cx: &mut Context<'_>) -> CallResult {
+        self.ask(|writer| writer.poll_flush(cx))
+    }
+
+    pub(crate) fn close(&mut self, cx: &mut Context<'_>) -> CallResult {
+        self.ask(|writer| writer.poll_close(cx))
+    }
+
+    /// Asks the writer for what takes no bytes.
+    #[inline]
+    fn ask(&mut self, ask: impl FnOnce(Pin<&mut W>) -> Poll<io::Result<()>>) -> CallResult {
+        let Some(writer) = &mut self.writer else { return CallResult::Pending };
+        match contain(|| ask(Pin::new(writer))) {
+            Some(Poll::Ready(Ok(()))) => CallResult::Done,
+            Some(Poll::Ready(Err(error))) => CallResult::Failed { reason: error.into(), in_doubt: 0 },
+            Some(Poll::Pending) => CallResult::Pending,
+            None => CallResult::Failed { reason: CloseReason::Panicked, in_doubt: 0 },
+        }
+    }
+}
+
+impl<W> Drop for WriterCell<W> {
+    /// The last handle is dropped by a producer, which is not the cause if the writer panics in its drop.
+    fn drop(&mut self) {
+        let writer = self.writer.take();
+        contain(|| drop(writer));
+    }
+}
+
+/// The right to poll the writer. Should the holder unwind, which no user code that it calls can make it do, the stream
+/// ends instead of hanging.
+pub(crate) struct WriterGuard<'a, W> {
+    pub(crate) stream: &'a Arc<Stream>,
+    pub(crate) cell: Option<MutexGuard<'a, WriterCell<W>>>,
+}
+
+impl<'a, W> WriterGuard<'a, W> {
+    pub(crate) fn new(shared: &'a Shared<W>, cell: MutexGuard<'a, WriterCell<W>>) -> Self {
+        Self { stream: &shared.stream, cell: Some(cell) }
+    }
+}
+
+impl<W> Drop for WriterGuard<'_, W> {
+    fn drop(&mut self) {
+        if self.cell.take().is_some() {
+            let mut wakes = WakeList::new(self.stream);
+            let mut state = self.stream.lock();
+            state.finish(CloseReason::Panicked, &mut wakes);
+            self.stream.notify(state, &mut wakes);
+        }
+    }
+}

@@ -1,0 +1,380 @@
+//! A stream without its writer: the lock of its state, the wakers on their way out of it, and waiting.
+
+use super::{
+    config::{Inline, WriteHandoffConfig},
+    error::CloseReason,
+    state::{Caller, Closing, Phase, State, Via},
+};
+use crate::{
+    contain::contain,
+    sync::{Arc, AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering, thread},
+    waiters::{Waiters, Wakers},
+};
+use std::{
+    cell::{Cell, RefCell},
+    collections::VecDeque,
+    fmt,
+    ops::{Deref, DerefMut},
+    task::{Context, Poll, Waker},
+};
+
+/// The state lock in the caller's hands. Sections are short and run no user code: no waker, `Bytes`, writer or error is
+/// cloned, dropped or woken in them.
+pub(crate) type StateGuard<'a> = MutexGuard<'a, State>;
+
+/// The part of a stream that knows nothing of the writer's type. Tickets hold only this.
+#[derive(Debug)]
+pub(crate) struct Stream {
+    state: Mutex<State>,
+    /// A copy of `State::written` that tickets read without the lock.
+    pub(crate) written: AtomicU64,
+    /// Handles. The last one closes the stream.
+    handles: AtomicUsize,
+    config: WriteHandoffConfig,
+}
+
+impl Stream {
+    pub(crate) fn new(config: WriteHandoffConfig) -> Self {
+        Self {
+            state: Mutex::new(State::new(&config)),
+            written: AtomicU64::new(0),
+            handles: AtomicUsize::new(1),
+            config,
+        }
+    }
+
+    pub(crate) fn config(&self) -> &WriteHandoffConfig {
+        &self.config
+    }
+
+    #[inline]
+    pub(crate) fn lock(&self) -> StateGuard<'_> {
+        self.state.lock()
+    }
+
+    /// What tells this stream from all others.
+    #[inline]
+    pub(crate) fn address(&self) -> usize {
+        std::ptr::from_ref(self).addr()
+    }
+
+    /// Whether the producer on this thread has promised to send when it is about to wait.
+    #[inline]
+    pub(crate) fn is_batching(&self) -> bool {
+        thread::is_batching(self.address())
+    }
+
+    /// The producer that runs on this thread, and may poll the writer as `inline` says.
+    #[inline]
+    pub(crate) fn caller(&self, inline: Inline, via: Via) -> Caller {
+        let (thread, batching, in_poll) = thread::standing(self.address());
+        Caller { inline, thread, batching, in_poll: in_poll || via == Via::Poll }
+    }
+
+    pub(crate) fn add_handle(&self) {
+        self.handles.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Adds a handle unless the last one is gone.
+    pub(crate) fn try_add_handle(&self) -> bool {
+        let add = |handles: usize| (handles > 0).then_some(handles + 1);
+        self.handles.fetch_update(Ordering::AcqRel, Ordering::Acquire, add).is_ok()
+    }
+
+    /// Drops a handle; the last one closes the stream. Returns whether it was the last. Never polls the writer: this
+    /// runs in `Drop`.
+    pub(crate) fn drop_handle(self: &Arc<Self>) -> bool {
+        let last = self.handles.fetch_sub(1, Ordering::AcqRel) == 1;
+        if last {
+            self.close(Closing::Close);
+        }
+        last
+    }
+
+    /// Accepts nothing more and leaves the rest to the task.
+    pub(crate) fn close(self: &Arc<Self>, how: Closing) {
+        let mut wakes = WakeList::new(self);
+        let mut state = self.lock();
+        state.close(how, &mut wakes);
+        if matches!(state.phase, Phase::Idle | Phase::Held) {
+            state.schedule();
+            wakes.task(state.task.take());
+        }
+        self.notify(state, &mut wakes);
+    }
+
+    /// Ends the stream, or has the holder of the writer do it.
+    pub(crate) fn end(self: &Arc<Self>, reason: CloseReason) {
+        let mut wakes = WakeList::new(self);
+        let mut state = self.lock();
+        match state.phase {
+            Phase::Ended => return,
+            Phase::Busy => {
+                state.end_requested.get_or_insert(reason);
+            }
+            _ => state.finish(reason, &mut wakes),
+        }
+        self.notify(state, &mut wakes);
+        self.trace_end();
+    }
+
+    /// Tells `tracing` how the stream ended, if it has.
+    #[cfg(feature = "tracing")]
+    #[cold]
+    pub(crate) fn trace_end(&self) {
+        let state = self.lock();
+        let (end, stats) = (state.end.clone(), state.stats());
+        drop(state);
+        let Some(reason) = end else { return };
+        let source = std::error::Error::source(&reason);
+        let crate::WriteStats { accepted, written, flushed, .. } = stats;
+        // A subscriber is user code.
+        contain(|| {
+            if reason.is_closed() {
+                tracing::debug!(accepted, written, flushed, "write handoff closed");
+            } else {
+                tracing::warn!(accepted, written, flushed, %reason, source, "write handoff ended");
+            }
+        });
+    }
+
+    #[cfg(not(feature = "tracing"))]
+    #[expect(clippy::unused_self, reason = "as the other one")]
+    #[inline]
+    pub(crate) fn trace_end(&self) {}
+
+    /// Lets other tasks run before an operation that could be done at once.
+    #[cold]
+    pub(crate) fn yield_now<T>(&self, state: StateGuard<'_>, cx: &Context<'_>) -> Poll<T> {
+        drop(state);
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Wakes the task and unlocks the state on the way.
+    pub(crate) fn wake_task<'a>(self: &'a Arc<Self>, mut state: StateGuard<'a>) {
+        let mut wakes = WakeList::new(self);
+        wakes.task(state.task.take());
+        drop(state);
+        wakes.wake();
+    }
+
+    /// Wakes all that have what they wait for, some in each section.
+    #[inline]
+    pub(crate) fn notify<'a>(&'a self, mut state: StateGuard<'a>, wakes: &mut WakeList<'_>) {
+        while (state.is_watched() || state.end.is_some()) && state.collect(wakes) {
+            drop(state);
+            wakes.wake();
+            state = self.lock();
+        }
+        drop(state);
+        wakes.wake();
+    }
+
+    /// A handle's view of the stream, for its `Debug`.
+    pub(crate) fn debug(&self, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.lock();
+        let (pending_bytes, closed) = (state.pending(), state.closed());
+        drop(state);
+        f.debug_struct(name)
+            .field("pending_bytes", &pending_bytes)
+            .field("closed", &closed)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Sleeps in a list of waiters until `check` finds an answer, which is returned with the section that it was found in.
+pub(crate) fn wait_until<'a, K: Ord + Copy, T: Copy, R>(
+    stream: &'a Stream,
+    cx: &Context<'_>,
+    (key, wants): (K, T),
+    list: impl Fn(&mut State) -> &mut Waiters<K, T>,
+    check: impl Fn(&State) -> Option<R>,
+) -> Poll<(StateGuard<'a>, R)> {
+    let mut waker: Option<Waker> = None;
+    loop {
+        let mut state = stream.lock();
+        if let Some(answer) = check(&state) {
+            // Answers do not change; a waker that is not needed may not be dropped under the lock.
+            if waker.is_some() {
+                drop(state);
+                waker = None;
+                continue;
+            }
+            return Poll::Ready((state, answer));
+        }
+        if list(&mut state).is_set(key, cx.waker()) {
+            return Poll::Pending;
+        }
+        if waker.is_some() {
+            state.budget.waited();
+            let old = list(&mut state).put(key, wants, waker);
+            drop(state);
+            drop(old);
+            return Poll::Pending;
+        }
+        drop(state);
+        waker = Some(cx.waker().clone());
+    }
+}
+
+/// A place among waiters, which has to be left before it is dropped.
+pub(crate) trait Waiting {
+    /// Stops waiting.
+    fn leave(&mut self, stream: &Arc<Stream>);
+}
+
+/// A place that is left when it is dropped.
+pub(crate) struct Scoped<'a, T: Waiting> {
+    stream: &'a Arc<Stream>,
+    place: T,
+}
+
+impl<'a, T: Waiting> Scoped<'a, T> {
+    pub(crate) fn new(stream: &'a Arc<Stream>, place: T) -> Self {
+        Self { stream, place }
+    }
+}
+
+impl<T: Waiting> Deref for Scoped<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.place
+    }
+}
+
+impl<T: Waiting> DerefMut for Scoped<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.place
+    }
+}
+
+impl<T: Waiting> Drop for Scoped<'_, T> {
+    fn drop(&mut self) {
+        self.place.leave(self.stream);
+    }
+}
+
+/// How deep wakers may wake each other. One that runs its task inside of `wake` may come back here from there.
+const DEPTH_MAX: usize = 16;
+
+// A model checker runs many threads on one, each with what it is waking.
+#[cfg(not(any(handoff_loom, handoff_shuttle)))]
+thread_local! { static NESTING: Nesting = const { Nesting::new() } }
+#[cfg(handoff_loom)]
+loom::thread_local! { static NESTING: Nesting = Nesting::new() }
+#[cfg(handoff_shuttle)]
+shuttle::thread_local! { static NESTING: Nesting = Nesting::new() }
+
+/// What this thread is waking.
+struct Nesting {
+    depth: Cell<usize>,
+    /// What was to be woken deeper than [`DEPTH_MAX`]: the call at that depth does it.
+    later: RefCell<VecDeque<Later>>,
+}
+
+impl Nesting {
+    const fn new() -> Self {
+        Self { depth: Cell::new(0), later: RefCell::new(VecDeque::new()) }
+    }
+}
+
+enum Later {
+    Waiter(Waker),
+    Task(Waker, Arc<Stream>),
+}
+
+impl Later {
+    fn wake(self) {
+        match self {
+            Self::Waiter(waker) => wake_waiter(waker),
+            Self::Task(waker, stream) => wake_task(waker, &stream),
+        }
+    }
+}
+
+/// A waker that panics keeps neither the others asleep nor the caller, which has nothing to do with it, from going on.
+fn wake_waiter(waker: Waker) {
+    contain(|| waker.wake());
+}
+
+/// Nobody else would wake the task: if its waker fails, the stream ends.
+fn wake_task(waker: Waker, stream: &Arc<Stream>) {
+    if contain(|| waker.wake()).is_none() {
+        stream.end(CloseReason::Panicked);
+    }
+}
+
+/// The wakers that a section collects. Wakes them, in order, when it is dropped after unlocking.
+pub(crate) struct WakeList<'a> {
+    stream: &'a Arc<Stream>,
+    wakers: Wakers,
+}
+
+impl<'a> WakeList<'a> {
+    pub(crate) fn new(stream: &'a Arc<Stream>) -> Self {
+        Self { stream, wakers: Wakers::default() }
+    }
+
+    /// Wakes all of them and leaves the list empty. Most often there are none: then this is two comparisons.
+    #[inline]
+    pub(crate) fn wake(&mut self) {
+        if !self.wakers.is_empty() {
+            self.wake_all();
+        }
+    }
+
+    #[inline(never)]
+    fn wake_all(&mut self) {
+        let Self { stream, wakers } = self;
+        let depth = NESTING.try_with(|nesting| nesting.depth.replace(nesting.depth.get() + 1)).unwrap_or(0);
+        if depth < DEPTH_MAX {
+            wakers.drain_waiters(wake_waiter);
+            wakers.take_task().into_iter().for_each(|task| wake_task(task, stream));
+        } else {
+            put_off(wakers, stream);
+        }
+        if depth + 1 == DEPTH_MAX {
+            while let Some(later) = next_put_off() {
+                later.wake();
+            }
+        }
+        // A thread that is ending has no depth.
+        let _ = NESTING.try_with(|nesting| nesting.depth.set(depth));
+    }
+}
+
+#[cold]
+fn put_off(wakers: &mut Wakers, stream: &Arc<Stream>) {
+    let mut put_off = Vec::new();
+    wakers.drain_waiters(|waker| put_off.push(Later::Waiter(waker)));
+    put_off.extend(wakers.take_task().map(|waker| Later::Task(waker, Arc::clone(stream))));
+    let _ = NESTING.try_with(|nesting| nesting.later.borrow_mut().extend(put_off));
+}
+
+#[cold]
+fn next_put_off() -> Option<Later> {
+    NESTING.try_with(|nesting| nesting.later.borrow_mut().pop_front()).ok().flatten()
+}
+
+impl Deref for WakeList<'_> {
+    type Target = Wakers;
+
+    fn deref(&self) -> &Wakers {
+        &self.wakers
+    }
+}
+
+impl DerefMut for WakeList<'_> {
+    fn deref_mut(&mut self) -> &mut Wakers {
+        &mut self.wakers
+    }
+}
+
+impl Drop for WakeList<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.wake();
+    }
+}
