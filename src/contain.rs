@@ -13,7 +13,7 @@ pub(crate) fn contain<R>(code: impl FnOnce() -> R) -> Option<R> {
     match catch_unwind(AssertUnwindSafe(code)) {
         Ok(result) => Some(result),
         Err(payload) => {
-            discard(payload);
+            drop_caught(payload);
             None
         }
     }
@@ -21,7 +21,7 @@ pub(crate) fn contain<R>(code: impl FnOnce() -> R) -> Option<R> {
 
 /// Drops what a panic left. That may panic as well; what comes out of that is leaked.
 #[cold]
-fn discard(payload: Box<dyn Any + Send>) {
+fn drop_caught(payload: Box<dyn Any + Send>) {
     if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
         mem::forget(again);
     }

@@ -85,8 +85,8 @@ pub(crate) mod thread {
         sync::atomic::{AtomicUsize, Ordering},
     };
 
-    /// The most promises, one inside of the other, that are known. Those within send nothing by themselves: the task does.
-    const DEPTH_MAX: usize = 8;
+    /// The most promises, one inside of the other, that are known. Deeper ones are not recorded: there the task sends.
+    const PROMISES_MAX: usize = 8;
 
     struct This {
         /// 0 until it is asked for.
@@ -94,12 +94,12 @@ pub(crate) mod thread {
         /// How many promises there are.
         depth: Cell<usize>,
         /// Their streams, the innermost last. Nothing of it has to be dropped, so it is there until the thread has ended.
-        streams: [Cell<usize>; DEPTH_MAX],
+        streams: [Cell<usize>; PROMISES_MAX],
     }
 
     impl This {
         const fn new() -> Self {
-            Self { token: Cell::new(0), depth: Cell::new(0), streams: [const { Cell::new(0) }; DEPTH_MAX] }
+            Self { token: Cell::new(0), depth: Cell::new(0), streams: [const { Cell::new(0) }; PROMISES_MAX] }
         }
 
         #[inline]

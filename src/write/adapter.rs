@@ -2,7 +2,7 @@
 
 use super::{
     config::MAX_COPY,
-    drive::{act, hurry, request},
+    drive::{carry_out, send_locked, send_now},
     error::{CloseReason, RejectReason, WriteError},
     lifecycle::EndWaiter,
     payload::{Owned, Payload, Slice},
@@ -28,8 +28,8 @@ use std::{
 
 /// A handle that is polled.
 ///
-/// Nothing that it waits for is reserved for it, and an item that it could not hand over at once is accepted in its turn
-/// without it: the future that polled it may be gone.
+/// It reserves no room. An item that found none waits in the line and is accepted there, even if the adapter is
+/// not polled any more: the future that polled it may be gone.
 struct Adapter<W> {
     shared: Arc<Shared<W>>,
     /// A place in the line for room: its number and what it is for.
@@ -71,7 +71,7 @@ impl<W> Adapter<W> {
         if self.stage == Stage::Open { state.closed() } else { Some(CloseReason::Closed) }
     }
 
-    /// Uses up its turn. A flush that was given up would be resumed by the next one, and does not cover what comes now.
+    /// Uses up its turn. Drops a flush that was given up: it would not cover the new bytes.
     fn take_turn(&mut self) -> bool {
         self.flush.leave(&self.shared.stream);
         mem::take(&mut self.ready)
@@ -151,7 +151,7 @@ impl<W: AsyncWrite + Unpin> Adapter<W> {
 
     fn poll_flushed(&mut self, cx: &Context<'_>) -> Poll<Result<(), CloseReason>> {
         let Self { shared, flush, .. } = self;
-        flush.poll(&shared.stream, cx, None, |state| request(shared, state, Via::Poll))
+        flush.poll(&shared.stream, cx, None, |state| send_locked(shared, state, Via::Poll))
     }
 
     /// Gives up the handle, and waits until what it has handed over is flushed; until the stream has ended, if it was
@@ -164,7 +164,7 @@ impl<W: AsyncWrite + Unpin> Adapter<W> {
             self.stage = Stage::Flushing;
             if self.shared.stream.drop_handle() {
                 self.stage = Stage::Closing;
-                hurry(&self.shared, Via::Poll);
+                send_now(&self.shared, Via::Poll);
             }
         }
         let result = match self.stage {
@@ -208,14 +208,19 @@ impl<W> Drop for Adapter<W> {
     }
 }
 
-/// A [`WriteHandoff`](crate::WriteHandoff) as a [`Sink`] of chunks. Made by [`WriteHandoff::into_sink`](crate::WriteHandoff::into_sink).
+/// A [`WriteHandoff`](crate::WriteHandoff) as a [`Sink`] of chunks. Made by
+/// [`WriteHandoff::into_sink`](crate::WriteHandoff::into_sink).
 ///
-/// Each clone is a handle of its own. `poll_ready` waits in the line for room, and reserves nothing: a sink that is ready and idle,
-/// or whose future was dropped, costs others nothing. So its item may find no room any more. Then it waits in the line by itself
-/// and is accepted in its turn, without the sink, which is ready again after that: each sink may have one item beside what the
+/// Each clone is a handle of its own. `poll_ready` waits in the line for room, and reserves nothing: a sink
+/// that is ready and idle,
+/// or whose future was dropped, costs others nothing. So its item may find no room any more. Then it waits in
+/// the line by itself
+/// and is accepted in its turn, without the sink, which is ready again after that: each sink may have one item
+/// beside what the
 /// budget holds, as each sender of a channel of `futures` has.
 ///
-/// `poll_flush` waits until all that the sink has taken is written and flushed. `poll_close` does that and gives up the handle; if
+/// `poll_flush` waits until all that the sink has taken is written and flushed. `poll_close` does that and
+/// gives up the handle; if
 /// it was the last one, it waits until the stream has ended.
 ///
 /// # Drop
@@ -246,7 +251,7 @@ impl<W> HandoffSink<W> {
     }
 }
 
-/// A chunk that was not there to be rejected.
+/// An error without a chunk.
 fn no_chunk(reason: CloseReason) -> WriteError {
     WriteError::new(Bytes::new(), reason)
 }
@@ -305,14 +310,19 @@ impl<W> fmt::Debug for HandoffSink<W> {
     }
 }
 
-/// A [`WriteHandoff`](crate::WriteHandoff) as an [`AsyncWrite`]. Made by [`WriteHandoff::into_writer`](crate::WriteHandoff::into_writer).
+/// A [`WriteHandoff`](crate::WriteHandoff) as an [`AsyncWrite`]. Made by
+/// [`WriteHandoff::into_writer`](crate::WriteHandoff::into_writer).
 ///
-/// Each clone is a handle of its own. A write takes as much as there is room for, and waits in the line while there is none. It
-/// reserves nothing: one that is dropped while it waits costs others nothing. Bytes are copied, up to 16 KiB in a call; only a
-/// large slice that finds the writer idle is offered to it where it lies. Nothing is allocated for small ones once the stream has
+/// Each clone is a handle of its own. A write takes as much as there is room for, and waits in the line while
+/// there is none. It
+/// reserves nothing: one that is dropped while it waits costs others nothing. Bytes are copied, up to 16 KiB in
+/// a call; only a
+/// large slice that finds the writer idle is offered to it where it lies. Nothing is allocated for small ones
+/// once the stream has
 /// grown to what it needs.
 ///
-/// `poll_flush` waits until all that this writer has taken is written and flushed. `poll_close` does that and gives up the handle;
+/// `poll_flush` waits until all that this writer has taken is written and flushed. `poll_close` does that and
+/// gives up the handle;
 /// if it was the last one, it waits until the stream has ended.
 ///
 /// # Drop
@@ -368,7 +378,7 @@ impl<W: AsyncWrite + Unpin> HandoffWriter<W> {
         let n = copy(&mut state, bufs);
         if n > 0 {
             let next = state.after_push(&shared.caller(Via::Poll));
-            act(shared, state, next);
+            carry_out(shared, state, next);
             return Ok(n);
         }
         drop(state);

@@ -117,7 +117,7 @@ impl WriteHandoffConfig {
     /// flush is asked for.
     ///
     /// Turn it off for a writer that is known not to buffer and whose `poll_flush` costs more than a few instructions,
-    /// and for one whose output gets longer by each flush and may wait. [`flush`](crate::WriteHandoff::flush) and
+    /// or whose output grows with each flush and is not urgent. [`flush`](crate::WriteHandoff::flush) and
     /// closing always flush.
     #[must_use = "returns the changed configuration"]
     pub fn with_flush_when_idle(self, flush_when_idle: bool) -> Self {

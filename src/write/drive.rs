@@ -2,7 +2,7 @@
 
 use super::{
     error::CloseReason,
-    payload::{Nothing, Payload},
+    payload::{NoPayload, Payload},
     queue::Chunk,
     shared::{CallResult, Shared, WriterCell, WriterGuard},
     state::{Closing, Next, Phase, State, Via},
@@ -46,7 +46,8 @@ pub(crate) enum Left {
 /// Calls of the writer in one poll of the task: then it lets other tasks run.
 const TASK_CALLS: usize = 32;
 
-/// Calls of the writer by one producer: a short write is followed up once, or there is a flush to make and to close.
+/// Calls of the writer by one producer, those of the first round included: a short write is followed up once,
+/// or there is a flush to make and to close.
 const PRODUCER_CALLS: usize = 3;
 
 /// What the holder does next.
@@ -56,29 +57,33 @@ pub(crate) enum Op {
     Flush,
     Close,
     /// Let go of the writer.
-    Rest,
+    Stop,
 }
 
 /// Does what the state asked for, and unlocks it on the way.
-pub(crate) fn act<'a, W: AsyncWrite + Unpin>(shared: &'a Shared<W>, state: StateGuard<'a>, next: Next) {
+pub(crate) fn carry_out<'a, W: AsyncWrite + Unpin>(shared: &'a Shared<W>, state: StateGuard<'a>, next: Next) {
     match next {
         Next::Nothing => {}
         Next::Wake => shared.stream.wake_task(state),
         Next::Drive => {
-            drive(shared, state, Driver::Producer, &mut Nothing);
+            drive(shared, state, Driver::Producer, &mut NoPayload);
         }
     }
 }
 
-/// Has done what was asked for in the section that is handed over.
-pub(crate) fn request<'a, W: AsyncWrite + Unpin>(shared: &'a Shared<W>, mut state: StateGuard<'a>, via: Via) {
-    let next = state.hurry(&shared.caller(via));
-    act(shared, state, next);
+/// Starts the work that `state` has: here if this producer may poll the writer, and by waking the task otherwise.
+pub(crate) fn send_locked<'a, W: AsyncWrite + Unpin>(
+    shared: &'a Shared<W>,
+    mut state: StateGuard<'a>,
+    via: Via,
+) {
+    let next = state.decide_to_send(&shared.caller(via));
+    carry_out(shared, state, next);
 }
 
 /// Has what is accepted written now if this producer may poll the writer, and by the task otherwise.
-pub(crate) fn hurry<W: AsyncWrite + Unpin>(shared: &Shared<W>, via: Via) {
-    request(shared, shared.stream.lock(), via);
+pub(crate) fn send_now<W: AsyncWrite + Unpin>(shared: &Shared<W>, via: Via) {
+    send_locked(shared, shared.stream.lock(), via);
 }
 
 /// How far a holder has come.
@@ -86,8 +91,8 @@ struct Progress {
     /// The driver is a producer.
     inline: bool,
     calls_left: usize,
-    /// The last call, if the writer said `Pending` to it: then it is not asked for the same again. Any other answer
-    /// voids an earlier `Pending`, with whose waker the writer may have done something since.
+    /// The last call, if the writer said `Pending` to it: then it is not asked for the same again. Any other
+    /// answer clears it: the writer may have dropped the waker that it was given then.
     pending: Option<Op>,
     /// The writer did not confirm a flush: newer bytes need not wait for it.
     flush_refused: bool,
@@ -124,7 +129,7 @@ impl Progress {
                 state.stats.inline_write_calls += u64::from(self.inline);
             }
             Op::Flush => state.stats.flush_calls += 1,
-            Op::Close | Op::Rest => {}
+            Op::Close | Op::Stop => {}
         }
         match result {
             CallResult::Wrote(n) => state.advance(n, items, &stream.written),
@@ -238,7 +243,7 @@ pub(crate) fn drive<'a, W: AsyncWrite + Unpin, P: Payload>(
     Left::Nothing
 }
 
-/// Goes on after the first round, or begins where that is not as usual.
+/// The general loop: it continues after the first round, or replaces it.
 #[inline(never)]
 fn go_on<'a, W: AsyncWrite + Unpin>(
     mut guard: WriterGuard<'a, W>,
@@ -276,7 +281,7 @@ fn go_on<'a, W: AsyncWrite + Unpin>(
             || progress.pending == Some(op)
             || progress.end.is_some()
             || state.end_requested.is_some();
-        if stopping || op == Op::Rest {
+        if stopping || op == Op::Stop {
             progress.pending = progress.pending.filter(|pending| *pending == op);
             break;
         }
@@ -292,7 +297,7 @@ fn go_on<'a, W: AsyncWrite + Unpin>(
         done.result = match op {
             Op::Write => cell.write(cx, payload),
             Op::Flush => cell.flush(cx),
-            Op::Close | Op::Rest => cell.close(cx),
+            Op::Close | Op::Stop => cell.close(cx),
         };
         (done.items, done.spare) = cell.batch.take_finished();
         done.items += usize::from(is_lent && payload.len() == 0);
@@ -306,7 +311,7 @@ fn go_on<'a, W: AsyncWrite + Unpin>(
         cell.batch.push(chunk);
         state = stream.lock();
     }
-    release(guard, state, driver, Stopped { end: progress.end, pending: progress.pending })
+    release_writer(guard, state, driver, Stopped { end: progress.end, pending: progress.pending })
 }
 
 /// Tells those that a flush has served: they would look like new ones, for which the writer is to be flushed again.
@@ -336,11 +341,11 @@ fn next_op<W>(state: &State, cell: &WriterCell<W>, payload: &dyn Payload, flush_
     }
     match state.closing {
         // A producer leaves what was queued meanwhile to the task.
-        _ if !state.queue.is_empty() => Op::Rest,
+        _ if !state.queue.is_empty() => Op::Stop,
         Closing::No if due || state.is_unflushed() => Op::Flush,
-        Closing::No => Op::Rest,
+        Closing::No => Op::Stop,
         _ if !cell.flushed => Op::Flush,
-        Closing::Detach => Op::Rest,
+        Closing::Detach => Op::Stop,
         Closing::Close => Op::Close,
     }
 }
@@ -373,7 +378,7 @@ fn idle(stream: &Arc<Stream>, mut state: StateGuard<'_>, driver: Driver<'_>) {
 }
 
 /// Lets go of the writer and leaves whatever there is to do to the task.
-pub(crate) fn release<'a, W>(
+pub(crate) fn release_writer<'a, W>(
     mut guard: WriterGuard<'a, W>,
     mut state: StateGuard<'a>,
     driver: Driver<'_>,
@@ -419,7 +424,7 @@ pub(crate) fn release<'a, W>(
         }
         (None, Driver::Producer) if state.is_not_started() => state.phase = Phase::NotStarted,
         (None, Driver::Producer) => {
-            state.stalled = pending;
+            state.producer_saw_pending = pending;
             // A producer that has promised to send sees to it.
             if stream.is_batching() {
                 state.phase = Phase::Held;

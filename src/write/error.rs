@@ -108,8 +108,8 @@ pub enum RejectReason {
     /// wait.
     Full {
         /// Whether the writer, when it was last asked, took nothing: the peer is slow. Otherwise the writer has not been
-        /// asked since it last took bytes, because its task had no turn: yield, and try again. A socket of Tokio takes
-        /// nothing either from a task that has spent its budget: before a peer is judged by this, yield once.
+        /// asked since it last took bytes, because its task had no turn: yield, and try again. A socket of
+        /// Tokio is also pending when its task is out of budget, so yield once before blaming the peer.
         /// [`WriteStats`](crate::WriteStats) tells since when the writer has taken nothing.
         stalled: bool,
     },

@@ -3,7 +3,7 @@
 use super::{
     adapter::{HandoffSink, HandoffWriter},
     config::{WriteHandoffConfig, WriteStats},
-    drive::{Driver, Op, Stopped, hurry, release, request},
+    drive::{Driver, Op, Stopped, release_writer, send_locked, send_now},
     error::{CloseReason, RejectReason, WriterFailure},
     lifecycle,
     shared::{BoxWriter, Shared, WriterGuard},
@@ -23,9 +23,11 @@ use std::{
     future::{Future, poll_fn},
 };
 
-/// A handle to a byte stream into an async writer. Producers give it owned [`Bytes`](bytes::Bytes); a [`WriteTask`] owns the writer.
+/// A handle to a byte stream into an async writer. Producers give it owned [`Bytes`](bytes::Bytes); a
+/// [`WriteTask`] owns the writer.
 ///
-/// Handles are cheap to clone, and any number of producers may write through them. What is accepted is written in the order
+/// Handles are cheap to clone, and any number of producers may write through them. What is accepted is written
+/// in the order
 /// of acceptance, exactly once; borders between chunks carry no meaning, small ones are gathered.
 ///
 /// Without a type parameter the writer is boxed, as [`spawn`](Self::spawn) has it: `&WriteHandoff` is any such handoff.
@@ -33,24 +35,31 @@ use std::{
 ///
 /// # When bytes leave
 ///
-/// A chunk is queued and the task woken; it runs once the producer waits for something, and then sends all that has gathered
+/// A chunk is queued and the task woken; it runs once the producer waits for something, and then sends all that
+/// has gathered
 /// in one write. When [`send_at`](WriteHandoffConfig::with_send_at) bytes (16 KiB) are held, a producer that may poll the
 /// writer (see [`Inline`](crate::Inline)) sends them itself, and likewise in [`flush`](Self::flush), in
-/// [`dispatch`](Self::dispatch), and before it waits for room. There is no timer. When there is nothing more to write, the
+/// [`dispatch`](Self::dispatch), and before it waits for room. There is no timer. When there is nothing more to
+/// write, the
 /// writer is [flushed](WriteHandoffConfig::with_flush_when_idle), so that one that buffers keeps nothing back.
 /// A producer that computes for long without waiting should call `dispatch`. One that runs [together with the
-/// task](WriteTask::run_until), or is wrapped in [`batching`](Self::batching), sends when it is about to wait without waking
+/// task](WriteTask::run_until), or is wrapped in [`batching`](Self::batching), sends when it is about to wait
+/// without waking
 /// anything.
 ///
 /// # Room
 ///
 /// At most [`max_pending_bytes`](WriteHandoffConfig::with_max_pending_bytes) bytes in at most
-/// [`max_items`](WriteHandoffConfig::with_max_items) queue entries are accepted and not yet written. Room is given in order
-/// of asking: nothing overtakes a producer that waits, so a large chunk is never starved, and one producer is woken for each
+/// [`max_items`](WriteHandoffConfig::with_max_items) queue entries are accepted and not yet written. Room is
+/// given in order
+/// of asking: nothing overtakes a producer that waits, so a large chunk is never starved, and one producer is
+/// woken for each
 /// write that becomes possible.
 ///
-/// Memory held is at most the byte budget, the written part of one chunk, 32 KiB of gather blocks, and for an entry 64 bytes,
-/// or 1 KiB where it is the small chunks between two large ones. What is gathered counts twice in this, for the block that it
+/// Memory held is at most the byte budget, the written part of one chunk, 32 KiB of gather blocks, and for an
+/// entry 64 bytes,
+/// or 1 KiB where it is the small chunks between two large ones. What is gathered counts twice in this, for the
+/// block that it
 /// is in may be only half full. A chunk longer than
 /// [`copy_max`](WriteHandoffConfig::with_copy_max) keeps whatever block it is a slice of.
 ///
@@ -237,8 +246,7 @@ impl<W: AsyncWrite + Unpin> WriteHandoff<W> {
 
     /// Wraps the future of a producer, such as a connection's loop: what it writes through this handoff is sent whenever
     /// it is about to wait and when it is done, by the producer itself, without a hop through the task. Large chunks
-    /// still leave at once. A future that blocks its thread, instead of waiting, until they are written would block it
-    /// for ever.
+    /// still leave at once. Do not block the thread inside until they are written: it would never end.
     pub fn batching<F: Future>(&self, future: F) -> impl Future<Output = F::Output> {
         Batching::new(&self.shared, future)
     }
@@ -246,9 +254,9 @@ impl<W: AsyncWrite + Unpin> WriteHandoff<W> {
     /// Sends what is held now: at once if this thread may poll the writer, by the task otherwise. Never waits.
     ///
     /// For producers that compute for long without waiting, and for those that ask a question and wait for the answer:
-    /// what is held leaves without it only after the read that finds no answer yet.
+    /// without it, the question leaves only after one read in vain.
     pub fn dispatch(&self) {
-        hurry(&self.shared, Via::Call);
+        send_now(&self.shared, Via::Call);
     }
 
     /// A ticket for all that has been accepted so far. Has it sent, as [`dispatch`](Self::dispatch) does.
@@ -274,8 +282,10 @@ impl<W: AsyncWrite + Unpin> WriteHandoff<W> {
     /// Dropping it gives up the wait. Writes are not delayed by a flush that is not waited for.
     pub async fn flush(&self) -> Result<(), CloseReason> {
         let mut waiter = Scoped::new(self.stream(), FlushWaiter::default());
-        poll_fn(|cx| waiter.poll(self.stream(), cx, None, |state| request(&self.shared, state, Via::Poll)))
-            .await
+        poll_fn(|cx| {
+            waiter.poll(self.stream(), cx, None, |state| send_locked(&self.shared, state, Via::Poll))
+        })
+        .await
     }
 
     /// Stops accepting at once, on all handles, and has what was accepted written and flushed and the writer closed: by
@@ -325,10 +335,10 @@ fn with_writer<W, R>(shared: &Shared<W>, f: impl FnOnce(&mut W) -> R) -> Option<
                 let stream = guard.stream;
                 // A writer that was not ready is not so because it was looked at.
                 let mut state = stream.lock();
-                let pending = state.stalled.then_some(Op::Write);
-                state.stalled = false;
+                let pending = state.producer_saw_pending.then_some(Op::Write);
+                state.producer_saw_pending = false;
                 let stopped = Stopped { end: None, pending };
-                release(guard, state, Driver::Producer, stopped);
+                release_writer(guard, state, Driver::Producer, stopped);
             }
         }
     }
@@ -370,7 +380,8 @@ pub struct WeakWriteHandoff<W = BoxWriter> {
 }
 
 impl<W> WeakWriteHandoff<W> {
-    /// A handle, unless the last one has been dropped; for that of a [`sender`](WriteHandoff::sender), the last sender.
+    /// A handle; `None` after the last one is gone. Made from a [`sender`](WriteHandoff::sender): after the
+    /// last clone of that sender.
     pub fn upgrade(&self) -> Option<WriteHandoff<W>> {
         let shared = self.shared.upgrade()?;
         shared.stream.try_add_handle().then(|| WriteHandoff { shared })

@@ -1,7 +1,7 @@
 //! How a stream ends.
 
 use super::{
-    drive::hurry,
+    drive::send_now,
     error::{CloseReason, Leftover, WriterFailure},
     shared::Shared,
     state::{Closing, State, Via},
@@ -62,7 +62,7 @@ pub(crate) fn close<W: AsyncWrite + Unpin>(shared: &Shared<W>) {
     let mut state = stream.lock();
     state.close(Closing::Close, &mut wakes);
     stream.notify(state, &mut wakes);
-    hurry(shared, Via::Call);
+    send_now(shared, Via::Call);
 }
 
 /// A wish for the writer: as long as there is one, the task leaves the writer to it.

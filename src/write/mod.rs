@@ -1,21 +1,26 @@
 //! The write half: one byte stream with cursors.
 //!
-//! Accepting a chunk advances `accepted`, writing it `written`, a flush `flushed`. A ticket is a position that `written` has
+//! Accepting a chunk advances `accepted`, writing it `written`, a flush `flushed`. A ticket is a position that
+//! `written` has
 //! to pass; the budget is `accepted - written` and what is reserved.
 //!
-//! A write goes through `writes` (the methods), `submit` (accepting, now or after a wait), `state` (the decision: copy, write
-//! through or queue) and `drive` (the loop that polls the writer).
+//! A write goes through `writes` (the methods), `submit` (accepting, now or after a wait), `room` (is there
+//! room?), `payload` (the
+//! decision: copy, write through or queue) and `drive` (the loop that polls the writer). The methods of `State`
+//! stand where their
+//! subject is: `state`, `room`, `payload` and `ticket`.
 //!
 //! | module | what it holds |
 //! |---|---|
 //! | `handle`, `writes`, `adapter` | the handles: what they are, what is written through them, a `Sink` and an `AsyncWrite` |
-//! | `payload`, `submit` | what is submitted, and how: with room or without, now or later |
-//! | `state` | the phases and positions behind the stream's lock, and what follows from each change |
+//! | `payload`, `submit` | what is submitted and where it goes; how it is submitted, now or later |
+//! | `state` | the phases and positions behind the stream's lock, and what follows from a change |
 //! | `room` | back pressure: the room there is, and the line for it |
 //! | `stream`, `shared` | the stream with its lock and its wakers, and the writer with its calls |
 //! | `drive` | the one loop that polls the writer, for the task and for producers |
 //! | `queue`, `batch` | chunks that wait, and chunks that are being written |
-//! | `task`, `ticket`, `lifecycle` | the writer task, what became of a write, how a stream ends |
+//! | `task`, `lifecycle` | the writer task; how a stream ends |
+//! | `ticket` | what became of a write, flushes, and whom progress wakes |
 //! | `config`, `error` | plain data |
 
 mod adapter;

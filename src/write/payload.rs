@@ -10,8 +10,8 @@ use crate::{HandoffBuffer, contain::contain};
 use bytes::{Buf, Bytes};
 use std::mem;
 
-/// The longest prefix that is copied because it has to wait. To own it would part the buffer from its block, and
-/// getting another costs more than copying this much.
+/// The longest prefix that is copied because it has to wait. To own it would take the block from the buffer,
+/// and another block costs more than copying this much.
 const PREFIX_COPY_MAX: usize = 4 * 1024;
 
 /// Bytes on their way into a stream. What the writer takes at once is neither queued nor copied.
@@ -45,14 +45,14 @@ pub(crate) trait Payload {
         limits.copy_max
     }
 
-    /// What it counts for when it is asked whether it is enough to be sent. A borrowed one that makes three quarters of
-    /// that is better sent than owned.
+    /// The length to compare with `send_at`. Borrowed bytes count a quarter of `send_at` more: sending them is
+    /// cheaper than copying them.
     #[inline]
     fn counts_for(&self, _: &Limits) -> usize {
         self.len()
     }
 
-    /// Whether it is queued, under the lock, without a copy.
+    /// Queues the payload without a copy, under the lock. `false`: it must be owned first.
     fn queue(&mut self, state: &mut State) -> bool;
 
     /// The first `n` bytes are written: there are at least as many.
@@ -102,7 +102,7 @@ impl State {
         }
         let sends = self.sends(payload, caller);
         let is_small = len <= self.limits.copy_max;
-        // What is enough to be sent is not queued first, unless copies that are held come before it, and it is small.
+        // Enough to be sent: written through. A small one behind queued bytes joins them instead.
         if sends && payload.is_one() && (self.queue.is_empty() || !is_small) {
             self.phase = Phase::Busy;
             self.items += 1;
@@ -124,9 +124,9 @@ impl State {
 }
 
 /// No bytes.
-pub(crate) struct Nothing;
+pub(crate) struct NoPayload;
 
-impl Payload for Nothing {
+impl Payload for NoPayload {
     #[inline]
     fn len(&self) -> usize {
         0

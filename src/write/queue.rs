@@ -146,8 +146,8 @@ impl Queue {
         }
     }
 
-    /// Makes the next block smaller where the one that is no longer open was used for little: any number of them may
-    /// be waiting.
+    /// Shrinks the next block if at most half of the one that is no longer open was used: any number of them
+    /// may be waiting.
     fn adapt(&mut self) {
         if mem::take(&mut self.overflowed) {
             // It is the last of several, and tells nothing of the next burst.
@@ -200,8 +200,8 @@ impl Queue {
         }
     }
 
-    /// With nothing left to write, leaves a spare block to the other streams of this thread, unless it is small. One
-    /// that was begun on another thread is kept: there it would be missed.
+    /// With nothing left to write, leaves a spare block to the other streams of this thread, unless it is
+    /// small. A block from another thread is kept, because that thread would have to allocate a new one.
     #[inline]
     pub(crate) fn leave_spare(&mut self) {
         if self.spare.is_some() {

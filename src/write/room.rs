@@ -1,7 +1,7 @@
 //! Back pressure: how much room there is, and the line of those that wait for it.
 
 use super::{
-    drive::act,
+    drive::carry_out,
     error::RejectReason,
     queue::Chunk,
     shared::Shared,
@@ -148,8 +148,8 @@ impl State {
     }
 }
 
-/// Checks again and again whether there is an answer, and gets into the line if there is none. A producer that is about
-/// to wait sends first: that may make the room. Returns the place in the line as an error.
+/// Calls `check` until it answers. If it does not, sends once, which may make room, checks again, and then
+/// joins the line. Returns the place in the line as an error.
 pub(crate) fn enter_line<'a, W: AsyncWrite + Unpin, R>(
     shared: &'a Shared<W>,
     cx: &Context<'_>,
@@ -173,8 +173,8 @@ pub(crate) fn enter_line<'a, W: AsyncWrite + Unpin, R>(
         }
         if !sent {
             sent = true;
-            let next = state.hurry(&shared.caller(Via::Poll));
-            act(shared, state, next);
+            let next = state.decide_to_send(&shared.caller(Via::Poll));
+            carry_out(shared, state, next);
             continue;
         }
         let Some(waker) = waker.take() else {
@@ -201,7 +201,7 @@ pub(crate) fn try_admit<'a, W: AsyncWrite + Unpin>(
         Err(reason) => return Err(reason),
     }
     state.phase = Phase::Busy;
-    act(shared, state, Next::Drive);
+    carry_out(shared, state, Next::Drive);
     let state = shared.stream.lock();
     state.admit(room_of(&state)).map(|()| state)
 }
@@ -225,7 +225,7 @@ impl Acquire {
         self.id != 0
     }
 
-    /// Waits for room. The section returned has admitted it; what it takes has to be accepted or reserved in it.
+    /// Waits for room. Returns the lock with the room checked: accept or reserve before unlocking.
     pub(crate) fn enter<'a, W: AsyncWrite + Unpin>(
         &mut self,
         shared: &'a Shared<W>,
@@ -271,8 +271,8 @@ impl Acquire {
         }
     }
 
-    /// Those behind get what was granted and not needed: an entry, where a chunk was copied into a block that has
-    /// become open in the meantime. To be called when the write is accepted.
+    /// Offers room that was granted and not used to the next in line: the entry, if the chunk fitted into the
+    /// open block. To be called when the write is accepted.
     pub(crate) fn pass_on(&mut self, stream: &Arc<Stream>) {
         if mem::take(&mut self.granted) {
             give_back(stream, Room::default());

@@ -191,8 +191,8 @@ impl<W> Drop for WriterCell<W> {
     }
 }
 
-/// The right to poll the writer. Should the holder unwind, which no user code that it calls can make it do, the stream
-/// ends instead of hanging.
+/// The right to poll the writer. If this crate itself panics while it holds the right (panics of user code are
+/// caught), the stream ends instead of hanging.
 pub(crate) struct WriterGuard<'a, W> {
     pub(crate) stream: &'a Arc<Stream>,
     pub(crate) cell: Option<MutexGuard<'a, WriterCell<W>>>,

@@ -65,7 +65,8 @@ pub(crate) struct Caller {
     pub(crate) thread: usize,
     /// It has promised to send when it is about to wait.
     pub(crate) batching: bool,
-    /// It is polled by the executor at the moment, through a future of this crate. Then the writer finds what belongs to that
+    /// It is polled by the executor at the moment, through a future of this crate. Then the writer finds what
+    /// belongs to that
     /// executor's thread.
     pub(crate) in_poll: bool,
 }
@@ -113,8 +114,8 @@ pub(crate) enum Want {
 pub(crate) struct State {
     pub(crate) phase: Phase,
     /// A producer's last poll found the writer not ready: only the task tries again.
-    pub(crate) stalled: bool,
-    /// The `Blocked` phase is about a flush.
+    pub(crate) producer_saw_pending: bool,
+    /// In `Blocked`: the pending call was a flush.
     pub(crate) blocked_on_flush: bool,
     pub(crate) closing: Closing,
     /// The holder of the writer is to end the stream, for this reason.
@@ -140,9 +141,9 @@ pub(crate) struct State {
     pub(crate) deferred: VecDeque<Chunk>,
     /// By the position to be flushed, then by number.
     pub(crate) flushes: Waiters<(u64, u64), ()>,
-    /// The newest number among those that were there when the last flush that is done was asked for.
+    /// Waiters for a flush with numbers up to this one are covered by the last flush that was confirmed.
     pub(crate) served_before: u64,
-    /// Some of those that wait for a flush may have been served and not been told.
+    /// A flush was confirmed, and some of its waiters may not be woken yet.
     pub(crate) flush_is_news: bool,
     pub(crate) closers: Waiters<u64, ()>,
 
@@ -160,7 +161,7 @@ impl State {
     pub(crate) fn new(config: &WriteHandoffConfig) -> Self {
         Self {
             phase: Phase::NotStarted,
-            stalled: false,
+            producer_saw_pending: false,
             blocked_on_flush: false,
             closing: Closing::No,
             end_requested: None,
@@ -172,7 +173,7 @@ impl State {
             items: 0,
             queue: Queue::new(),
             limits: Limits {
-                // Sums of what is below these do not wrap, and what does not fit into memory is above them.
+                // Capped, so that sums of lengths cannot overflow.
                 items: config.max_items().min(u32::MAX as usize),
                 bytes: config.max_pending_bytes().min(isize::MAX as usize),
                 send_at: config.send_at(),
@@ -285,7 +286,7 @@ impl State {
     #[inline]
     pub(crate) fn may_drive(&self, caller: &Caller) -> bool {
         let free = matches!(self.phase, Phase::Idle | Phase::Held | Phase::Scheduled);
-        free && !self.stalled
+        free && !self.producer_saw_pending
             && match caller.inline {
                 Inline::SameThread => caller.in_poll && caller.thread == self.task_thread,
                 Inline::Always => true,
@@ -315,7 +316,7 @@ impl State {
 
     /// What follows when the caller wants what there is to do done now.
     #[inline]
-    pub(crate) fn hurry(&mut self, caller: &Caller) -> Next {
+    pub(crate) fn decide_to_send(&mut self, caller: &Caller) -> Next {
         if self.phase == Phase::Idle && !self.flush_is_due() && self.closing == Closing::No {
             return Next::Nothing;
         }
@@ -354,10 +355,10 @@ impl State {
         self.queue.leave_spare();
     }
 
-    /// The task has run: on this thread, and whatever a producer found before.
+    /// Records that the task ran on this thread, and clears `producer_saw_pending`.
     #[inline]
     pub(crate) fn belongs_here(&mut self) {
-        self.stalled = false;
+        self.producer_saw_pending = false;
         self.task_thread = thread::token();
     }
 
@@ -407,7 +408,8 @@ impl State {
 
     // --- ends ---------------------------------------------------------------------------------------------------
 
-    /// Accepts nothing more but what adapters have put into the line. There is work then, to be seen to in the same section.
+    /// Accepts nothing more but what adapters have put into the line. There is work then, to be seen to in the
+    /// same section.
     pub(crate) fn close(&mut self, how: Closing, wakes: &mut Wakers) {
         self.accept_all_deferred(wakes);
         self.closing = self.closing.max(how);

@@ -139,7 +139,7 @@ impl Stream {
     }
 
     #[cfg(not(feature = "tracing"))]
-    #[expect(clippy::unused_self, reason = "as the other one")]
+    #[expect(clippy::unused_self, reason = "the same signature as with the feature `tracing`")]
     #[inline]
     pub(crate) fn trace_end(&self) {}
 
@@ -257,7 +257,7 @@ impl<T: Waiting> Drop for Scoped<'_, T> {
 }
 
 /// How deep wakers may wake each other. One that runs its task inside of `wake` may come back here from there.
-const DEPTH_MAX: usize = 16;
+const WAKE_DEPTH_MAX: usize = 16;
 
 // A model checker runs many threads on one, each with what it is waking.
 #[cfg(not(any(handoff_loom, handoff_shuttle)))]
@@ -270,7 +270,7 @@ shuttle::thread_local! { static NESTING: Nesting = Nesting::new() }
 /// What this thread is waking.
 struct Nesting {
     depth: Cell<usize>,
-    /// What was to be woken deeper than [`DEPTH_MAX`]: the call at that depth does it.
+    /// What was to be woken deeper than [`WAKE_DEPTH_MAX`]: the call at that depth does it.
     later: RefCell<VecDeque<Later>>,
 }
 
@@ -329,13 +329,13 @@ impl<'a> WakeList<'a> {
     fn wake_all(&mut self) {
         let Self { stream, wakers } = self;
         let depth = NESTING.try_with(|nesting| nesting.depth.replace(nesting.depth.get() + 1)).unwrap_or(0);
-        if depth < DEPTH_MAX {
+        if depth < WAKE_DEPTH_MAX {
             wakers.drain_waiters(wake_waiter);
             wakers.take_task().into_iter().for_each(|task| wake_task(task, stream));
         } else {
             put_off(wakers, stream);
         }
-        if depth + 1 == DEPTH_MAX {
+        if depth + 1 == WAKE_DEPTH_MAX {
             while let Some(later) = next_put_off() {
                 later.wake();
             }

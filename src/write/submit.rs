@@ -1,7 +1,7 @@
 //! Submitting: writes, and permits for writes that are still to come.
 
 use super::{
-    drive::{Driver, act, drive},
+    drive::{Driver, carry_out, drive},
     error::{RejectReason, WriteError},
     payload::{Owned, Payload, Placed},
     room::{Acquire, give_back, try_admit},
@@ -60,7 +60,7 @@ pub(crate) fn accept<'a, W: AsyncWrite + Unpin, P: Payload>(
     match state.place(payload, &shared.caller(via)) {
         Placed::Queued(next) => {
             let range = state.accept(len);
-            act(shared, state, next);
+            carry_out(shared, state, next);
             payload.discard();
             Ok(range)
         }
@@ -78,7 +78,7 @@ pub(crate) fn accept<'a, W: AsyncWrite + Unpin, P: Payload>(
     }
 }
 
-/// Accepts a payload on reserved room that has to be owned to wait.
+/// Makes the payload owned, outside of the lock, and then accepts it on the reserved room.
 #[inline(never)]
 fn accept_owned<W: AsyncWrite + Unpin, P: Payload>(
     shared: &Shared<W>,
@@ -139,7 +139,7 @@ where
         Self { shared, payload, acquire: Acquire::default(), finish: Some(finish) }
     }
 
-    /// Submits in a section in which it is not in line.
+    /// Tries to submit while holding the lock, before it joins the line.
     #[inline(never)]
     fn submit(&mut self, cx: &Context<'_>, state: StateGuard<'a>) -> Poll<T> {
         let Self { shared, payload, .. } = self;

@@ -1,10 +1,10 @@
 //! The writer task, alone or together with a producer, and producers that promise to send before they wait.
 
 use super::{
-    drive::{Driver, Left, drive, hurry},
+    drive::{Driver, Left, drive, send_now},
     error::{CloseReason, WriterFailure},
     lifecycle::outcome,
-    payload::Nothing,
+    payload::NoPayload,
     shared::{BoxWriter, Shared},
     state::{Next, Phase, Via},
     stream::Stream,
@@ -22,7 +22,8 @@ use std::{
 /// Writes what the handles of a [`WriteHandoff`](crate::WriteHandoff) accept.
 ///
 /// Nothing is written before this future is polled for the first time, and it must be polled until it completes: spawn
-/// it, let it [run with](Self::run_until) a producer, or run it on a thread of its own. It completes when the stream has ended:
+/// it, let it [run with](Self::run_until) a producer, or run it on a thread of its own. It completes when the
+/// stream has ended:
 /// with the writer, flushed and closed, after [`close`](crate::WriteHandoff::close) or when the last handle was dropped;
 /// with a [`WriterFailure`] that carries what was left otherwise.
 ///
@@ -103,13 +104,12 @@ impl<W: AsyncWrite + Unpin> WriteTask<W> {
         RunUntil { task: self, future }
     }
 
-    /// Sends what the producer that runs with it has left, as the producer would, and only what then is left as the
-    /// task.
+    /// Sends what the producer that runs with it has left: first as a producer, then, if work is left, as the task.
     fn send(&self, cx: &mut Context<'_>) {
         let mut state = self.shared.stream.lock();
-        let next = state.hurry(&self.shared.caller(Via::Poll));
+        let next = state.decide_to_send(&self.shared.caller(Via::Poll));
         let left = match next {
-            Next::Drive => drive(&self.shared, state, Driver::Producer, &mut Nothing),
+            Next::Drive => drive(&self.shared, state, Driver::Producer, &mut NoPayload),
             Next::Nothing | Next::Wake if state.is_due() => {
                 drop(state);
                 Left::Work
@@ -141,7 +141,7 @@ impl<W: AsyncWrite + Unpin> WriteTask<W> {
             _ => {
                 state.phase = Phase::Busy;
                 let driver = Driver::Task(cx.waker(), waker);
-                match drive(&self.shared, state, driver, &mut Nothing) {
+                match drive(&self.shared, state, driver, &mut NoPayload) {
                     Left::End => Poll::Ready(()),
                     Left::Nothing | Left::Work => Poll::Pending,
                 }
@@ -167,7 +167,7 @@ impl<W> Drop for WriteTask<W> {
         if self.has_ended() {
             return;
         }
-        // Where a producer holds the writer, it sees to both.
+        // A producer that holds the writer ends the stream and drops the writer itself.
         self.shared.stream.end(CloseReason::TaskDropped);
         if self.has_ended() {
             self.shared.drop_writer();
@@ -247,7 +247,7 @@ impl<W: AsyncWrite + Unpin, F: Future> Future for RunUntil<'_, W, F> {
     }
 }
 
-/// Whether the task may have been woken, or has to learn what to wake. From here on this thread is the task's.
+/// Whether the task may have been woken, or has a new waker to store. From here on this thread is the task's.
 fn is_task_due(stream: &Stream, waker: &Waker) -> bool {
     let mut state = stream.lock();
     match state.phase {
@@ -315,7 +315,7 @@ impl<W: AsyncWrite + Unpin, F: Future> Future for Batching<'_, W, F> {
         let promise = Promise::new(&this.shared.stream);
         let polled = this.future.poll(cx);
         promise.keep();
-        hurry(*this.shared, Via::Poll);
+        send_now(*this.shared, Via::Poll);
         polled
     }
 }

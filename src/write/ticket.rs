@@ -115,7 +115,7 @@ impl WriteTicket {
             let mut waiter = Scoped::new(&stream, FlushWaiter::default());
             // A ticket does not know the writer's type: the task does it.
             let request = |mut state: StateGuard<'_>| {
-                if state.hurry(&stream.caller(Inline::Never, Via::Poll)) == Next::Wake {
+                if state.decide_to_send(&stream.caller(Inline::Never, Via::Poll)) == Next::Wake {
                     stream.wake_task(state);
                 }
             };
@@ -327,7 +327,8 @@ impl State {
         !(self.tickets.is_empty() && self.line.is_empty()) || self.flush_is_news
     }
 
-    /// Collects the wakers of those that have what they wait for, as many as one section may. Returns whether there are more.
+    /// Collects the wakers of those that have what they wait for, as many as one section may. Returns whether
+    /// there are more.
     #[inline]
     pub(crate) fn collect(&mut self, wakes: &mut Wakers) -> bool {
         if self.end.is_some() { self.collect_all(wakes) } else { self.collect_served(wakes) }
@@ -383,8 +384,8 @@ impl State {
         self.flushes.first().is_some_and(|((position, _), ())| position <= self.written)
     }
 
-    /// Whether as much as the byte budget was written since such a flush could have been made. Nothing more is written until it is:
-    /// a steady stream of writes would starve it.
+    /// Whether as much as the byte budget was written since such a flush could have been made. From then on no
+    /// write goes before the flush, so that writes cannot starve it.
     #[inline]
     pub(crate) fn flush_is_overdue(&self) -> bool {
         let overdue = |position: u64| position.saturating_add(self.limits.bytes as u64) <= self.written;

@@ -41,7 +41,8 @@ fn accepted<'a, W, P>(
 }
 
 impl<W: AsyncWrite + Unpin> WriteHandoff<W> {
-    /// Submits a chunk if there is room for it now. Never waits. Where it may poll the writer (see [`Inline`](crate::Inline)), it does
+    /// Submits a chunk if there is room for it now. Never waits. Where it may poll the writer (see
+    /// [`Inline`](crate::Inline)), it does
     /// so for a large chunk, and to make room.
     ///
     /// An empty chunk takes no room and is always accepted: its ticket is a barrier behind all that was accepted before.
@@ -75,7 +76,8 @@ impl<W: AsyncWrite + Unpin> WriteHandoff<W> {
     /// Submits a chunk, waiting for room if need be.
     ///
     /// While there is room this does not wait. A loop of it over a writer that is always ready yields now and then all
-    /// the same, see [`with_cooperative`](crate::WriteHandoffConfig::with_cooperative). Panics if it is polled after it has
+    /// the same, see [`with_cooperative`](crate::WriteHandoffConfig::with_cooperative). Panics if it is polled
+    /// after it has
     /// completed, as all futures of this type do.
     ///
     /// # Errors
@@ -191,7 +193,8 @@ impl<W: AsyncWrite + Unpin> WriteHandoff<W> {
     /// Submits the first `n` bytes of `buffer`, waiting for room for all of them if need be.
     ///
     /// A short prefix is copied, once. A longer one is offered to the writer where it lies in the buffer, if with what
-    /// is held it makes three quarters of [`send_at`](crate::WriteHandoffConfig::with_send_at) or more; only what has to wait
+    /// is held it makes three quarters of [`send_at`](crate::WriteHandoffConfig::with_send_at) or more; only
+    /// what has to wait
     /// is copied, up to 4 KiB, or becomes owned. So bytes that the writer takes right away are neither copied nor
     /// allocated for.
     ///
@@ -228,7 +231,7 @@ impl<W: AsyncWrite + Unpin> WriteHandoff<W> {
     }
 
     /// Submits all that `buffer` holds, in as many pieces as the byte budget asks for, and waits for room where there is
-    /// none. What it returns stands for the last piece, and for a barrier if the buffer was empty.
+    /// none. Returns the last piece; for an empty buffer, a barrier.
     ///
     /// [`write_prefix`](Self::write_prefix) of a whole buffer fails where the buffer holds more than the byte budget,
     /// which depends on how fast bytes arrive. This does not. Pieces of other producers may come between its own.

@@ -1,9 +1,9 @@
 //! Ends that come from elsewhere while the writer is in somebody's hands.
 
-use futures_handoff::CloseReason;
+use futures_handoff::{CloseReason, HandoffBuffer, HandoffBufferConfig};
 
 use crate::{
-    device::{Device, assert_done, assert_outcome, chunk, poll_once, run, stream},
+    device::{Device, assert_done, assert_outcome, block, chunk, poll_once, run, stream},
     explore::{block_on, explore, thread},
 };
 
@@ -73,6 +73,32 @@ fn a_close_while_borrowed_bytes_are_copied() {
         drop(handoff);
         device.open();
         assert_outcome(block_on(task), if accepted { &["xabc"] } else { &["x"] });
+    });
+}
+
+#[test]
+fn a_close_while_a_prefix_is_taken_out_of_its_buffer() {
+    // Longer than what is copied.
+    const LEN: usize = 5000;
+    explore(3, || {
+        let device = Device::blocked(usize::MAX);
+        let (handoff, task) = stream(&device, 2 * LEN);
+        // From here on only the task tries again, so that the others have to wait.
+        handoff.try_write_fire_and_forget(chunk("x")).unwrap();
+        let other = handoff.clone();
+        let other = thread::spawn(move || {
+            let config = HandoffBufferConfig::new(LEN);
+            let mut buffer = HandoffBuffer::from_tail(block(&"a".repeat(LEN)), config).unwrap();
+            let accepted = other.try_write_prefix(&mut buffer, LEN).is_ok();
+            assert_eq!(buffer.len(), if accepted { 0 } else { LEN });
+            accepted
+        });
+        handoff.close();
+        let accepted = other.join().unwrap();
+        drop(handoff);
+        device.open();
+        let prefix = if accepted { LEN } else { 0 };
+        assert_outcome(block_on(task), &[&format!("x{}", "a".repeat(prefix))]);
     });
 }
 

@@ -10,6 +10,17 @@ use std::{
 };
 
 runtimes::tests! {
+    /// Also a small one, a copy of which would find room in a block that has yet to be written.
+    async fn after_close_nothing_joins_what_waits<R: Runtime>() {
+        let (handoff, mut task, log) = willing(unflushed().with_inline(Inline::Never));
+        put(&handoff, "early");
+        handoff.close();
+        assert!(handoff.try_write(text("late")).unwrap_err().is_closed());
+        assert!(Hand::new(handoff.write(text("late"))).run().unwrap().unwrap_err().is_closed());
+        assert!(task.run().unwrap().is_ok());
+        assert_eq!(log.written(), b"early");
+    }
+
     async fn last_handle_dropped_writes_flushes_and_closes<R: Runtime>() {
         let writer = ScriptWriter::willing();
         let log = writer.log();

@@ -243,6 +243,18 @@ runtimes::tests! {
         assert_eq!(log.calls()[2..], [Call::Flush, Call::Write { offered: 3 }]);
     }
 
+    /// Also where the newer write is all that there is to do besides.
+    async fn a_flush_that_waits_for_the_task_goes_before_a_newer_write<R: Runtime>() {
+        let (handoff, mut task, log) = willing(ungathered(8, 64));
+        put(&handoff, "old");
+        task.run();
+        let mut flush = Hand::waiting(handoff.flush());
+        put(&handoff, "new");
+        task.run();
+        assert!(flush.run().unwrap().is_ok());
+        assert_eq!(log.calls(), [Call::Write { offered: 3 }, Call::Flush, Call::Write { offered: 3 }]);
+    }
+
     /// Producers never stop writing, so there are always newer bytes.
     async fn a_flush_is_not_starved_by_later_writes<R: Runtime>() {
         let (handoff, task, _) = background::<R>(ScriptWriter::seeded(1), limits(64, 256));
