@@ -212,16 +212,13 @@ impl<W> Drop for Adapter<W> {
 /// [`WriteHandoff::into_sink`](crate::WriteHandoff::into_sink).
 ///
 /// Each clone is a handle of its own. `poll_ready` waits in the line for room, and reserves nothing: a sink
-/// that is ready and idle,
-/// or whose future was dropped, costs others nothing. So its item may find no room any more. Then it waits in
-/// the line by itself
-/// and is accepted in its turn, without the sink, which is ready again after that: each sink may have one item
-/// beside what the
-/// budget holds, as each sender of a channel of `futures` has.
+/// that is ready and idle, or whose future was dropped, costs others nothing. So its item may find no room any
+/// more. Then it waits in the line by itself and is accepted in its turn, without the sink, which is ready
+/// again after that: each sink may have one item beside what the budget holds, as each sender of a channel of
+/// `futures` has.
 ///
 /// `poll_flush` waits until all that the sink has taken is written and flushed. `poll_close` does that and
-/// gives up the handle; if
-/// it was the last one, it waits until the stream has ended.
+/// gives up the handle; if it was the last one, it waits until the stream has ended.
 ///
 /// # Drop
 ///
@@ -313,17 +310,13 @@ impl<W> fmt::Debug for HandoffSink<W> {
 /// A [`WriteHandoff`](crate::WriteHandoff) as an [`AsyncWrite`]. Made by
 /// [`WriteHandoff::into_writer`](crate::WriteHandoff::into_writer).
 ///
-/// Each clone is a handle of its own. A write takes as much as there is room for, and waits in the line while
-/// there is none. It
-/// reserves nothing: one that is dropped while it waits costs others nothing. Bytes are copied, up to 16 KiB in
-/// a call; only a
-/// large slice that finds the writer idle is offered to it where it lies. Nothing is allocated for small ones
-/// once the stream has
-/// grown to what it needs.
+/// Each clone is a handle of its own. A write takes as much as there is room for, and waits in the line while there
+/// is none. It reserves nothing: one that is dropped while it waits costs others nothing. Bytes are copied, up to
+/// 16 KiB in a call; only a large slice that may be sent at once is offered to the writer where it lies. Nothing is
+/// allocated for small ones once the stream has grown to what it needs.
 ///
 /// `poll_flush` waits until all that this writer has taken is written and flushed. `poll_close` does that and
-/// gives up the handle;
-/// if it was the last one, it waits until the stream has ended.
+/// gives up the handle; if it was the last one, it waits until the stream has ended.
 ///
 /// # Drop
 ///
@@ -398,7 +391,7 @@ fn copy(state: &mut State, bufs: &[IoSlice<'_>]) -> usize {
     for buf in bufs {
         let n = buf.len().min(left).min(state.room_for_copies());
         if n > 0 {
-            state.accept(n);
+            state.accepted += n as u64;
             state.push_copy(&buf[..n]);
             left -= n;
         }
@@ -406,7 +399,11 @@ fn copy(state: &mut State, bufs: &[IoSlice<'_>]) -> usize {
             break;
         }
     }
-    MAX_COPY - left
+    let copied = MAX_COPY - left;
+    if copied > 0 {
+        state.count_write(copied);
+    }
+    copied
 }
 
 impl<W: AsyncWrite + Unpin> AsyncWrite for HandoffWriter<W> {

@@ -141,8 +141,9 @@ impl Progress {
             CallResult::Pending => {
                 self.pending = Some(op);
                 match op {
+                    Op::Write => state.refused(),
                     Op::Flush => self.flush_refused = true,
-                    _ => state.refused(),
+                    Op::Close | Op::Stop => {}
                 }
                 // What a merge has made fewer.
                 state.items -= items;
@@ -394,10 +395,8 @@ pub(crate) fn release_writer<'a, W>(
         None if detached => Some(CloseReason::Closed),
         end => end,
     };
-    let writer = match end {
-        Some(CloseReason::TaskDropped) => cell.writer.take(),
-        _ => None,
-    };
+    // A task that is gone found the writer in use and left it to the holder, whatever ends the stream.
+    let writer = if state.task_is_gone { cell.writer.take() } else { None };
 
     // The writer is released before the state says so: the party that sees the new phase finds it free.
     guard.cell = None;

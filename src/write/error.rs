@@ -387,8 +387,8 @@ impl<W> WriterFailure<W> {
         self.left.in_doubt.clone()
     }
 
-    /// The writer and the unwritten bytes. The writer is `None` where the task that owned it was dropped, and where
-    /// another call has taken it. After a panic its state is unspecified.
+    /// The writer and the unwritten bytes. The writer is `None` where the task that owned it was dropped, where a
+    /// detached task has dropped it because it failed, and where another call has taken it. After a panic its state is unspecified.
     pub fn into_parts(self) -> (Option<W>, Vec<Bytes>) {
         (self.left.writer, self.left.unwritten)
     }

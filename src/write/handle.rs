@@ -27,40 +27,32 @@ use std::{
 /// [`WriteTask`] owns the writer.
 ///
 /// Handles are cheap to clone, and any number of producers may write through them. What is accepted is written
-/// in the order
-/// of acceptance, exactly once; borders between chunks carry no meaning, small ones are gathered.
+/// in the order of acceptance, exactly once; borders between chunks carry no meaning, small ones are gathered.
 ///
 /// Without a type parameter the writer is boxed, as [`spawn`](Self::spawn) has it: `&WriteHandoff` is any such handoff.
 /// [`new`](Self::new) keeps the writer's type, and takes a boxed writer as well.
 ///
 /// # When bytes leave
 ///
-/// A chunk is queued and the task woken; it runs once the producer waits for something, and then sends all that
-/// has gathered
-/// in one write. When [`send_at`](WriteHandoffConfig::with_send_at) bytes (16 KiB) are held, a producer that may poll the
-/// writer (see [`Inline`](crate::Inline)) sends them itself, and likewise in [`flush`](Self::flush), in
+/// A chunk is queued and the task woken; it runs once the producer waits for something, and then sends all that has
+/// gathered in one write. When [`send_at`](WriteHandoffConfig::with_send_at) bytes (16 KiB) are held, a producer that
+/// may poll the writer (see [`Inline`](crate::Inline)) sends them itself, and likewise in [`flush`](Self::flush), in
 /// [`dispatch`](Self::dispatch), and before it waits for room. There is no timer. When there is nothing more to
-/// write, the
-/// writer is [flushed](WriteHandoffConfig::with_flush_when_idle), so that one that buffers keeps nothing back.
-/// A producer that computes for long without waiting should call `dispatch`. One that runs [together with the
-/// task](WriteTask::run_until), or is wrapped in [`batching`](Self::batching), sends when it is about to wait
-/// without waking
-/// anything.
+/// write, the writer is [flushed](WriteHandoffConfig::with_flush_when_idle), so that one that buffers keeps nothing
+/// back. A producer that computes for long without waiting should call `dispatch`. One that runs [together with the
+/// task](WriteTask::run_until), or is wrapped in [`batching`](Self::batching), sends when it is about to wait without
+/// waking anything.
 ///
 /// # Room
 ///
 /// At most [`max_pending_bytes`](WriteHandoffConfig::with_max_pending_bytes) bytes in at most
 /// [`max_items`](WriteHandoffConfig::with_max_items) queue entries are accepted and not yet written. Room is
-/// given in order
-/// of asking: nothing overtakes a producer that waits, so a large chunk is never starved, and one producer is
-/// woken for each
-/// write that becomes possible.
+/// given in order of asking: nothing overtakes a producer that waits, so a large chunk is never starved, and
+/// one producer is woken for each write that becomes possible.
 ///
 /// Memory held is at most the byte budget, the written part of one chunk, 32 KiB of gather blocks, and for an
-/// entry 64 bytes,
-/// or 1 KiB where it is the small chunks between two large ones. What is gathered counts twice in this, for the
-/// block that it
-/// is in may be only half full. A chunk longer than
+/// entry 64 bytes, or 1 KiB where it is the small chunks between two large ones. What is gathered counts twice
+/// in this, for the block that it is in may be only half full. A chunk longer than
 /// [`copy_max`](WriteHandoffConfig::with_copy_max) keeps whatever block it is a slice of.
 ///
 /// # The end
@@ -196,7 +188,8 @@ impl<W> WriteHandoff<W> {
     /// A handle without the writer's type that leaves the writer to the task. It keeps the stream open like any other.
     ///
     /// It is `Send` whatever the writer is: through it, other threads write to a stream whose writer may not leave its
-    /// own. Its [`with_writer`](Self::with_writer) and [`into_parts`](Self::into_parts) do not find the writer.
+    /// own. Its [`with_writer`](Self::with_writer) and [`into_parts`](Self::into_parts) find neither the writer nor
+    /// unwritten bytes: [`closed`](Self::closed) tells how the stream ended, and the task gives the writer back.
     /// Allocates once.
     pub fn sender(&self) -> WriteHandoff {
         self.stream().add_handle();
@@ -381,7 +374,7 @@ pub struct WeakWriteHandoff<W = BoxWriter> {
 
 impl<W> WeakWriteHandoff<W> {
     /// A handle; `None` after the last one is gone. Made from a [`sender`](WriteHandoff::sender): after the
-    /// last clone of that sender.
+    /// last clone of that sender, whatever other handles there are.
     pub fn upgrade(&self) -> Option<WriteHandoff<W>> {
         let shared = self.shared.upgrade()?;
         shared.stream.try_add_handle().then(|| WriteHandoff { shared })

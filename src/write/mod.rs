@@ -1,14 +1,11 @@
 //! The write half: one byte stream with cursors.
 //!
 //! Accepting a chunk advances `accepted`, writing it `written`, a flush `flushed`. A ticket is a position that
-//! `written` has
-//! to pass; the budget is `accepted - written` and what is reserved.
+//! `written` has to pass; the budget is `accepted - written` and what is reserved.
 //!
 //! A write goes through `writes` (the methods), `submit` (accepting, now or after a wait), `room` (is there
-//! room?), `payload` (the
-//! decision: copy, write through or queue) and `drive` (the loop that polls the writer). The methods of `State`
-//! stand where their
-//! subject is: `state`, `room`, `payload` and `ticket`.
+//! room?), `payload` (the decision: copy, write through or queue) and `drive` (the loop that polls the writer).
+//! The methods of `State` stand where their subject is: `state`, `room`, `payload` and `ticket`.
 //!
 //! | module | what it holds |
 //! |---|---|

@@ -66,8 +66,7 @@ pub(crate) struct Caller {
     /// It has promised to send when it is about to wait.
     pub(crate) batching: bool,
     /// It is polled by the executor at the moment, through a future of this crate. Then the writer finds what
-    /// belongs to that
-    /// executor's thread.
+    /// belongs to that executor's thread.
     pub(crate) in_poll: bool,
 }
 
@@ -120,6 +119,8 @@ pub(crate) struct State {
     pub(crate) closing: Closing,
     /// The holder of the writer is to end the stream, for this reason.
     pub(crate) end_requested: Option<CloseReason>,
+    /// The task was dropped, which drops the writer.
+    pub(crate) task_is_gone: bool,
 
     pub(crate) accepted: u64,
     pub(crate) written: u64,
@@ -165,6 +166,7 @@ impl State {
             blocked_on_flush: false,
             closing: Closing::No,
             end_requested: None,
+            task_is_gone: false,
             accepted: 0,
             written: 0,
             flushed: 0,
@@ -242,9 +244,15 @@ impl State {
     pub(crate) fn accept(&mut self, len: usize) -> Range<u64> {
         let start = self.accepted;
         self.accepted += len as u64;
+        self.count_write(len);
+        start..self.accepted
+    }
+
+    /// Counts a write of so many bytes.
+    #[inline]
+    pub(crate) fn count_write(&mut self, len: usize) {
         self.stats.chunks += 1;
         self.budget.spend(len);
-        start..self.accepted
     }
 
     /// Accepts bytes that may be copied where copying them is all there is to do, as nearly always in a burst: the open

@@ -110,7 +110,10 @@ impl Stream {
         match state.phase {
             Phase::Ended => return,
             Phase::Busy => {
+                // The holder ends it, and tells.
+                state.task_is_gone |= matches!(reason, CloseReason::TaskDropped);
                 state.end_requested.get_or_insert(reason);
+                return;
             }
             _ => state.finish(reason, &mut wakes),
         }

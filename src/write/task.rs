@@ -21,11 +21,10 @@ use std::{
 
 /// Writes what the handles of a [`WriteHandoff`](crate::WriteHandoff) accept.
 ///
-/// Nothing is written before this future is polled for the first time, and it must be polled until it completes: spawn
-/// it, let it [run with](Self::run_until) a producer, or run it on a thread of its own. It completes when the
-/// stream has ended:
-/// with the writer, flushed and closed, after [`close`](crate::WriteHandoff::close) or when the last handle was dropped;
-/// with a [`WriterFailure`] that carries what was left otherwise.
+/// Nothing is written before this future is polled for the first time, and it must be polled until it completes:
+/// spawn it, let it [run with](Self::run_until) a producer, or run it on a thread of its own. It completes when the
+/// stream has ended: with the writer, flushed and closed, after [`close`](crate::WriteHandoff::close) or when the
+/// last handle was dropped; with a [`WriterFailure`] that carries what was left otherwise.
 ///
 /// # Drop
 ///

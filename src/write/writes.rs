@@ -42,10 +42,9 @@ fn accepted<'a, W, P>(
 
 impl<W: AsyncWrite + Unpin> WriteHandoff<W> {
     /// Submits a chunk if there is room for it now. Never waits. Where it may poll the writer (see
-    /// [`Inline`](crate::Inline)), it does
-    /// so for a large chunk, and to make room.
+    /// [`Inline`](crate::Inline)), it does so for a large chunk, and to make room.
     ///
-    /// An empty chunk takes no room and is always accepted: its ticket is a barrier behind all that was accepted before.
+    /// An empty chunk takes no room and is accepted unless the stream is closed: its ticket is a barrier behind all that was accepted before.
     ///
     /// Constant time. Allocates nothing once the queue and its block have grown to what the stream needs; only a burst
     /// of more than 16 KiB in small chunks that the producer may not send itself takes a block of 16 KiB for each of
@@ -75,10 +74,9 @@ impl<W: AsyncWrite + Unpin> WriteHandoff<W> {
 
     /// Submits a chunk, waiting for room if need be.
     ///
-    /// While there is room this does not wait. A loop of it over a writer that is always ready yields now and then all
-    /// the same, see [`with_cooperative`](crate::WriteHandoffConfig::with_cooperative). Panics if it is polled
-    /// after it has
-    /// completed, as all futures of this type do.
+    /// While there is room this does not wait. A loop of it over a writer that is always ready yields now and then
+    /// all the same, see [`with_cooperative`](crate::WriteHandoffConfig::with_cooperative). Panics if it is polled
+    /// after it has completed, as all futures of this type do.
     ///
     /// # Errors
     ///
@@ -118,8 +116,8 @@ impl<W: AsyncWrite + Unpin> WriteHandoff<W> {
 
     /// Submits borrowed bytes, waiting for room for all of them if need be.
     ///
-    /// What is to be sent at once is offered to the writer where it lies, if it is longer than what is
-    /// [copied](crate::WriteHandoffConfig::with_copy_max) anyway; only what has to wait is copied.
+    /// What is to be sent at once is offered to the writer where it lies, unless it is short and joins what is held; only
+    /// what has to wait is copied.
     ///
     /// # Errors
     ///
@@ -146,6 +144,8 @@ impl<W: AsyncWrite + Unpin> WriteHandoff<W> {
 
     /// Submits several chunks that stay adjacent, whatever other producers write, or none of them. Waits for room for
     /// all of them if need be. Every chunk that is not empty takes an entry. Accepted ones are left empty.
+    ///
+    /// Small chunks are copied, as others are, up to 16 KiB in all; those beyond keep the blocks that they are slices of.
     ///
     /// # Errors
     ///
@@ -192,11 +192,10 @@ impl<W: AsyncWrite + Unpin> WriteHandoff<W> {
 
     /// Submits the first `n` bytes of `buffer`, waiting for room for all of them if need be.
     ///
-    /// A short prefix is copied, once. A longer one is offered to the writer where it lies in the buffer, if with what
-    /// is held it makes three quarters of [`send_at`](crate::WriteHandoffConfig::with_send_at) or more; only
-    /// what has to wait
-    /// is copied, up to 4 KiB, or becomes owned. So bytes that the writer takes right away are neither copied nor
-    /// allocated for.
+    /// A short prefix is copied, once. A longer one is offered to the writer where it lies in the buffer, if with
+    /// what is held it makes three quarters of [`send_at`](crate::WriteHandoffConfig::with_send_at) or more; only
+    /// what has to wait is copied, up to 4 KiB, or becomes owned. So bytes that the writer takes right away are
+    /// neither copied nor allocated for.
     ///
     /// # Errors
     ///

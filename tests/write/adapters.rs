@@ -217,6 +217,13 @@ runtimes::tests! {
         }
     }
 
+    async fn several_slices_of_one_write_count_once<R: Runtime>() {
+        let (handoff, _task, _log) = willing(defaults());
+        let slices = [IoSlice::new(b"ab"), IoSlice::new(b""), IoSlice::new(b"cd")];
+        assert_eq!(io(&handoff).write_vectored(&slices).await.unwrap(), 4);
+        assert_eq!((handoff.stats().chunks, handoff.stats().accepted), (1, 4));
+    }
+
     async fn a_write_takes_as_much_as_there_is_room_for<R: Runtime>() {
         let (handoff, mut task, log, gate) = gated(limits(8, 10).with_send_at(4));
         let mut writer = io(&handoff);

@@ -6,7 +6,7 @@ use futures_util::io::BufWriter;
 use std::{
     io::ErrorKind,
     sync::{Arc, Mutex},
-    task::Context,
+    task::{Context, Poll},
 };
 
 runtimes::tests! {
@@ -276,5 +276,17 @@ runtimes::tests! {
             assert_eq!(log.len(), accepted);
             task.await.unwrap();
         }
+    }
+
+    async fn a_close_that_is_pending_is_no_stalled_write<R: Runtime>() {
+        let writer = FnWriter(|op: Op<'_>, _: &mut Context<'_>| match op {
+            Op::Close => Poll::Pending,
+            op => op.all(),
+        });
+        let (handoff, mut task) = stream(writer, defaults());
+        put(&handoff, "hello");
+        handoff.close();
+        assert!(task.run().is_none());
+        assert_eq!((handoff.stats().written, handoff.stats().pending_polls), (5, 0));
     }
 }

@@ -1,10 +1,16 @@
 //! Ends other than closing: abort, taking the writer back, and a task that is gone or never begins.
 
 use super::support::*;
-use futures_util::AsyncWriteExt;
+use futures_handoff::WeakWriteHandoff;
+use futures_util::{AsyncWrite, AsyncWriteExt};
 use std::{
-    sync::{Arc, Mutex},
-    task::{Context, Wake, Waker},
+    io,
+    pin::Pin,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, Wake, Waker},
 };
 
 struct Unheard;
@@ -39,7 +45,7 @@ runtimes::tests! {
     /// The bytes that the writer takes in the poll in which the stream is aborted are taken; no more are offered.
     async fn abort_stops_after_the_poll_in_progress<R: Runtime>() {
         for config in [ungathered(100, 1000), ungathered(100, 1000).with_inline(Inline::Always)] {
-            let abort: Arc<Mutex<Option<futures_handoff::WeakWriteHandoff>>> = Arc::default();
+            let abort: Arc<Mutex<Option<WeakWriteHandoff>>> = Arc::default();
             let in_writer = Arc::clone(&abort);
             let mut calls = 0;
             let writer = FnWriter(move |op: Op<'_>, _: &mut Context<'_>| {
@@ -47,7 +53,7 @@ runtimes::tests! {
                 assert_eq!(calls, 1, "polled after the abort");
                 in_writer.lock().unwrap().take().unwrap().abort();
                 assert!(matches!(op, Op::Write(_)));
-                std::task::Poll::Ready(Ok(2))
+                Poll::Ready(Ok(2))
             });
             let (handoff, mut task) = stream(writer, config);
             *abort.lock().unwrap() = Some(handoff.sender().downgrade());
@@ -156,7 +162,7 @@ runtimes::tests! {
     /// A detached task drops a writer that has failed, whose descriptor is of no use to anybody, but for an `into_parts` that waits.
     async fn into_parts_after_a_failure_gives_what_is_left<R: Runtime>() {
         for asked_before in [false, true] {
-            let steps = [WriteStep::Accept(2), WriteStep::Error(std::io::ErrorKind::BrokenPipe)];
+            let steps = [WriteStep::Accept(2), WriteStep::Error(io::ErrorKind::BrokenPipe)];
             let writer = ScriptWriter::new(steps);
             let log = writer.log();
             let (handoff, task) = WriteHandoff::new(writer, ungathered(8, 64));
@@ -328,5 +334,56 @@ runtimes::tests! {
             }
             assert_eq!(Arc::strong_count(&kept), 2);
         }
+    }
+
+    /// The call in which the task is dropped fails. Nothing else would drop the writer before the last handle goes.
+    async fn a_writer_that_fails_while_its_task_is_dropped_is_dropped<R: Runtime>() {
+        type Slot = Arc<Mutex<Option<Hand<WriteTask<Dropped<FnWriter<WriteFn>>>>>>>;
+        type WriteFn = Box<dyn FnMut(Op<'_>, &mut Context<'_>) -> Poll<io::Result<usize>> + Send>;
+        for aborts in [false, true] {
+            let task = Slot::default();
+            let (dropped, taken) = (Arc::new(AtomicBool::new(false)), Arc::clone(&task));
+            let weak = Arc::new(Mutex::new(None::<WeakWriteHandoff<_>>));
+            let visited = Arc::clone(&weak);
+            let write: WriteFn = Box::new(move |op, _| match op {
+                Op::Write(_) => {
+                    if let Some(stream) = visited.lock().unwrap().take() {
+                        stream.abort();
+                    }
+                    drop(taken.lock().unwrap().take());
+                    Poll::Ready(Err(io::Error::other("no more")))
+                }
+                _ => Poll::Ready(Ok(0)),
+            });
+            let writer = Dropped(FnWriter(write), Arc::clone(&dropped));
+            let (handoff, begun) = WriteHandoff::new(writer, direct().with_send_at(0));
+            *task.lock().unwrap() = Some(Hand::waiting(begun));
+            *weak.lock().unwrap() = aborts.then(|| handoff.downgrade());
+            handoff.try_write_fire_and_forget(text("hello")).unwrap();
+            assert!(handoff.is_closed() && dropped.load(Ordering::SeqCst), "{aborts}");
+        }
+    }
+}
+
+/// A writer that tells when it is dropped.
+struct Dropped<W>(W, Arc<AtomicBool>);
+
+impl<W> Drop for Dropped<W> {
+    fn drop(&mut self) {
+        self.1.store(true, Ordering::SeqCst);
+    }
+}
+
+impl<W: AsyncWrite + Unpin> AsyncWrite for Dropped<W> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_close(cx)
     }
 }
