@@ -1,6 +1,7 @@
 //! What one operation of the write half costs, in instructions.
 //!
-//! `cargo bench --package futures-handoff-runtimes --bench instructions` needs valgrind and `gungraun-runner` in the version of the crate `gungraun`;
+//! `cargo bench --package futures-handoff-runtimes --bench instructions` needs valgrind and `gungraun-runner` in the
+//! version of the crate `gungraun`;
 //! `.ci/run speed` installs what is missing. Each row is [`COUNT`] operations, without what comes before them: the
 //! stream is open, its memory has grown to what it needs, and only then does the count begin. So the number of a row,
 //! with its last five digits cut off, is what one operation costs. A clone of the chunk and its drop, 28 instructions,
