@@ -19,15 +19,13 @@ const SLACK: u64 = 5;
 
 #[cfg(target_os = "linux")]
 mod counted {
-    use std::{
-        collections::VecDeque,
-        io::{self, IoSlice},
-        pin::Pin,
-        task::{Context, Poll},
-    };
+    use std::{collections::VecDeque, io, pin::Pin};
 
     use futures_handoff::{HandoffBuffer, WriteHandoff, WriteHandoffConfig, WriteTask, bytes::Bytes};
-    use futures_util::{AsyncWrite, FutureExt};
+    use futures_util::{
+        FutureExt,
+        io::{Sink, sink},
+    };
     use gungraun::{
         Callgrind, EventKind, LibraryBenchmarkConfig, library_benchmark, library_benchmark_group,
     };
@@ -58,9 +56,9 @@ mod counted {
     /// A stream on which the operation was done before.
     struct Ready {
         operation: Operation,
-        handoff: WriteHandoff<Discard>,
+        handoff: WriteHandoff<Sink>,
         // A task that has run once lets producers send.
-        _task: Pin<Box<WriteTask<Discard>>>,
+        _task: Pin<Box<WriteTask<Sink>>>,
     }
 
     impl Ready {
@@ -69,7 +67,7 @@ mod counted {
                 Operation::AwaitedAtOnce => WriteHandoffConfig::default().with_send_at(0),
                 _ => WriteHandoffConfig::default(),
             };
-            let (handoff, task) = WriteHandoff::new(Discard, config);
+            let (handoff, task) = WriteHandoff::new(sink(), config);
             let mut task = Box::pin(task);
             assert!((&mut task).now_or_never().is_none(), "the stream is open");
             Self { operation, handoff, _task: task }.repeated(1000)
@@ -82,7 +80,7 @@ mod counted {
         }
     }
 
-    async fn operate(handoff: &WriteHandoff<Discard>, operation: Operation, count: usize) -> io::Result<()> {
+    async fn operate(handoff: &WriteHandoff<Sink>, operation: Operation, count: usize) -> io::Result<()> {
         let chunk = Bytes::from_static(match operation {
             Operation::Large => &[b'x'; 16 * 1024],
             _ => &[b'x'; 64],
@@ -114,32 +112,6 @@ mod counted {
         Ok(())
     }
 
-    /// Takes everything at once.
-    #[derive(Debug)]
-    struct Discard;
-
-    impl AsyncWrite for Discard {
-        fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-            Poll::Ready(Ok(buf.len()))
-        }
-
-        fn poll_write_vectored(
-            self: Pin<&mut Self>,
-            _: &mut Context<'_>,
-            bufs: &[IoSlice<'_>],
-        ) -> Poll<io::Result<usize>> {
-            Poll::Ready(Ok(bufs.iter().map(|buf| buf.len()).sum()))
-        }
-
-        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-            Poll::Ready(Ok(()))
-        }
-
-        fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-            Poll::Ready(Ok(()))
-        }
-    }
-
     /// That one operation costs so many instructions.
     fn costs(instructions: u64) -> LibraryBenchmarkConfig {
         let limit = instructions * COUNT as u64 * (100 + SLACK) / 100;
@@ -151,13 +123,13 @@ mod counted {
     }
 
     #[library_benchmark]
-    #[bench::held(args = (Operation::Held), setup = Ready::new, config = costs(228))]
-    #[bench::dropped(args = (Operation::Dropped), setup = Ready::new, config = costs(277))]
-    #[bench::windowed(args = (Operation::Windowed), setup = Ready::new, config = costs(384))]
-    #[bench::awaited(args = (Operation::Awaited), setup = Ready::new, config = costs(1418))]
-    #[bench::awaited_at_once(args = (Operation::AwaitedAtOnce), setup = Ready::new, config = costs(589))]
-    #[bench::large(args = (Operation::Large), setup = Ready::new, config = costs(497))]
-    #[bench::routed(args = (Operation::Routed), setup = Ready::new, config = costs(335))]
+    #[bench::held(args = (Operation::Held), setup = Ready::new, config = costs(178))]
+    #[bench::dropped(args = (Operation::Dropped), setup = Ready::new, config = costs(231))]
+    #[bench::windowed(args = (Operation::Windowed), setup = Ready::new, config = costs(336))]
+    #[bench::awaited(args = (Operation::Awaited), setup = Ready::new, config = costs(1295))]
+    #[bench::awaited_at_once(args = (Operation::AwaitedAtOnce), setup = Ready::new, config = costs(476))]
+    #[bench::large(args = (Operation::Large), setup = Ready::new, config = costs(378))]
+    #[bench::routed(args = (Operation::Routed), setup = Ready::new, config = costs(291))]
     fn write(ready: Ready) -> Ready {
         ready.repeated(COUNT)
     }

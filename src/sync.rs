@@ -107,8 +107,13 @@ pub(crate) mod thread {
             match self.depth.get() {
                 0 => false,
                 1 => self.streams[0].get() == stream,
-                depth => self.streams.iter().take(depth).any(|known| known.get() == stream),
+                depth => self.is_among(depth, stream),
             }
+        }
+
+        #[cold]
+        fn is_among(&self, depth: usize, stream: usize) -> bool {
+            self.streams.iter().take(depth).any(|known| known.get() == stream)
         }
 
         #[inline]

@@ -11,7 +11,7 @@ use super::{
     shared::{BoxWriter, Shared},
     state::{State, Via, Want},
     stream::{Waiting, WakeList, wait_until},
-    submit::{accept, try_submit},
+    submit::{accept, sends, try_submit},
     ticket::FlushWaiter,
 };
 use crate::{contain::contain, sync::Arc};
@@ -129,17 +129,16 @@ impl<W: AsyncWrite + Unpin> Adapter<W> {
             None if self.ready || (state.line.is_empty() && state.has_some_room()) => Some(Ok(())),
             None => None,
         };
-        match enter_line(&self.shared, cx, state, check, |_| Want::Turn) {
-            Ok((state, answer)) => {
-                drop(state);
-                self.ready = answer.is_ok();
-                Poll::Ready(answer)
-            }
-            Err(place) => {
-                self.place = Some(place);
-                Poll::Pending
-            }
-        }
+        let answer = match check(&state) {
+            Some(answer) => Ok((state, answer)),
+            None => enter_line(&self.shared, cx, state, check, |_| Want::Turn),
+        };
+        let Ok((state, answer)) = answer.map_err(|place| self.place = Some(place)) else {
+            return Poll::Pending;
+        };
+        drop(state);
+        self.ready = answer.is_ok();
+        Poll::Ready(answer)
     }
 
     /// Waits until all that it has handed over is written and flushed.
@@ -362,9 +361,9 @@ impl<W: AsyncWrite + Unpin> HandoffWriter<W> {
         }
         let first = bufs.iter().find(|buf| !buf.is_empty()).map_or(&[][..], |buf| buf);
         let first = &first[..first.len().min(limit)];
-        if first.len() > MAX_COPY / 2 && state.admit(state.room_of(first.len())).is_ok() {
+        if first.len() > MAX_COPY / 2 && state.admits(state.room_of(first.len())) {
             let mut payload = Slice(first);
-            if state.sends(&payload, &shared.caller(Via::Poll)) {
+            if sends(&state, &payload, &shared.caller(Via::Poll)) {
                 return Ok(accept(shared, Via::Poll, state, &mut payload).map(|_| first.len())?);
             }
         }

@@ -2,13 +2,15 @@
 
 use super::{
     error::CloseReason,
-    payload::{NoPayload, Payload},
-    queue::Chunk,
+    payload::{Entry, Payload},
     shared::{CallResult, Shared, WriterCell, WriterGuard},
     state::{Closing, Next, Phase, State, Via},
     stream::{StateGuard, Stream, WakeList},
 };
-use crate::{contain::contain, sync::Arc};
+use crate::{
+    contain::contain,
+    sync::{Arc, MutexGuard},
+};
 use futures_io::AsyncWrite;
 use std::{
     pin::Pin,
@@ -66,7 +68,7 @@ pub(crate) fn carry_out<'a, W: AsyncWrite + Unpin>(shared: &'a Shared<W>, state:
         Next::Nothing => {}
         Next::Wake => shared.stream.wake_task(state),
         Next::Drive => {
-            drive(shared, state, Driver::Producer, &mut NoPayload);
+            drive(shared, state, Driver::Producer);
         }
     }
 }
@@ -96,31 +98,15 @@ struct Progress {
     pending: Option<Op>,
     /// The writer did not confirm a flush: newer bytes need not wait for it.
     flush_refused: bool,
-    end: Option<CloseReason>,
 }
 
 impl Progress {
     /// Publishes a round.
     fn record<W>(&mut self, stream: &Stream, state: &mut State, cell: &mut WriterCell<W>, round: Round) {
-        let Round { op, result, flush, asked_before, items, spare } = round;
+        let Round { op, result, flush, asked_before, entries, spare } = round;
         if let Some(block) = spare {
             state.queue.recycle(block);
         }
-        self.record_call(stream, state, cell, (op, result), items, asked_before);
-        if let Some(result) = flush {
-            self.record_call(stream, state, cell, (Op::Flush, result), 0, asked_before);
-        }
-    }
-
-    fn record_call<W>(
-        &mut self,
-        stream: &Stream,
-        state: &mut State,
-        cell: &mut WriterCell<W>,
-        (op, result): (Op, CallResult),
-        items: usize,
-        asked_before: u64,
-    ) {
         self.calls_left = self.calls_left.saturating_sub(1);
         self.pending = None;
         match op {
@@ -132,12 +118,12 @@ impl Progress {
             Op::Close | Op::Stop => {}
         }
         match result {
-            CallResult::Wrote(n) => state.advance(n, items, &stream.written),
+            CallResult::Wrote(n) => state.advance(n, entries, &stream.written),
             CallResult::Done if op == Op::Flush => {
                 state.was_flushed(asked_before);
                 cell.flushed = state.closing > Closing::No && state.written == state.accepted;
             }
-            CallResult::Done => self.end = Some(CloseReason::Closed),
+            CallResult::Done => cell.end = Some(CloseReason::Closed),
             CallResult::Pending => {
                 self.pending = Some(op);
                 match op {
@@ -146,12 +132,13 @@ impl Progress {
                     Op::Close | Op::Stop => {}
                 }
                 // What a merge has made fewer.
-                state.items -= items;
+                state.entries -= entries;
             }
-            CallResult::Failed { reason, in_doubt } => {
-                state.in_doubt = in_doubt as u64;
-                self.end = Some(reason);
-            }
+            CallResult::Failed { in_doubt } => state.in_doubt = in_doubt as u64,
+        }
+        if let Some(result) = flush {
+            let flush = Round { result, ..Round::new(Op::Flush, asked_before) };
+            self.record(stream, state, cell, flush);
         }
     }
 }
@@ -165,88 +152,113 @@ struct Round {
     /// The newest waiter at the beginning.
     asked_before: u64,
     /// Entries finished.
-    items: usize,
+    entries: usize,
     /// A block among them.
     spare: Option<Vec<u8>>,
 }
 
 impl Round {
     fn new(op: Op, asked_before: u64) -> Self {
-        Self { op, result: CallResult::Pending, flush: None, asked_before, items: 0, spare: None }
+        Self { op, result: CallResult::Pending, flush: None, asked_before, entries: 0, spare: None }
     }
 }
 
-/// Polls the writer for as long as there is work and the driver may: what is queued, then the payload, which was
-/// accepted as one entry.
-///
-/// The caller has set the phase to `Busy` in the critical section that it hands over. Most often one round is all: one
-/// entry, which the writer takes whole, with nothing else to see to before or after. That costs half of what the loop
-/// would.
-#[inline]
-pub(crate) fn drive<'a, W: AsyncWrite + Unpin, P: Payload>(
+/// Polls the writer for what is queued, for as long as there is work and the driver may. The caller
+/// has set the phase to `Busy` in the critical section that it hands over.
+pub(crate) fn drive<'a, W: AsyncWrite + Unpin>(
     shared: &'a Shared<W>,
     mut state: StateGuard<'a>,
     driver: Driver<'_>,
-    payload: &mut P,
 ) -> Left {
-    let mut cell = shared.cell();
-    let is_lent = payload.len() > 0;
-    if state.items != 1 || !state.is_quiet() || !cell.batch.is_empty() {
-        return go_on(WriterGuard::new(shared, cell), state, driver, payload, None);
+    let cell = shared.cell();
+    if !is_single(&state, &cell) {
+        return go_on(shared, cell, state, driver, &mut Entry::default(), None);
     }
-    let chunk = if is_lent { None } else { state.queue.take_only() };
-    let (asked_before, flushes) = (state.last_id(), state.limits.flush_when_idle);
+    let mut entry = Entry::new(state.queue.take_only());
+    first_round(shared, cell, state, driver, &mut entry)
+}
+
+/// [`drive`] for a producer whose payload was accepted as one entry, behind what is queued.
+#[inline]
+pub(crate) fn write_through<'a, W: AsyncWrite + Unpin, P: Payload>(
+    shared: &'a Shared<W>,
+    state: StateGuard<'a>,
+    payload: &mut P,
+) {
+    let cell = shared.cell();
+    if is_single(&state, &cell) {
+        first_round(shared, cell, state, Driver::Producer, payload);
+    } else {
+        go_on(shared, cell, state, Driver::Producer, payload, None);
+    }
+}
+
+/// Whether there is just one entry to write, and nothing else to see to.
+#[inline]
+fn is_single<W>(state: &State, cell: &WriterCell<W>) -> bool {
+    state.entries == 1 && state.is_quiet() && cell.batch.is_empty()
+}
+
+/// Offers the writer the only entry there is. Most often that is all: the writer takes it whole,
+/// and there is nothing else to see to after that. It costs half of what the loop would.
+#[inline]
+fn first_round<'a, W: AsyncWrite + Unpin, P: Payload>(
+    shared: &'a Shared<W>,
+    mut cell: MutexGuard<'a, WriterCell<W>>,
+    state: StateGuard<'a>,
+    driver: Driver<'_>,
+    entry: &mut P,
+) -> Left {
+    let mut round = Round::new(Op::Write, state.last_id());
+    let flushes = state.limits.flush_when_idle;
     drop(state);
     let cx = &mut Context::from_waker(driver.waker());
-    let slice = chunk.as_ref().map_or_else(|| payload.as_slice(), Chunk::as_slice);
+    let slice = entry.as_slice();
     let offered = slice.len();
     let polled = match &mut cell.writer {
         Some(writer) => contain(|| Pin::new(writer).poll_write(cx, slice)),
         None => Some(Poll::Pending),
     };
-    if !matches!(polled, Some(Poll::Ready(Ok(n))) if n == offered) {
-        let mut round = Round::new(Op::Write, asked_before);
-        round.result = CallResult::new(polled, offered);
-        let written = if let CallResult::Wrote(n) = round.result { n } else { 0 };
-        match chunk {
-            Some(chunk) => cell.batch.begin(chunk, written),
-            None => payload.advance(written),
-        }
-        let state = shared.stream.lock();
-        return go_on(WriterGuard::new(shared, cell), state, driver, payload, Some(round));
+    round.result = cell.judge(polled, offered);
+    let is_whole = round.result == CallResult::Wrote(offered);
+    if is_whole {
+        entry.discard();
+        round.entries = 1;
+        round.flush = flushes.then(|| cell.flush(cx));
+    } else {
+        entry.advance(if let CallResult::Wrote(n) = round.result { n } else { 0 });
+        entry.leave_to(&mut cell.batch);
     }
-    let spare = match chunk {
-        Some(chunk) => chunk.finish(),
-        None => {
-            payload.discard();
-            None
-        }
-    };
-    let flush = if flushes { Some(cell.flush(cx)) } else { None };
     let mut state = shared.stream.lock();
-    let quiet = state.is_quiet() && state.flushes.is_empty() && state.queue.is_empty();
-    match flush {
-        None | Some(CallResult::Done) if quiet => {}
-        flush => {
-            let mut round = Round::new(Op::Write, asked_before);
-            (round.result, round.flush, round.items) = (CallResult::Wrote(offered), flush, 1);
-            round.spare = spare;
-            return go_on(WriterGuard::new(shared, cell), state, driver, payload, Some(round));
-        }
+    entry.recycle(&mut state.queue);
+    let is_confirmed = matches!(round.flush, None | Some(CallResult::Done));
+    if !(is_whole && is_confirmed && state.is_quiet() && state.queue.is_empty()) {
+        return go_on(shared, cell, state, driver, entry, Some(round));
     }
     // The writer is released before the state says so: the party that sees the new phase finds it free.
     drop(cell);
-    if let Some(block) = spare {
-        state.queue.recycle(block);
-    }
     state.wrote_whole(offered, flushes, matches!(driver, Driver::Producer), &shared.stream.written);
     idle(&shared.stream, state, driver);
     Left::Nothing
 }
 
+/// Goes on with the general loop. Cold, so that the compiler lays out the first round for the usual
+/// case; the loop itself is not.
+#[cold]
+fn go_on<'a, W: AsyncWrite + Unpin>(
+    shared: &'a Shared<W>,
+    cell: MutexGuard<'a, WriterCell<W>>,
+    state: StateGuard<'a>,
+    driver: Driver<'_>,
+    payload: &mut dyn Payload,
+    first: Option<Round>,
+) -> Left {
+    run(WriterGuard::new(shared, cell), state, driver, payload, first)
+}
+
 /// The general loop: it continues after the first round, or replaces it.
 #[inline(never)]
-fn go_on<'a, W: AsyncWrite + Unpin>(
+fn run<'a, W: AsyncWrite + Unpin>(
     mut guard: WriterGuard<'a, W>,
     state: StateGuard<'a>,
     driver: Driver<'_>,
@@ -262,25 +274,25 @@ fn go_on<'a, W: AsyncWrite + Unpin>(
         Driver::Producer => (true, PRODUCER_CALLS),
     };
     let cx = &mut Context::from_waker(driver.waker());
-    let mut progress = Progress { inline, calls_left, pending: None, flush_refused: false, end: None };
+    let mut progress = Progress { inline, calls_left, pending: None, flush_refused: false };
     let mut may_take = first.is_none();
     let mut round = first;
     loop {
         if let Some(round) = round.take() {
             progress.record(stream, &mut state, cell, round);
         }
-        if state.flush_is_news() {
-            state = tell_flushed(stream, state);
+        if state.flush_is_news {
+            state = stream.tell_flushed(state);
         }
         // What is queued later than a producer's payload comes behind it, and is left to the task.
         if may_take || !inline {
-            state.items -= cell.batch.take(&mut state.queue);
+            state.entries -= cell.batch.take(&mut state.queue);
             may_take = false;
         }
         let op = next_op(&state, cell, payload, progress.flush_refused);
         let stopping = progress.calls_left == 0
             || progress.pending == Some(op)
-            || progress.end.is_some()
+            || cell.end.is_some()
             || state.end_requested.is_some();
         if stopping || op == Op::Stop {
             progress.pending = progress.pending.filter(|pending| *pending == op);
@@ -300,8 +312,8 @@ fn go_on<'a, W: AsyncWrite + Unpin>(
             Op::Flush => cell.flush(cx),
             Op::Close | Op::Stop => cell.close(cx),
         };
-        (done.items, done.spare) = cell.batch.take_finished();
-        done.items += usize::from(is_lent && payload.len() == 0);
+        (done.entries, done.spare) = cell.batch.take_finished();
+        done.entries += usize::from(is_lent && payload.len() == 0);
         round = Some(done);
         state = stream.lock();
     }
@@ -312,20 +324,7 @@ fn go_on<'a, W: AsyncWrite + Unpin>(
         cell.batch.push(chunk);
         state = stream.lock();
     }
-    release_writer(guard, state, driver, Stopped { end: progress.end, pending: progress.pending })
-}
-
-/// Tells those that a flush has served: they would look like new ones, for which the writer is to be flushed again.
-#[cold]
-fn tell_flushed<'a>(stream: &'a Arc<Stream>, mut state: StateGuard<'a>) -> StateGuard<'a> {
-    while state.flush_is_news() {
-        let mut wakes = WakeList::new(stream);
-        state.collect(&mut wakes);
-        drop(state);
-        wakes.wake();
-        state = stream.lock();
-    }
-    state
+    release_writer(guard, state, driver, progress.pending)
 }
 
 /// A flush that is waited for is asked for before newer bytes are written. They do not wait for its confirmation, unless
@@ -351,13 +350,6 @@ fn next_op<W>(state: &State, cell: &WriterCell<W>, payload: &dyn Payload, flush_
     }
 }
 
-/// Why a holder stopped.
-pub(crate) struct Stopped {
-    pub(crate) end: Option<CloseReason>,
-    /// What the writer was not ready for.
-    pub(crate) pending: Option<Op>,
-}
-
 /// There is nothing to do: notes that, and unlocks the state on the way.
 #[inline(always)]
 fn idle(stream: &Arc<Stream>, mut state: StateGuard<'_>, driver: Driver<'_>) {
@@ -369,7 +361,8 @@ fn idle(stream: &Arc<Stream>, mut state: StateGuard<'_>, driver: Driver<'_>) {
             state.task.replace(waker)
         }
     };
-    state.idle();
+    state.phase = Phase::Idle;
+    state.queue.leave_spare();
     if state.is_watched() {
         stream.notify(state, &mut WakeList::new(stream));
     } else {
@@ -378,19 +371,20 @@ fn idle(stream: &Arc<Stream>, mut state: StateGuard<'_>, driver: Driver<'_>) {
     drop(old_waker);
 }
 
-/// Lets go of the writer and leaves whatever there is to do to the task.
+/// Lets go of the writer and leaves whatever there is to do to the task. `pending` is what the
+/// writer was not ready for.
 pub(crate) fn release_writer<'a, W>(
     mut guard: WriterGuard<'a, W>,
     mut state: StateGuard<'a>,
     driver: Driver<'_>,
-    stopped: Stopped,
+    pending: Option<Op>,
 ) -> Left {
     let stream = guard.stream;
     let Some(cell) = guard.cell.as_deref_mut() else { return Left::Nothing };
     let left = !cell.batch.is_empty() || !state.queue.is_empty();
     let work = left || state.closing > Closing::No || state.flush_is_due() || state.is_unflushed();
     let detached = state.closing == Closing::Detach && cell.flushed && !left;
-    let end = match stopped.end {
+    let end = match cell.end.take() {
         None if state.end_requested.is_some() => state.end_requested.clone(),
         None if detached => Some(CloseReason::Closed),
         end => end,
@@ -412,7 +406,6 @@ pub(crate) fn release_writer<'a, W>(
             return Left::Nothing;
         }
     };
-    let pending = stopped.pending.is_some();
     let mut wakes = WakeList::new(stream);
     let mut old_waker = None;
     match (end, driver) {
@@ -423,7 +416,7 @@ pub(crate) fn release_writer<'a, W>(
         }
         (None, Driver::Producer) if state.is_not_started() => state.phase = Phase::NotStarted,
         (None, Driver::Producer) => {
-            state.producer_saw_pending = pending;
+            state.producer_saw_pending = pending.is_some();
             // A producer that has promised to send sees to it.
             if stream.is_batching() {
                 state.phase = Phase::Held;
@@ -434,9 +427,9 @@ pub(crate) fn release_writer<'a, W>(
         }
         (None, Driver::Task(_, waker)) => {
             state.belongs_here();
-            if pending {
+            if pending.is_some() {
                 state.phase = Phase::Blocked;
-                state.blocked_on_flush = stopped.pending == Some(Op::Flush);
+                state.blocked_on_flush = pending == Some(Op::Flush);
                 old_waker = state.task.replace(waker);
             } else {
                 state.schedule();

@@ -1,7 +1,7 @@
 //! Why a stream ended, why a write was rejected, and what became of one that was accepted.
 
 use bytes::Bytes;
-use std::{error, fmt, io, ops::Range, sync::Arc};
+use std::{error, fmt, io, sync::Arc};
 
 /// Why a handoff takes no more writes.
 ///
@@ -46,7 +46,7 @@ impl CloseReason {
 
     /// This, with more words, as an I/O error of the same kind. The code of an operating system's error is kept, which
     /// leaves no place for words.
-    fn to_io_error(&self, words: impl Into<Box<dyn error::Error + Send + Sync>>) -> io::Error {
+    pub(crate) fn to_io_error(&self, words: impl Into<Box<dyn error::Error + Send + Sync>>) -> io::Error {
         let kind = match self {
             Self::Closed | Self::TaskDropped => io::ErrorKind::BrokenPipe,
             Self::Aborted => io::ErrorKind::ConnectionAborted,
@@ -331,127 +331,5 @@ impl From<TicketError> for CloseReason {
 impl From<TicketError> for io::Error {
     fn from(error: TicketError) -> Self {
         error.reason.clone().to_io_error(error)
-    }
-}
-
-/// A writer that ended with bytes left, and all that is known about them.
-///
-/// Positions count the bytes accepted since the handoff was created.
-pub struct WriterFailure<W> {
-    /// Boxed, so that a result with it is not much larger than one with the writer.
-    left: Box<Leftover<W>>,
-}
-
-/// What a stream leaves behind.
-pub(crate) struct Leftover<W> {
-    pub(crate) reason: CloseReason,
-    pub(crate) writer: Option<W>,
-    pub(crate) unwritten: Vec<Bytes>,
-    pub(crate) written: u64,
-    pub(crate) flushed: u64,
-    pub(crate) in_doubt: Range<u64>,
-}
-
-impl<W> From<Leftover<W>> for WriterFailure<W> {
-    fn from(left: Leftover<W>) -> Self {
-        Self { left: Box::new(left) }
-    }
-}
-
-impl<W> WriterFailure<W> {
-    /// Why it ended.
-    pub fn reason(&self) -> &CloseReason {
-        &self.left.reason
-    }
-
-    /// The bytes from position [`written`](Self::written) on, in order. Borders between chunks carry no meaning. Empty
-    /// where another call has taken them.
-    pub fn unwritten(&self) -> &[Bytes] {
-        &self.left.unwritten
-    }
-
-    /// The position up to which the writer took the bytes.
-    pub fn written(&self) -> u64 {
-        self.left.written
-    }
-
-    /// The position up to which the writer confirmed a flush: the only bytes that a buffering writer has certainly
-    /// passed on.
-    pub fn flushed(&self) -> u64 {
-        self.left.flushed
-    }
-
-    /// The bytes offered in a call that panicked or reported an impossible count: they may or may not have been taken.
-    /// They are the first ones of [`unwritten`](Self::unwritten).
-    pub fn in_doubt(&self) -> Range<u64> {
-        self.left.in_doubt.clone()
-    }
-
-    /// The writer and the unwritten bytes. The writer is `None` where the task that owned it was dropped, where a
-    /// detached task has dropped it because it failed, and where another call has taken it. After a panic its state is unspecified.
-    pub fn into_parts(self) -> (Option<W>, Vec<Bytes>) {
-        (self.left.writer, self.left.unwritten)
-    }
-}
-
-impl<W> fmt::Debug for WriterFailure<W> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WriterFailure")
-            .field("reason", &self.left.reason)
-            .field("writer", &self.left.writer.is_some())
-            .field("unwritten", &self.left.unwritten.iter().map(Bytes::len).sum::<usize>())
-            .field("written", &self.left.written)
-            .field("flushed", &self.left.flushed)
-            .field("in_doubt", &self.left.in_doubt)
-            .finish()
-    }
-}
-
-impl<W> fmt::Display for WriterFailure<W> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let unwritten = self.left.unwritten.iter().map(Bytes::len).sum::<usize>();
-        write!(
-            f,
-            "{}; {} bytes were written, {unwritten} bytes were not",
-            self.left.reason, self.left.written
-        )
-    }
-}
-
-impl<W> error::Error for WriterFailure<W> {
-    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
-        self.left.reason.source()
-    }
-}
-
-impl<W> From<WriterFailure<W>> for CloseReason {
-    fn from(failure: WriterFailure<W>) -> Self {
-        failure.left.reason
-    }
-}
-
-impl<W> From<WriterFailure<W>> for io::Error {
-    fn from(failure: WriterFailure<W>) -> Self {
-        let told = Told { words: failure.to_string(), reason: failure.left.reason };
-        told.reason.clone().to_io_error(told)
-    }
-}
-
-/// What a failure says and what caused it, without the writer and the bytes.
-#[derive(Debug)]
-struct Told {
-    words: String,
-    reason: CloseReason,
-}
-
-impl fmt::Display for Told {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.words)
-    }
-}
-
-impl error::Error for Told {
-    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
-        self.reason.source()
     }
 }

@@ -3,9 +3,9 @@
 use super::{
     adapter::{HandoffSink, HandoffWriter},
     config::{WriteHandoffConfig, WriteStats},
-    drive::{Driver, Op, Stopped, release_writer, send_locked, send_now},
-    error::{CloseReason, RejectReason, WriterFailure},
-    lifecycle,
+    drive::{Driver, Op, release_writer, send_locked, send_now},
+    error::{CloseReason, RejectReason},
+    lifecycle::{self, WriterFailure},
     shared::{BoxWriter, Shared, WriterGuard},
     state::{Phase, Via},
     stream::{Scoped, Stream},
@@ -276,7 +276,7 @@ impl<W: AsyncWrite + Unpin> WriteHandoff<W> {
     pub async fn flush(&self) -> Result<(), CloseReason> {
         let mut waiter = Scoped::new(self.stream(), FlushWaiter::default());
         poll_fn(|cx| {
-            waiter.poll(self.stream(), cx, None, |state| send_locked(&self.shared, state, Via::Poll))
+            waiter.place.poll(self.stream(), cx, None, |state| send_locked(&self.shared, state, Via::Poll))
         })
         .await
     }
@@ -330,8 +330,7 @@ fn with_writer<W, R>(shared: &Shared<W>, f: impl FnOnce(&mut W) -> R) -> Option<
                 let mut state = stream.lock();
                 let pending = state.producer_saw_pending.then_some(Op::Write);
                 state.producer_saw_pending = false;
-                let stopped = Stopped { end: None, pending };
-                release_writer(guard, state, Driver::Producer, stopped);
+                release_writer(guard, state, Driver::Producer, pending);
             }
         }
     }

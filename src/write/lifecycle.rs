@@ -1,17 +1,20 @@
-//! How a stream ends.
+//! How a stream ends, and what it leaves.
 
 use super::{
     drive::send_now,
-    error::{CloseReason, Leftover, WriterFailure},
+    error::CloseReason,
     shared::Shared,
     state::{Closing, State, Via},
     stream::{Scoped, Stream, Waiting, WakeList, wait_until},
 };
 use crate::{contain::contain, sync::Arc};
+use bytes::Bytes;
 use futures_io::AsyncWrite;
 use std::{
+    error, fmt,
     future::poll_fn,
-    mem,
+    io, mem,
+    ops::Range,
     task::{Context, Poll, ready},
 };
 
@@ -52,7 +55,7 @@ impl Waiting for EndWaiter {
 /// Waits for the end.
 pub(crate) async fn closed(stream: &Arc<Stream>) -> Result<(), CloseReason> {
     let mut waiter = Scoped::new(stream, EndWaiter::default());
-    poll_fn(|cx| waiter.poll(stream, cx)).await
+    poll_fn(|cx| waiter.place.poll(stream, cx)).await
 }
 
 /// Accepts nothing more, and ends the stream if this thread may poll the writer, or else has the task do it.
@@ -103,7 +106,124 @@ pub(crate) fn outcome<W>(shared: &Shared<W>, take: bool) -> Result<W, WriterFail
             let State { written, flushed, in_doubt, .. } = *state;
             drop(state);
             let in_doubt = written..written + in_doubt;
-            Err(Leftover { reason, writer, unwritten, written, flushed, in_doubt }.into())
+            let left = Leftover { reason, writer, unwritten, written, flushed, in_doubt };
+            Err(WriterFailure { left: Box::new(left) })
         }
+    }
+}
+
+/// A writer that ended with bytes left, and all that is known about them.
+///
+/// Positions count the bytes accepted since the handoff was created.
+pub struct WriterFailure<W> {
+    /// Boxed, so that a result with it is not much larger than one with the writer.
+    left: Box<Leftover<W>>,
+}
+
+/// What a stream leaves behind.
+struct Leftover<W> {
+    reason: CloseReason,
+    writer: Option<W>,
+    unwritten: Vec<Bytes>,
+    written: u64,
+    flushed: u64,
+    in_doubt: Range<u64>,
+}
+
+impl<W> WriterFailure<W> {
+    /// Why it ended.
+    pub fn reason(&self) -> &CloseReason {
+        &self.left.reason
+    }
+
+    /// The bytes from position [`written`](Self::written) on, in order. Borders between chunks carry no meaning. Empty
+    /// where another call has taken them.
+    pub fn unwritten(&self) -> &[Bytes] {
+        &self.left.unwritten
+    }
+
+    /// The position up to which the writer took the bytes.
+    pub fn written(&self) -> u64 {
+        self.left.written
+    }
+
+    /// The position up to which the writer confirmed a flush: the only bytes that a buffering writer has certainly
+    /// passed on.
+    pub fn flushed(&self) -> u64 {
+        self.left.flushed
+    }
+
+    /// The bytes offered in a call that panicked or reported an impossible count: they may or may not have been taken.
+    /// They are the first ones of [`unwritten`](Self::unwritten).
+    pub fn in_doubt(&self) -> Range<u64> {
+        self.left.in_doubt.clone()
+    }
+
+    /// The writer and the unwritten bytes. The writer is `None` where the task that owned it was dropped, where a
+    /// detached task has dropped it because it failed, and where another call has taken it. After a panic its state is unspecified.
+    pub fn into_parts(self) -> (Option<W>, Vec<Bytes>) {
+        (self.left.writer, self.left.unwritten)
+    }
+}
+
+impl<W> fmt::Debug for WriterFailure<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WriterFailure")
+            .field("reason", &self.left.reason)
+            .field("writer", &self.left.writer.is_some())
+            .field("unwritten", &self.left.unwritten.iter().map(Bytes::len).sum::<usize>())
+            .field("written", &self.left.written)
+            .field("flushed", &self.left.flushed)
+            .field("in_doubt", &self.left.in_doubt)
+            .finish()
+    }
+}
+
+impl<W> fmt::Display for WriterFailure<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let unwritten = self.left.unwritten.iter().map(Bytes::len).sum::<usize>();
+        write!(
+            f,
+            "{}; {} bytes were written, {unwritten} bytes were not",
+            self.left.reason, self.left.written
+        )
+    }
+}
+
+impl<W> error::Error for WriterFailure<W> {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        self.left.reason.source()
+    }
+}
+
+impl<W> From<WriterFailure<W>> for CloseReason {
+    fn from(failure: WriterFailure<W>) -> Self {
+        failure.left.reason
+    }
+}
+
+impl<W> From<WriterFailure<W>> for io::Error {
+    fn from(failure: WriterFailure<W>) -> Self {
+        let told = Told { words: failure.to_string(), reason: failure.left.reason };
+        told.reason.clone().to_io_error(told)
+    }
+}
+
+/// What a failure says and what caused it, without the writer and the bytes.
+#[derive(Debug)]
+struct Told {
+    words: String,
+    reason: CloseReason,
+}
+
+impl fmt::Display for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.words)
+    }
+}
+
+impl error::Error for Told {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        self.reason.source()
     }
 }

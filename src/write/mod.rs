@@ -3,20 +3,21 @@
 //! Accepting a chunk advances `accepted`, writing it `written`, a flush `flushed`. A ticket is a position that
 //! `written` has to pass; the budget is `accepted - written` and what is reserved.
 //!
-//! A write goes through `writes` (the methods), `submit` (accepting, now or after a wait), `room` (is there
-//! room?), `payload` (the decision: copy, write through or queue) and `drive` (the loop that polls the writer).
-//! The methods of `State` stand where their subject is: `state`, `room`, `payload` and `ticket`.
+//! A write goes through `writes` (the methods), `submit` (accepting, now or after a wait, and the
+//! decision: copy, write through or queue), `room` (is there room?) and `drive` (the loop that
+//! polls the writer). What the state offers for that stands where its subject is: in `state`, room
+//! in `room`, tickets and flushes in `ticket`.
 //!
 //! | module | what it holds |
 //! |---|---|
 //! | `handle`, `writes`, `adapter` | the handles: what they are, what is written through them, a `Sink` and an `AsyncWrite` |
-//! | `payload`, `submit` | what is submitted and where it goes; how it is submitted, now or later |
+//! | `submit`, `payload` | where a write goes, now or later; what is written |
 //! | `state` | the phases and positions behind the stream's lock, and what follows from a change |
 //! | `room` | back pressure: the room there is, and the line for it |
 //! | `stream`, `shared` | the stream with its lock and its wakers, and the writer with its calls |
 //! | `drive` | the one loop that polls the writer, for the task and for producers |
 //! | `queue`, `batch` | chunks that wait, and chunks that are being written |
-//! | `task`, `lifecycle` | the writer task; how a stream ends |
+//! | `task`, `lifecycle` | the writer task; how a stream ends, and what it leaves |
 //! | `ticket` | what became of a write, flushes, and whom progress wakes |
 //! | `config`, `error` | plain data |
 
@@ -40,8 +41,9 @@ mod writes;
 
 pub use adapter::{HandoffSink, HandoffWriter};
 pub use config::{Inline, WriteHandoffConfig, WriteStats};
-pub use error::{CloseReason, RejectReason, TicketError, WriteError, WriterFailure};
+pub use error::{CloseReason, RejectReason, TicketError, WriteError};
 pub use handle::{WeakWriteHandoff, WriteHandoff};
+pub use lifecycle::WriterFailure;
 pub use shared::BoxWriter;
 pub use submit::{OwnedPermit, Permit};
 pub use task::{DetachedWriteTask, WriteTask};

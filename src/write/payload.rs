@@ -1,10 +1,11 @@
 //! What a producer submits: a chunk, several chunks, or bytes that stay where they are until they are written.
 
 use super::{
+    batch::Batch,
     config::MAX_COPY,
     error::RejectReason,
-    queue::Chunk,
-    state::{Caller, Limits, Next, Phase, Room, State},
+    queue::{Chunk, Queue},
+    state::{Limits, Room, State},
 };
 use crate::{HandoffBuffer, contain::contain};
 use bytes::{Buf, Bytes};
@@ -53,7 +54,9 @@ pub(crate) trait Payload {
     }
 
     /// Queues the payload without a copy, under the lock. `false`: it must be owned first.
-    fn queue(&mut self, state: &mut State) -> bool;
+    fn queue(&mut self, _: &mut State) -> bool {
+        false
+    }
 
     /// The first `n` bytes are written: there are at least as many.
     fn advance(&mut self, n: usize);
@@ -62,10 +65,21 @@ pub(crate) trait Payload {
     fn discard(&mut self);
 
     /// The bytes as a chunk of their own. What may allocate and copy is not done under the lock.
-    fn own(&mut self) -> Bytes;
+    fn own(&mut self) -> Bytes {
+        let bytes = Bytes::copy_from_slice(self.as_slice());
+        self.discard();
+        bytes
+    }
 
     /// Takes back what was owned and not accepted.
     fn restore(&mut self, _: Bytes) {}
+
+    /// What the writer left of it, if it was queued before, is the first that is written next.
+    fn leave_to(&mut self, _: &mut Batch) {}
+
+    /// Gives back the block that it was in, if it was queued before and is written.
+    #[inline]
+    fn recycle(&mut self, _: &mut Queue) {}
 
     /// What has to wait: a copy in a `block` with room for so many bytes if it is short, and otherwise a chunk of its
     /// own.
@@ -81,73 +95,54 @@ pub(crate) trait Payload {
     }
 }
 
-/// Where a payload that was admitted has gone.
-pub(crate) enum Placed {
-    /// Into the queue. What it was copied from is still there.
-    Queued(Next),
-    /// Nowhere yet: the caller holds the writer, and writes it with what is queued before it.
-    WriteThrough,
-    /// Nowhere yet: it has to be owned first, outside of the lock.
-    ToOwn,
+/// The only entry that was queued, or none.
+#[derive(Default)]
+pub(crate) struct Entry {
+    chunk: Option<Chunk>,
+    /// Bytes of it that are written.
+    head: usize,
+    /// What it was copied into, once it is written.
+    block: Option<Vec<u8>>,
 }
 
-impl State {
-    /// Decides where a payload goes that was admitted, and puts it there. The caller accepts it in the same section,
-    /// or reserves room for what it has to own first.
-    #[inline(always)]
-    pub(crate) fn place<P: Payload>(&mut self, payload: &mut P, caller: &Caller) -> Placed {
-        let len = payload.len();
-        if len == 0 {
-            return Placed::Queued(Next::Nothing);
-        }
-        let sends = self.sends(payload, caller);
-        let is_small = len <= self.limits.copy_max;
-        // Enough to be sent: written through. A small one behind queued bytes joins them instead.
-        if sends && payload.is_one() && (self.queue.is_empty() || !is_small) {
-            self.phase = Phase::Busy;
-            self.items += 1;
-            return Placed::WriteThrough;
-        }
-        if payload.is_one() && (is_small || len <= payload.copy_max(&self.limits)) {
-            self.push_copy(payload.as_slice());
-        } else if !payload.queue(self) {
-            return Placed::ToOwn;
-        }
-        Placed::Queued(self.after_push(caller))
-    }
-
-    /// Whether the payload is enough to be sent, with what is held before it, and the caller may send it.
+impl Entry {
     #[inline]
-    pub(crate) fn sends<P: Payload>(&self, payload: &P, caller: &Caller) -> bool {
-        self.queue.bytes() + payload.counts_for(&self.limits) >= self.limits.send_at && self.may_drive(caller)
+    pub(crate) fn new(chunk: Option<Chunk>) -> Self {
+        Self { chunk, head: 0, block: None }
     }
 }
 
-/// No bytes.
-pub(crate) struct NoPayload;
-
-impl Payload for NoPayload {
+impl Payload for Entry {
     #[inline]
     fn len(&self) -> usize {
-        0
+        self.as_slice().len()
     }
 
     #[inline]
     fn as_slice(&self) -> &[u8] {
-        &[]
+        self.chunk.as_ref().map_or(&[], |chunk| &chunk.as_slice()[self.head..])
     }
 
-    fn queue(&mut self, _: &mut State) -> bool {
-        true
+    fn advance(&mut self, n: usize) {
+        self.head += n;
     }
 
     #[inline]
-    fn advance(&mut self, _: usize) {}
+    fn discard(&mut self) {
+        self.block = self.chunk.take().and_then(Chunk::finish);
+    }
 
-    fn discard(&mut self) {}
+    fn leave_to(&mut self, batch: &mut Batch) {
+        if let Some(chunk) = self.chunk.take() {
+            batch.begin(chunk, self.head);
+        }
+    }
 
-    fn own(&mut self) -> Bytes {
-        Bytes::new()
+    #[inline]
+    fn recycle(&mut self, queue: &mut Queue) {
+        if let Some(block) = self.block.take() {
+            queue.recycle(block);
+        }
     }
 }
 
@@ -215,10 +210,6 @@ impl Payload for Slice<'_> {
         if self.0.len() > limits.copy_max { self.0.len() + limits.send_at / 4 } else { self.0.len() }
     }
 
-    fn queue(&mut self, _: &mut State) -> bool {
-        false
-    }
-
     #[inline]
     fn advance(&mut self, n: usize) {
         self.0 = &self.0[n..];
@@ -227,10 +218,6 @@ impl Payload for Slice<'_> {
     #[inline]
     fn discard(&mut self) {
         self.0 = &[];
-    }
-
-    fn own(&mut self) -> Bytes {
-        Bytes::copy_from_slice(mem::take(&mut self.0))
     }
 }
 
@@ -265,10 +252,6 @@ impl Payload for Prefix<'_> {
     #[inline]
     fn counts_for(&self, limits: &Limits) -> usize {
         if self.len > PREFIX_COPY_MAX { self.len + limits.send_at / 4 } else { self.len }
-    }
-
-    fn queue(&mut self, _: &mut State) -> bool {
-        false
     }
 
     #[inline]
@@ -311,7 +294,7 @@ impl Payload for Chunks<'_> {
     }
 
     fn room(&self, _: &State) -> Room {
-        Room { bytes: self.len(), items: self.0.iter().filter(|chunk| !chunk.is_empty()).count() }
+        Room { bytes: self.len(), entries: self.0.iter().filter(|chunk| !chunk.is_empty()).count() }
     }
 
     /// Small chunks are copied, as many as may be copied in one section, and left for [`discard`](Self::discard).
@@ -335,9 +318,5 @@ impl Payload for Chunks<'_> {
             let chunk = mem::take(chunk);
             contain(|| drop(chunk));
         }
-    }
-
-    fn own(&mut self) -> Bytes {
-        Bytes::new()
     }
 }

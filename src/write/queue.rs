@@ -54,10 +54,12 @@ impl Chunk {
     }
 }
 
-/// The last chunk may be a block with room left: it is open.
+/// Chunks, and behind them the block that small ones are copied into.
 #[derive(Debug)]
 pub(crate) struct Queue {
     pub(super) chunks: VecDeque<Chunk>,
+    /// The open block: the newest chunk, unless it is empty. Then it has no memory either.
+    open: Vec<u8>,
     bytes: usize,
     /// A written block, empty, for the next small chunk.
     spare: Option<Vec<u8>>,
@@ -72,6 +74,7 @@ impl Queue {
     pub(crate) fn new() -> Self {
         Self {
             chunks: VecDeque::new(),
+            open: Vec::new(),
             bytes: 0,
             spare: None,
             block_size: BLOCK_MIN,
@@ -88,35 +91,39 @@ impl Queue {
 
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.chunks.is_empty()
+        self.bytes == 0
     }
 
     /// Appends a chunk. It must not be empty.
     pub(crate) fn push(&mut self, chunk: Chunk) {
         self.bytes += chunk.as_slice().len();
         self.adapt();
+        self.close_block();
         self.chunks.push_back(chunk);
     }
 
     /// How many more bytes fit into the open block, if there is one.
     #[inline]
     pub(crate) fn open_room(&self) -> usize {
-        match self.chunks.back() {
-            Some(Chunk::Block(block)) => block.capacity() - block.len(),
-            _ => 0,
-        }
+        self.open.capacity() - self.open.len()
     }
 
     /// Copies bytes into the open block, if there is one with room for them.
     #[inline]
     pub(crate) fn append(&mut self, bytes: &[u8]) -> bool {
-        let Some(Chunk::Block(block)) = self.chunks.back_mut() else { return false };
-        let fits = block.capacity() - block.len() >= bytes.len();
+        let fits = bytes.len() <= self.open_room();
         if fits {
-            block.extend_from_slice(bytes);
+            self.open.extend_from_slice(bytes);
             self.bytes += bytes.len();
         }
         fits
+    }
+
+    /// Nothing more is copied into the open block.
+    fn close_block(&mut self) {
+        if !self.open.is_empty() {
+            self.chunks.push_back(Chunk::Block(mem::take(&mut self.open)));
+        }
     }
 
     /// Copies bytes into the open block or a new one; returns how many entries that added (0 or 1).
@@ -125,14 +132,14 @@ impl Queue {
             return 0;
         }
         self.bytes += bytes.len();
-        if matches!(self.chunks.back(), Some(Chunk::Block(_))) {
+        if !self.open.is_empty() {
             // The burst is larger than a block: the next ones are larger, too.
             self.block_size = (self.block_size * 4).min(BLOCK_MAX);
             self.overflowed = true;
+            self.close_block();
         }
-        let mut block = self.new_block(bytes.len());
-        block.extend_from_slice(bytes);
-        self.chunks.push_back(Chunk::Block(block));
+        self.open = self.new_block(bytes.len());
+        self.open.extend_from_slice(bytes);
         1
     }
 
@@ -153,18 +160,24 @@ impl Queue {
             // It is the last of several, and tells nothing of the next burst.
             return;
         }
-        if let Some(Chunk::Block(block)) = self.chunks.back() {
-            if block.len() <= self.block_size / 2 {
-                self.block_size = block.len().next_power_of_two().clamp(BLOCK_MIN, BLOCK_MAX);
-            }
+        let used = self.open.len();
+        if used > 0 && used <= self.block_size / 2 {
+            self.block_size = used.next_power_of_two().clamp(BLOCK_MIN, BLOCK_MAX);
         }
     }
 
     /// Takes the entry, if there is one. There are no more.
     #[inline]
     pub(crate) fn take_only(&mut self) -> Option<Chunk> {
-        debug_assert!(self.chunks.len() <= 1, "the others would be lost sight of");
-        self.take().pop_front()
+        self.bytes = 0;
+        self.adapt();
+        let chunk = match self.chunks.pop_front() {
+            None if self.open.is_empty() => None,
+            None => Some(Chunk::Block(mem::take(&mut self.open))),
+            chunk => chunk,
+        };
+        debug_assert!(self.chunks.is_empty() && self.open.is_empty(), "the others would be lost sight of");
+        chunk
     }
 
     /// All chunks, which a holder of the writer takes.
@@ -172,6 +185,7 @@ impl Queue {
     pub(super) fn take(&mut self) -> &mut VecDeque<Chunk> {
         self.bytes = 0;
         self.adapt();
+        self.close_block();
         &mut self.chunks
     }
 
@@ -221,6 +235,7 @@ impl Queue {
     pub(crate) fn drain(&mut self) -> VecDeque<Chunk> {
         self.bytes = 0;
         self.spare = None;
+        self.close_block();
         mem::take(&mut self.chunks)
     }
 }

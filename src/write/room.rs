@@ -1,7 +1,7 @@
 //! Back pressure: how much room there is, and the line of those that wait for it.
 
 use super::{
-    drive::carry_out,
+    drive::{carry_out, send_locked},
     error::RejectReason,
     queue::Chunk,
     shared::Shared,
@@ -28,32 +28,44 @@ impl State {
         if !self.is_open() || !self.line.is_empty() {
             return 0;
         }
-        let bytes = self.limits.bytes.saturating_sub(self.pending().saturating_add(self.reserved.bytes));
+        let bytes = self.free_bytes();
         if self.has_free_entry() { bytes } else { bytes.min(self.queue.open_room()) }
     }
 
     fn has_free_entry(&self) -> bool {
-        self.items.saturating_add(self.reserved.items) < self.limits.items
+        self.fits(Room { bytes: 0, entries: 1 })
+    }
+
+    /// The bytes that are neither pending nor reserved, while the stream has not ended.
+    #[inline]
+    pub(crate) fn free_bytes(&self) -> usize {
+        let taken = self.accepted + self.reserved.bytes as u64;
+        let free = (self.written + self.limits.bytes as u64).saturating_sub(taken);
+        usize::try_from(free).unwrap_or(usize::MAX)
     }
 
     #[inline]
     fn fits(&self, room: Room) -> bool {
-        let bytes = self.pending().saturating_add(self.reserved.bytes).saturating_add(room.bytes);
-        let items = self.items.saturating_add(self.reserved.items).saturating_add(room.items);
-        bytes <= self.limits.bytes && items <= self.limits.items
+        let entries = self.limits.entries.saturating_sub(self.entries + self.reserved.entries);
+        room.bytes <= self.free_bytes() && room.entries <= entries
     }
 
     /// The room that a chunk of `len` bytes takes now.
     #[inline]
     pub(crate) fn room_of(&self, len: usize) -> Room {
         let free = len == 0 || (len <= self.limits.copy_max && self.queue.open_room() >= len);
-        Room { bytes: len, items: usize::from(!free) }
+        Room { bytes: len, entries: usize::from(!free) }
     }
 
     /// Whether that much may be accepted at once. Nothing overtakes a waiter.
     #[inline]
+    pub(crate) fn admits(&self, room: Room) -> bool {
+        self.is_open() && self.line.is_empty() && self.fits(room)
+    }
+
+    #[inline]
     pub(crate) fn admit(&self, room: Room) -> Result<(), RejectReason> {
-        if self.is_open() && self.line.is_empty() && self.fits(room) { Ok(()) } else { self.reject(room) }
+        if self.admits(room) { Ok(()) } else { self.reject(room) }
     }
 
     #[cold]
@@ -64,8 +76,8 @@ impl State {
         if room.bytes > self.limits.bytes {
             return Err(RejectReason::TooLarge { len: room.bytes, limit: self.limits.bytes });
         }
-        if room.items > self.limits.items {
-            return Err(RejectReason::TooManyChunks { chunks: room.items, limit: self.limits.items });
+        if room.entries > self.limits.entries {
+            return Err(RejectReason::TooManyChunks { chunks: room.entries, limit: self.limits.entries });
         }
         // A barrier takes no room and so waits for none.
         let barrier = room == Room::default();
@@ -74,13 +86,13 @@ impl State {
 
     pub(crate) fn reserve(&mut self, room: Room) {
         self.reserved.bytes = self.reserved.bytes.saturating_add(room.bytes);
-        self.reserved.items = self.reserved.items.saturating_add(room.items);
+        self.reserved.entries = self.reserved.entries.saturating_add(room.entries);
     }
 
     /// Gives reserved room back, to be used or to be granted. After the end it means nothing any more.
     pub(crate) fn release(&mut self, room: Room) {
         self.reserved.bytes = self.reserved.bytes.saturating_sub(room.bytes);
-        self.reserved.items = self.reserved.items.saturating_sub(room.items);
+        self.reserved.entries = self.reserved.entries.saturating_sub(room.entries);
     }
 
     /// Gives those at the front of the line their turn, first come first served. Returns whether there are more than
@@ -108,13 +120,13 @@ impl State {
         match want {
             Want::Room(room) => self.fits(room),
             Want::Turn => self.has_some_room(),
-            Want::Item(len) => self.fits(Room { bytes: len, items: 1 }),
+            Want::Item(len) => self.fits(Room { bytes: len, entries: 1 }),
         }
     }
 
     /// Whether at least one byte would be accepted, but for the line.
     pub(crate) fn has_some_room(&self) -> bool {
-        self.fits(Room { bytes: 1, items: usize::from(self.queue.open_room() == 0) })
+        self.fits(Room { bytes: 1, entries: usize::from(self.queue.open_room() == 0) })
     }
 
     /// Puts an adapter's item into the line, as the last one.
@@ -130,12 +142,7 @@ impl State {
         let Some(item) = self.deferred.pop_front() else { return };
         self.accept(item.as_slice().len());
         self.push(item);
-        let unseen = match self.phase {
-            Phase::Idle => true,
-            Phase::Blocked => self.blocked_on_flush && !self.flush_is_overdue(),
-            _ => false,
-        };
-        if unseen {
+        if self.phase == Phase::Idle || (self.phase == Phase::Blocked && self.may_pass_flush()) {
             self.schedule();
             wakes.task(self.task.take());
         }
@@ -148,8 +155,8 @@ impl State {
     }
 }
 
-/// Calls `check` until it answers. If it does not, sends once, which may make room, checks again, and then
-/// joins the line. Returns the place in the line as an error.
+/// Sends once, which may make room, calls `check`, which had no answer, again, and joins the line
+/// if it still has none. Returns the place in the line as an error.
 pub(crate) fn enter_line<'a, W: AsyncWrite + Unpin, R>(
     shared: &'a Shared<W>,
     cx: &Context<'_>,
@@ -157,11 +164,10 @@ pub(crate) fn enter_line<'a, W: AsyncWrite + Unpin, R>(
     check: impl Fn(&State) -> Option<R>,
     want: impl Fn(&State) -> Want,
 ) -> Result<(StateGuard<'a>, R), (u64, Want)> {
-    let mut begun = Some(state);
-    let mut sent = false;
+    send_locked(shared, state, Via::Poll);
     let mut waker: Option<Waker> = None;
     loop {
-        let mut state = begun.take().unwrap_or_else(|| shared.stream.lock());
+        let mut state = shared.stream.lock();
         if let Some(answer) = check(&state) {
             // A waker that is not needed may not be dropped under the lock.
             if waker.is_some() {
@@ -170,12 +176,6 @@ pub(crate) fn enter_line<'a, W: AsyncWrite + Unpin, R>(
                 continue;
             }
             return Ok((state, answer));
-        }
-        if !sent {
-            sent = true;
-            let next = state.decide_to_send(&shared.caller(Via::Poll));
-            carry_out(shared, state, next);
-            continue;
         }
         let Some(waker) = waker.take() else {
             drop(state);
@@ -197,7 +197,8 @@ pub(crate) fn try_admit<'a, W: AsyncWrite + Unpin>(
 ) -> Result<StateGuard<'a>, RejectReason> {
     match state.admit(room_of(&state)) {
         Ok(()) => return Ok(state),
-        Err(RejectReason::Full { .. }) if state.items > 0 && state.may_drive(&shared.caller(Via::Call)) => {}
+        Err(RejectReason::Full { .. }) if state.entries > 0 && state.may_drive(&shared.caller(Via::Call)) => {
+        }
         Err(reason) => return Err(reason),
     }
     state.phase = Phase::Busy;
@@ -206,26 +207,24 @@ pub(crate) fn try_admit<'a, W: AsyncWrite + Unpin>(
     state.admit(room_of(&state)).map(|()| state)
 }
 
-/// A producer's place in the line, and the room that it was granted.
+/// How far a producer has come that needs room.
 ///
 /// Must be [`leave`](Self::leave)d before it is dropped.
-#[derive(Debug, Default)]
-pub(crate) struct Acquire {
-    /// 0 while not in line.
-    id: u64,
-    room: Room,
-    /// It was granted what it waited for, and what is left of that has not been passed on.
-    granted: bool,
+#[derive(Debug)]
+pub(crate) enum Acquire {
+    Begun,
+    /// It has a place in the line. Once that is gone, the room is reserved for it.
+    InLine {
+        id: u64,
+        room: Room,
+    },
+    /// What needed the room is done.
+    Done,
 }
 
 impl Acquire {
-    /// Whether it is in line.
-    #[inline]
-    pub(crate) fn is_waiting(&self) -> bool {
-        self.id != 0
-    }
-
-    /// Waits for room. Returns the lock with the room checked: accept or reserve before unlocking.
+    /// Gets into the line, unless there is room after all. Returns the lock with the room checked:
+    /// accept or reserve before unlocking. The caller has found none.
     pub(crate) fn enter<'a, W: AsyncWrite + Unpin>(
         &mut self,
         shared: &'a Shared<W>,
@@ -233,6 +232,10 @@ impl Acquire {
         state: StateGuard<'a>,
         room_of: impl Fn(&State) -> Room,
     ) -> Poll<Result<StateGuard<'a>, RejectReason>> {
+        match state.reject(room_of(&state)) {
+            Err(RejectReason::Full { .. }) => {}
+            answer => return Poll::Ready(answer.map(|()| state)),
+        }
         let check = |state: &State| match state.admit(room_of(state)) {
             Err(RejectReason::Full { .. }) => None,
             answer => Some(answer),
@@ -240,28 +243,29 @@ impl Acquire {
         // A chunk that needed no entry of its own while a block was open may need one by the time it is granted.
         let want = |state: &State| {
             let room = room_of(state);
-            Want::Room(Room { bytes: room.bytes, items: room.items.max(1) })
+            Want::Room(Room { bytes: room.bytes, entries: room.entries.max(1) })
         };
         match enter_line(shared, cx, state, check, want) {
             Ok((state, answer)) => Poll::Ready(answer.map(|()| state)),
             Err((id, want)) => {
                 let Want::Room(room) = want else { return Poll::Pending };
-                *self = Self { id, room, granted: false };
+                *self = Self::InLine { id, room };
                 Poll::Pending
             }
         }
     }
 
+    /// Waits in the line. Returns as [`enter`](Self::enter) does.
     pub(crate) fn poll_in_line<'a>(
         &mut self,
         stream: &'a Stream,
         cx: &Context<'_>,
     ) -> Poll<Result<StateGuard<'a>, RejectReason>> {
-        let Self { id, room, .. } = *self;
+        let Self::InLine { id, room } = *self else { return Poll::Pending };
         let granted = |state: &State| (!state.line.contains(id)).then_some(());
         let place = (id, Want::Room(room));
         let mut state = ready!(wait_until(stream, cx, place, |state| &mut state.line, granted)).0;
-        *self = Self { granted: true, ..Self::default() };
+        *self = Self::Done;
         // Others have run since it got into line.
         state.budget.waited();
         state.release(room);
@@ -271,16 +275,8 @@ impl Acquire {
         }
     }
 
-    /// Offers room that was granted and not used to the next in line: the entry, if the chunk fitted into the
-    /// open block. To be called when the write is accepted.
-    pub(crate) fn pass_on(&mut self, stream: &Arc<Stream>) {
-        if mem::take(&mut self.granted) {
-            give_back(stream, Room::default());
-        }
-    }
-
     fn step_out(&mut self, stream: &Arc<Stream>) {
-        let Self { id, room, .. } = mem::take(self);
+        let Self::InLine { id, room } = mem::replace(self, Self::Done) else { return };
         let mut state = stream.lock();
         let waker = state.line.remove(id);
         if waker.is_none() {
@@ -295,7 +291,7 @@ impl Waiting for Acquire {
     /// Steps out of the line, or returns what was granted; those behind may fit now.
     #[inline]
     fn leave(&mut self, stream: &Arc<Stream>) {
-        if self.id != 0 {
+        if matches!(self, Self::InLine { .. }) {
             self.step_out(stream);
         }
     }

@@ -102,37 +102,47 @@ pub(crate) struct WriterCell<W> {
     pub(crate) batch: Batch,
     /// The flush that closing asks for is done.
     pub(crate) flushed: bool,
+    /// Why the holder ends the stream, once the writer has failed or is closed.
+    pub(crate) end: Option<CloseReason>,
 }
 
 /// How a call of the writer went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum CallResult {
     Wrote(usize),
     Done,
     Pending,
-    Failed { reason: CloseReason, in_doubt: usize },
-}
-
-impl CallResult {
-    /// What a poll of the writer means, `offered` being the bytes that it was given. A panic looks like any other
-    /// failure, whichever party called.
-    pub(crate) fn new(polled: Option<Poll<io::Result<usize>>>, offered: usize) -> Self {
-        let failed = |reason, in_doubt| Self::Failed { reason, in_doubt };
-        match polled {
-            Some(Poll::Pending) => Self::Pending,
-            Some(Poll::Ready(Err(error))) => failed(error.into(), 0),
-            Some(Poll::Ready(Ok(0))) => failed(CloseReason::WriteZero, 0),
-            Some(Poll::Ready(Ok(n))) if n > offered => {
-                failed(CloseReason::InvalidWriter { reported: n, given: offered }, offered)
-            }
-            Some(Poll::Ready(Ok(n))) => Self::Wrote(n),
-            None => failed(CloseReason::Panicked, offered),
-        }
-    }
+    /// [`WriterCell::end`] tells why.
+    Failed {
+        in_doubt: usize,
+    },
 }
 
 impl<W> WriterCell<W> {
     fn new(writer: Option<W>) -> Self {
-        Self { writer, batch: Batch::new(), flushed: false }
+        Self { writer, batch: Batch::new(), flushed: false, end: None }
+    }
+
+    /// What a poll of the writer means, `offered` being the bytes that it was given. A panic looks like any other
+    /// failure, whichever party called.
+    #[inline]
+    pub(crate) fn judge(&mut self, polled: Option<Poll<io::Result<usize>>>, offered: usize) -> CallResult {
+        match polled {
+            Some(Poll::Pending) => CallResult::Pending,
+            Some(Poll::Ready(Ok(n))) if (1..=offered).contains(&n) => CallResult::Wrote(n),
+            Some(Poll::Ready(Ok(0))) => self.failed(CloseReason::WriteZero, 0),
+            Some(Poll::Ready(Ok(n))) => {
+                self.failed(CloseReason::InvalidWriter { reported: n, given: offered }, offered)
+            }
+            Some(Poll::Ready(Err(error))) => self.failed(error.into(), 0),
+            None => self.failed(CloseReason::Panicked, offered),
+        }
+    }
+
+    #[cold]
+    fn failed(&mut self, reason: CloseReason, in_doubt: usize) -> CallResult {
+        self.end = Some(reason);
+        CallResult::Failed { in_doubt }
     }
 }
 
@@ -153,9 +163,9 @@ impl<W: AsyncWrite + Unpin> WriterCell<W> {
                 }
             })
         });
-        let result = CallResult::new(polled, offered);
+        let result = self.judge(polled, offered);
         if let CallResult::Wrote(n) = result {
-            let beyond = batch.advance(n, offered);
+            let beyond = self.batch.advance(n, offered);
             payload.advance(beyond);
         }
         result
@@ -176,9 +186,9 @@ impl<W: AsyncWrite + Unpin> WriterCell<W> {
         let Some(writer) = &mut self.writer else { return CallResult::Pending };
         match contain(|| ask(Pin::new(writer))) {
             Some(Poll::Ready(Ok(()))) => CallResult::Done,
-            Some(Poll::Ready(Err(error))) => CallResult::Failed { reason: error.into(), in_doubt: 0 },
             Some(Poll::Pending) => CallResult::Pending,
-            None => CallResult::Failed { reason: CloseReason::Panicked, in_doubt: 0 },
+            Some(Poll::Ready(Err(error))) => self.failed(error.into(), 0),
+            None => self.failed(CloseReason::Panicked, 0),
         }
     }
 }

@@ -18,11 +18,11 @@ use std::{collections::VecDeque, mem, ops::Range, task::Waker};
 /// | phase | meaning | what wakes the task |
 /// |---|---|---|
 /// | `NotStarted` | the task was never polled: chunks are only queued | its executor |
-/// | `Idle` | the writer is free and there is nothing to do | the party that brings work |
 /// | `Held` | the writer is free; a producer that is batching has promised to send | - |
 /// | `Scheduled` | the writer is free, there is work, and the task was woken | (woken) |
 /// | `Busy` | one party holds the writer | the holder, if it leaves work |
 /// | `Blocked` | the writer is free; the task's own last poll of it returned `Pending` | the writer |
+/// | `Idle` | the writer is free and there is nothing to do | the party that brings work |
 /// | `Ended` | the writer is gone or waits to be taken | - |
 ///
 /// Invariants: the task never sleeps on a registration with the writer that it did not make in its own last poll;
@@ -30,11 +30,11 @@ use std::{collections::VecDeque, mem, ops::Range, task::Waker};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {
     NotStarted,
-    Idle,
     Held,
     Scheduled,
     Busy,
     Blocked,
+    Idle,
     Ended,
 }
 
@@ -83,7 +83,7 @@ pub(crate) enum Next {
 /// A configuration with its defaults filled in.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
-    pub(crate) items: usize,
+    pub(crate) entries: usize,
     pub(crate) bytes: usize,
     pub(crate) send_at: usize,
     pub(crate) copy_max: usize,
@@ -94,7 +94,7 @@ pub(crate) struct Limits {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Room {
     pub(crate) bytes: usize,
-    pub(crate) items: usize,
+    pub(crate) entries: usize,
 }
 
 /// What a place in the line is for.
@@ -130,7 +130,7 @@ pub(crate) struct State {
     /// Room that is promised to waiters and permits.
     pub(crate) reserved: Room,
     /// Entries accepted and not written.
-    pub(crate) items: usize,
+    pub(crate) entries: usize,
     pub(crate) queue: Queue,
     pub(crate) limits: Limits,
 
@@ -172,11 +172,11 @@ impl State {
             flushed: 0,
             in_doubt: 0,
             reserved: Room::default(),
-            items: 0,
+            entries: 0,
             queue: Queue::new(),
             limits: Limits {
                 // Capped, so that sums of lengths cannot overflow.
-                items: config.max_items().min(u32::MAX as usize),
+                entries: config.max_items().min(u32::MAX as usize),
                 bytes: config.max_pending_bytes().min(isize::MAX as usize),
                 send_at: config.send_at(),
                 copy_max: config.copy_max(),
@@ -228,12 +228,13 @@ impl State {
     /// Bytes accepted and not written; 0 once the stream has ended.
     #[inline]
     pub(crate) fn pending(&self) -> usize {
-        if self.phase == Phase::Ended { 0 } else { saturated(self.accepted - self.written) }
+        let pending = if self.phase == Phase::Ended { 0 } else { self.accepted - self.written };
+        usize::try_from(pending).unwrap_or(usize::MAX)
     }
 
     pub(crate) fn stats(&self) -> WriteStats {
         let Self { accepted, written, flushed, stats, .. } = *self;
-        let pending_items = if self.phase == Phase::Ended { 0 } else { self.items };
+        let pending_items = if self.phase == Phase::Ended { 0 } else { self.entries };
         WriteStats { accepted, written, flushed, pending_items, ..stats }
     }
 
@@ -270,15 +271,14 @@ impl State {
             Phase::Idle | Phase::Ended => false,
         };
         // They take no entry of their own.
-        let pending = saturated(self.accepted - self.written);
-        let room = pending.saturating_add(self.reserved.bytes).saturating_add(len) <= self.limits.bytes;
-        let admitted = seen_to && room && self.closing == Closing::No && self.line.is_empty();
+        let fits = len <= self.free_bytes();
+        let admitted = seen_to && fits && self.closing == Closing::No && self.line.is_empty();
         (admitted && self.queue.append(bytes)).then(|| self.accept(len))
     }
 
     /// Queues a chunk as it is. It must not be empty.
     pub(crate) fn push(&mut self, chunk: Chunk) {
-        self.items += 1;
+        self.entries += 1;
         self.queue.push(chunk);
     }
 
@@ -286,7 +286,7 @@ impl State {
     #[inline]
     pub(crate) fn push_copy(&mut self, bytes: &[u8]) {
         if !bytes.is_empty() {
-            self.items += self.queue.copy(bytes);
+            self.entries += self.queue.copy(bytes);
         }
     }
 
@@ -305,19 +305,13 @@ impl State {
     /// What follows when work was added.
     #[inline]
     pub(crate) fn after_push(&mut self, caller: &Caller) -> Next {
-        if self.queue.bytes() >= self.limits.send_at && !self.queue.is_empty() && self.may_drive(caller) {
+        if self.queue.bytes() >= self.limits.send_at && self.may_drive(caller) {
             self.phase = Phase::Busy;
             return Next::Drive;
         }
         match self.phase {
-            Phase::Idle if self.queue.is_empty() => Next::Nothing,
-            Phase::Idle | Phase::Held if caller.batching => {
-                self.phase = Phase::Held;
-                Next::Nothing
-            }
-            Phase::Idle | Phase::Held => self.schedule(),
-            // A flush that the writer does not confirm yet is no reason not to offer it more.
-            Phase::Blocked if self.blocked_on_flush && !self.flush_is_overdue() => self.schedule(),
+            Phase::Idle | Phase::Held => self.hold_or_schedule(caller),
+            Phase::Blocked if self.may_pass_flush() => self.schedule(),
             _ => Next::Nothing,
         }
     }
@@ -333,15 +327,28 @@ impl State {
             return Next::Drive;
         }
         match self.phase {
-            Phase::Idle | Phase::Held if caller.batching => {
-                self.phase = Phase::Held;
-                Next::Nothing
-            }
-            Phase::Idle | Phase::Held => self.schedule(),
+            Phase::Idle | Phase::Held => self.hold_or_schedule(caller),
             // A writer that takes no more bytes may still be able to pass on those that it has.
             Phase::Blocked if !self.blocked_on_flush && self.flush_is_due() => self.schedule(),
             _ => Next::Nothing,
         }
+    }
+
+    /// Leaves the work to a producer that has promised to send, or else to the task.
+    #[inline]
+    fn hold_or_schedule(&mut self, caller: &Caller) -> Next {
+        if caller.batching {
+            self.phase = Phase::Held;
+            return Next::Nothing;
+        }
+        self.schedule()
+    }
+
+    /// In `Blocked`: whether newer bytes may be written. A flush that the writer does not confirm
+    /// yet is no reason not to offer it more.
+    #[inline]
+    pub(crate) fn may_pass_flush(&self) -> bool {
+        self.blocked_on_flush && !self.flush_is_overdue()
     }
 
     /// Whether the task was never polled.
@@ -354,13 +361,6 @@ impl State {
     #[inline]
     pub(crate) fn is_due(&self) -> bool {
         matches!(self.phase, Phase::NotStarted | Phase::Held | Phase::Scheduled)
-    }
-
-    /// There is nothing to do.
-    #[inline]
-    pub(crate) fn idle(&mut self) {
-        self.phase = Phase::Idle;
-        self.queue.leave_spare();
     }
 
     /// Records that the task ran on this thread, and clears `producer_saw_pending`.
@@ -382,15 +382,15 @@ impl State {
     /// Whether there is nothing to see to but what is queued.
     #[inline]
     pub(crate) fn is_quiet(&self) -> bool {
-        self.closing == Closing::No && self.end_requested.is_none() && !self.flush_is_due()
+        self.closing == Closing::No && self.end_requested.is_none() && self.flushes.is_empty()
     }
 
-    /// Notes that the writer took the next `n` bytes and finished `items` entries.
+    /// Notes that the writer took the next `n` bytes and finished so many entries.
     #[inline]
-    pub(crate) fn advance(&mut self, n: usize, items: usize, mirror: &AtomicU64) {
+    pub(crate) fn advance(&mut self, n: usize, entries: usize, mirror: &AtomicU64) {
         self.written += n as u64;
         mirror.store(self.written, Ordering::Release);
-        self.items -= items;
+        self.entries -= entries;
         self.stats.pending_polls = 0;
     }
 
@@ -440,10 +440,4 @@ impl Drop for State {
             contain(|| drop(reason));
         }
     }
-}
-
-/// As a count of bytes in memory. What does not fit in there is above each limit.
-#[inline]
-fn saturated(bytes: u64) -> usize {
-    usize::try_from(bytes).unwrap_or(usize::MAX)
 }

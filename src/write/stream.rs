@@ -174,6 +174,20 @@ impl Stream {
         wakes.wake();
     }
 
+    /// Wakes those that a flush has served: they would look like new ones, for which the writer is
+    /// to be flushed again.
+    #[cold]
+    pub(crate) fn tell_flushed<'a>(self: &'a Arc<Self>, mut state: StateGuard<'a>) -> StateGuard<'a> {
+        while state.flush_is_news {
+            let mut wakes = WakeList::new(self);
+            state.collect(&mut wakes);
+            drop(state);
+            wakes.wake();
+            state = self.lock();
+        }
+        state
+    }
+
     /// A handle's view of the stream, for its `Debug`.
     pub(crate) fn debug(&self, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = self.lock();
@@ -230,26 +244,12 @@ pub(crate) trait Waiting {
 /// A place that is left when it is dropped.
 pub(crate) struct Scoped<'a, T: Waiting> {
     stream: &'a Arc<Stream>,
-    place: T,
+    pub(crate) place: T,
 }
 
 impl<'a, T: Waiting> Scoped<'a, T> {
     pub(crate) fn new(stream: &'a Arc<Stream>, place: T) -> Self {
         Self { stream, place }
-    }
-}
-
-impl<T: Waiting> Deref for Scoped<'_, T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        &self.place
-    }
-}
-
-impl<T: Waiting> DerefMut for Scoped<'_, T> {
-    fn deref_mut(&mut self) -> &mut T {
-        &mut self.place
     }
 }
 

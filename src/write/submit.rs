@@ -1,12 +1,12 @@
 //! Submitting: writes, and permits for writes that are still to come.
 
 use super::{
-    drive::{Driver, carry_out, drive},
+    drive::{carry_out, write_through},
     error::{RejectReason, WriteError},
-    payload::{Owned, Payload, Placed},
+    payload::{Owned, Payload},
     room::{Acquire, give_back, try_admit},
     shared::{BoxWriter, Shared},
-    state::{Room, State, Via},
+    state::{Caller, Next, Phase, Room, State, Via},
     stream::{Scoped, StateGuard, Waiting},
     ticket::{Accepted, WriteTicket},
 };
@@ -48,7 +48,7 @@ fn append<W, P: Payload>(shared: &Shared<W>, state: &mut State, payload: &P) -> 
     state.append(bytes, || shared.stream.is_batching())
 }
 
-/// Accepts a payload in a section that has admitted it.
+/// Accepts a payload in a section that has admitted it, and decides where it goes.
 #[inline(always)]
 pub(crate) fn accept<'a, W: AsyncWrite + Unpin, P: Payload>(
     shared: &'a Shared<W>,
@@ -56,36 +56,50 @@ pub(crate) fn accept<'a, W: AsyncWrite + Unpin, P: Payload>(
     mut state: StateGuard<'a>,
     payload: &mut P,
 ) -> Result<Range<u64>, RejectReason> {
+    let caller = shared.caller(via);
     let len = payload.len();
-    match state.place(payload, &shared.caller(via)) {
-        Placed::Queued(next) => {
+    let is_small = len <= state.limits.copy_max;
+    let mut next = Next::Nothing;
+    if len > 0 {
+        // Enough to be sent: written through. A small one behind queued bytes joins them instead.
+        if payload.is_one() && sends(&state, payload, &caller) && (state.queue.is_empty() || !is_small) {
             let range = state.accept(len);
-            carry_out(shared, state, next);
-            payload.discard();
-            Ok(range)
+            (state.phase, state.entries) = (Phase::Busy, state.entries + 1);
+            write_through(shared, state, payload);
+            return Ok(range);
         }
-        Placed::WriteThrough => {
-            let range = state.accept(len);
-            drive(shared, state, Driver::Producer, payload);
-            Ok(range)
+        if payload.is_one() && (is_small || len <= payload.copy_max(&state.limits)) {
+            state.push_copy(payload.as_slice());
+        } else if !payload.queue(&mut state) {
+            return accept_owned(shared, via, state, payload);
         }
-        Placed::ToOwn => {
-            let room = state.room_of(len);
-            state.reserve(room);
-            drop(state);
-            accept_owned(shared, via, room, payload)
-        }
+        next = state.after_push(&caller);
     }
+    let range = state.accept(len);
+    carry_out(shared, state, next);
+    payload.discard();
+    Ok(range)
 }
 
-/// Makes the payload owned, outside of the lock, and then accepts it on the reserved room.
+/// Whether the payload is enough to be sent, with what is held before it, and the caller may send
+/// it.
+#[inline]
+pub(crate) fn sends<P: Payload>(state: &State, payload: &P, caller: &Caller) -> bool {
+    state.queue.bytes() + payload.counts_for(&state.limits) >= state.limits.send_at && state.may_drive(caller)
+}
+
+/// Makes the payload owned, outside of the lock, and then accepts it on room that is reserved
+/// meanwhile.
 #[inline(never)]
-fn accept_owned<W: AsyncWrite + Unpin, P: Payload>(
-    shared: &Shared<W>,
+fn accept_owned<'a, W: AsyncWrite + Unpin, P: Payload>(
+    shared: &'a Shared<W>,
     via: Via,
-    room: Room,
+    mut state: StateGuard<'a>,
     payload: &mut P,
 ) -> Result<Range<u64>, RejectReason> {
+    let room = state.room_of(payload.len());
+    state.reserve(room);
+    drop(state);
     let mut owned = Owned(Some(payload.own()));
     let accepted = send_reserved(shared, via, room, &mut owned);
     if accepted.is_err() {
@@ -110,7 +124,7 @@ fn send_reserved<W: AsyncWrite + Unpin>(
         return Err(RejectReason::Closed(reason));
     }
     let used = chunk.room(&state);
-    let is_left = used.bytes < room.bytes || used.items < room.items;
+    let is_left = used.bytes < room.bytes || used.entries < room.entries;
     let accepted = accept(shared, via, state, chunk);
     if is_left {
         // Only now: the writer may have been polled for that write, and those that this lets in are behind it.
@@ -124,51 +138,53 @@ pub(crate) struct Submit<'a, W, P, F> {
     shared: &'a Shared<W>,
     payload: P,
     acquire: Acquire,
-    /// `None` once it has completed.
-    finish: Option<F>,
+    finish: F,
 }
 
 impl<'a, W, P, F, T> Submit<'a, W, P, F>
 where
     W: AsyncWrite + Unpin,
     P: Payload,
-    F: FnOnce(&'a Shared<W>, &mut P, Result<Range<u64>, RejectReason>) -> T,
+    F: Fn(&'a Shared<W>, &mut P, Result<Range<u64>, RejectReason>) -> T,
 {
     #[inline]
     pub(crate) fn new(shared: &'a Shared<W>, payload: P, finish: F) -> Self {
-        Self { shared, payload, acquire: Acquire::default(), finish: Some(finish) }
+        Self { shared, payload, acquire: Acquire::Begun, finish }
     }
 
     /// Tries to submit while holding the lock, before it joins the line.
     #[inline(never)]
     fn submit(&mut self, cx: &Context<'_>, state: StateGuard<'a>) -> Poll<T> {
         let Self { shared, payload, .. } = self;
-        match state.admit(payload.room(&state)) {
-            Ok(()) => {
-                let accepted = accept(shared, Via::Poll, state, payload);
-                self.conclude(accepted)
-            }
-            Err(_) => self.wait(cx, Some(state)),
+        if !state.admits(payload.room(&state)) {
+            return self.wait(cx, Some(state));
         }
+        let accepted = accept(shared, Via::Poll, state, payload);
+        self.conclude(accepted)
     }
 
     /// Waits in the line, or gets into it.
     #[cold]
     fn wait(&mut self, cx: &Context<'_>, state: Option<StateGuard<'a>>) -> Poll<T> {
         let Self { shared, payload, acquire, .. } = self;
+        let was_in_line = state.is_none();
         let admitted = match state {
             Some(state) => ready!(acquire.enter(shared, cx, state, |state| payload.room(state))),
             None => ready!(acquire.poll_in_line(&shared.stream, cx)),
         };
         let accepted = admitted.and_then(|state| accept(shared, Via::Poll, state, payload));
-        acquire.pass_on(&shared.stream);
+        if was_in_line {
+            // Offers what was granted and not used to the next in line: the entry, if the chunk
+            // fitted into the open block.
+            give_back(&shared.stream, Room::default());
+        }
         self.conclude(accepted)
     }
 
     #[inline]
     fn conclude(&mut self, accepted: Result<Range<u64>, RejectReason>) -> Poll<T> {
-        let finish = self.finish.take().expect(POLLED_AFTER_COMPLETION);
-        Poll::Ready(finish(self.shared, &mut self.payload, accepted))
+        self.acquire = Acquire::Done;
+        Poll::Ready((self.finish)(self.shared, &mut self.payload, accepted))
     }
 }
 
@@ -176,16 +192,17 @@ impl<'a, W, P, F, T> Future for Submit<'a, W, P, F>
 where
     W: AsyncWrite + Unpin,
     P: Payload + Unpin,
-    F: FnOnce(&'a Shared<W>, &mut P, Result<Range<u64>, RejectReason>) -> T + Unpin,
+    F: Fn(&'a Shared<W>, &mut P, Result<Range<u64>, RejectReason>) -> T + Unpin,
 {
     type Output = T;
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
         let this = self.get_mut();
-        assert!(this.finish.is_some(), "{POLLED_AFTER_COMPLETION}");
-        if this.acquire.is_waiting() {
-            return this.wait(cx, None);
+        match this.acquire {
+            Acquire::Begun => {}
+            Acquire::InLine { .. } => return this.wait(cx, None),
+            Acquire::Done => panic!("{POLLED_AFTER_COMPLETION}"),
         }
         if let Err(reason) = this.payload.check() {
             return this.conclude(Err(reason));
@@ -215,7 +232,7 @@ impl<W, P, F> Drop for Submit<'_, W, P, F> {
 
 /// What the room for a permit is: its bytes and an entry.
 fn room_of_permit(bytes: usize) -> Room {
-    Room { bytes, items: 1 }
+    Room { bytes, entries: 1 }
 }
 
 /// Reserves room for a permit without waiting.
@@ -236,20 +253,24 @@ pub(crate) async fn reserve<W: AsyncWrite + Unpin>(
 ) -> Result<Permit<'_, W>, RejectReason> {
     let room = room_of_permit(bytes);
     let stream = &shared.stream;
-    let mut acquire = Scoped::new(stream, Acquire::default());
+    let mut acquire = Scoped::new(stream, Acquire::Begun);
     let reserve = |mut state: StateGuard<'_>| {
         state.budget.spend(0);
         state.reserve(room);
     };
     poll_fn(|cx| {
-        if acquire.is_waiting() {
-            return acquire.poll_in_line(stream, cx).map_ok(reserve);
+        if matches!(acquire.place, Acquire::InLine { .. }) {
+            return acquire.place.poll_in_line(stream, cx).map_ok(reserve);
         }
         let mut state = stream.lock();
         if state.budget.must_yield(cx) {
             return stream.yield_now(state, cx);
         }
-        acquire.enter(shared, cx, state, |_| room).map_ok(reserve)
+        let admitted = match state.admits(room) {
+            true => Poll::Ready(Ok(state)),
+            false => acquire.place.enter(shared, cx, state, |_| room),
+        };
+        admitted.map_ok(reserve)
     })
     .await?;
     Ok(Permit { shared, room: Some(room) })
@@ -337,9 +358,7 @@ impl<W: AsyncWrite + Unpin> OwnedPermit<W> {
 
 impl<W> Drop for OwnedPermit<W> {
     fn drop(&mut self) {
-        if let Some(room) = self.room.take() {
-            give_back(&self.shared.stream, room);
-        }
+        drop(Permit { shared: &self.shared, room: self.room.take() });
         self.shared.stream.drop_handle();
     }
 }

@@ -2,9 +2,8 @@
 
 use super::{
     drive::{Driver, Left, drive, send_now},
-    error::{CloseReason, WriterFailure},
-    lifecycle::outcome,
-    payload::NoPayload,
+    error::CloseReason,
+    lifecycle::{WriterFailure, outcome},
     shared::{BoxWriter, Shared},
     state::{Next, Phase, Via},
     stream::Stream,
@@ -108,7 +107,7 @@ impl<W: AsyncWrite + Unpin> WriteTask<W> {
         let mut state = self.shared.stream.lock();
         let next = state.decide_to_send(&self.shared.caller(Via::Poll));
         let left = match next {
-            Next::Drive => drive(&self.shared, state, Driver::Producer, &mut NoPayload),
+            Next::Drive => drive(&self.shared, state, Driver::Producer),
             Next::Nothing | Next::Wake if state.is_due() => {
                 drop(state);
                 Left::Work
@@ -140,7 +139,7 @@ impl<W: AsyncWrite + Unpin> WriteTask<W> {
             _ => {
                 state.phase = Phase::Busy;
                 let driver = Driver::Task(cx.waker(), waker);
-                match drive(&self.shared, state, driver, &mut NoPayload) {
+                match drive(&self.shared, state, driver) {
                     Left::End => Poll::Ready(()),
                     Left::Nothing | Left::Work => Poll::Pending,
                 }

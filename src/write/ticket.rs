@@ -119,7 +119,7 @@ impl WriteTicket {
                     stream.wake_task(state);
                 }
             };
-            poll_fn(|cx| waiter.poll(&stream, cx, Some(position), request)).await
+            poll_fn(|cx| waiter.place.poll(&stream, cx, Some(position), request)).await
         }
     }
 
@@ -294,8 +294,7 @@ impl Waiting for FlushWaiter {
         let mut wakes = WakeList::new(stream);
         let mut state = stream.lock();
         let waker = state.flushes.remove(key);
-        let held_up = state.phase == Phase::Blocked && state.blocked_on_flush && state.items > 0;
-        if held_up && !state.flush_is_overdue() {
+        if state.phase == Phase::Blocked && state.entries > 0 && state.may_pass_flush() {
             state.schedule();
             wakes.task(state.task.take());
         }
@@ -313,12 +312,6 @@ impl State {
         self.flushed = self.written;
         self.served_before = asked_before;
         self.flush_is_news = !self.flushes.is_empty();
-    }
-
-    /// Whether some of those that wait for a flush may have been served and not been told.
-    #[inline]
-    pub(crate) fn flush_is_news(&self) -> bool {
-        self.flush_is_news
     }
 
     /// Whether a party waits for what may have happened.
