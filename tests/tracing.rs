@@ -3,12 +3,11 @@
 
 use futures_executor::block_on;
 use futures_handoff::{WriteHandoff, WriteHandoffConfig, bytes::Bytes};
+use futures_handoff_runtimes::io::{ScriptWriter, WriteStep};
 use std::{
     fmt::{Debug, Write},
-    io,
-    pin::Pin,
+    io::ErrorKind,
     sync::{Arc, Mutex},
-    task::{Context, Poll},
 };
 use tracing::{
     Event, Metadata, Subscriber,
@@ -66,23 +65,6 @@ fn told(panics: bool, end: impl FnOnce()) -> Vec<String> {
     lines.clone()
 }
 
-/// A writer that fails.
-struct Broken;
-
-impl futures_util::AsyncWrite for Broken {
-    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
-        Poll::Ready(Err(io::Error::other("out of ink")))
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-}
-
 #[test]
 fn an_end_is_told_once_with_its_reason() {
     let closes = || {
@@ -94,12 +76,13 @@ fn an_end_is_told_once_with_its_reason() {
     assert_eq!(told(false, closes), ["DEBUG message=write handoff closed accepted=3 written=3 flushed=3"]);
 
     let fails = || {
-        let (handoff, task) = WriteHandoff::new(Broken, WriteHandoffConfig::default());
+        let broken = ScriptWriter::new([WriteStep::Error(ErrorKind::BrokenPipe)]);
+        let (handoff, task) = WriteHandoff::new(broken, WriteHandoffConfig::default());
         handoff.try_write_fire_and_forget(Bytes::from_static(b"abc")).unwrap();
         drop(handoff);
         block_on(task).err().unwrap();
     };
-    let failed = "WARN message=write handoff ended accepted=3 written=0 flushed=0 reason=the writer failed source=out of ink";
+    let failed = "WARN message=write handoff ended accepted=3 written=0 flushed=0 reason=the writer failed source=broken pipe";
     assert_eq!(told(false, fails), [failed]);
     assert_eq!(told(true, fails), [failed], "and what the subscriber does reaches nothing else");
 

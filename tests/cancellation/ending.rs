@@ -7,11 +7,12 @@ use futures_handoff_runtimes::cancel::Cut;
 
 use super::{
     cancelled,
-    world::{FULL, Running, Slow, World, in_every_config, is_closed},
+    slow::Slow,
+    world::{FULL, Running, World, in_every_config, is_closed},
 };
 
-/// Runs the task of a stream, or what includes it, and drops it in the middle. What was not written comes back, and everybody
-/// learns of it.
+/// Runs the task of a stream, or what includes it, and drops it in the middle. What was not written
+/// comes back, and everybody learns of it.
 fn task_gone<F: Future>(
     cut: &mut Cut,
     mut world: World,
@@ -66,8 +67,7 @@ cancelled! {
     "closed, of what this closed"
     fn a_close() {
         in_every_config(|cut, config| {
-            let (mut world, handle) = World::new(config);
-            handle.try_write_fire_and_forget(FULL.into()).unwrap();
+            let (mut world, handle) = World::full(config);
             handle.close();
             let closed = cut.run(handle.closed(), || world.stir());
             assert!(closed.is_none_or(|closed| closed.is_ok()));
@@ -81,13 +81,13 @@ cancelled! {
         });
     }
 
-    /// The writer comes back to whoever asks for it next, or from the task. It comes back open as long as there is a handle.
+    /// The writer comes back to whoever asks for it next, or from the task. It comes back open as
+    /// long as there is a handle.
     "into_parts"
     fn the_way_of_the_writer_back() {
         for (asks_again, kept) in [(true, false), (false, true), (false, false)] {
             in_every_config(|cut, config| {
-                let (mut world, handle) = World::new(config);
-                handle.try_write_fire_and_forget(FULL.into()).unwrap();
+                let (mut world, handle) = World::full(config);
                 let (begun, clone) = (Cell::new(false), handle.clone());
                 let take = async {
                     begun.set(true);

@@ -1,16 +1,16 @@
 //! Every future of the crate, dropped after every number of polls that it takes.
 //!
-//! The world around it is slow: a writer is pending at each write, flush and close and takes a few bytes at a time, a reader is
-//! pending at each read and gives as few. What is left behind is checked each time: nothing is lost and nothing there twice, others
-//! are served, no room stays taken, and the stream can be used on. A future that is new gets its
-//! test here.
+//! The world around it is slow: a writer is pending at each write, flush and close and takes a few
+//! bytes at a time, a reader is pending at each read and gives as few. What is left behind is
+//! checked each time: nothing is lost and nothing there twice, others are served, no room stays
+//! taken, and the stream can be used on. A future that is new gets its test here.
 
 #[cfg(feature = "tokio")]
 mod adapters;
 mod ending;
 mod polls;
 mod reading;
-mod slow_reader;
+mod slow;
 mod submitting;
 mod waiting;
 mod world;

@@ -1,4 +1,5 @@
-//! The adapters of a handle, in futures of their own. The adapter goes with the future, and with it its place in the line.
+//! The adapters of a handle, in futures of their own. The adapter goes with the future, and with it
+//! its place in the line.
 
 use std::{
     future::{Future, poll_fn},
@@ -10,24 +11,24 @@ use futures_util::{AsyncWrite, Sink};
 
 use super::{
     cancelled,
-    world::{FULL, Slow, World, in_every_config},
+    slow::Slow,
+    world::{FULL, RIVAL, World, in_every_config},
 };
 
 const ITEM: &[u8] = b"item";
-const RIVAL: &[u8] = b"rival";
 
-/// Runs a submission of [`ITEM`] by a handle of its own, with another one behind it. It tells how much was accepted.
+/// Runs a submission of [`ITEM`] by a handle of its own, with another one behind it. It tells how
+/// much was accepted.
 fn items<F: Future<Output = usize>>(submit: impl Fn(WriteHandoff<Slow>) -> F) {
     in_every_config(|cut, config| {
-        let (mut world, handle) = World::new(config);
-        handle.try_write_fire_and_forget(FULL.into()).unwrap();
-        let behind = handle.sender();
-        world.rival(async move { behind.write_fire_and_forget(RIVAL.into()).await.unwrap() });
+        let (mut world, handle) = World::full(config);
+        world.rival_writes(&handle);
         let accepted = cut.run(submit(handle.clone()), || world.stir());
         assert_ne!(accepted, Some(0), "it was refused");
         let item = &ITEM[..accepted.unwrap_or(0)];
         world.come_to_rest();
-        // Nothing is reserved for an adapter: the room of its turn may be taken before it comes with its item.
+        // Nothing is reserved for an adapter: the room of its turn may be taken before it comes
+        // with its item.
         let later = [FULL, RIVAL, item].concat();
         let came_later = world.writer.record().taken == later;
         world.goes_on(handle, &if came_later { later } else { [FULL, item, RIVAL].concat() });
@@ -37,8 +38,7 @@ fn items<F: Future<Output = usize>>(submit: impl Fn(WriteHandoff<Slow>) -> F) {
 /// Runs a flush, or what includes one, by a handle of its own.
 fn flushes<F: Future<Output = bool>>(flush: impl Fn(WriteHandoff<Slow>) -> F) {
     in_every_config(|cut, config| {
-        let (mut world, handle) = World::new(config);
-        handle.try_write_fire_and_forget(FULL.into()).unwrap();
+        let (mut world, handle) = World::full(config);
         let behind = handle.sender();
         world.rival(async move { behind.flush().await.unwrap() });
         let done = cut.run(flush(handle.clone()), || world.stir());
@@ -51,8 +51,7 @@ fn flushes<F: Future<Output = bool>>(flush: impl Fn(WriteHandoff<Slow>) -> F) {
 /// Runs a close by a handle of its own. It goes on at its own pace once it was asked for.
 fn closes<F: Future<Output = bool>>(close: impl Fn(WriteHandoff<Slow>) -> F) {
     in_every_config(|cut, config| {
-        let (mut world, handle) = World::new(config);
-        handle.try_write_fire_and_forget(FULL.into()).unwrap();
+        let (mut world, handle) = World::full(config);
         let done = cut.run(close(handle.clone()), || world.stir());
         assert_ne!(done, Some(false), "it failed");
         drop(handle);

@@ -4,9 +4,12 @@ use std::{future::poll_fn, pin::Pin};
 
 use futures_handoff::{Delimiter, FrameError, FrameFinder, HandoffBuffer, HandoffReader, LengthPrefix};
 use futures_handoff_runtimes::cancel::{Cut, at_every_poll};
-use futures_util::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, StreamExt};
+use futures_util::{AsyncBufReadExt, AsyncReadExt, StreamExt};
 
-use super::{cancelled, slow_reader::SlowReader, world::Slow};
+use super::{
+    cancelled,
+    slow::{SlowReader, writes_through},
+};
 
 const LINES: &[u8] = b"one\nand two\nthe third one\nrest";
 
@@ -14,9 +17,9 @@ fn buffer() -> HandoffBuffer {
     HandoffBuffer::new(64)
 }
 
-/// Runs what reads from a reader into a buffer. What it has handed out, what is buffered, and what the reader has left is all
-/// there is, and the next who reads gets the rest.
-fn reads(content: &[u8], mut read: impl FnMut(&mut Cut, &mut HandoffBuffer, &mut SlowReader) -> Vec<u8>) {
+/// Runs what reads from a reader into a buffer, and returns what it has handed out. That, what is
+/// buffered, and what the reader has left is all there is, and the next who reads gets the rest.
+fn runs(content: &[u8], mut read: impl FnMut(&mut Cut, &mut HandoffBuffer, &mut SlowReader) -> Vec<u8>) {
     let most = at_every_poll(|cut| {
         let (mut buffer, mut reader) = (buffer(), SlowReader::new(content));
         let handed_out = read(cut, &mut buffer, &mut reader);
@@ -30,9 +33,18 @@ fn reads(content: &[u8], mut read: impl FnMut(&mut Cut, &mut HandoffBuffer, &mut
     assert!(most > 1, "it never waits: there is nothing to cancel");
 }
 
+/// Runs a future that reads, and puts what it hands out behind what there is.
+fn reads(content: &[u8], mut read: impl AsyncFnMut(&mut HandoffBuffer, &mut SlowReader, &mut Vec<u8>)) {
+    runs(content, |cut, buffer, reader| {
+        let (stirring, mut out) = (reader.clone(), Vec::new());
+        cut.run(read(buffer, reader, &mut out), || stirring.unblock());
+        out
+    });
+}
+
 /// Runs what reads through a buffer in front of its reader.
 fn reads_through(mut read: impl AsyncFnMut(&mut HandoffReader<SlowReader>, &mut Vec<u8>)) {
-    reads(LINES, |cut, buffer, reader| {
+    runs(LINES, |cut, buffer, reader| {
         let stirring = reader.clone();
         let mut through = std::mem::replace(buffer, self::buffer()).into_reader(reader.clone());
         let mut out = Vec::new();
@@ -45,53 +57,35 @@ fn reads_through(mut read: impl AsyncFnMut(&mut HandoffReader<SlowReader>, &mut 
 cancelled! {
     "fn read_available"
     fn a_read() {
-        reads(LINES, |cut, buffer, reader| {
-            let stirring = reader.clone();
-            cut.run(buffer.read_available(reader), || stirring.unblock());
-            Vec::new()
-        });
+        reads(LINES, async |buffer, reader, _| drop(buffer.read_available(reader).await));
     }
 
     "fn poll_read_available"
     fn a_read_that_is_polled_for() {
-        reads(LINES, |cut, buffer, reader| {
-            let stirring = reader.clone();
-            let read = poll_fn(|cx| buffer.poll_read_available(cx, Pin::new(&mut *reader)));
-            cut.run(read, || stirring.unblock());
-            Vec::new()
+        reads(LINES, async |buffer, reader, _| {
+            drop(poll_fn(|cx| buffer.poll_read_available(cx, Pin::new(&mut *reader))).await);
         });
     }
 
     "fn read_ready"
     fn a_read_of_all_there_is() {
-        reads(LINES, |cut, buffer, reader| {
-            let stirring = reader.clone();
-            cut.run(buffer.read_ready(reader, 20), || stirring.unblock());
-            Vec::new()
-        });
+        reads(LINES, async |buffer, reader, _| drop(buffer.read_ready(reader, 20).await));
     }
 
     "fn poll_read_ready"
     fn a_read_of_all_there_is_that_is_polled_for() {
-        reads(LINES, |cut, buffer, reader| {
-            let stirring = reader.clone();
-            let read = poll_fn(|cx| buffer.poll_read_ready(cx, Pin::new(&mut *reader), 20));
-            cut.run(read, || stirring.unblock());
-            Vec::new()
+        reads(LINES, async |buffer, reader, _| {
+            drop(poll_fn(|cx| buffer.poll_read_ready(cx, Pin::new(&mut *reader), 20)).await);
         });
     }
 
     "fn next_frame"
     fn a_frame() {
-        reads(LINES, |cut, buffer, reader| {
-            let (stirring, mut lines) = (reader.clone(), Delimiter::new(b"\n"));
-            let frame = cut.run(buffer.next_frame(reader, &mut lines), || stirring.unblock());
-            frame.map_or_else(Vec::new, |frame| frame.unwrap().unwrap().to_vec())
+        reads(LINES, async |buffer, reader, out| {
+            out.extend(buffer.next_frame(reader, &mut Delimiter::new(b"\n")).await.unwrap().unwrap());
         });
-        reads(b"\0\x09announced and the rest", |cut, buffer, reader| {
-            let (stirring, mut lengths) = (reader.clone(), LengthPrefix::big_endian(2));
-            let frame = cut.run(buffer.next_frame(reader, &mut lengths), || stirring.unblock());
-            frame.map_or_else(Vec::new, |frame| frame.unwrap().unwrap().to_vec())
+        reads(b"\0\x09announced and the rest", async |buffer, reader, out| {
+            out.extend(buffer.next_frame(reader, &mut LengthPrefix::big_endian(2)).await.unwrap().unwrap());
         });
     }
 
@@ -99,18 +93,17 @@ cancelled! {
     fn a_frame_that_is_left_behind() {
         let line = [&[b'a'; 100][..], b"\nnext\nrest"].concat();
         let length = [&[0, 100][..], &[b'a'; 100], b"\0\x04next"].concat();
-        let cases: [(&[u8], &mut dyn FrameFinder, usize); 2] = [
-            (&line, &mut Delimiter::new(b"\n"), 101),
-            (&length, &mut LengthPrefix::big_endian(2), 102),
-        ];
+        let cases: [(&[u8], &mut dyn FrameFinder, usize); 2] =
+            [(&line, &mut Delimiter::new(b"\n"), 101), (&length, &mut LengthPrefix::big_endian(2), 102)];
         for (content, finder, end) in cases {
             let mut nexts = 0;
-            reads(content, |cut, buffer, reader| {
+            runs(content, |cut, buffer, reader| {
                 let stirring = reader.clone();
                 let skipped = cut.run(buffer.skip_frame(reader, finder), || stirring.unblock());
                 assert!(skipped.is_none_or(|skipped| skipped.unwrap() == end as u64));
                 // The next future goes on there, unless that one was never polled.
-                let next = Cut::whole().run(buffer.next_frame(reader, finder), || stirring.unblock()).unwrap();
+                let next =
+                    Cut::whole().run(buffer.next_frame(reader, finder), || stirring.unblock()).unwrap();
                 match next {
                     Ok(next) => {
                         let next = next.unwrap();
@@ -130,17 +123,11 @@ cancelled! {
 
     "Stream for Frames"
     fn a_stream_of_frames() {
-        reads(LINES, |cut, buffer, reader| {
-            let stirring = reader.clone();
+        reads(LINES, async |buffer, reader, out| {
             let mut frames = buffer.frames(reader, Delimiter::new(b"\n"));
-            let mut out = Vec::new();
-            let read = async {
-                while out.len() < LINES.len() - 4 {
-                    out.extend(frames.next().await.unwrap().unwrap());
-                }
-            };
-            cut.run(read, || stirring.unblock());
-            out
+            while out.len() < LINES.len() - 4 {
+                out.extend(frames.next().await.unwrap().unwrap());
+            }
         });
     }
 
@@ -168,20 +155,6 @@ cancelled! {
     /// It is the inner one that writes.
     "AsyncWrite for HandoffReader"
     fn a_write_to_what_is_read_from() {
-        let most = at_every_poll(|cut| {
-            let writer = Slow::default();
-            let mut both = buffer().into_reader(writer.clone());
-            let write = async {
-                both.write_all(LINES).await.unwrap();
-                both.flush().await.unwrap();
-                both.close().await.unwrap();
-            };
-            let done = cut.run(write, || writer.unblock()).is_some();
-            let record = writer.record();
-            assert!(LINES.starts_with(&record.taken), "not what was written");
-            assert_eq!(done, record.closes == 1);
-            assert!(record.closes == 0 || record.flushed == LINES.len());
-        });
-        assert!(most > LINES.len() / 3);
+        writes_through(|slow| buffer().into_reader(slow));
     }
 }

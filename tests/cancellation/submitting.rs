@@ -1,4 +1,5 @@
-//! Futures that submit: what is dropped before its answer has submitted nothing, and its place in the line is free.
+//! Futures that submit: what is dropped before its answer has submitted nothing, and its place in
+//! the line is free.
 
 use std::future::Future;
 
@@ -7,11 +8,11 @@ use futures_handoff_runtimes::cancel::Cut;
 
 use super::{
     cancelled,
-    world::{FULL, Slow, World, in_every_config},
+    slow::Slow,
+    world::{FULL, RIVAL, World, in_every_config},
 };
 
 const CHUNK: &[u8] = b"chunk";
-const RIVAL: &[u8] = b"rival";
 
 /// Runs a submission of [`CHUNK`] on a stream without room, with another one behind it.
 ///
@@ -22,8 +23,7 @@ fn submission<F: Future<Output = bool>>(
     handle: &WriteHandoff<Slow>,
     submit: F,
 ) -> (World, Vec<u8>) {
-    let behind = handle.sender();
-    world.rival(async move { behind.write_fire_and_forget(RIVAL.into()).await.unwrap() });
+    world.rival_writes(handle);
     let accepted = cut.run(submit, || world.stir());
     assert_ne!(accepted, Some(false), "it was refused");
     let chunk = if accepted.is_some() { CHUNK } else { b"" };
@@ -33,8 +33,7 @@ fn submission<F: Future<Output = bool>>(
 /// Runs a submission by a future that borrows the handle, in all configurations.
 fn submissions(submit: impl AsyncFn(&WriteHandoff<Slow>) -> bool) {
     in_every_config(|cut, config| {
-        let (world, handle) = World::new(config);
-        handle.try_write_fire_and_forget(FULL.into()).unwrap();
+        let (world, handle) = World::full(config);
         let (world, expected) = submission(cut, world, &handle, submit(&handle));
         world.goes_on(handle, &expected);
     });
@@ -61,8 +60,7 @@ cancelled! {
     "write_chunks"
     fn a_write_of_several_parts() {
         in_every_config(|cut, config| {
-            let (world, handle) = World::new(config);
-            handle.try_write_fire_and_forget(FULL.into()).unwrap();
+            let (world, handle) = World::full(config);
             let mut parts = [Bytes::from(&CHUNK[..2]), Bytes::from(&CHUNK[2..])];
             let submit = async { handle.write_chunks(&mut parts).await.is_ok() };
             let (world, expected) = submission(cut, world, &handle, submit);
@@ -82,10 +80,8 @@ cancelled! {
     "reserve"
     fn a_permit() {
         in_every_config(|cut, config| {
-            let (mut world, handle) = World::new(config);
-            handle.try_write_fire_and_forget(FULL.into()).unwrap();
-            let behind = handle.sender();
-            world.rival(async move { behind.write_fire_and_forget(RIVAL.into()).await.unwrap() });
+            let (mut world, handle) = World::full(config);
+            world.rival_writes(&handle);
             let permit = cut.run(handle.reserve(CHUNK.len()), || world.stir());
             drop(permit);
             world.goes_on(handle, &[FULL, RIVAL].concat());
@@ -104,14 +100,13 @@ cancelled! {
         submissions(async |handle| handle.sender().write_slice(CHUNK).await.is_ok());
     }
 
-    /// In several pieces: each byte is in the read buffer or on its way, in order, with others between the pieces.
+    /// In several pieces: each byte is in the read buffer or on its way, in order, with others
+    /// between the pieces.
     "write_all_buf"
     fn a_write_of_a_whole_read_buffer() {
         in_every_config(|cut, config| {
-            let (mut world, handle) = World::new(config);
-            handle.try_write_fire_and_forget(FULL.into()).unwrap();
-            let behind = handle.sender();
-            world.rival(async move { behind.write_fire_and_forget(RIVAL.into()).await.unwrap() });
+            let (mut world, handle) = World::full(config);
+            world.rival_writes(&handle);
             let content = b"more than the byte budget admits";
             let mut buffer = read_buffer(content);
             let done = cut.run(async { handle.write_all_buf(&mut buffer).await.is_ok() }, || world.stir());
@@ -121,7 +116,8 @@ cancelled! {
             let (submitted, left) = content.split_at(content.len() - buffer.len());
             assert_eq!(buffer.peek(), left, "what is left in the read buffer");
             let taken = world.writer.record().taken.clone();
-            let at = taken.windows(RIVAL.len()).position(|window| window == RIVAL).expect("the rival was served");
+            let at =
+                taken.windows(RIVAL.len()).position(|window| window == RIVAL).expect("the rival was served");
             assert_eq!([&taken[..at], &taken[at + RIVAL.len()..]].concat(), [FULL, submitted].concat());
             world.goes_on(handle, &taken);
         });
@@ -149,8 +145,7 @@ cancelled! {
 /// Runs the submission of a prefix of a read buffer, in all configurations.
 fn prefixes(submit: impl AsyncFn(&WriteHandoff<Slow>, &mut HandoffBuffer) -> bool) {
     in_every_config(|cut, config| {
-        let (world, handle) = World::new(config);
-        handle.try_write_fire_and_forget(FULL.into()).unwrap();
+        let (world, handle) = World::full(config);
         let mut buffer = read_buffer(&[CHUNK, b" and more"].concat());
         let (world, expected) = submission(cut, world, &handle, submit(&handle, &mut buffer));
         let accepted = expected.len() > FULL.len() + RIVAL.len();

@@ -4,7 +4,8 @@ use futures_handoff::{CloseReason, WriteHandoff, WriteTicket};
 
 use super::{
     cancelled,
-    world::{FULL, Slow, World, in_every_config},
+    slow::Slow,
+    world::{FULL, World, in_every_config},
 };
 
 const LATER: &[u8] = b"later";
@@ -38,18 +39,24 @@ fn is_flushed(writer: &Slow, result: Result<(), CloseReason>) {
 cancelled! {
     "Future for WriteTicket"
     fn a_ticket() {
-        waits(async |_, ticket| ticket.await, |writer, result| {
-            result.unwrap();
-            is_written(writer);
-        });
+        waits(
+            async |_, ticket| ticket.await,
+            |writer, result| {
+                result.unwrap();
+                is_written(writer);
+            },
+        );
     }
 
     "wait"
     fn a_ticket_that_is_waited_for() {
-        waits(async |_, ticket| ticket.wait().await, |writer, result| {
-            result.unwrap();
-            is_written(writer);
-        });
+        waits(
+            async |_, ticket| ticket.wait().await,
+            |writer, result| {
+                result.unwrap();
+                is_written(writer);
+            },
+        );
     }
 
     /// A ticket that is cancelled and waited for again.
@@ -80,8 +87,7 @@ cancelled! {
     "closed"
     fn waiting_for_the_end() {
         in_every_config(|cut, config| {
-            let (mut world, handle) = World::new(config);
-            handle.try_write_fire_and_forget(FULL.into()).unwrap();
+            let (mut world, handle) = World::full(config);
             let other = handle.clone();
             world.rival(async move {
                 other.close();

@@ -2,20 +2,15 @@
 
 use std::{
     future::Future,
-    io::{self, IoSlice},
-    mem,
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard},
     task::{Context, Poll, Waker},
 };
 
 use futures_handoff::{CloseReason, Inline, WriteHandoff, WriteHandoffConfig, WriteTask, WriterFailure};
 use futures_handoff_runtimes::cancel::{Cut, at_every_poll};
 use futures_test::task::{AwokenCount, new_count_waker};
-use futures_util::AsyncWrite;
 
-/// The most that a write takes.
-const SHORT: usize = 3;
+use super::slow::Slow;
 
 /// The byte budget of the streams.
 pub(crate) const BUDGET: usize = 6;
@@ -23,80 +18,8 @@ pub(crate) const BUDGET: usize = 6;
 /// What fills it.
 pub(crate) const FULL: &[u8] = b"first!";
 
-/// What a slow writer did.
-#[derive(Debug, Default)]
-pub(crate) struct Record {
-    pub(crate) taken: Vec<u8>,
-    /// How many bytes had been taken at the last flush.
-    pub(crate) flushed: usize,
-    pub(crate) closes: usize,
-    blocked: bool,
-    ready: bool,
-    waker: Option<Waker>,
-}
-
-/// A writer that is pending once at each call and takes a few bytes at a time.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Slow(Arc<Mutex<Record>>);
-
-impl Slow {
-    pub(crate) fn record(&self) -> MutexGuard<'_, Record> {
-        self.0.lock().unwrap()
-    }
-
-    fn poll(&self, cx: &mut Context<'_>) -> Poll<MutexGuard<'_, Record>> {
-        let mut record = self.record();
-        record.blocked = !mem::take(&mut record.ready);
-        if record.blocked {
-            record.waker = Some(cx.waker().clone());
-            return Poll::Pending;
-        }
-        Poll::Ready(record)
-    }
-
-    /// Becomes ready for one call, if it was pending.
-    pub(crate) fn unblock(&self) -> bool {
-        let mut record = self.record();
-        let was_blocked = mem::take(&mut record.blocked);
-        record.ready |= was_blocked;
-        let waker = record.waker.take();
-        drop(record);
-        waker.into_iter().for_each(Waker::wake);
-        was_blocked
-    }
-}
-
-impl AsyncWrite for Slow {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        self.poll_write_vectored(cx, &[IoSlice::new(buf)])
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        self.poll(cx).map(|mut record| {
-            let before = record.taken.len();
-            record.taken.extend(bufs.iter().flat_map(|buf| buf.iter()).take(SHORT));
-            Ok(record.taken.len() - before)
-        })
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.poll(cx).map(|mut record| {
-            record.flushed = record.taken.len();
-            Ok(())
-        })
-    }
-
-    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.poll(cx).map(|mut record| {
-            record.closes += 1;
-            Ok(())
-        })
-    }
-}
+/// What comes from others.
+pub(crate) const RIVAL: &[u8] = b"rival";
 
 /// A future that is polled when it was woken.
 pub(crate) struct Running<T> {
@@ -135,7 +58,8 @@ pub(crate) struct World {
     pub(crate) writer: Slow,
     /// `None` where the task is what is cancelled.
     pub(crate) task: Option<Running<Outcome>>,
-    /// Runs from the first step on: after the future that is cancelled was polled for the first time.
+    /// Runs from the first step on: after the future that is cancelled was polled for the first
+    /// time.
     rival: Option<Running<()>>,
 }
 
@@ -149,15 +73,29 @@ impl World {
         (world, handle)
     }
 
+    /// The same with no room left.
+    pub(crate) fn full(config: WriteHandoffConfig) -> (Self, WriteHandoff<Slow>) {
+        let (world, handle) = Self::new(config);
+        handle.try_write_fire_and_forget(FULL.into()).unwrap();
+        (world, handle)
+    }
+
     pub(crate) fn without_task(config: WriteHandoffConfig) -> (Self, WriteHandoff<Slow>, WriteTask<Slow>) {
         let writer = Slow::default();
         let (handle, task) = WriteHandoff::new(writer.clone(), config);
         (Self { writer, task: None, rival: None }, handle, task)
     }
 
-    /// Somebody who comes after the future that is cancelled, and must be served whatever becomes of that.
+    /// Somebody who comes after the future that is cancelled, and must be served whatever becomes
+    /// of that.
     pub(crate) fn rival(&mut self, rival: impl Future<Output = ()> + 'static) {
         self.rival = Some(Running::new(rival));
+    }
+
+    /// A rival that writes [`RIVAL`].
+    pub(crate) fn rival_writes(&mut self, handle: &WriteHandoff<Slow>) {
+        let sender = handle.sender();
+        self.rival(async move { sender.write_fire_and_forget(RIVAL.into()).await.unwrap() });
     }
 
     /// Lets one of all make a step; whether there was one to make.
@@ -187,7 +125,8 @@ impl World {
         self.ends_closed(&expected);
     }
 
-    /// The stream must come to an orderly end, with `expected` written, flushed, and the writer closed once.
+    /// The stream must come to an orderly end, with `expected` written, flushed, and the writer
+    /// closed once.
     pub(crate) fn ends_closed(mut self, expected: &[u8]) {
         self.come_to_rest();
         let outcome = self.task.and_then(|task| task.output).expect("the task ends");
@@ -206,7 +145,8 @@ pub(crate) fn configs() -> impl Iterator<Item = WriteHandoffConfig> {
     })
 }
 
-/// Runs a scenario at every poll, in each configuration. Its future has to wait in one of them at least.
+/// Runs a scenario at every poll, in each configuration. Its future has to wait in one of them at
+/// least.
 pub(crate) fn in_every_config(mut scenario: impl FnMut(&mut Cut, WriteHandoffConfig)) {
     let most = configs().map(|config| at_every_poll(|cut| scenario(cut, config))).max();
     assert!(most > Some(1), "it never waits: there is nothing to cancel");

@@ -11,7 +11,7 @@ use crate::{
         self,
         io::{ScriptWriter, duplex},
     },
-    support::{End, SEEDS, kind, reader},
+    support::{End, SEEDS, kind, logged, reader, seeded},
 };
 
 // What the documentation shows: `answer`.
@@ -96,14 +96,13 @@ runtimes::watched_tests! {
 
     fn what_was_asked_before_the_end_or_the_error_is_answered() {
         let asked = b"?a\n?bc\n!d\n?\n";
-        for (at, end) in (0..=asked.len()).flat_map(|at| [(at, End::Closed), (at, End::Reset)]) {
+        for (at, end) in End::anywhere(asked.len()) {
             let whole = asked[..at].iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
             let (answered, answers): (Vec<_>, Vec<_>) =
                 asked[..whole].split_inclusive(|byte| *byte == b'\n').partition(|line| line[0] == b'!');
             let answers = String::from_utf8(answers.concat()).unwrap().replace('?', "!").into_bytes();
             for seed in 0..SEEDS / 10 {
-                let writer = ScriptWriter::seeded(seed);
-                let (log, mut others) = (writer.log(), Vec::new());
+                let ((writer, log), mut others) = (seeded(seed), Vec::new());
                 let (out, task) = WriteHandoff::new(writer, WriteHandoffConfig::default());
                 let served = answer(reader(seed, &asked[..at], end), out, OPEN, |line| others.push(line));
                 let (written, result) = block_on(join(task, served));
@@ -115,8 +114,7 @@ runtimes::watched_tests! {
     }
 
     fn a_peer_that_asks_too_much_gets_the_answers_that_fit_and_is_read_no_more() {
-        let writer = ScriptWriter::willing();
-        let log = writer.log();
+        let (writer, log) = logged(ScriptWriter::willing());
         let (out, task) = WriteHandoff::new(writer, WriteHandoffConfig::new(1, 2));
         let asked = b"?\n".repeat(2 * OPEN);
         let mut served = Box::pin(answer(&asked[..], out, OPEN, |_| {}));

@@ -1,13 +1,9 @@
 //! The line protocol.
 
-use std::io;
-
-use futures_handoff::FrameError;
-
 use crate::{
     line_protocol::read,
     runtimes,
-    support::{End, reader},
+    support::{End, assert_ended, reader},
 };
 
 runtimes::tests! {
@@ -15,7 +11,7 @@ runtimes::tests! {
         let lines = ["a=1\r\n", "b=\r\n", "c\r\n", "\r\n", "dd=d=d\r\n", "e=\r5\r\n"];
         let expected = [("a", "1"), ("b", ""), ("c", ""), ("", ""), ("dd", "d=d"), ("e", "\r5")];
         let input = lines.concat();
-        for (at, end) in (0..=input.len()).flat_map(|at| [(at, End::Closed), (at, End::Reset)]) {
+        for (at, end) in End::anywhere(input.len()) {
             let mut left = at;
             let whole = lines.iter().take_while(|line| left.checked_sub(line.len()).is_some_and(|n| { left = n; true }));
             let whole = whole.count();
@@ -27,12 +23,7 @@ runtimes::tests! {
                 assert!(settings.iter().map(|(key, value)| (&key[..], &value[..])).eq(
                     sorted.iter().map(|(key, value)| (key.as_bytes(), value.as_bytes()))
                 ), "{at}: {settings:?}");
-                match (result, end) {
-                    (Ok(()), End::Closed) => assert_eq!(left, 0),
-                    (Err(FrameError::Truncated { buffered }), End::Closed) => assert_eq!(buffered, left),
-                    (Err(FrameError::Io(error)), End::Reset) => assert_eq!(error.kind(), io::ErrorKind::ConnectionReset),
-                    (result, _) => panic!("{at}, {end:?}: {result:?}"),
-                }
+                assert_ended(result, end, left);
             }
         }
     }

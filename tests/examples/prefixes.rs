@@ -3,12 +3,12 @@
 use std::io;
 
 use fastrand::Rng;
-use futures_handoff::{FrameError, bytes::Bytes};
+use futures_handoff::bytes::Bytes;
 
 use crate::{
     length_prefix::{decode, decode_records, encode},
-    runtimes::{self, io::ScriptWriter},
-    support::{End, SEEDS, breaking, kind, reader},
+    runtimes,
+    support::{End, SEEDS, assert_ended, breaking, kind, reader, seeded},
 };
 
 const SOME: [&str; 5] = ["alpha", "", "beta", "a longer one", "x"];
@@ -40,16 +40,14 @@ runtimes::tests! {
     async fn two_producers_keep_messages_whole_and_what_was_taken_is_in_order<R: Runtime>() {
         let mut failed = 0;
         for seed in 0..SEEDS {
-            let writer = ScriptWriter::seeded(seed);
-            let log = writer.log();
+            let (writer, log) = seeded(seed);
             encode(writer, &SOME, &OTHERS).await.unwrap();
             let written = log.written();
             let (bodies, behind) = whole(&written);
             assert!(is_merged(&bodies, &SOME, &OTHERS) && log.is_closed(), "seed {seed}");
             assert_eq!((bodies.len(), behind), (SOME.len() + OTHERS.len(), 0), "seed {seed}");
 
-            let writer = breaking(seed, Rng::with_seed(seed).usize(..6));
-            let log = writer.log();
+            let (writer, log) = breaking(seed, Rng::with_seed(seed).usize(..6));
             let result = encode(writer, &SOME, &OTHERS).await;
             failed += usize::from(!log.is_closed());
             assert_eq!(kind(result), (!log.is_closed()).then_some(io::ErrorKind::BrokenPipe), "seed {seed}");
@@ -60,18 +58,13 @@ runtimes::tests! {
 
     async fn bodies_before_the_end_or_the_error_are_handed_out<R: Runtime>() {
         let wire = encode(Vec::new(), &SOME, &OTHERS).await.unwrap();
-        for (at, end) in (0..=wire.len()).flat_map(|at| [(at, End::Closed), (at, End::Reset)]) {
+        for (at, end) in End::anywhere(wire.len()) {
             let (expected, behind) = whole(&wire[..at]);
             for seed in 0..10 {
                 let mut bodies = Vec::new();
                 let result = decode(reader(seed, &wire[..at], end), &mut bodies).await;
                 assert_eq!(bodies, expected);
-                match (result, end) {
-                    (Ok(()), End::Closed) => assert_eq!(behind, 0),
-                    (Err(FrameError::Truncated { buffered }), End::Closed) => assert_eq!(buffered, behind),
-                    (Err(FrameError::Io(error)), End::Reset) => assert_eq!(error.kind(), io::ErrorKind::ConnectionReset),
-                    (result, _) => panic!("{at}, {end:?}: {result:?}"),
-                }
+                assert_ended(result, end, behind);
             }
         }
     }
@@ -81,7 +74,7 @@ runtimes::tests! {
         let borders = [0, 11, 16, wire.len()];
         let expected: [(u8, &str, &str); 3] = [(1, "k", "value"), (2, "", ""), (3, "key", "")];
         let expected = expected.map(|(tag, key, value)| (tag, Bytes::from(key), Bytes::from(value)));
-        for (at, end) in (0..=wire.len()).flat_map(|at| [(at, End::Closed), (at, End::Reset)]) {
+        for (at, end) in End::anywhere(wire.len()) {
             let whole = borders.iter().rposition(|border| at >= *border).unwrap();
             for seed in 0..10 {
                 let mut records = Vec::new();

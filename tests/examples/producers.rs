@@ -6,8 +6,8 @@ use fastrand::Rng;
 
 use crate::{
     own_thread::produce,
-    runtimes::{self, io::ScriptWriter},
-    support::{SEEDS, breaking, kind},
+    runtimes,
+    support::{SEEDS, breaking, kind, seeded},
     write_handoff::{many_producers, three_chunks},
 };
 
@@ -27,11 +27,8 @@ fn are_lines_of_four(written: &[u8]) -> bool {
 runtimes::tests! {
     async fn producers_of_one_task_keep_chunks_whole_and_learn_of_a_failure<R: Runtime>() {
         for seed in 0..SEEDS {
-            for (writer, whole) in [
-                (ScriptWriter::seeded(seed), true),
-                (breaking(seed, Rng::with_seed(seed).usize(..10)), false),
-            ] {
-                let log = writer.log();
+            let breaking = breaking(seed, Rng::with_seed(seed).usize(..10));
+            for ((writer, log), whole) in [(seeded(seed), true), (breaking, false)] {
                 let result = many_producers(writer).await;
                 let written = log.written();
                 assert!(written.chunks(5).all(|chunk| chunk.iter().all(|byte| *byte == chunk[0])), "seed {seed}");
@@ -44,8 +41,7 @@ runtimes::tests! {
     async fn of_each_byte_it_is_known_whether_it_was_written<R: Runtime>() {
         let all = b"firstsecondthird";
         for seed in 0..SEEDS {
-            let writer = breaking(seed, Rng::with_seed(seed).usize(..5));
-            let log = writer.log();
+            let (writer, log) = breaking(seed, Rng::with_seed(seed).usize(..5));
             let known = three_chunks(writer).await.unwrap();
             assert_eq!(known.is_none(), log.is_closed());
             let Some(known) = known else { continue };
@@ -60,15 +56,13 @@ runtimes::tests! {
 runtimes::watched_tests! {
     fn threads_lose_no_line_and_learn_of_a_failure() {
         for seed in 0..20 {
-            let writer = ScriptWriter::seeded(seed);
-            let log = writer.log();
+            let (writer, log) = seeded(seed);
             produce(writer).unwrap();
             let written = log.written();
             assert!(are_lines_of_four(&written), "seed {seed}");
             assert_eq!(written.iter().filter(|byte| **byte == b'\n').count(), 400, "seed {seed}");
 
-            let writer = breaking(seed, Rng::with_seed(seed).usize(..4));
-            let log = writer.log();
+            let (writer, log) = breaking(seed, Rng::with_seed(seed).usize(..4));
             assert_eq!(kind(produce(writer)), Some(io::ErrorKind::BrokenPipe), "seed {seed}");
             assert!(are_lines_of_four(&log.written()), "seed {seed}");
         }

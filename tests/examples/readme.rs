@@ -4,8 +4,8 @@ use fastrand::Rng;
 use futures_handoff::HandoffBuffer;
 
 use crate::{
-    runtimes::{self, io::ScriptWriter},
-    support::{End, SEEDS, breaking, kind, reader},
+    runtimes,
+    support::{End, SEEDS, breaking, kind, reader, seeded},
 };
 
 /// Takes a program in, its `main` too, and makes the rest of it known as it is called here.
@@ -51,7 +51,7 @@ program! { write {
 runtimes::tests! {
     async fn two_lines_come_whole_and_what_is_behind_them_stays<R: Runtime>() {
         let input = b"GET /a\nGET /b\nPOS";
-        for (at, end) in (0..=input.len()).flat_map(|at| [(at, End::Closed), (at, End::Reset)]) {
+        for (at, end) in End::anywhere(input.len()) {
             let input = &input[..at];
             for seed in 0..20 {
                 let (mut buffer, mut received) = (HandoffBuffer::new(64), Vec::new());
@@ -69,13 +69,11 @@ runtimes::tests! {
 
     async fn a_producer_and_its_task_write_all_or_tell_why_not<R: Runtime>() {
         for seed in 0..SEEDS {
-            let writer = ScriptWriter::seeded(seed);
-            let log = writer.log();
+            let (writer, log) = seeded(seed);
             write::write(writer).await.unwrap();
             assert!(log.written() == b"one two three" && log.is_closed());
 
-            let writer = breaking(seed, Rng::with_seed(seed).usize(..5));
-            let log = writer.log();
+            let (writer, log) = breaking(seed, Rng::with_seed(seed).usize(..5));
             let result = write::write(writer).await;
             assert!(b"one two three".starts_with(&log.written()));
             assert_eq!(kind(result), (!log.is_closed()).then_some(std::io::ErrorKind::BrokenPipe), "seed {seed}");

@@ -11,7 +11,7 @@ use crate::{
         self, Runtime,
         io::{Gate, ReadStep, ScriptReader, ScriptWriter, WriteLog, WriteStep},
     },
-    support::{End, SEEDS, kind, reader},
+    support::{End, SEEDS, kind, reader, seeded},
     tcp_proxy::{accepted, proxy},
 };
 
@@ -66,8 +66,7 @@ runtimes::tests! {
     async fn a_first_line_that_is_cut_off_or_is_none_connects_nowhere<R: Runtime>() {
         for at in 0..LINE.len() {
             for end in [End::Closed, End::Reset] {
-                let to_client = ScriptWriter::seeded(at as u64);
-                let log = to_client.log();
+                let (to_client, log) = seeded(at as u64);
                 let nowhere = async |_| -> io::Result<(ScriptReader, WriteHandoff<ScriptWriter>)> { unreachable!() };
                 let result = proxy(reader(1, &LINE[..at], end), spawned::<R>(to_client), nowhere).await;
                 assert_eq!(kind(result), end.kind(at > 0));
@@ -78,8 +77,7 @@ runtimes::tests! {
     }
 
     async fn a_server_that_is_not_there_is_an_answer_and_an_error<R: Runtime>() {
-        let to_client = ScriptWriter::seeded(1);
-        let log = to_client.log();
+        let (to_client, log) = seeded(1);
         let refused = async |_| -> io::Result<(ScriptReader, WriteHandoff<ScriptWriter>)> {
             Err(io::ErrorKind::ConnectionRefused.into())
         };
@@ -113,8 +111,7 @@ runtimes::tests! {
     async fn a_question_that_has_ended_gets_its_answer<R: Runtime>() {
         // The server answers once it has seen the end, and that came with the first line.
         let gate = Gate::new();
-        let (to_client, to_server) = (ScriptWriter::seeded(3), ScriptWriter::seeded(4));
-        let (client_got, server_got) = (to_client.log(), to_server.log());
+        let ((to_client, client_got), (to_server, server_got)) = (seeded(3), seeded(4));
         let answers = ScriptReader::new([ReadStep::Wait(gate.clone()), ReadStep::data("answer")]);
         let asked = ScriptReader::new([ReadStep::data([LINE, b"question"].concat())]);
         let ended = async {
@@ -129,8 +126,7 @@ runtimes::tests! {
 
     async fn a_question_goes_on_after_the_answer_has_ended<R: Runtime>() {
         let gate = Gate::new();
-        let (to_client, to_server) = (ScriptWriter::seeded(5), ScriptWriter::seeded(6));
-        let (client_got, server_got) = (to_client.log(), to_server.log());
+        let ((to_client, client_got), (to_server, server_got)) = (seeded(5), seeded(6));
         let asked =
             ScriptReader::new([ReadStep::data(LINE), ReadStep::Wait(gate.clone()), ReadStep::data("goes on")]);
         let ended = async {

@@ -13,7 +13,7 @@ use crate::{
         self,
         io::{Gate, ScriptReader, ScriptWriter, WriteLog, WriteStep},
     },
-    support::{End, SEEDS, breaking, kind, reader},
+    support::{End, SEEDS, breaking, kind, reader, seeded},
 };
 
 /// Lines, some for each upstream, and most of the time a tunnel behind them.
@@ -106,8 +106,8 @@ async fn outlives_an_upstream<T: Router>() {
         let input = input(&mut rng);
         let (expected, within) = routed(&input, T::FIRST);
 
-        let writers = [breaking(seed, rng.usize(..6)), ScriptWriter::seeded(!seed)];
-        let logs = [writers[0].log(), writers[1].log()];
+        let ((broken, broken_log), (whole, whole_log)) = (breaking(seed, rng.usize(..6)), seeded(!seed));
+        let (writers, logs) = ([broken, whole], [broken_log, whole_log]);
         let result = T::run(reader(seed, &input, End::Closed), writers).await;
         for (log, expected) in logs.iter().zip(&expected) {
             assert!(expected.starts_with(&log.written()), "seed {seed}");

@@ -4,7 +4,9 @@ use std::io;
 
 use fastrand::Rng;
 
-use crate::runtimes::io::{ReadStep, ScriptReader, ScriptWriter, WriteStep};
+use futures_handoff::FrameError;
+
+use crate::runtimes::io::{ReadStep, ScriptReader, ScriptWriter, WriteLog, WriteStep};
 
 /// How many schedules of each kind are run.
 pub(crate) const SEEDS: u64 = 300;
@@ -19,6 +21,11 @@ pub(crate) enum End {
 }
 
 impl End {
+    /// Every place at which an input of so many bytes may end, in both ways.
+    pub(crate) fn anywhere(len: usize) -> impl Iterator<Item = (usize, Self)> {
+        (0..=len).flat_map(|at| [(at, Self::Closed), (at, Self::Reset)])
+    }
+
     pub(crate) fn random(rng: &mut Rng) -> Self {
         if rng.bool() { Self::Closed } else { Self::Reset }
     }
@@ -32,6 +39,17 @@ impl End {
     }
 }
 
+/// Frames were read to an end that came with so many bytes of an unfinished one read.
+#[track_caller]
+pub(crate) fn assert_ended(result: Result<(), FrameError>, end: End, behind: usize) {
+    match (result, end) {
+        (Ok(()), End::Closed) => assert_eq!(behind, 0),
+        (Err(FrameError::Truncated { buffered }), End::Closed) => assert_eq!(buffered, behind),
+        (Err(FrameError::Io(error)), End::Reset) => assert_eq!(error.kind(), io::ErrorKind::ConnectionReset),
+        (result, _) => panic!("{end:?} with {behind} bytes read: {result:?}"),
+    }
+}
+
 /// Gives `input` in short reads, pending now and then, and ends.
 pub(crate) fn reader(seed: u64, input: &[u8], end: End) -> ScriptReader {
     let reader = ScriptReader::seeded(seed, input);
@@ -41,10 +59,20 @@ pub(crate) fn reader(seed: u64, input: &[u8], end: End) -> ScriptReader {
     }
 }
 
+/// Takes short writes, and is pending now and then.
+pub(crate) fn seeded(seed: u64) -> (ScriptWriter, WriteLog) {
+    logged(ScriptWriter::seeded(seed))
+}
+
 /// Takes short writes, is pending now and then, and fails at a write.
-pub(crate) fn breaking(seed: u64, writes: usize) -> ScriptWriter {
+pub(crate) fn breaking(seed: u64, writes: usize) -> (ScriptWriter, WriteLog) {
     let taken = (0..writes).map(|_| WriteStep::Accept(usize::MAX));
-    ScriptWriter::seeded(seed).then(taken).then([WriteStep::Error(io::ErrorKind::BrokenPipe)])
+    logged(ScriptWriter::seeded(seed).then(taken).then([WriteStep::Error(io::ErrorKind::BrokenPipe)]))
+}
+
+pub(crate) fn logged(writer: ScriptWriter) -> (ScriptWriter, WriteLog) {
+    let log = writer.log();
+    (writer, log)
 }
 
 /// The kind of error that a program ended with, if any.

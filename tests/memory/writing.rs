@@ -8,6 +8,7 @@ use std::{
 };
 
 use allocation_counter::measure;
+use futures_handoff::WriteTicket;
 use futures_util::future::join;
 
 use super::{ROUNDS, allocates_nothing, steady, support::*};

@@ -13,7 +13,7 @@ use futures_handoff::{
 };
 use futures_io::AsyncWrite;
 
-use crate::explore::{AtomicUsize, Mutex, block_on, thread};
+use crate::explore::{AtomicUsize, Mutex, block_on, explore, thread};
 
 pub(crate) type Handle = WriteHandoff<Device>;
 pub(crate) type Task = WriteTask<Device>;
@@ -23,11 +23,12 @@ pub(crate) type Outcome = Result<Device, WriterFailure<Device>>;
 #[derive(Debug, Clone)]
 pub(crate) struct Device {
     wire: Arc<Mutex<Wire>>,
-    /// Bytes taken, for whoever knows of them in another way than by a lock: nothing is ordered by this.
+    /// Bytes taken, for whoever knows of them in another way than by a lock: nothing is ordered by
+    /// this.
     taken: Arc<AtomicUsize>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Wire {
     /// Whether writes are ready, and whether flushes and the close are.
     writable: bool,
@@ -48,18 +49,7 @@ struct Wire {
 
 impl Device {
     fn new(writable: bool, flushable: bool, most: usize) -> Self {
-        let wire = Wire {
-            writable,
-            flushable,
-            most,
-            #[cfg(handoff_shuttle)]
-            moody: false,
-            waker: None,
-            taken: Vec::new(),
-            flushed: 0,
-            flush_calls: 0,
-            closed: false,
-        };
+        let wire = Wire { writable, flushable, most, ..Wire::default() };
         Self { wire: Arc::new(Mutex::new(wire)), taken: Arc::new(AtomicUsize::new(0)) }
     }
 
@@ -69,13 +59,18 @@ impl Device {
     }
 
     /// Takes so many bytes at a time.
-    pub(crate) fn short(most: usize) -> Self {
-        Self::new(true, true, most)
+    pub(crate) fn short<const MOST: usize>() -> Self {
+        Self::new(true, true, MOST)
     }
 
     /// Takes nothing before it is opened, and then so many bytes at a time.
-    pub(crate) fn blocked(most: usize) -> Self {
-        Self::new(false, true, most)
+    pub(crate) fn blocked<const MOST: usize>() -> Self {
+        Self::new(false, true, MOST)
+    }
+
+    /// Takes nothing before it is opened, and then everything.
+    pub(crate) fn stalled() -> Self {
+        Self::blocked::<{ usize::MAX }>()
     }
 
     /// Takes everything, but flushes only when it is opened.
@@ -90,15 +85,13 @@ impl Device {
         wire.flushable = true;
         let waker = wire.waker.take();
         drop(wire);
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+        waker.into_iter().for_each(Waker::wake);
     }
 
     /// Takes a few bytes at a time, and none now and then.
     #[cfg(handoff_shuttle)]
     pub(crate) fn moody() -> Self {
-        let device = Self::short(3);
+        let device = Self::short::<3>();
         device.wire.lock().unwrap().moody = true;
         device
     }
@@ -183,12 +176,44 @@ impl AsyncWrite for Device {
     }
 }
 
+/// What a scenario may have written: one of these, or else it was a failure.
+pub(crate) type Written = &'static [&'static str];
+
+/// Explores what is done with a stream whose task runs on a thread of its own. The stream has to
+/// end in good order, with one of what `scenario` returns written.
+pub(crate) fn running(
+    preemptions: usize,
+    device: fn() -> Device,
+    room: usize,
+    scenario: impl Fn(&Device, Handle) -> Written + Send + Sync + 'static,
+) {
+    running_on(stream, preemptions, device, room, scenario);
+}
+
+/// As [`running`], with a stream that this makes: [`holding_stream`], for example.
+pub(crate) fn running_on(
+    stream: fn(&Device, usize) -> (Handle, Task),
+    preemptions: usize,
+    device: fn() -> Device,
+    room: usize,
+    scenario: impl Fn(&Device, Handle) -> Written + Send + Sync + 'static,
+) {
+    explore(preemptions, move || {
+        let device = device();
+        let (handoff, task) = stream(&device, room);
+        let task = run(task);
+        let written = scenario(&device, handoff);
+        assert_outcome(task.join().unwrap(), written);
+    });
+}
+
 /// A stream with so much room, in which every producer polls the writer for every chunk if it may.
 pub(crate) fn stream(device: &Device, bytes: usize) -> (Handle, Task) {
     let config =
         WriteHandoffConfig::new(8, bytes).with_send_at(0).with_copy_max(0).with_inline(Inline::Always);
     let (handoff, mut task) = WriteHandoff::new(device.clone(), config);
-    // Producers do not poll the writer before its task has run. By a waker that the task then has to replace.
+    // Producers do not poll the writer before its task has run. By a waker that the task then has
+    // to replace.
     assert!(poll_once(&mut task).is_pending());
     (handoff, task)
 }
@@ -215,10 +240,18 @@ pub(crate) fn open_elsewhere(device: &Device) -> thread::JoinHandle<()> {
     thread::spawn(move || device.open())
 }
 
+/// Does something on a thread of its own, with a handle of its own.
+pub(crate) fn elsewhere<T: Send + 'static>(
+    handoff: &Handle,
+    run: impl FnOnce(Handle) -> T + Send + 'static,
+) -> thread::JoinHandle<T> {
+    let handoff = handoff.clone();
+    thread::spawn(move || run(handoff))
+}
+
 /// Writes a chunk from a thread of its own, with a handle of its own.
 pub(crate) fn write_elsewhere(handoff: &Handle, bytes: &'static str) -> thread::JoinHandle<()> {
-    let handoff = handoff.clone();
-    thread::spawn(move || block_on(handoff.write(chunk(bytes))).map(drop).unwrap())
+    elsewhere(handoff, move |handoff| block_on(handoff.write(chunk(bytes))).map(drop).unwrap())
 }
 
 pub(crate) fn chunk(bytes: &'static str) -> Bytes {
@@ -230,10 +263,6 @@ pub(crate) fn block(bytes: &str) -> BytesMut {
 }
 
 /// The stream ended in good order with one of these written.
-pub(crate) fn assert_done(task: thread::JoinHandle<Outcome>, written: &[&str]) {
-    assert_outcome(task.join().unwrap(), written);
-}
-
 pub(crate) fn assert_outcome(outcome: Outcome, written: &[&str]) {
     let device = outcome.expect("an orderly end");
     let taken = String::from_utf8(device.taken()).expect("what was written");

@@ -3,30 +3,23 @@
 use futures_handoff::{CloseReason, HandoffBuffer, HandoffBufferConfig};
 
 use crate::{
-    device::{Device, assert_done, assert_outcome, block, chunk, poll_once, run, stream},
+    device::{Device, assert_outcome, block, chunk, elsewhere, poll_once, run, running, stream},
     explore::{block_on, explore, thread},
 };
 
 #[test]
 fn the_last_handle_dropped_while_another_producer_writes() {
-    explore(5, || {
-        let device = Device::short(1);
-        let (handoff, task) = stream(&device, 8);
-        let task = run(task);
-        let other = handoff.clone();
-        let other = thread::spawn(move || other.try_write_fire_and_forget(chunk("abc")).unwrap());
+    running(5, Device::short::<1>, 8, |_, handoff| {
+        let other = elsewhere(&handoff, |other| other.try_write_fire_and_forget(chunk("abc")).unwrap());
         drop(handoff);
         other.join().unwrap();
-        assert_done(task, &["abc"]);
+        &["abc"]
     });
 }
 
 #[test]
 fn a_weak_handle_and_the_last_one() {
-    explore(5, || {
-        let device = Device::ready();
-        let (handoff, task) = stream(&device, 8);
-        let task = run(task);
+    running(5, Device::ready, 8, |_, handoff| {
         let weak = handoff.downgrade();
         let other = thread::spawn(move || match weak.upgrade() {
             Some(handle) => {
@@ -37,23 +30,18 @@ fn a_weak_handle_and_the_last_one() {
         });
         drop(handoff);
         let wrote = other.join().unwrap();
-        assert_done(task, if wrote { &["a"] } else { &[""] });
+        if wrote { &["a"] } else { &[""] }
     });
 }
 
 #[test]
 fn a_close_while_a_producer_writes() {
-    explore(3, || {
-        let device = Device::short(1);
-        let (handoff, task) = stream(&device, 8);
-        let task = run(task);
-        let other = handoff.clone();
-        let other = thread::spawn(move || other.try_write(chunk("abc")).is_ok());
+    running(3, Device::short::<1>, 8, |_, handoff| {
+        let other = elsewhere(&handoff, |other| other.try_write(chunk("abc")).is_ok());
         handoff.close();
         block_on(handoff.closed()).unwrap();
         let wrote = other.join().unwrap();
-        drop(handoff);
-        assert_done(task, if wrote { &["abc"] } else { &[""] });
+        if wrote { &["abc"] } else { &[""] }
     });
 }
 
@@ -61,12 +49,11 @@ fn a_close_while_a_producer_writes() {
 #[test]
 fn a_close_while_borrowed_bytes_are_copied() {
     explore(3, || {
-        let device = Device::blocked(usize::MAX);
+        let device = Device::stalled();
         let (handoff, task) = stream(&device, 8);
         // From here on only the task tries again, so that the others have to wait.
         handoff.try_write_fire_and_forget(chunk("x")).unwrap();
-        let other = handoff.clone();
-        let other = thread::spawn(move || other.try_write_slice(b"abc").is_ok());
+        let other = elsewhere(&handoff, |other| other.try_write_slice(b"abc").is_ok());
         handoff.close();
         let accepted = other.join().unwrap();
         assert_eq!(handoff.pending_bytes(), if accepted { 4 } else { 1 });
@@ -81,12 +68,11 @@ fn a_close_while_a_prefix_is_taken_out_of_its_buffer() {
     // Longer than what is copied.
     const LEN: usize = 5000;
     explore(3, || {
-        let device = Device::blocked(usize::MAX);
+        let device = Device::stalled();
         let (handoff, task) = stream(&device, 2 * LEN);
         // From here on only the task tries again, so that the others have to wait.
         handoff.try_write_fire_and_forget(chunk("x")).unwrap();
-        let other = handoff.clone();
-        let other = thread::spawn(move || {
+        let other = elsewhere(&handoff, |other| {
             let config = HandoffBufferConfig::new(LEN);
             let mut buffer = HandoffBuffer::from_tail(block(&"a".repeat(LEN)), config).unwrap();
             let accepted = other.try_write_prefix(&mut buffer, LEN).is_ok();
@@ -105,7 +91,7 @@ fn a_close_while_a_prefix_is_taken_out_of_its_buffer() {
 #[test]
 fn an_abort_of_a_writer_that_never_gets_ready() {
     explore(3, || {
-        let device = Device::blocked(usize::MAX);
+        let device = Device::stalled();
         let (handoff, task) = stream(&device, 8);
         let task = run(task);
         let abort = handoff.downgrade();
@@ -129,7 +115,7 @@ fn an_abort_of_a_writer_that_never_gets_ready() {
 #[test]
 fn an_abort_while_a_producer_writes() {
     explore(5, || {
-        let device = Device::short(1);
+        let device = Device::short::<1>();
         let (handoff, task) = stream(&device, 8);
         let task = run(task);
         let abort = handoff.downgrade();
@@ -154,7 +140,7 @@ fn an_abort_while_a_producer_writes() {
 #[test]
 fn a_task_dropped_while_a_producer_writes() {
     explore(5, || {
-        let device = Device::short(1);
+        let device = Device::short::<1>();
         let (handoff, task) = stream(&device, 8);
         let other = thread::spawn(move || drop(task));
         let ticket = handoff.try_write(chunk("abc"));
@@ -176,11 +162,10 @@ fn a_task_dropped_while_a_producer_writes() {
 #[test]
 fn a_task_dropped_while_others_wait() {
     explore(3, || {
-        let device = Device::blocked(usize::MAX);
+        let device = Device::stalled();
         let (handoff, task) = stream(&device, 2);
         let ticket = handoff.try_write(chunk("ab")).unwrap();
-        let other = handoff.clone();
-        let other = thread::spawn(move || block_on(other.write(chunk("cd"))).map(drop).unwrap_err());
+        let other = elsewhere(&handoff, |other| block_on(other.write(chunk("cd"))).map(drop).unwrap_err());
         let waiting = thread::spawn(move || block_on(ticket).unwrap_err());
         drop(task);
         assert!(matches!(other.join().unwrap().close_reason(), Some(CloseReason::TaskDropped)));
@@ -191,7 +176,7 @@ fn a_task_dropped_while_others_wait() {
 #[test]
 fn the_writer_taken_back_while_the_task_ends() {
     explore(5, || {
-        let device = Device::short(1);
+        let device = Device::short::<1>();
         let (handoff, task) = stream(&device, 8);
         let task = run(task);
         handoff.try_write_fire_and_forget(chunk("ab")).unwrap();
@@ -210,8 +195,7 @@ fn the_writer_wanted_by_two() {
         let device = Device::ready();
         let (handoff, task) = stream(&device, 8);
         let task = run(task);
-        let other = handoff.clone();
-        let other = thread::spawn(move || block_on(other.into_parts()).is_ok());
+        let other = elsewhere(&handoff, |other| block_on(other.into_parts()).is_ok());
         let one = block_on(handoff.into_parts()).is_ok();
         let two = other.join().unwrap();
         let task = task.join().unwrap().is_ok();
@@ -221,12 +205,8 @@ fn the_writer_wanted_by_two() {
 
 #[test]
 fn those_who_wait_for_the_end() {
-    explore(3, || {
-        let device = Device::ready();
-        let (handoff, task) = stream(&device, 8);
-        let task = run(task);
-        let other = handoff.clone();
-        let other = thread::spawn(move || {
+    running(3, Device::ready, 8, |_, handoff| {
+        let other = elsewhere(&handoff, |other| {
             let mut given_up = Box::pin(other.closed());
             let _ = poll_once(&mut given_up);
             drop(given_up);
@@ -235,7 +215,6 @@ fn those_who_wait_for_the_end() {
         handoff.close();
         block_on(handoff.closed()).unwrap();
         assert!(other.join().unwrap().is_ok());
-        drop(handoff);
-        assert_done(task, &[""]);
+        &[""]
     });
 }

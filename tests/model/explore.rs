@@ -13,7 +13,8 @@ pub(crate) use shuttle::{
     thread,
 };
 
-/// Runs every interleaving of `scenario` with up to `preemptions` of them, under loom; a fixed number, under shuttle.
+/// Runs every interleaving of `scenario` with up to `preemptions` of them, under loom; a fixed
+/// number, under shuttle.
 #[track_caller]
 pub(crate) fn explore(preemptions: usize, scenario: impl Fn() + Send + Sync + 'static) {
     use std::sync::{Arc, atomic};

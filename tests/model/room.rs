@@ -1,52 +1,46 @@
 //! Waiting for room, and giving it up.
 
 use crate::{
-    device::{Device, assert_done, chunk, open_elsewhere, poll_once, run, stream, write_elsewhere},
-    explore::{block_on, explore, thread},
+    device::{
+        Device, assert_outcome, chunk, elsewhere, open_elsewhere, poll_once, run, running, stream,
+        write_elsewhere,
+    },
+    explore::{block_on, explore},
 };
 
 #[test]
 fn a_waiter_and_the_progress_that_lets_it_in() {
-    explore(3, || {
-        let device = Device::blocked(usize::MAX);
-        let (handoff, task) = stream(&device, 2);
-        let task = run(task);
+    running(3, Device::stalled, 2, |device, handoff| {
         handoff.try_write_fire_and_forget(chunk("ab")).unwrap();
-        let peer = open_elsewhere(&device);
+        let peer = open_elsewhere(device);
         block_on(handoff.write(chunk("cd"))).unwrap();
         drop(handoff);
         peer.join().unwrap();
-        assert_done(task, &["abcd"]);
+        &["abcd"]
     });
 }
 
 #[test]
 fn a_waiter_that_leaves_when_it_may_have_been_let_in() {
-    explore(2, || {
-        let device = Device::blocked(usize::MAX);
-        let (handoff, task) = stream(&device, 2);
-        let task = run(task);
+    running(2, Device::stalled, 2, |device, handoff| {
         handoff.try_write_fire_and_forget(chunk("ab")).unwrap();
         let mut first = handoff.write(chunk("--"));
         // By a waker that does nothing: it is not polled again.
         let accepted = poll_once(&mut first).is_ready();
         assert!(!accepted);
         let other = write_elsewhere(&handoff, "cd");
-        let peer = open_elsewhere(&device);
+        let peer = open_elsewhere(device);
         drop(first);
         other.join().unwrap();
         drop(handoff);
         peer.join().unwrap();
-        assert_done(task, &["abcd"]);
+        &["abcd"]
     });
 }
 
 #[test]
 fn a_head_that_leaves_lets_in_those_behind_it() {
-    explore(3, || {
-        let device = Device::blocked(usize::MAX);
-        let (handoff, task) = stream(&device, 3);
-        let task = run(task);
+    running(3, Device::stalled, 3, |device, handoff| {
         handoff.try_write_fire_and_forget(chunk("ab")).unwrap();
         let mut head = handoff.write(chunk("--"));
         assert!(poll_once(&mut head).is_pending());
@@ -55,38 +49,30 @@ fn a_head_that_leaves_lets_in_those_behind_it() {
         // The device is still blocked: only the head was in the way.
         other.join().unwrap();
         device.open();
-        drop(handoff);
-        assert_done(task, &["abc"]);
+        &["abc"]
     });
 }
 
 #[test]
 fn a_permit_that_is_granted_and_dropped() {
-    explore(3, || {
-        let device = Device::ready();
-        let (handoff, task) = stream(&device, 2);
-        let task = run(task);
+    running(3, Device::ready, 2, |_, handoff| {
         let permit = handoff.try_reserve(2).unwrap();
-        let other = handoff.clone();
-        let other = thread::spawn(move || {
-            let permit = block_on(other.reserve(2)).unwrap();
-            drop(permit);
-        });
+        let other = elsewhere(&handoff, |other| drop(block_on(other.reserve(2)).unwrap()));
         drop(permit);
         let permit = block_on(handoff.reserve(1)).unwrap();
         permit.send(chunk("a")).unwrap();
         other.join().unwrap();
         assert_eq!(handoff.stats().accepted, 1);
-        drop(handoff);
-        assert_done(task, &["a"]);
+        &["a"]
     });
 }
 
-/// They have their room while they are copied, and what they leave of it goes to the one that waits.
+/// They have their room while they are copied, and what they leave of it goes to the one that
+/// waits.
 #[test]
 fn borrowed_bytes_that_are_copied_beside_a_waiter() {
     explore(2, || {
-        let device = Device::blocked(usize::MAX);
+        let device = Device::stalled();
         let (handoff, task) = stream(&device, 4);
         handoff.try_write_fire_and_forget(chunk("x")).unwrap();
         let task = run(task);
@@ -96,19 +82,15 @@ fn borrowed_bytes_that_are_copied_beside_a_waiter() {
         other.join().unwrap();
         drop(handoff);
         peer.join().unwrap();
-        assert_done(task, if accepted { &["xabc12", "x12abc"] } else { &["x12"] });
+        assert_outcome(task.join().unwrap(), if accepted { &["xabc12", "x12abc"] } else { &["x12"] });
     });
 }
 
 #[test]
 fn a_close_that_lets_waiters_go() {
-    explore(3, || {
-        let device = Device::blocked(usize::MAX);
-        let (handoff, task) = stream(&device, 2);
-        let task = run(task);
+    running(3, Device::stalled, 2, |device, handoff| {
         handoff.try_write_fire_and_forget(chunk("ab")).unwrap();
-        let other = handoff.clone();
-        let other = thread::spawn(move || {
+        let other = elsewhere(&handoff, |other| {
             let refused = block_on(other.write(chunk("cd"))).unwrap_err();
             assert!(refused.is_closed());
             assert_eq!(refused.into_bytes(), "cd");
@@ -117,7 +99,6 @@ fn a_close_that_lets_waiters_go() {
         other.join().unwrap();
         device.open();
         block_on(handoff.closed()).unwrap();
-        drop(handoff);
-        assert_done(task, &["ab"]);
+        &["ab"]
     });
 }

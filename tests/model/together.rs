@@ -1,14 +1,14 @@
 //! A producer and the task in one task, and others beside it.
 
 use crate::{
-    device::{Device, assert_outcome, chunk, holding_stream, open_elsewhere, poll_once, stream},
-    explore::{block_on, explore, thread},
+    device::{Device, assert_outcome, chunk, elsewhere, holding_stream, open_elsewhere, poll_once, stream},
+    explore::{block_on, explore},
 };
 
 #[test]
 fn together_with_a_writer_that_waits() {
     explore(5, || {
-        let device = Device::blocked(1);
+        let device = Device::blocked::<1>();
         let (handoff, mut task) = stream(&device, 2);
         let peer = open_elsewhere(&device);
         block_on(task.run_until(async {
@@ -26,8 +26,7 @@ fn together_and_a_producer_elsewhere() {
     explore(3, || {
         let device = Device::ready();
         let (handoff, mut task) = holding_stream(&device, 8);
-        let other = handoff.clone();
-        let other = thread::spawn(move || {
+        let other = elsewhere(&handoff, |other| {
             let ticket = other.try_write(chunk("1")).unwrap();
             block_on(ticket).unwrap();
         });
@@ -44,10 +43,9 @@ fn together_and_a_producer_elsewhere() {
 #[test]
 fn together_while_others_wait_for_room() {
     explore(3, || {
-        let device = Device::blocked(usize::MAX);
+        let device = Device::stalled();
         let (handoff, mut task) = holding_stream(&device, 1);
-        let other = handoff.clone();
-        let other = thread::spawn(move || block_on(other.write_fire_and_forget(chunk("1"))).unwrap());
+        let other = elsewhere(&handoff, |other| block_on(other.write_fire_and_forget(chunk("1"))).unwrap());
         let peer = open_elsewhere(&device);
         block_on(task.run_until(async {
             handoff.write_fire_and_forget(chunk("a")).await.unwrap();
@@ -65,8 +63,7 @@ fn together_and_dropped_half_way() {
     explore(3, || {
         let device = Device::ready();
         let (handoff, mut task) = holding_stream(&device, 8);
-        let other = handoff.clone();
-        let other = thread::spawn(move || other.try_write_fire_and_forget(chunk("1")).unwrap());
+        let other = elsewhere(&handoff, |other| other.try_write_fire_and_forget(chunk("1")).unwrap());
         let mut producer = Box::pin(task.run_until(async {
             handoff.try_write_fire_and_forget(chunk("a")).unwrap();
             std::future::pending::<()>().await;

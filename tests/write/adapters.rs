@@ -19,14 +19,12 @@ fn sink(handoff: &WriteHandoff<ScriptWriter>) -> HandoffSink<ScriptWriter> {
 runtimes::tests! {
     async fn a_sink_sends_what_a_stream_gives<R: Runtime>() {
         for seed in 0..10 {
-            let writer = ScriptWriter::seeded(seed);
-            let log = writer.log();
-            let (handoff, task) = WriteHandoff::new(writer, limits(16, 256));
-            let task = R::task(task);
+            let (handoff, task, log) = background::<R>(ScriptWriter::seeded(seed), limits(16, 256));
             let sent = pattern(5000);
-            let chunks: Vec<Bytes> =
-                sent.chunks(1 + 40 * seed as usize % 255).map(Bytes::copy_from_slice).collect();
-            streams::iter(chunks).map(Ok).forward(handoff.into_sink()).await.unwrap();
+            let chunks = sent.chunks(1 + 40 * seed as usize % 255).map(Bytes::copy_from_slice).map(Ok);
+            let last = sink(&handoff);
+            drop(handoff);
+            streams::iter(chunks.collect::<Vec<_>>()).forward(last).await.unwrap();
             task.await.unwrap();
             assert!(log.written() == sent);
             assert!(log.is_closed(), "forwarding closes the last handle");
@@ -44,33 +42,6 @@ runtimes::tests! {
         assert!(!handoff.is_closed());
         drop((handoff, all));
         task.await.unwrap();
-    }
-
-    async fn a_sink_waits_for_room<R: Runtime>() {
-        let (handoff, mut task, log, gate) = gated(limits(8, 8));
-        let mut sink = sink(&handoff);
-        sink.feed(text("full")).now_or_never().expect("there is room").unwrap();
-        // There is some room, and not enough of it: the item waits in the line by itself.
-        sink.feed(text("eight888")).now_or_never().expect("there is some room").unwrap();
-        assert_eq!((handoff.pending_bytes(), handoff.available()), (4, 0));
-        let mut waits = Hand::waiting(sink.feed(text("more")));
-        gate.open();
-        task.run();
-        assert!(waits.run().unwrap().is_ok());
-        drop(waits);
-        task.run();
-        assert_eq!(log.written(), b"fulleight888more");
-    }
-
-    async fn a_sink_refuses_what_never_fits_and_goes_on<R: Runtime>() {
-        let (handoff, mut task, log) = willing(limits(8, 8));
-        let mut sink = sink(&handoff);
-        let error = sink.feed(filled(0, 9)).await.unwrap_err();
-        assert!(matches!(error.reason(), RejectReason::TooLarge { len: 9, limit: 8 }), "{error}");
-        assert_eq!(error.into_bytes().len(), 9);
-        sink.feed(text("eight888")).await.unwrap();
-        task.run();
-        assert_eq!(log.written(), b"eight888");
     }
 
     async fn a_sink_that_was_not_ready_refuses_an_item_by_a_panic<R: Runtime>() {
@@ -105,20 +76,6 @@ runtimes::tests! {
         assert_eq!(log.written(), sent, "a sink that is dropped has handed over what it took");
     }
 
-    /// The sinks of clients that are idle, behind a buffer that asks whether they are ready before it knows of an item.
-    async fn sinks_that_are_ready_and_idle_cost_others_nothing<R: Runtime>() {
-        let (handoff, mut task, log) = willing(limits(4, 8));
-        let mut idle: Vec<_> = (0..10).map(|_| sink(&handoff).buffer(4)).collect();
-        for sink in &mut idle {
-            sink.flush().await.unwrap();
-            poll_fn(|cx| sink.poll_ready_unpin(cx)).await.unwrap();
-        }
-        assert_eq!(handoff.available(), 8);
-        handoff.write(text("budget88")).now_or_never().expect("there is room").unwrap();
-        task.run();
-        assert_eq!(log.written(), b"budget88");
-    }
-
     /// The future that waited is gone, and the adapter is kept.
     async fn an_adapter_whose_future_was_dropped_holds_up_nobody<R: Runtime>() {
         for writer in [false, true] {
@@ -141,39 +98,6 @@ runtimes::tests! {
         }
     }
 
-    async fn a_flush_of_an_adapter_that_was_given_up_holds_up_nobody<R: Runtime>() {
-        let gate = Gate::new();
-        let writer = ScriptWriter::willing().with_flush([EndStep::Wait(gate.clone())]);
-        let log = writer.log();
-        let (handoff, mut task) = stream(writer, defaults());
-        let mut io = io(&handoff);
-        io.write_all(b"first").await.unwrap();
-        assert!(io.flush().now_or_never().is_none());
-        task.run();
-        assert!(io.flush().now_or_never().is_none(), "the writer does not confirm it");
-        handoff.try_write(text("second")).unwrap();
-        task.run();
-        assert_eq!((log.written(), log.flushed()), (b"firstsecond".to_vec(), 0));
-        gate.open();
-        task.run();
-        assert_eq!(log.flushed(), 11);
-    }
-
-    async fn a_closed_sink_says_why<R: Runtime>() {
-        let (handoff, mut task, _log) = scripted([WriteStep::Error(ErrorKind::BrokenPipe)], defaults());
-        let mut sink = sink(&handoff);
-        sink.feed(text("a")).await.unwrap();
-        assert!(task.run().is_some());
-        let refused = [
-            sink.feed(text("b")).await,
-            SinkExt::<Bytes>::flush(&mut sink).await,
-            SinkExt::<Bytes>::close(&mut sink).await,
-        ];
-        for error in refused {
-            assert!(matches!(error.unwrap_err().close_reason(), Some(CloseReason::Io(_))));
-        }
-    }
-
     async fn closing_an_adapter_gives_up_its_own_handle<R: Runtime>() {
         let (handoff, mut task, log) = willing(defaults().with_inline(Inline::Never));
         let mut sink = sink(&handoff);
@@ -183,7 +107,10 @@ runtimes::tests! {
         assert!(close.run().unwrap().is_ok());
         drop(close);
         assert_eq!((log.written(), log.flushed(), log.is_closed()), (b"a".to_vec(), 1, false));
-        assert!(matches!(sink.feed(text("late")).await.unwrap_err().close_reason(), Some(CloseReason::Closed)));
+        assert!(matches!(
+            sink.feed(text("late")).await.unwrap_err().close_reason(),
+            Some(CloseReason::Closed)
+        ));
         let mut io = io(&handoff);
         io.write_all(b"b").await.unwrap();
         let mut close = Hand::waiting(io.close());
@@ -202,33 +129,27 @@ runtimes::tests! {
 
     async fn a_reader_can_be_copied_into_a_handle<R: Runtime>() {
         for seed in 0..10 {
-            let writer = ScriptWriter::seeded(seed);
-            let log = writer.log();
-            let (handoff, task) = WriteHandoff::new(writer, limits(4, 100));
-            let task = R::task(task);
+            let (handoff, task, log) = background::<R>(ScriptWriter::seeded(seed), limits(4, 100));
             let sent = pattern(5000);
-            let mut writer = handoff.clone().into_writer();
-            let n = copy(ScriptReader::seeded(seed, &sent), &mut writer).await.unwrap();
-            handoff.close();
-            handoff.closed().await.unwrap();
+            let n = copy(ScriptReader::seeded(seed, &sent), &mut io(&handoff)).await.unwrap();
+            drop(handoff);
             task.await.unwrap();
             assert_eq!(n, 5000);
             assert!(log.written() == sent);
         }
     }
 
-    async fn several_slices_of_one_write_count_once<R: Runtime>() {
-        let (handoff, _task, _log) = willing(defaults());
-        let slices = [IoSlice::new(b"ab"), IoSlice::new(b""), IoSlice::new(b"cd")];
-        assert_eq!(io(&handoff).write_vectored(&slices).await.unwrap(), 4);
-        assert_eq!((handoff.stats().chunks, handoff.stats().accepted), (1, 4));
-    }
-
     async fn a_write_takes_as_much_as_there_is_room_for<R: Runtime>() {
         let (handoff, mut task, log, gate) = gated(limits(8, 10).with_send_at(4));
         let mut writer = io(&handoff);
         assert_eq!(writer.write(b"0123456").await.unwrap(), 7);
-        assert_eq!(writer.write(b"789abc").await.unwrap(), 3);
+        let slices = [IoSlice::new(b"7"), IoSlice::new(b""), IoSlice::new(b"89!")];
+        assert_eq!(writer.write_vectored(&slices).await.unwrap(), 3, "cut in the middle of a slice");
+        assert_eq!(
+            (handoff.stats().chunks, handoff.stats().accepted),
+            (2, 10),
+            "slices of one write count once"
+        );
         assert_eq!(handoff.available(), 0);
         let mut waits = Hand::waiting(writer.write(b"abcdefgh"));
         gate.open();
@@ -239,26 +160,7 @@ runtimes::tests! {
         assert_eq!(log.written(), b"0123456789abcdefgh");
     }
 
-    async fn vectored_writes_are_joined<R: Runtime>() {
-        let (handoff, mut task, log) = willing(limits(8, 10));
-        let mut writer = io(&handoff);
-        let slices = [IoSlice::new(b"ab"), IoSlice::new(b""), IoSlice::new(b"cde")];
-        assert_eq!(writer.write_vectored(&slices).await.unwrap(), 5);
-        let slices = [IoSlice::new(b"fgh"), IoSlice::new(b"ij!")];
-        assert_eq!(writer.write_vectored(&slices).await.unwrap(), 5, "cut in the middle of a slice");
-        task.run();
-        assert_eq!(log.written(), b"abcdefghij");
-    }
-
-    async fn an_empty_write_is_no_end<R: Runtime>() {
-        let (handoff, _task, log) = willing(defaults());
-        let mut writer = io(&handoff);
-        assert_eq!(writer.write(b"").await.unwrap(), 0);
-        assert_eq!(writer.write_vectored(&[]).await.unwrap(), 0);
-        assert_eq!((log.calls(), handoff.stats().chunks), (vec![], 0));
-    }
-
-    async fn a_closed_writer_gives_io_errors<R: Runtime>() {
+    async fn adapters_tell_of_the_end<R: Runtime>() {
         let (handoff, mut task, _log) = willing(defaults());
         let mut writer = io(&handoff);
         handoff.close();
@@ -269,9 +171,17 @@ runtimes::tests! {
         writer.close().await.unwrap();
 
         let (handoff, mut task, _log) = scripted([WriteStep::Error(ErrorKind::TimedOut)], defaults());
-        let mut writer = io(&handoff);
+        let (mut writer, mut sink) = (io(&handoff), sink(&handoff));
         writer.write_all(b"a").await.unwrap();
         assert!(task.run().is_some());
+        let of_sink = [
+            sink.feed(text("b")).await,
+            SinkExt::<Bytes>::flush(&mut sink).await,
+            SinkExt::<Bytes>::close(&mut sink).await,
+        ];
+        for error in of_sink {
+            assert!(matches!(error.unwrap_err().close_reason(), Some(CloseReason::Io(_))));
+        }
         assert_eq!(writer.write(b"b").await.unwrap_err().kind(), ErrorKind::TimedOut);
         assert_eq!(writer.flush().await.unwrap_err().kind(), ErrorKind::TimedOut);
         assert_eq!(writer.close().await.unwrap_err().kind(), ErrorKind::TimedOut);
@@ -294,7 +204,11 @@ runtimes::tests! {
                 writer.write_all(b"second").await.unwrap();
             }
             let flush = async {
-                if sink { SinkExt::<Bytes>::flush(&mut items).await.is_ok() } else { writer.flush().await.is_ok() }
+                if sink {
+                    SinkExt::<Bytes>::flush(&mut items).await.is_ok()
+                } else {
+                    writer.flush().await.is_ok()
+                }
             };
             let mut flush = Hand::waiting(Box::pin(flush));
             gate.open();
@@ -302,17 +216,5 @@ runtimes::tests! {
             assert!(flush.run().unwrap());
             assert_eq!((log.written(), log.flushed()), (b"firstsecond".to_vec(), 11));
         }
-    }
-
-    async fn a_sink_that_is_ready_is_told_of_the_end<R: Runtime>() {
-        let (handoff, mut task, _log) = willing(defaults());
-        let mut sink = sink(&handoff);
-        poll_fn(|cx| sink.poll_ready_unpin(cx)).await.unwrap();
-        handoff.downgrade().abort();
-        assert!(task.run().is_some());
-        let error = sink.start_send_unpin(text("late")).unwrap_err();
-        assert!(matches!(error.close_reason(), Some(CloseReason::Aborted)));
-        assert_eq!(error.into_bytes(), "late");
-        assert!(poll_fn(|cx| Poll::Ready(matches!(sink.poll_ready_unpin(cx), Poll::Ready(Err(_))))).await);
     }
 }

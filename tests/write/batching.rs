@@ -1,11 +1,7 @@
 //! A wrapped producer sends exactly when it is about to wait.
 
 use super::support::*;
-use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
-    task::Poll,
-    thread,
-};
+use std::{task::Poll, thread};
 
 fn poll<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
     future.poll_unpin(&mut futures_test::task::noop_context())
@@ -16,19 +12,20 @@ runtimes::tests! {
         let (handoff, task, log) = willing(unflushed());
         let mut producer = Box::pin(handoff.batching(async {
             put(&handoff, "a");
-            put(&handoff, "b");
-            assert_eq!(log.calls(), []);
-            pause().await;
-            put(&handoff, "c");
+            put(&handoff.clone(), "b");
+            put(&handoff.sender(), "c");
+            assert!(log.is_empty() && !task.is_due(), "it sleeps until the batch is complete");
             pause().await;
             put(&handoff, "d");
+            pause().await;
+            put(&handoff, "e");
         }));
         assert!(poll(&mut producer).is_pending());
-        assert_eq!(log.written(), b"ab");
-        assert!(poll(&mut producer).is_pending());
         assert_eq!(log.written(), b"abc");
+        assert!(poll(&mut producer).is_pending());
+        assert_eq!(log.written(), b"abcd");
         assert!(poll(&mut producer).is_ready());
-        assert_eq!(log.written(), b"abcd", "and when it is done");
+        assert_eq!(log.written(), b"abcde", "and when it is done");
         assert_eq!(log.calls().len(), 3);
         assert!(!task.is_due(), "no hop through the task");
         assert_eq!(handoff.stats().inline_write_calls, 3);
@@ -65,7 +62,8 @@ runtimes::tests! {
         assert_eq!(log.calls(), [6006, 8000].map(|offered| Call::WriteVectored { slices: 4, offered }));
     }
 
-    /// A writer that is not ready has the task's waker only once the producer has nothing more to say.
+    /// A writer that is not ready has the task's waker only once the producer has nothing more to
+    /// say.
     async fn while_it_lasts_a_stalled_writer_wakes_nobody<R: Runtime>() {
         let (handoff, mut task, log, gate) = gated(unflushed());
         let mut producer = Box::pin(handoff.batching(async {
@@ -96,21 +94,6 @@ runtimes::tests! {
         assert_eq!(log.calls(), [Call::Write { offered: 2 }]);
     }
 
-    async fn other_streams_are_written_as_always<R: Runtime>() {
-        let (handoff, _task, log) = willing(unflushed());
-        let (other, mut other_task, other_log) = willing(unflushed());
-        let mut producer = Box::pin(handoff.batching(async {
-            put(&handoff, "a");
-            put(&other, "b");
-            assert!(other_task.is_due(), "its task is woken");
-            pause().await;
-        }));
-        assert!(poll(&mut producer).is_pending());
-        drop(producer);
-        other_task.run();
-        assert_eq!((log.written(), other_log.written()), (b"a".to_vec(), b"b".to_vec()));
-    }
-
     async fn what_a_producer_waits_for_inside_comes<R: Runtime>() {
         let (handoff, _task, log) = willing(limits(8, 8).with_flush_when_idle(false));
         let produce = async {
@@ -124,19 +107,6 @@ runtimes::tests! {
         handoff.batching(produce).await;
         assert_eq!(log.written(), b"ticketflushroomeight888");
         assert_eq!(log.flushed(), 11);
-    }
-
-    async fn the_task_sleeps_until_the_batch_is_complete<R: Runtime>() {
-        let (handoff, task, log) = willing(unflushed());
-        handoff
-            .batching(async {
-                put(&handoff, "a");
-                put(&handoff.clone(), "b");
-                handoff.sender().try_write_fire_and_forget(text("c")).unwrap();
-                assert!(!task.is_due());
-            })
-            .await;
-        assert_eq!(log.calls(), [Call::Write { offered: 3 }]);
     }
 
     /// Somebody else, who promised nothing, does not have to wait for the one who batches.
@@ -153,23 +123,6 @@ runtimes::tests! {
             })
             .await;
         assert_eq!(log.written(), b"abc");
-    }
-
-    async fn a_panic_inside_loses_nothing<R: Runtime>() {
-        let (handoff, mut task, log) = willing(unflushed());
-        let mut producer = Box::pin(handoff.batching(async {
-            put(&handoff, "written before the panic");
-            panic!("the producer panics as told");
-        }));
-        assert!(catch_unwind(AssertUnwindSafe(|| poll(&mut producer).is_ready())).is_err());
-        assert!(task.is_due(), "the promise passes to the task");
-        task.run();
-        assert_eq!(log.written(), b"written before the panic");
-        // The thread has promised nothing any more.
-        put(&handoff, ", after");
-        assert!(task.is_due());
-        task.run();
-        assert_eq!(log.written(), b"written before the panic, after");
     }
 
     async fn batches_nest<R: Runtime>() {
@@ -206,38 +159,5 @@ runtimes::tests! {
         assert!(poll(&mut producer).is_pending());
         outer_task.run();
         assert_eq!(outer_log.written(), b"a");
-    }
-
-    async fn ends_while_held_are_seen<R: Runtime>() {
-        let (handoff, mut task, log) = willing(unflushed());
-        handoff
-            .batching(async {
-                put(&handoff, "a");
-                handoff.close();
-                assert!(task.is_due());
-            })
-            .await;
-        assert!(task.run().unwrap().is_ok());
-        assert_eq!((log.written(), log.is_closed()), (b"a".to_vec(), true));
-
-        let (handoff, mut task, log) = willing(unflushed());
-        handoff
-            .batching(async {
-                put(&handoff, "a");
-                handoff.downgrade().abort();
-            })
-            .await;
-        assert_eq!(task.run().unwrap().unwrap_err().unwritten().concat(), b"a");
-        assert_eq!(log.calls(), []);
-
-        let (handoff, task, log) = willing(unflushed());
-        handoff
-            .batching(async {
-                put(&handoff, "a");
-                drop(task);
-            })
-            .await;
-        assert!(matches!(handoff.closed().await, Err(CloseReason::TaskDropped)));
-        assert!(log.is_dropped());
     }
 }

@@ -1,11 +1,6 @@
 //! What counts as a queue entry, and who gets one that becomes free.
 
 use super::support::*;
-use std::{
-    pin::pin,
-    sync::{Arc, Mutex},
-    task::{Context, Wake, Waker},
-};
 
 /// Everything is sent at once, by producers, too, and prefixes are not copied.
 fn config(items: usize) -> WriteHandoffConfig {
@@ -22,7 +17,8 @@ fn a_prefix_in_the_hands_of_the_writer_is_an_entry_and_one_that_it_took_whole_is
         let mut chunk = Hand::waiting(handoff.write(text("next")));
         drop(permit);
         assert!(prefix.run().is_some());
-        // The writer took some of the prefix and left the rest, which is the one entry that there may be.
+        // The writer took some of the prefix and left the rest, which is the one entry that there
+        // may be.
         assert_eq!((handoff.pending_bytes(), handoff.stats().pending_items), (40, 1));
         assert!(chunk.run().is_none());
         gate.open();
@@ -48,33 +44,4 @@ fn an_entry_that_was_granted_and_is_not_needed_goes_to_the_next_in_line() {
     // Three entries were granted, but the parts are gathered in one block.
     assert!(all.run().is_some());
     assert!(next.run().is_some(), "it fits, and nobody is before it");
-}
-
-/// Writes its name down when it is woken.
-struct Named(&'static str, Arc<Mutex<Vec<&'static str>>>);
-
-impl Wake for Named {
-    fn wake(self: Arc<Self>) {
-        self.1.lock().unwrap().push(self.0);
-    }
-}
-
-#[test]
-fn room_that_a_send_leaves_and_room_that_it_makes_wake_in_the_order_of_the_line() {
-    let (handoff, _task, _) = willing(limits(3, 7).with_send_at(0).with_inline(Inline::Always));
-    let permit = handoff.try_reserve(7).unwrap();
-    let woken = Arc::new(Mutex::new(Vec::new()));
-    let mut line =
-        [("first", "abc"), ("second", "defg")].map(|(name, chunk)| (name, handoff.write(text(chunk))));
-    for (name, write) in &mut line {
-        let waker = Waker::from(Arc::new(Named(name, Arc::clone(&woken))));
-        assert!(pin!(write).poll(&mut Context::from_waker(&waker)).is_pending());
-    }
-    // Of the seven bytes reserved six are left, which is enough for the first. The one that is sent is written at once,
-    // which makes enough room for the second.
-    permit.send(text("x")).unwrap();
-    assert_eq!(*woken.lock().unwrap(), ["first", "second"]);
-    for (_, write) in line {
-        assert!(write.now_or_never().is_some());
-    }
 }

@@ -1,11 +1,12 @@
-//! After a failure the fate of every byte is known, and the cause is told to everybody, once and the same.
+//! After a failure the fate of every byte is known, and the cause is told to everybody, once and
+//! the same.
 
-use super::support::*;
-use futures_util::{AsyncWrite, AsyncWriteExt, SinkExt};
+use super::{refusals::refused, support::*};
+use futures_util::{AsyncWriteExt, SinkExt};
 use std::{
+    error::Error,
     io,
     panic::resume_unwind,
-    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -15,7 +16,8 @@ use std::{
 
 type Check = fn(&CloseReason) -> bool;
 
-/// What a writer can do wrong, what it is called, and whether it leaves the bytes of that call in doubt.
+/// What a writer can do wrong, what it is called, and whether it leaves the bytes of that call in
+/// doubt.
 fn failures() -> [(WriteStep, Check, bool); 4] {
     [
         (
@@ -26,7 +28,10 @@ fn failures() -> [(WriteStep, Check, bool); 4] {
         (WriteStep::Zero, |reason| matches!(reason, CloseReason::WriteZero), false),
         (
             WriteStep::OverReport(3),
-            |reason| matches!(reason, CloseReason::InvalidWriter { reported: 11, given: 8 }),
+            |reason| match *reason {
+                CloseReason::InvalidWriter { given, reported } => reported == given + 3,
+                _ => false,
+            },
             true,
         ),
         (WriteStep::Panic, |reason| matches!(reason, CloseReason::Panicked), true),
@@ -34,7 +39,6 @@ fn failures() -> [(WriteStep, Check, bool); 4] {
 }
 
 /// What a writer panics with. It counts its drops, and panics there if told so.
-#[derive(Debug)]
 struct Payload {
     dropped: Arc<AtomicUsize>,
     panics: bool,
@@ -49,63 +53,85 @@ impl Drop for Payload {
     }
 }
 
-#[derive(Debug)]
-struct PanickingWriter(Option<Payload>);
-
-impl AsyncWrite for PanickingWriter {
-    fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
-        resume_unwind(Box::new(self.0.take().expect("it is not called again")));
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        unreachable!("nothing is written");
-    }
-
-    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        unreachable!("nothing is written");
-    }
+/// An error of a writer, as each part of its stream tells it as an `io::Error`.
+async fn told_everywhere(error: fn() -> io::Error) -> [(&'static str, io::Error); 10] {
+    let writer = FnWriter(move |op: Op<'_>, _: &mut Context<'_>| match op {
+        Op::Write(_) => Poll::Ready(Err(error())),
+        op => op.all(),
+    });
+    let (handoff, mut task) = stream(writer, defaults());
+    let ticket = handoff.try_write(text("lost")).unwrap();
+    let failure = task.run().unwrap().unwrap_err();
+    let (mut sink, mut writer) = ((*handoff).clone().into_sink(), (*handoff).clone().into_writer());
+    [
+        ("the task", failure.into()),
+        ("a ticket", ticket.await.unwrap_err().into()),
+        ("closed", handoff.closed().await.unwrap_err().into()),
+        ("flush", handoff.flush().await.unwrap_err().into()),
+        ("try_write", handoff.try_write(text("late")).unwrap_err().into()),
+        ("write", handoff.write(text("late")).await.unwrap_err().into()),
+        ("try_reserve", handoff.try_reserve(1).unwrap_err().into()),
+        ("try_write_prefix", handoff.try_write_prefix(&mut holding(b"late"), 4).unwrap_err().into()),
+        ("a writer", writer.write_all(b"late").await.unwrap_err()),
+        ("a sink", sink.send(text("late")).await.unwrap_err().into()),
+    ]
 }
 
 runtimes::tests! {
-    /// Three writes of five bytes; the writer takes seven and fails. By the task and by the producer, gathered and not.
+    /// Three writes of five bytes; the writer takes seven, and fails or is waited for in vain. By
+    /// the task and by the producer, gathered and not.
     async fn every_ticket_knows_how_far_it_got<R: Runtime>() {
-        for (step, is_reason, in_doubt) in failures() {
+        let aborted: Check = |reason| matches!(reason, CloseReason::Aborted);
+        for (step, is_reason, in_doubt) in
+            failures().into_iter().chain([(WriteStep::Wait(Gate::new()), aborted, false)])
+        {
+            let aborts = matches!(step, WriteStep::Wait(_));
             for (inline, copy_max) in
                 [(Inline::Never, 0), (Inline::Never, 64), (Inline::Always, 0), (Inline::Always, 64)]
             {
+                let case = format!("{step:?}, {inline:?}, copied up to {copy_max}");
                 let config = limits(8, 64).with_copy_max(copy_max).with_inline(inline);
-                let steps = [WriteStep::Accept(7), step.clone()];
-                let (handoff, mut task, log) = scripted(steps, config);
+                let (handoff, mut task, log) = scripted([WriteStep::Accept(7), step.clone()], config);
                 let tickets = ["aaaaa", "bbbbb", "ccccc"].map(|part| handoff.try_write(text(part)).unwrap());
                 handoff.dispatch();
-                assert_eq!(log.is_empty(), inline == Inline::Never, "no panic reaches the producer");
+                assert_eq!(log.is_empty(), inline == Inline::Never, "{case}: no panic reaches the producer");
+                if aborts {
+                    task.run();
+                    handoff.downgrade().abort();
+                }
                 let failure = task.run().unwrap().unwrap_err();
 
                 let doubt = |bytes| if in_doubt { bytes } else { 0 };
-                assert!(matches!(tickets[0].try_result(), Some(Ok(()))), "taken before the failure");
-                let error = tickets[1].try_result().unwrap().unwrap_err();
-                assert!(is_reason(error.reason()), "{error}");
-                assert_eq!((error.written(), error.in_doubt()), (2, doubt(3)));
-                assert!(error.to_string().contains("2 of 5 bytes"), "{error}");
-                let error = tickets[2].try_result().unwrap().unwrap_err();
-                assert!(is_reason(error.reason()), "{error}");
-                assert_eq!((error.written(), error.in_doubt()), (0, doubt(5)));
-
-                assert!(is_reason(failure.reason()), "{failure}");
-                assert_eq!((failure.written(), failure.flushed()), (7, 0));
-                assert_eq!(failure.in_doubt(), 7..7 + doubt(8));
-                assert_eq!(failure.unwritten().concat(), b"bbbccccc");
-                assert!(failure.into_parts().0.is_some());
-                assert_eq!(log.flushes() + log.closes(), 0, "a writer that failed is left alone");
+                assert!(matches!(tickets[0].try_result(), Some(Ok(()))), "{case}: taken before the failure");
+                for (ticket, written, doubtful) in [(&tickets[1], 2, 3), (&tickets[2], 0, 5)] {
+                    let error = ticket.try_result().unwrap().unwrap_err();
+                    assert!(is_reason(error.reason()), "{case}: {error}");
+                    assert_eq!((error.written(), error.in_doubt()), (written, doubt(doubtful)), "{case}");
+                    assert!(error.to_string().contains(&format!("{written} of 5 bytes")), "{case}: {error}");
+                }
+                assert!(is_reason(failure.reason()), "{case}: {failure}");
+                assert_eq!((failure.written(), failure.flushed()), (7, 0), "{case}");
+                assert_eq!(failure.in_doubt(), 7..7 + doubt(8), "{case}");
+                assert_eq!(failure.unwritten().concat(), b"bbbccccc", "{case}");
+                assert!(failure.into_parts().0.is_some(), "{case}");
+                assert_eq!(log.flushes() + log.closes(), 0, "{case}: it is given back as it is");
+                assert!(aborts || log.calls().len() == 2, "{case}: a writer that failed is left alone");
             }
         }
     }
 
     async fn everything_that_waits_ends_with_the_cause<R: Runtime>() {
-        for (step, _, _) in failures() {
+        let failures = failures().map(|(step, is_cause, _)| ("a failure", Some(step), is_cause));
+        let other_ends: [(_, _, Check); 2] = [
+            ("an abort", None, |reason| matches!(reason, CloseReason::Aborted)),
+            ("a drop of the task", None, |reason| matches!(reason, CloseReason::TaskDropped)),
+        ];
+        for (end, fails, is_cause) in failures.into_iter().chain(other_ends) {
+            let case = format!("{end}, {fails:?}");
             let gate = Gate::new();
-            let steps = [WriteStep::Wait(gate.clone()), step.clone()];
-            let (handoff, mut task, _log) = scripted([steps[0].clone(), WriteStep::Accept(1), step], limits(8, 9));
+            let fails = fails.into_iter().flat_map(|step| [WriteStep::Accept(1), step]);
+            let steps = [WriteStep::Wait(gate.clone())].into_iter().chain(fails);
+            let (handoff, mut task, log) = scripted(steps, limits(8, 9));
             let mut ticket = Hand::waiting(handoff.try_write(filled(0, 9)).unwrap());
             let mut write = Hand::waiting(handoff.write(text("waits")));
             let mut forget = Hand::waiting(handoff.write_fire_and_forget(text("waits")));
@@ -115,46 +141,59 @@ runtimes::tests! {
             let mut flush = Hand::waiting(handoff.flush());
             let mut closed = Hand::waiting(handoff.closed());
             let mut written = Hand::waiting(handoff.written());
-            gate.open();
-            assert!(task.run().unwrap().is_err());
-            assert!(ticket.run().unwrap().is_err());
-            assert!(written.run().unwrap().is_err());
-            assert!(closed.run().unwrap().is_err());
-            assert!(flush.run().unwrap().is_err());
+            task.run();
+            match end {
+                "a failure" => {
+                    gate.open();
+                    assert!(task.run().unwrap().is_err());
+                }
+                "an abort" => handoff.downgrade().abort(),
+                _ => {
+                    drop(task);
+                    assert!(log.is_dropped(), "the writer goes with it");
+                }
+            }
+            assert!(is_cause(ticket.run().unwrap().unwrap_err().reason()), "{case}");
+            assert!(is_cause(written.run().unwrap().unwrap_err().reason()), "{case}");
+            assert!(is_cause(&closed.run().unwrap().unwrap_err()), "{case}");
+            assert!(is_cause(&flush.run().unwrap().unwrap_err()), "{case}");
             // The first byte made no room for any of these.
             for error in [write.run().unwrap().unwrap_err(), forget.run().unwrap().unwrap_err()] {
-                assert!(!error.close_reason().unwrap().is_closed());
-                assert_eq!(error.into_bytes(), "waits");
+                assert!(is_cause(error.close_reason().unwrap()), "{case}");
+                assert_eq!(error.into_bytes(), "waits", "{case}");
             }
-            assert!(all.run().unwrap().unwrap_err().close_reason().is_some_and(CloseReason::is_failure));
+            assert!(is_cause(all.run().unwrap().unwrap_err().close_reason().unwrap()), "{case}");
             drop(all);
-            assert_eq!(parts, ["waits"]);
-            assert!(matches!(reserve.run(), Some(Err(RejectReason::Closed(reason))) if !reason.is_closed()));
+            assert_eq!(parts, ["waits"], "{case}");
+            assert!(is_cause(reserve.run().unwrap().unwrap_err().close_reason().unwrap()), "{case}");
         }
     }
 
     async fn whatever_is_called_later_tells_the_cause<R: Runtime>() {
-        for (step, _, _) in failures() {
+        for (step, is_cause, _) in failures() {
             let (handoff, mut task, _log) = scripted([step], defaults());
             put(&handoff, "nobody waits for this");
             assert!(task.run().unwrap().is_err());
             assert!(handoff.is_closed());
-            assert_eq!((handoff.pending_bytes(), handoff.stats().pending_items, handoff.available()), (0, 0, 0));
-            let failed = |reason: &CloseReason| !reason.is_closed();
-            assert!(failed(&handoff.close_reason().unwrap()));
-            assert!(failed(&handoff.closed().await.unwrap_err()));
-            assert!(failed(&closing(&handoff).await.unwrap_err()));
-            assert!(failed(&handoff.flush().await.unwrap_err()));
-            assert!(failed(handoff.try_write(text("a")).unwrap_err().close_reason().unwrap()));
-            assert!(failed(handoff.write(text("a")).await.unwrap_err().close_reason().unwrap()));
-            assert!(failed(handoff.sender().try_write(text("a")).unwrap_err().close_reason().unwrap()));
-            assert!(failed(handoff.written().await.unwrap_err().reason()));
+            assert_eq!(
+                (handoff.pending_bytes(), handoff.stats().pending_items, handoff.available()),
+                (0, 0, 0)
+            );
+            assert!(is_cause(&handoff.close_reason().unwrap()));
+            assert!(is_cause(&handoff.closed().await.unwrap_err()));
+            assert!(is_cause(&closing(&handoff).await.unwrap_err()));
+            assert!(is_cause(&handoff.flush().await.unwrap_err()));
+            assert!(is_cause(handoff.written().await.unwrap_err().reason()));
             assert!(handoff.with_writer(|_| ()).is_none());
+            for (name, reason) in refused(&handoff, 1) {
+                assert!(reason.close_reason().is_some_and(is_cause), "{name}: {reason}");
+            }
         }
     }
 
     async fn one_error_is_shared_by_all<R: Runtime>() {
-        let (handoff, mut task, _log) = scripted([WriteStep::Error(io::ErrorKind::BrokenPipe)], ungathered(8, 64));
+        let (handoff, mut task, _log) =
+            scripted([WriteStep::Error(io::ErrorKind::BrokenPipe)], ungathered(8, 64));
         let tickets = ["a", "b"].map(|part| handoff.try_write(text(part)).unwrap());
         let failure = task.run().unwrap().unwrap_err();
         let CloseReason::Io(cause) = failure.reason() else { panic!("{failure}") };
@@ -162,34 +201,17 @@ runtimes::tests! {
             let error = ticket.await.unwrap_err();
             assert!(matches!(error.reason(), CloseReason::Io(shared) if Arc::ptr_eq(shared, cause)));
         }
-        assert!(matches!(handoff.closed().await, Err(CloseReason::Io(shared)) if Arc::ptr_eq(&shared, cause)));
-    }
-
-    /// The writer would take what comes after the write that failed. It must not get it: that would leave a hole.
-    async fn nothing_is_written_after_a_failure<R: Runtime>() {
-        for inline in [Inline::Never, Inline::Always] {
-            let steps = [WriteStep::Accept(1), WriteStep::Error(io::ErrorKind::Interrupted)];
-            let (handoff, mut task, log) = scripted(steps, ungathered(8, 64).with_inline(inline));
-            for part in ["a", "b", "c"] {
-                handoff.try_write_fire_and_forget(text(part)).unwrap();
-            }
-            handoff.dispatch();
-            let failure = task.run().unwrap().unwrap_err();
-            assert_eq!((log.written(), failure.unwritten().concat()), (b"a".to_vec(), b"bc".to_vec()));
-            assert_eq!(log.calls().len(), 2);
-        }
+        assert!(
+            matches!(handoff.closed().await, Err(CloseReason::Io(shared)) if Arc::ptr_eq(&shared, cause))
+        );
     }
 
     /// For one that takes single slices the reports are checked against the slice.
     async fn a_writer_found_out_as_not_vectored_is_checked_too<R: Runtime>() {
-        let mut steps = vec![WriteStep::Accept(2000); 5];
-        steps.push(WriteStep::OverReport(1));
+        let steps = vec![WriteStep::Accept(2000); 5].into_iter().chain([WriteStep::OverReport(1)]);
         let writer = ScriptWriter::new(steps).not_vectored();
-        let log = writer.log();
-        let (handoff, mut task) = stream(writer, defaults().with_inline(Inline::Never));
-        for byte in 0..40 {
-            handoff.try_write_fire_and_forget(filled(byte, 2000)).unwrap();
-        }
+        let (handoff, mut task, log) = over(writer, defaults().with_inline(Inline::Never));
+        put_each(&handoff, 0, [2000; 40]);
         let failure = task.run().unwrap().unwrap_err();
         let CloseReason::InvalidWriter { reported, given } = *failure.reason() else { panic!("{failure}") };
         assert_eq!(reported, given + 1);
@@ -198,29 +220,65 @@ runtimes::tests! {
         assert!(log.vectored_writes() <= 3, "{:?}", log.calls());
     }
 
-    async fn a_panic_at_flush_or_close_leaves_no_byte_in_doubt<R: Runtime>() {
-        for at_close in [false, true] {
-            let writer = match at_close {
-                true => ScriptWriter::willing().with_close([EndStep::Panic]),
-                false => ScriptWriter::willing().with_flush([EndStep::Panic]),
-            };
-            let (handoff, task) = WriteHandoff::new(writer, defaults());
-            let handoff = Settled(handoff);
-            let task = R::task(task);
-            let ticket = handoff.write(text("abc")).await.unwrap();
-            assert!(matches!(closing(&handoff).await, Err(CloseReason::Panicked)));
-            assert!(ticket.await.is_ok());
-            let failure = task.await.unwrap_err();
-            assert_eq!((failure.written(), failure.in_doubt()), (3, 3..3));
-            assert_eq!(failure.flushed(), if at_close { 3 } else { 0 });
-            assert!(failure.unwritten().is_empty());
+    /// Be the flush asked for or not, or part of the close, and whether the task calls the writer
+    /// or a producer.
+    async fn a_writer_that_fails_to_flush_or_close_ends_the_stream_with_no_byte_in_doubt<R: Runtime>() {
+        let ends: [(_, Check); 2] = [
+            (
+                EndStep::Error(io::ErrorKind::TimedOut),
+                |reason| matches!(reason, CloseReason::Io(error) if error.kind() == io::ErrorKind::TimedOut),
+            ),
+            (EndStep::Panic, |reason| matches!(reason, CloseReason::Panicked)),
+        ];
+        for (step, is_cause) in ends {
+            for asks in ["a quiet stream", "a flush", "the flush of a close", "a close"] {
+                for inline in [Inline::Never, Inline::SameThread, Inline::Always] {
+                    let case = format!("{asks}, {step:?}, {inline:?}");
+                    let (writer, flushed) = match asks {
+                        "a close" => (ScriptWriter::willing().with_close([step.clone()]), 5),
+                        _ => (ScriptWriter::willing().with_flush([step.clone()]), 0),
+                    };
+                    let config = defaults().with_flush_when_idle(asks == "a quiet stream");
+                    let (handoff, mut task, log) = over(writer, config.with_send_at(0).with_inline(inline));
+                    let ticket = handoff.write(text("taken")).now_or_never().expect(&case).expect(&case);
+                    let mut end = Hand::new(match asks {
+                        "a quiet stream" => handoff.closed().boxed_local(),
+                        "a flush" => handoff.flush().boxed_local(),
+                        _ => closing(&handoff).boxed_local(),
+                    });
+                    let told = end.run();
+                    let failure = task.run().expect(&case).unwrap_err();
+                    let told = told.or_else(|| end.run()).expect(&case).unwrap_err();
+                    assert!(is_cause(failure.reason()) && is_cause(&told), "{case}: {failure}, {told}");
+                    assert!(ticket.await.is_ok(), "{case}: its bytes were taken");
+                    assert_eq!(
+                        (failure.written(), failure.flushed(), failure.in_doubt()),
+                        (5, flushed, 5..5),
+                        "{case}"
+                    );
+                    assert!(failure.unwritten().is_empty(), "{case}");
+                    assert_eq!(log.flushes(), 1, "{case}: it is not called again");
+                    assert!(handoff.try_write(text("more")).unwrap_err().is_closed(), "{case}");
+                    assert!(
+                        is_cause(&handoff.flush().await.unwrap_err()),
+                        "{case}: and whenever it is asked"
+                    );
+                    assert!(
+                        is_cause(&closing(&handoff).await.unwrap_err()),
+                        "{case}: and whenever it is asked"
+                    );
+                }
+            }
         }
     }
 
     async fn what_a_writer_panics_with_is_dropped_and_may_panic<R: Runtime>() {
         for panics in [false, true] {
             let dropped = Arc::new(AtomicUsize::new(0));
-            let writer = PanickingWriter(Some(Payload { dropped: Arc::clone(&dropped), panics }));
+            let mut payload = Some(Payload { dropped: Arc::clone(&dropped), panics });
+            let writer = FnWriter(move |_: Op<'_>, _: &mut Context<'_>| -> Poll<io::Result<usize>> {
+                resume_unwind(Box::new(payload.take().expect("it is not called again")));
+            });
             let (handoff, task) = WriteHandoff::new(writer, defaults());
             let task = R::task(task);
             let ticket = handoff.write(text("abc")).await.unwrap();
@@ -262,7 +320,7 @@ runtimes::tests! {
             assert!(barrier.await.unwrap_err().to_string().contains("0 of 0 bytes"));
             let permit = handoff.try_reserve(1).unwrap_err();
             let prefix = handoff.try_write_prefix(&mut holding(b"x"), 1).unwrap_err();
-            let errors: [&dyn std::error::Error; 4] = [&error, &failure, &permit, &prefix];
+            let errors: [&dyn Error; 4] = [&error, &failure, &permit, &prefix];
             for (n, error) in errors.into_iter().enumerate() {
                 assert_eq!(error.source().is_some(), kind == io::ErrorKind::BrokenPipe, "{n}: {error:?}");
             }
@@ -276,76 +334,24 @@ runtimes::tests! {
     /// A caller that looks for `EPIPE` finds it, wherever it was told.
     async fn the_code_of_an_error_of_the_operating_system_is_kept<R: Runtime>() {
         const CODE: i32 = 32;
-        let writer = FnWriter(|op: Op<'_>, _: &mut Context<'_>| match op {
-            Op::Write(_) => Poll::Ready(Err(io::Error::from_raw_os_error(CODE))),
-            op => op.all(),
-        });
-        let (handoff, mut task) = stream(writer, defaults());
-        let ticket = handoff.try_write(text("lost")).unwrap();
-        let failure = task.run().unwrap().unwrap_err();
-        let sink = (*handoff).clone().into_sink().send(text("late")).await.unwrap_err();
-        let errors: [io::Error; 10] = [
-            failure.into(),
-            ticket.await.unwrap_err().into(),
-            handoff.closed().await.unwrap_err().into(),
-            handoff.flush().await.unwrap_err().into(),
-            handoff.try_write(text("late")).unwrap_err().into(),
-            handoff.write(text("late")).await.unwrap_err().into(),
-            handoff.try_reserve(1).unwrap_err().into(),
-            handoff.try_write_prefix(&mut holding(b"late"), 4).unwrap_err().into(),
-            (*handoff).clone().into_writer().write_all(b"late").await.unwrap_err(),
-            sink.into(),
-        ];
-        for (n, error) in errors.into_iter().enumerate() {
-            assert_eq!(error.raw_os_error(), Some(CODE), "{n}: {error:?}");
+        for (by, error) in told_everywhere(|| io::Error::from_raw_os_error(CODE)).await {
+            assert_eq!(error.raw_os_error(), Some(CODE), "{by}: {error:?}");
         }
     }
 
-    /// A log that prints an error and its sources tells what was wrong, wherever it was told, and once.
+    /// A log that prints an error and its sources tells what was wrong, wherever it was told, and
+    /// once.
     async fn what_a_writer_said_is_in_the_chain_of_each_io_error<R: Runtime>() {
-        let writer = FnWriter(|op: Op<'_>, _: &mut Context<'_>| match op {
-            Op::Write(_) => Poll::Ready(Err(io::Error::new(io::ErrorKind::ConnectionReset, "the line is cut"))),
-            op => op.all(),
-        });
-        let (handoff, mut task) = stream(writer, defaults());
-        let ticket = handoff.try_write(text("lost")).unwrap();
-        let failure = task.run().unwrap().unwrap_err();
-        let errors: [io::Error; 5] = [
-            failure.into(),
-            ticket.await.unwrap_err().into(),
-            handoff.closed().await.unwrap_err().into(),
-            handoff.try_write(text("late")).unwrap_err().into(),
-            handoff.try_reserve(1).unwrap_err().into(),
-        ];
-        for (n, error) in errors.into_iter().enumerate() {
-            assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+        let cut = || io::Error::new(io::ErrorKind::ConnectionReset, "the line is cut");
+        for (by, error) in told_everywhere(cut).await {
+            assert_eq!(error.kind(), io::ErrorKind::ConnectionReset, "{by}");
             let mut told = error.to_string();
-            let mut next = std::error::Error::source(&error);
+            let mut next = error.source();
             while let Some(source) = next {
                 told = format!("{told}: {source}");
                 next = source.source();
             }
-            assert_eq!(told.matches("the line is cut").count(), 1, "{n}: {told}");
-        }
-    }
-
-    /// The background task of each runtime survives what its writer does.
-    async fn failures_in_the_background_reach_the_producer<R: Runtime>() {
-        for (step, _, _) in failures() {
-            let (handoff, task) = WriteHandoff::new(ScriptWriter::new([WriteStep::Accept(1), step]), limits(8, 8));
-            let handoff = Settled(handoff);
-            R::spawn(task.detach());
-            let mut accepted = 0;
-            let error = loop {
-                match handoff.write_fire_and_forget(filled(0, 8)).await {
-                    Ok(()) => accepted += 8,
-                    Err(error) => break error,
-                }
-            };
-            assert!(!error.close_reason().unwrap().is_closed());
-            assert_eq!(error.into_bytes().len(), 8);
-            let failure = (*handoff).clone().into_parts().await.unwrap_err();
-            assert_eq!(failure.written() as usize + failure.unwritten().concat().len(), accepted);
+            assert_eq!(told.matches("the line is cut").count(), 1, "{by}: {told}");
         }
     }
 }

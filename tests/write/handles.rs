@@ -1,7 +1,7 @@
 //! The kinds of handles: clones, senders, weak ones, and looking at the writer.
 
 use super::support::*;
-use futures_handoff::HandoffBuffer;
+use futures_handoff::executor_fn;
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     rc::Rc,
@@ -9,78 +9,51 @@ use std::{
 };
 
 runtimes::tests! {
-    async fn a_sender_and_a_handle_keep_one_order<R: Runtime>() {
-        let (handoff, mut task, log) = willing(defaults());
-        let sender = handoff.sender();
-        sender.try_write_fire_and_forget(text("1 ")).unwrap();
-        put(&handoff, "2 ");
-        let ticket = sender.write(text("3 ")).await.unwrap();
-        sender.write_fire_and_forget(text("4 ")).await.unwrap();
-        sender.write_chunks(&mut [text("5"), text(" ")]).await.unwrap();
-        handoff.try_write_fire_and_forget(text("6")).unwrap();
-        assert_eq!((sender.pending_bytes(), sender.stats().pending_items), (11, 1));
-        assert_eq!(sender.available(), handoff.available());
-        assert!(ticket.try_result().is_none());
-        task.run();
-        assert_eq!(log.written(), b"1 2 3 4 5 6");
-    }
-
-    /// It has the verbs of a handle; only the writer it leaves alone, even for what a handle would send at once.
-    async fn a_sender_reserves_and_writes_prefixes_and_parts<R: Runtime>() {
-        let (handoff, mut task, log) = willing(limits(8, 40_000));
-        let sender = handoff.sender();
-        let body = pattern(20_000);
-        let mut buffer = HandoffBuffer::new(body.len());
-        while buffer.len() < body.len() {
-            let mut rest = &body[buffer.len()..];
-            buffer.read_available(&mut rest).await.unwrap();
-        }
-        let ticket = sender.write_prefix(&mut buffer, 19_000).await.unwrap();
-        assert_eq!(buffer.len(), 1000);
-        sender.try_write_prefix(&mut buffer, 1000).unwrap();
-        assert!(sender.try_write_prefix(&mut buffer, 1).is_err());
-        sender.try_write_chunks(&mut [text("a"), text("b")]).unwrap();
-        let permit = sender.try_reserve(1000).unwrap();
-        assert_eq!(handoff.available(), 40_000 - 20_002 - 1000);
-        permit.send(text("c")).unwrap();
-        drop(sender.reserve(5).await.unwrap());
-        assert!(matches!(sender.try_reserve(40_000), Err(RejectReason::Full { .. })));
-        assert_eq!((log.calls().len(), handoff.pending_bytes()), (0, 20_003));
-        task.run();
-        assert!(ticket.await.is_ok());
-        assert_eq!(log.written(), [&body[..], b"abc"].concat());
-    }
-
     /// Its chunks are large, and it is on the task's thread: it still leaves the writer alone.
     async fn a_sender_never_polls_the_writer<R: Runtime>() {
         let (handoff, mut task, log) = willing(limits(8, 20_000).with_inline(Inline::Always));
         let sender = handoff.sender();
-        sender.try_write_fire_and_forget(filled(0, 20_000)).unwrap();
-        let mut write = Hand::waiting(sender.write(filled(1, 20_000)));
-        drop(Hand::waiting(sender.flush()));
-        drop(sender.written());
-        assert_eq!(log.calls(), []);
-        task.run();
-        assert!(write.run().unwrap().is_ok());
-        task.run();
+        let (large, mut buffer) = (filled(0, 20_000), holding(&[0; 40_000]));
+        let mut written = 0;
+        for verb in ["try_write", "write_slice", "write_prefix", "write_chunks", "send"] {
+            match verb {
+                "try_write" => drop(sender.try_write(large.clone()).unwrap()),
+                "write_slice" => drop(sender.write_slice(&large).await.unwrap()),
+                "write_prefix" => drop(sender.write_prefix(&mut buffer, 20_000).await.unwrap()),
+                "write_chunks" => drop(sender.write_chunks(&mut [large.clone()]).await.unwrap()),
+                _ => drop(sender.reserve(20_000).await.unwrap().send(large.clone()).unwrap()),
+            }
+            let mut write = Hand::waiting(sender.write(large.clone()));
+            drop(Hand::waiting(sender.flush()));
+            drop(sender.written());
+            sender.dispatch();
+            assert_eq!(log.len(), written, "{verb}");
+            task.run();
+            assert!(write.run().unwrap().is_ok());
+            task.run();
+            written += 40_000;
+            assert_eq!(log.len(), written, "{verb}");
+        }
         assert_eq!(handoff.stats().inline_write_calls, 0);
-        assert_eq!(log.len(), 40_000);
     }
 
     async fn a_sender_tells_what_the_handle_tells<R: Runtime>() {
-        let (handoff, mut task, _log, gate) = gated(ungathered(8, 64));
+        let (handoff, mut task, log, gate) = gated(ungathered(8, 64));
         let sender = handoff.sender();
         for items in 0..3 {
             assert_eq!((sender.stats().pending_items, sender.pending_bytes()), (items, 3 * items));
-            assert_eq!((handoff.stats().pending_items, handoff.pending_bytes()), (items, 3 * items));
             assert_eq!((sender.available(), sender.is_closed()), (64 - 3 * items, false));
-            assert_eq!(sender.stats(), handoff.stats());
-            put(&handoff, "abc");
+            assert_eq!((sender.stats(), sender.available()), (handoff.stats(), handoff.available()));
+            put(&sender, "abc");
         }
-        handoff.close();
-        assert_eq!((sender.available(), sender.is_closed()), (0, true));
+        let mut closed = Hand::waiting(sender.closed());
+        sender.close();
+        assert_eq!((sender.available(), sender.is_closed(), handoff.is_closed()), (0, true, true));
+        assert!(matches!(sender.close_reason(), Some(CloseReason::Closed)));
         gate.open();
-        task.run();
+        assert!(task.run().unwrap().is_ok());
+        assert!(closed.run().unwrap().is_ok());
+        assert!(log.is_closed());
     }
 
     /// A visit is not the task's first run: whoever writes afterwards may still send.
@@ -94,37 +67,27 @@ runtimes::tests! {
         task.run();
     }
 
-    async fn a_sender_closes_and_tells_the_end<R: Runtime>() {
-        let (handoff, mut task, log) = willing(defaults());
-        let sender = handoff.sender();
-        sender.try_write_fire_and_forget(text("a")).unwrap();
-        let mut closed = Hand::waiting(sender.closed());
-        let mut close = Hand::waiting(closing(&sender));
-        assert!(sender.is_closed() && handoff.is_closed());
-        assert!(matches!(sender.close_reason(), Some(CloseReason::Closed)));
-        assert!(task.run().unwrap().is_ok());
-        assert!(close.run().unwrap().is_ok());
-        assert!(closed.run().unwrap().is_ok());
-        assert!(log.is_closed());
-        assert_eq!(sender.try_write_fire_and_forget(text("b")).unwrap_err().into_bytes(), "b");
-    }
-
-    async fn a_weak_handle_can_be_upgraded_while_there_is_another<R: Runtime>() {
+    /// Clones and senders keep the stream open; tickets and weak handles do not.
+    async fn the_stream_is_open_until_the_last_handle_of_any_kind_is_dropped<R: Runtime>() {
         let (handoff, task) = WriteHandoff::new(ScriptWriter::willing(), defaults());
         let mut task = Hand::waiting(task);
-        let weak = handoff.downgrade();
+        let (weak, ticket) = (handoff.downgrade(), handoff.try_write(text("a")).unwrap());
         let upgraded = weak.clone().upgrade().expect("there is a handle");
         drop(handoff);
-        upgraded.try_write_fire_and_forget(text("a")).unwrap();
+        put(&upgraded, "b");
         assert!(task.run().is_none(), "the upgraded one keeps the stream open");
-        let sender = upgraded.sender();
-        drop(upgraded);
+        let (clone, sender) = (upgraded.clone(), upgraded.sender());
+        drop((upgraded, clone));
         drop(weak.upgrade().expect("a sender is a handle"));
+        let another = sender.clone();
         drop(sender);
+        assert!(task.run().is_none());
+        put(&another, "c");
+        drop(another);
         assert!(weak.upgrade().is_none(), "the stream is closing");
-        let writer = task.run().unwrap().unwrap();
-        assert_eq!(writer.log().written(), b"a");
-        drop(task);
+        let writer = task.run().expect("the task ends").unwrap();
+        assert_eq!(writer.log().written(), b"abc");
+        drop((task, ticket));
         assert!(weak.upgrade().is_none());
     }
 
@@ -145,7 +108,8 @@ runtimes::tests! {
         assert!(handoff.with_writer(|_| ()).is_none());
     }
 
-    /// It stops the others from writing all the same, and leaves the writer open, for the task or a handle that has it.
+    /// It stops the others from writing all the same, and leaves the writer open, for the task or a
+    /// handle that has it.
     async fn a_sender_does_not_find_the_writer<R: Runtime>() {
         let (handoff, mut task, log) = willing(defaults());
         let sender = handoff.sender();
@@ -162,16 +126,11 @@ runtimes::tests! {
 
     /// Until the last handle is dropped; one that has failed is dropped at once.
     async fn a_spawned_stream_keeps_its_writer<R: Runtime>() {
-        struct Here<R>(std::marker::PhantomData<R>);
-        impl<R: runtimes::Runtime> futures_handoff::Executor<futures_handoff::DetachedWriteTask> for Here<R> {
-            fn execute(&self, task: futures_handoff::DetachedWriteTask) {
-                R::spawn(task);
-            }
-        }
         for fails in [false, true] {
             let writer = ScriptWriter::new(fails.then_some(WriteStep::Zero));
             let log = writer.log();
-            let handoff: WriteHandoff = WriteHandoff::spawn(writer, defaults(), &Here::<R>(std::marker::PhantomData));
+            let executor = executor_fn(R::spawn);
+            let handoff: WriteHandoff = WriteHandoff::spawn(writer, defaults(), &executor);
             let ticket = handoff.write(text("a")).await.unwrap();
             assert_eq!(ticket.await.is_err(), fails);
             handoff.close();
@@ -179,7 +138,7 @@ runtimes::tests! {
             if fails {
                 log.wait_until(WriteLog::is_dropped).await;
             } else {
-                assert!(!log.is_dropped());
+                assert!(log.is_closed() && !log.is_dropped());
                 assert!(handoff.into_parts().await.is_ok());
                 assert!(log.is_dropped());
             }
@@ -189,7 +148,7 @@ runtimes::tests! {
     /// What happens to the stream during the visit is seen to after it.
     async fn a_visit_to_the_writer_delays_and_loses_nothing<R: Runtime>() {
         let (handoff, mut task, log) = willing(defaults());
-        handoff.with_writer(|_| handoff.try_write_fire_and_forget(text("a")).unwrap());
+        handoff.with_writer(|_| put(&handoff, "a"));
         assert!(task.is_due());
         task.run();
         let mut flush = None;
@@ -230,7 +189,7 @@ runtimes::tests! {
 
     async fn aborts_and_drops_during_a_visit_end_the_stream<R: Runtime>() {
         let (handoff, mut task, _log) = willing(defaults());
-        handoff.try_write_fire_and_forget(text("a")).unwrap();
+        put(&handoff, "a");
         handoff.with_writer(|_| handoff.downgrade().abort());
         assert!(matches!(handoff.closed().await, Err(CloseReason::Aborted)));
         assert_eq!(task.run().unwrap().unwrap_err().unwritten().concat(), b"a");
@@ -241,7 +200,8 @@ runtimes::tests! {
         assert!(log.is_dropped());
     }
 
-    /// The writer holds an `Rc`; everything runs on this thread, joined.
+    /// The writer holds an `Rc`: the task is joined with the producer that waits for another one
+    /// elsewhere.
     async fn a_writer_that_is_not_send_works_without_an_executor<R: Runtime>() {
         let shared = Rc::new(std::cell::RefCell::new(Vec::new()));
         let in_writer = Rc::clone(&shared);
@@ -253,15 +213,19 @@ runtimes::tests! {
         });
         let (handoff, task) = WriteHandoff::new(writer, limits(8, 8));
         let sender = handoff.sender();
-        drop(handoff);
-        let producer = R::task(async move {
+        let elsewhere = R::task(async move {
             for _ in 0..20 {
                 sender.write(text("abcdefg")).await.unwrap().await.unwrap();
             }
         });
-        let (written, ()) = futures_util::future::join(task, producer).await;
+        let here = async {
+            elsewhere.await;
+            handoff.flush().await.unwrap();
+            drop(handoff);
+        };
+        let (written, ()) = futures_util::future::join(task, here).await;
         assert!(written.is_ok());
-        assert_eq!(shared.borrow().len(), 140);
+        assert_eq!(*shared.borrow(), b"abcdefg".repeat(20));
     }
 
     /// A second answer would be made up, and a wait would never end.
@@ -271,11 +235,13 @@ runtimes::tests! {
             let mut poll = || future.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready();
             assert!(poll(), "{what} is ready");
             let again = catch_unwind(AssertUnwindSafe(poll)).unwrap_err();
-            let message = again.downcast_ref::<String>().map_or_else(
-                || again.downcast_ref::<&str>().copied().unwrap_or_default(),
-                String::as_str,
+            let message = again
+                .downcast_ref::<String>()
+                .map_or_else(|| again.downcast_ref::<&str>().copied().unwrap_or_default(), String::as_str);
+            assert!(
+                message.contains("polled after completion") || message.contains("resumed after completion"),
+                "{what}: {message}"
             );
-            assert!(message.contains("polled after completion") || message.contains("resumed after completion"), "{what}: {message}");
         }
 
         let (handoff, mut task, _log) = willing(direct());
@@ -311,7 +277,7 @@ runtimes::tests! {
             ("WriteHandoff", format!("{:?}", handoff.sender())),
             ("WeakWriteHandoff", format!("{:?}", handoff.downgrade())),
             ("Ok(Accepted", format!("{:?}", handoff.try_write_prefix(&mut buffer, 0))),
-            ("Permit", format!("{permit:?}")),
+            ("Permit { bytes: Some(6) }", format!("{permit:?}")),
             ("WriteTicket", format!("{ticket:?}")),
             ("OwnedPermit", format!("{:?}", handoff.try_reserve(1).unwrap().into_owned())),
             ("Err(WriteError { reason: Full", format!("{:?}", handoff.try_write(filled(b'S', 12)))),
@@ -320,8 +286,7 @@ runtimes::tests! {
         for (name, shown) in &shown {
             assert!(shown.starts_with(name), "{shown} does not begin with {name}");
         }
-        let shown = shown.map(|(_, shown)| shown)
-        .join(" ");
+        let shown = shown.map(|(_, shown)| shown).join(" ");
         assert!(!shown.contains("SECRET") && !shown.contains("SS"), "{shown}");
         assert!(!shown.contains("83, 69"), "{shown}");
         assert!(shown.contains("pending_bytes: 6"), "{shown}");

@@ -1,14 +1,14 @@
-//! Code of others that panics, or that does in a wake-up what others do later: it harms nobody but itself.
+//! Code of others that panics, or that does in a wake-up what others do later: it harms nobody but
+//! itself.
 
+use super::support::*;
+use futures_util::{AsyncWrite, SinkExt, future::BoxFuture};
 use std::{
-    cell::{Cell, RefCell},
-    error, fmt,
-    future::Future,
-    io,
+    cell::RefCell,
+    error, fmt, io,
     panic::{AssertUnwindSafe, catch_unwind},
-    pin::Pin,
     sync::{
-        Arc, Mutex, OnceLock,
+        Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
         mpsc,
     },
@@ -16,28 +16,25 @@ use std::{
     thread,
 };
 
-use futures_handoff::{CloseReason, Inline, WriteHandoff, WriteHandoffConfig, WriteTask, bytes::Bytes};
-use futures_handoff_runtimes::{
-    self as runtimes,
-    io::{Gate, ScriptWriter, WriteStep},
-};
-use futures_util::{AsyncWrite, FutureExt, future::BoxFuture};
-
 /// Everything is sent at once, by producers, too.
 fn at_once(max_items: usize, max_pending_bytes: usize) -> WriteHandoffConfig {
-    let limits = WriteHandoffConfig::new(max_items, max_pending_bytes);
-    limits.with_send_at(0).with_inline(Inline::Always)
+    direct_limits(max_items, max_pending_bytes).with_send_at(0)
 }
 
 fn poll<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
     future.poll_unpin(&mut Context::from_waker(Waker::noop()))
 }
 
-/// A stream whose task has begun on this thread.
+/// A stream whose task has begun on this thread. What is left of it in the end is up to the test.
 fn begun<W: AsyncWrite + Unpin>(writer: W, config: WriteHandoffConfig) -> (WriteHandoff<W>, WriteTask<W>) {
     let (handoff, mut task) = WriteHandoff::new(writer, config);
     assert!(poll(&mut task).is_pending());
     (handoff, task)
+}
+
+/// The same with a writer that takes nothing.
+fn stalled(config: WriteHandoffConfig) -> (WriteHandoff<ScriptWriter>, WriteTask<ScriptWriter>) {
+    begun(ScriptWriter::new([WriteStep::Wait(Gate::new())]), config)
 }
 
 /// Polls its future inside of `wake`, as a small executor may.
@@ -45,14 +42,6 @@ struct AtOnce {
     future: Mutex<Option<BoxFuture<'static, ()>>>,
     due: AtomicBool,
     left: Arc<AtomicUsize>,
-}
-
-impl AtOnce {
-    fn new(left: &Arc<AtomicUsize>, future: impl Future<Output = ()> + Send + 'static) -> Arc<Self> {
-        left.fetch_add(1, Ordering::SeqCst);
-        let future = Mutex::new(Some(future.boxed()));
-        Arc::new(Self { future, due: AtomicBool::new(false), left: Arc::clone(left) })
-    }
 }
 
 impl Wake for AtOnce {
@@ -77,6 +66,12 @@ struct Bomb {
     on_drop: bool,
 }
 
+impl Bomb {
+    fn on_drop() -> Self {
+        Self { on_wake: false, on_drop: true }
+    }
+}
+
 impl Wake for Bomb {
     fn wake(self: Arc<Self>) {
         assert!(!self.on_wake, "the waker panics as told");
@@ -90,53 +85,28 @@ impl Drop for Bomb {
 }
 
 /// Memory whose owner panics when it is freed.
-struct Owner {
-    bytes: Vec<u8>,
-    _bomb: Bomb,
-}
+struct Owner(Vec<u8>, #[expect(dead_code, reason = "for its drop")] Bomb);
 
 impl AsRef<[u8]> for Owner {
     fn as_ref(&self) -> &[u8] {
-        &self.bytes
+        &self.0
     }
 }
 
 fn owned(len: usize) -> Bytes {
-    Bytes::from_owner(Owner { bytes: vec![7; len], _bomb: Bomb { on_wake: false, on_drop: true } })
+    Bytes::from_owner(Owner(vec![7; len], Bomb::on_drop()))
 }
-
-/// What a writer runs.
-type Inside = Arc<OnceLock<Box<dyn Fn() + Send + Sync>>>;
 
 /// A writer that panics when it is dropped, and runs something in its first call.
-struct Fragile {
-    inside: Inside,
-    _bomb: Bomb,
-}
-
-impl Fragile {
-    fn new() -> (Self, Inside) {
-        let inside = Arc::new(OnceLock::new());
-        let bomb = Bomb { on_wake: false, on_drop: true };
-        (Self { inside: Arc::clone(&inside), _bomb: bomb }, inside)
-    }
-}
-
-impl AsyncWrite for Fragile {
-    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        if let Some(inside) = self.inside.get() {
-            inside();
-        }
-        Poll::Ready(Ok(buf.len()))
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
+fn fragile() -> (FnWriter<Poller>, Inside) {
+    let (bomb, inside) = (Bomb::on_drop(), Inside::default());
+    let run = inside.clone();
+    let poller: Poller = Box::new(move |op, _| {
+        let _owned = &bomb;
+        run.run();
+        op.all()
+    });
+    (FnWriter(poller), inside)
 }
 
 /// An error that panics when it is dropped.
@@ -156,21 +126,19 @@ impl fmt::Display for FragileError {
 
 impl error::Error for FragileError {}
 
-/// Fails with a [`FragileError`].
-struct Failing;
+/// What a thread runs when its thread-locals are dropped.
+struct AtEnd(RefCell<Option<Box<dyn FnOnce()>>>);
 
-impl AsyncWrite for Failing {
-    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
-        let bomb = Bomb { on_wake: false, on_drop: true };
-        Poll::Ready(Err(io::Error::other(FragileError(bomb))))
+impl AtEnd {
+    fn set(run: impl FnOnce() + 'static) {
+        thread_local! { static AT_END: AtEnd = const { AtEnd(RefCell::new(None)) } }
+        AT_END.with(|slot| *slot.0.borrow_mut() = Some(Box::new(run)));
     }
+}
 
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
+impl Drop for AtEnd {
+    fn drop(&mut self) {
+        self.0.take().into_iter().for_each(|run| run());
     }
 }
 
@@ -180,14 +148,14 @@ runtimes::watched_tests! {
     /// Each of them is served in the wake-up of the one before it.
     fn waiters_in_line_that_are_polled_inside_of_wake_do_not_nest_without_end() {
         let (handoff, task) = begun(ScriptWriter::willing(), at_once(8, 1).with_cooperative(false));
-        let left = Arc::default();
+        let left = Arc::new(AtomicUsize::new(MANY));
         let permit = handoff.try_reserve(1).unwrap();
         for _ in 0..MANY {
             let handoff = handoff.clone();
-            Waker::from(AtOnce::new(&left, async move {
-                handoff.write_fire_and_forget(Bytes::from_static(b"x")).await.unwrap();
-            }))
-            .wake();
+            let write = async move { handoff.write_fire_and_forget(text("x")).await.unwrap() };
+            let future = Mutex::new(Some(write.boxed()));
+            Waker::from(Arc::new(AtOnce { future, due: AtomicBool::new(false), left: Arc::clone(&left) }))
+                .wake();
         }
         assert_eq!(left.load(Ordering::SeqCst), MANY);
         drop(permit);
@@ -198,8 +166,7 @@ runtimes::watched_tests! {
     /// Nothing would wake the task again: the stream ends, so that nobody waits for ever.
     fn a_task_whose_waker_panics_ends_the_stream_and_harms_no_producer() {
         for on_drop in [false, true] {
-            let (handoff, task) =
-                WriteHandoff::new(ScriptWriter::willing(), WriteHandoffConfig::new(8, 8));
+            let (handoff, task) = WriteHandoff::new(ScriptWriter::willing(), limits(8, 8));
             let mut task = Box::pin(task);
             let waker = Waker::from(Arc::new(Bomb { on_wake: !on_drop, on_drop }));
             assert!(task.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
@@ -208,30 +175,43 @@ runtimes::watched_tests! {
             let mut closed = Box::pin(handoff.closed());
             assert!(poll(&mut closed).is_pending());
             // The producer wakes the task, and does not see what comes of it.
-            let mut ticket = handoff.try_write(Bytes::from_static(b"8 bytes!")).unwrap();
+            let mut ticket = handoff.try_write(text("8 bytes!")).unwrap();
             assert!(matches!(poll(&mut closed), Poll::Ready(Err(CloseReason::Panicked))));
             let Poll::Ready(Err(error)) = poll(&mut ticket) else { panic!("the ticket hangs") };
             assert!(matches!(error.reason(), CloseReason::Panicked));
             assert!(matches!(poll(&mut Box::pin(handoff.flush())), Poll::Ready(Err(CloseReason::Panicked))));
-            assert!(poll(&mut handoff.write(Bytes::from_static(b"more"))).is_ready());
-            handoff.close();
-            assert!(matches!(poll(&mut Box::pin(handoff.closed())), Poll::Ready(Err(CloseReason::Panicked))));
+            assert!(poll(&mut handoff.write(text("more"))).is_ready());
+            assert!(matches!(poll(&mut closing(&handoff).boxed()), Poll::Ready(Err(CloseReason::Panicked))));
             let Poll::Ready(Err(failure)) = poll(&mut task) else { panic!("the task goes on") };
             assert_eq!(failure.unwritten().concat(), b"8 bytes!");
         }
     }
 
+    fn chunks_whose_owner_panics_are_written() {
+        for inline in [Inline::Never, Inline::Always] {
+            let (handoff, mut task, log) = willing(limits(8, 10_000).with_inline(inline));
+            let mut ticket = Hand::waiting(handoff.try_write(owned(2000)).unwrap());
+            let mut write = Hand::new(handoff.write(filled(0, 9000)));
+            let mut flush = Hand::new(handoff.flush());
+            let (written, flushed) = (write.run(), flush.run());
+            task.run();
+            assert!(ticket.run().unwrap().is_ok());
+            assert!(written.or_else(|| write.run()).unwrap().is_ok());
+            task.run();
+            assert!(flushed.or_else(|| flush.run()).unwrap().is_ok());
+            assert_eq!((log.len(), handoff.pending_bytes(), handoff.is_closed()), (11_000, 0, false));
+        }
+    }
+
     /// Dropping one while the other one's panic unwinds would abort.
     fn owners_of_unwritten_chunks_that_panic_abort_nothing_and_reach_nobody() {
-        // More than the stream copies, and with the first one in the writer's hands or still in the queue.
+        // More than the stream copies, and with the first one in the writer's hands or still in the
+        // queue.
         for offered in [false, true] {
             for end in ["the task first", "the handle first", "an abort", "a ticket last"] {
-                let writer = ScriptWriter::new([WriteStep::Wait(Gate::new())]);
-                let (handoff, mut task) = begun(writer, WriteHandoffConfig::default());
+                let (handoff, mut task) = stalled(defaults());
                 let tickets: Vec<_> = (0..3).map(|_| handoff.try_write(owned(5000)).unwrap()).collect();
-                if offered {
-                    assert!(poll(&mut task).is_pending());
-                }
+                assert!(!offered || poll(&mut task).is_pending());
                 match end {
                     "the task first" => drop((tickets, task, handoff)),
                     "the handle first" => drop((tickets, handoff, task)),
@@ -247,9 +227,7 @@ runtimes::watched_tests! {
     }
 
     fn what_adapters_have_put_into_the_line_may_panic_when_it_is_freed() {
-        use futures_util::SinkExt;
-        let writer = ScriptWriter::new([WriteStep::Wait(Gate::new())]);
-        let (handoff, task) = begun(writer, WriteHandoffConfig::new(8, 5000));
+        let (handoff, task) = stalled(limits(8, 5000));
         let mut sinks: Vec<_> = (0..3).map(|_| handoff.clone().into_sink()).collect();
         for sink in &mut sinks {
             assert!(sink.poll_ready_unpin(&mut Context::from_waker(Waker::noop())).is_ready());
@@ -261,10 +239,9 @@ runtimes::watched_tests! {
     }
 
     fn the_room_that_a_send_leaves_is_granted_although_the_owner_panics() {
-        let writer = ScriptWriter::new([WriteStep::Wait(Gate::new())]);
-        let (handoff, task) = begun(writer, WriteHandoffConfig::new(8, 100));
+        let (handoff, task) = stalled(limits(8, 100));
         let permit = handoff.try_reserve(100).unwrap();
-        let mut waiting = handoff.write(Bytes::from_static(&[1; 50]));
+        let mut waiting = handoff.write(filled(1, 50));
         assert!(poll(&mut waiting).is_pending());
         // It is copied, and freed at once.
         assert!(permit.send(owned(10)).is_ok());
@@ -274,16 +251,14 @@ runtimes::watched_tests! {
 
     fn a_writer_that_panics_when_it_is_dropped_reaches_no_producer() {
         // The last handle is what drops it.
-        let (writer, _inside) = Fragile::new();
-        let (handoff, mut task) = begun(writer, WriteHandoffConfig::default());
+        let (handoff, mut task) = begun(fragile().0, defaults());
         handoff.downgrade().abort();
         let ticket = handoff.written();
         let _ = poll(&mut task).map(std::mem::forget);
         drop(task);
         drop((handoff, ticket));
 
-        let (writer, _inside) = Fragile::new();
-        let (handoff, task) = WriteHandoff::new(writer, WriteHandoffConfig::default());
+        let (handoff, task) = WriteHandoff::new(fragile().0, defaults());
         let mut task = task.detach();
         handoff.downgrade().abort();
         assert!(poll(&mut task).is_ready());
@@ -291,96 +266,79 @@ runtimes::watched_tests! {
         drop(handoff);
 
         // The task is gone while a producer polls the writer, which then sees to the end.
-        let (writer, inside) = Fragile::new();
+        let (writer, inside) = fragile();
         let (handoff, task) = begun(writer, at_once(8, 100));
-        let task = Mutex::new(Some(task));
-        let drop_task = Box::new(move || drop(task.lock().unwrap().take()));
-        assert!(inside.set(drop_task).is_ok());
-        assert!(handoff.try_write(Bytes::from_static(b"taken")).is_ok());
+        inside.set(move || drop(task));
+        assert!(handoff.try_write(text("taken")).is_ok());
         assert!(matches!(handoff.close_reason(), Some(CloseReason::TaskDropped)));
         drop(handoff);
     }
 
+    /// Nor where another end is asked for meanwhile.
     fn an_error_that_panics_when_it_is_dropped_reaches_no_producer() {
-        let (handoff, task) = begun(Failing, at_once(8, 100));
-        assert!(handoff.try_write(Bytes::from_static(b"lost")).is_ok());
-        assert!(matches!(handoff.close_reason(), Some(CloseReason::Io(_))));
-        drop(task);
-        drop(handoff);
-
-        // Nor where another end was asked for meanwhile.
-        let (handoff, task) = begun(Failing, at_once(8, 100));
-        assert!(handoff.try_write(Bytes::from_static(b"lost")).is_ok());
-        handoff.downgrade().abort();
-        drop(handoff);
-        drop(task);
-    }
-
-    /// The destructor of a thread-local runs when others of the thread are gone already, or before they are: both are tried.
-    fn batching_may_be_nested_at_the_end_of_a_thread() {
-        struct AtEnd(RefCell<Option<Box<dyn FnOnce()>>>);
-
-        impl Drop for AtEnd {
-            fn drop(&mut self) {
-                self.0.take().into_iter().for_each(|run| run());
+        for aborts in [false, true] {
+            let writer = FnWriter(|op: Op<'_>, _: &mut Context<'_>| match op {
+                Op::Write(_) => Poll::Ready(Err(io::Error::other(FragileError(Bomb::on_drop())))),
+                op => op.all(),
+            });
+            let (handoff, task) = begun(writer, at_once(8, 100));
+            assert!(handoff.try_write(text("lost")).is_ok());
+            if aborts {
+                handoff.downgrade().abort();
+                drop(handoff);
+                drop(task);
+            } else {
+                assert!(matches!(handoff.close_reason(), Some(CloseReason::Io(_))));
+                drop(task);
+                drop(handoff);
             }
         }
+    }
 
-        thread_local! { static AT_END: AtEnd = const { AtEnd(RefCell::new(None)) } }
-
+    /// The destructor of a thread-local runs when others of the thread are gone already, or before
+    /// they are: both are tried.
+    fn batching_may_be_nested_at_the_end_of_a_thread() {
         /// Writes to two streams, to one inside a batch of the other.
         fn nested() -> bool {
-            let (outer, inner) = (ScriptWriter::willing(), ScriptWriter::willing());
-            let logs = [outer.log(), inner.log()];
-            let (outer, _outer_task) = begun(outer, WriteHandoffConfig::default());
-            let (inner, _inner_task) = begun(inner, WriteHandoffConfig::default());
+            let (outer, _outer_task, outer_log) = willing(defaults());
+            let (inner, _inner_task, inner_log) = willing(defaults());
             let both = outer.batching(async {
-                outer.try_write_fire_and_forget(Bytes::from_static(b"x")).unwrap();
-                inner.batching(async { inner.try_write_fire_and_forget(Bytes::from_static(b"x")).unwrap() }).await;
+                put(&outer, "x");
+                inner.batching(async { put(&inner, "x") }).await;
             });
-            both.now_or_never().is_some() && logs.iter().all(|log| log.written() == b"x")
+            both.now_or_never().is_some() && outer_log.written() == b"x" && inner_log.written() == b"x"
         }
 
         for used_before in [false, true] {
             let (sender, receiver) = mpsc::channel();
-            thread::spawn(move || {
+            let thread = thread::spawn(move || {
                 assert!(!used_before || nested());
-                let at_end = move || {
+                AtEnd::set(move || {
                     let done = catch_unwind(AssertUnwindSafe(nested));
                     let _ = sender.send(done.is_ok_and(|done| done));
-                };
-                AT_END.with(|slot| *slot.0.borrow_mut() = Some(Box::new(at_end)));
+                });
                 assert!(used_before || nested());
-            })
-            .join()
-            .unwrap();
+            });
+            thread.join().unwrap();
             assert!(receiver.recv().unwrap());
         }
     }
 
     /// The spare things of a thread are gone then. Nothing needs them.
     fn a_stream_may_be_used_at_the_end_of_a_thread() {
-        struct AtEnd(Cell<Option<(WriteHandoff<ScriptWriter>, WriteTask<ScriptWriter>)>>);
-
-        impl Drop for AtEnd {
-            fn drop(&mut self) {
-                let Some((handoff, mut task)) = self.0.take() else { return };
+        let writer = ScriptWriter::willing();
+        let log = writer.log();
+        let thread = thread::spawn(move || {
+            let (handoff, mut task) = begun(writer, defaults());
+            AtEnd::set(move || {
                 let mut tickets: Vec<_> =
-                    (0..100).map(|_| handoff.try_write(Bytes::from_static(&[1; 300])).unwrap()).collect();
+                    (0..100).map(|_| handoff.try_write(filled(1, 300)).unwrap()).collect();
                 assert!(tickets.iter_mut().all(|ticket| poll(ticket).is_pending()));
                 assert!(poll(&mut task).is_pending());
                 assert!(tickets.iter_mut().all(|ticket| poll(ticket).is_ready()));
-            }
-        }
-
-        thread_local! { static AT_END: AtEnd = const { AtEnd(Cell::new(None)) } }
-        let writer = ScriptWriter::willing();
-        let log = writer.log();
-        thread::spawn(move || {
-            AT_END.with(|at_end| at_end.0.set(Some(begun(writer, WriteHandoffConfig::default()))));
-        })
-        .join()
-        .unwrap();
+            });
+        });
+        thread.join().unwrap();
         assert_eq!(log.len(), 30_000);
     }
 }

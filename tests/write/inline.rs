@@ -5,11 +5,10 @@ use futures_util::SinkExt;
 use std::{
     cell::Cell,
     sync::{Arc, Mutex},
-    task::{Context, Poll, Waker},
+    task::{Context, Waker},
     thread::{self, ThreadId},
 };
 
-type Poller = Box<dyn FnMut(Op<'_>, &mut Context<'_>) -> Poll<std::io::Result<usize>> + Send>;
 type Threads = Arc<Mutex<Vec<ThreadId>>>;
 
 /// A writer that takes everything and notes on which threads.
@@ -35,19 +34,11 @@ runtimes::tests! {
     /// The thread on which the task ran has ended; another one may have taken its place in memory.
     async fn a_thread_that_comes_later_is_another_thread<R: Runtime>() {
         for _ in 0..20 {
-            let (handoff, mut task) = thread::spawn(|| {
-                let (handoff, task, _log) = willing(defaults());
-                (handoff, task)
-            })
-            .join()
-            .unwrap();
-            let handoff = thread::spawn(move || {
+            let ((handoff, mut task, _log), _) = elsewhere(|| willing(defaults()));
+            elsewhere(|| {
                 put(&handoff, "a");
                 handoff.dispatch();
-                handoff
-            })
-            .join()
-            .unwrap();
+            });
             assert_eq!(handoff.stats().inline_write_calls, 0);
             task.run();
         }
@@ -98,7 +89,8 @@ runtimes::tests! {
         }
         assert_eq!(handoff.pending_bytes(), 0);
 
-        // By a future: of the handle, and of `batching`, inside of which a plain function may do it, too.
+        // By a future: of the handle, and of `batching`, inside of which a plain function may do
+        // it, too.
         inside(&mut || handoff.write_fire_and_forget(large()).now_or_never().unwrap().unwrap());
         assert_eq!(handoff.stats().inline_write_calls, 1);
         let plain = || handoff.try_write_fire_and_forget(large()).unwrap();
@@ -148,6 +140,7 @@ runtimes::tests! {
         assert_eq!(threads.lock().unwrap().len(), 3);
     }
 
+    /// A spawn that was forgotten shows at once: nothing moves, whatever the producer does.
     async fn before_the_task_begins_nobody_polls_the_writer<R: Runtime>() {
         let (writer, threads) = noting();
         let (handoff, task) = WriteHandoff::new(writer, direct());
@@ -156,13 +149,15 @@ runtimes::tests! {
         handoff.dispatch();
         handoff.with_writer(|_| ());
         handoff.dispatch();
-        assert_eq!(*threads.lock().unwrap(), []);
+        drop(Hand::waiting(handoff.batching(handoff.flush())));
+        assert_eq!((&threads.lock().unwrap()[..], handoff.pending_bytes()), (&[][..], 20_000));
         Hand::waiting(task).run();
         assert_eq!(threads.lock().unwrap().len(), 1);
         handoff.downgrade().abort();
     }
 
-    /// A stalled writer is asked once by a producer and once by the task, however many producers come.
+    /// A stalled writer is asked once by a producer and once by the task, however many producers
+    /// come.
     async fn a_stalled_writer_is_left_alone<R: Runtime>() {
         let (handoff, mut task, log, gate) = gated(direct_limits(64, 1 << 20));
         for _ in 0..10 {
@@ -212,38 +207,21 @@ runtimes::tests! {
 
     /// Whatever it does in its loop. One that had not woken its task would wait for ever.
     async fn a_producer_that_lets_others_run_comes_back_by_itself<R: Runtime>() {
-        let (handoff, _task, _log) = willing(direct().with_send_at(0));
-        let mut sink = (*handoff).clone().into_sink();
-        let loops = [
-            async {
+        for does in ["write", "chunks", "flush", "sink"] {
+            let (handoff, _task, _log) = willing(direct().with_send_at(0));
+            let mut sink = (*handoff).clone().into_sink();
+            let mut busy = Hand::new(async {
                 for _ in 0..1000 {
-                    handoff.write_fire_and_forget(text("x")).await.unwrap();
+                    match does {
+                        "write" => handoff.write_fire_and_forget(text("x")).await.unwrap(),
+                        "chunks" => drop(handoff.write_chunks(&mut [text("x"), text("y")]).await.unwrap()),
+                        "flush" => handoff.flush().await.unwrap(),
+                        _ => sink.feed(text("x")).await.unwrap(),
+                    }
                 }
-            }
-            .boxed_local(),
-            async {
-                for _ in 0..1000 {
-                    handoff.write_chunks(&mut [text("x"), text("y")]).await.unwrap();
-                }
-            }
-            .boxed_local(),
-            async {
-                for _ in 0..1000 {
-                    handoff.flush().await.unwrap();
-                }
-            }
-            .boxed_local(),
-            async {
-                for _ in 0..1000 {
-                    sink.feed(text("x")).await.unwrap();
-                }
-            }
-            .boxed_local(),
-        ];
-        for busy in loops {
-            let mut busy = Hand::new(busy);
-            assert!(busy.run().is_some(), "it waits, and nobody wakes it");
-            assert!(busy.polls() > 1, "it never let others run");
+            });
+            assert!(busy.run().is_some(), "{does}: it waits, and nobody wakes it");
+            assert!(busy.polls() > 1, "{does}: it never let others run");
         }
     }
 }

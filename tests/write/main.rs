@@ -1,17 +1,30 @@
 //! The write half, on every enabled runtime.
 //!
-//! Most tests poll the task by hand, which makes every step of the protocol visible and repeatable; those that are about
-//! threads, executors or time run it in the background.
+//! Most tests poll the task by hand, which makes every step of the protocol visible and repeatable;
+//! a few run it in the background. The vocabulary is in `support`: `willing`, `scripted` and
+//! `gated` make a stream over a scripted writer and give its handle, its task and the record of the
+//! writer; a `Hand` polls a future once after every wake-up; what is `running` uses the stream
+//! inside of a call of its writer.
+//!
+//! Where to begin:
+//! - what leaves when, and in how many calls: `gather`, `batching`, `borrowed`, `order`
+//! - who polls the writer: `inline`, `run_until`, `turns`
+//! - room and who is next: `fairness`, `entries`, `permit`, `refusals`
+//! - what has become of it: `tickets`, `flush`, `quiet`, `close`, `ends`, `fates`
+//! - ways in: `handles`, `adapters`, `config`
+//! - code of others that misbehaves: `reentrancy`, `hostile`
+//! - many producers at once: `stress`
+//!
+//! What the schedules, the models and the cancellation suite show is not shown here again: order,
+//! budgets and the line to the byte, races, and what is left of a future that was dropped.
 
 mod adapters;
 mod batching;
-mod budget;
-mod cancel;
+mod borrowed;
 mod close;
 mod config;
 mod ends;
 mod entries;
-mod executors;
 mod fairness;
 mod fates;
 mod flush;
@@ -21,12 +34,10 @@ mod hostile;
 mod inline;
 mod order;
 mod permit;
-mod prefix;
 mod quiet;
 mod reentrancy;
 mod refusals;
 mod run_until;
-mod slices;
 mod stress;
 mod support;
 mod tickets;

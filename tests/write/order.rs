@@ -3,18 +3,6 @@
 use super::support::*;
 
 runtimes::tests! {
-    /// Gathered chunks and large ones, with and without tickets, are one stream.
-    async fn held_and_large_writes_do_not_overtake_each_other<R: Runtime>() {
-        let (handoff, mut task, log) = willing(direct());
-        put(&handoff, "small ");
-        let large = handoff.try_write(filled(b'L', 20_000)).unwrap();
-        assert_eq!(large.try_result().map(|result| result.is_ok()), Some(true), "it is sent on the spot");
-        put(&handoff, " small");
-        task.run();
-        let expected = [b"small ".to_vec(), vec![b'L'; 20_000], b" small".to_vec()].concat();
-        assert_eq!(log.written(), expected);
-    }
-
     async fn a_partial_vectored_write_goes_on_where_it_stopped<R: Runtime>() {
         let parts = ["abc", "defgh", "ijkl"];
         let whole = parts.concat();
@@ -23,7 +11,7 @@ runtimes::tests! {
                 let steps = [WriteStep::Accept(first), WriteStep::Accept(second)];
                 let (handoff, mut task, log) = scripted(steps, ungathered(8, 64));
                 for part in parts {
-                    handoff.try_write_fire_and_forget(text(part)).unwrap();
+                    put(&handoff, part);
                 }
                 task.run();
                 assert_eq!(log.written(), whole.as_bytes(), "stopped after {first} and {second}");
@@ -71,7 +59,12 @@ runtimes::tests! {
         let sender = handoff.sender();
         let mut expected = Vec::new();
         for round in 0..20 {
-            let mut parts = vec![text("<"), Bytes::new(), filled(b'0' + round, 2000 * usize::from(round % 2) + 1), text(">")];
+            let mut parts = vec![
+                text("<"),
+                Bytes::new(),
+                filled(b'0' + round, 2000 * usize::from(round % 2) + 1),
+                text(">"),
+            ];
             expected.extend(parts.concat());
             match round % 3 {
                 0 => drop(handoff.write_chunks(&mut parts).await.unwrap()),
@@ -81,51 +74,5 @@ runtimes::tests! {
             task.run();
         }
         assert_eq!(String::from_utf8(log.written()), String::from_utf8(expected));
-    }
-
-    /// Short writes, pending writes and every way to submit, checked against a plain vector.
-    async fn a_slow_writer_gets_the_same_stream<R: Runtime>() {
-        for seed in 0..30 {
-            let writer = ScriptWriter::seeded(seed);
-            let log = writer.log();
-            let config = limits(16, 4096).with_send_at(1024).with_copy_max(128);
-            let (handoff, mut task) = stream(writer, config);
-            let sent = pattern(20_000);
-            let mut rest = &sent[..];
-            let mut len = seed as usize;
-            while !rest.is_empty() {
-                len = (len * 31 + 7) % 1500 + 1;
-                let (part, left) = rest.split_at(len.min(rest.len()));
-                let chunk = Bytes::copy_from_slice(part);
-                match len % 4 {
-                    0 => {
-                        let mut write = Hand::new(handoff.write(chunk));
-                        while write.run().is_none() {
-                            assert!(task.is_due(), "the producer waits, and nobody works");
-                            task.run();
-                        }
-                    }
-                    1 => {
-                        let (head, tail) = (chunk.slice(..part.len() / 2), chunk.slice(part.len() / 2..));
-                        let mut parts = [head, tail];
-                        let mut write = Hand::new(handoff.write_chunks(&mut parts));
-                        while write.run().is_none() {
-                            task.run();
-                        }
-                    }
-                    _ => {
-                        if handoff.try_write_fire_and_forget(chunk).is_err() {
-                            task.run();
-                            continue;
-                        }
-                    }
-                }
-                assert!(handoff.pending_bytes() <= 4096);
-                assert!(handoff.stats().pending_items <= 16);
-                rest = left;
-            }
-            task.run();
-            assert!(log.written() == sent, "seed {seed}");
-        }
     }
 }

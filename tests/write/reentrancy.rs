@@ -1,16 +1,15 @@
-//! A handle used from inside the writer, a waker or a destructor: no deadlock, and the order is kept.
+//! A handle used from inside the writer, a waker or a destructor: no deadlock, and the order is
+//! kept.
 
 use super::support::*;
-use futures_handoff::{WeakWriteHandoff, WriteHandoff};
-use futures_util::AsyncWrite;
+use futures_handoff::WeakWriteHandoff;
+use futures_util::{AsyncWrite, future::LocalBoxFuture};
 use std::{
-    io,
-    pin::Pin,
     sync::{
-        Arc, Mutex, OnceLock,
+        Arc, OnceLock,
         atomic::{AtomicUsize, Ordering},
     },
-    task::{Context, Poll, Wake, Waker},
+    task::{Context, Wake, Waker},
 };
 
 /// Uses the stream in every way that does not wait, and notes how often.
@@ -46,111 +45,79 @@ impl Touch {
     }
 }
 
-/// Touches the stream when it is woken, and when it is dropped.
-struct TouchingWaker(Arc<Touch>);
+/// A waker, or the owner of memory. It touches the stream when it is woken, and when it is dropped.
+struct Touching(Vec<u8>, Arc<Touch>);
 
-impl Wake for TouchingWaker {
+impl Touching {
+    fn waker(touch: &Arc<Touch>) -> Waker {
+        Waker::from(Arc::new(Self(Vec::new(), Arc::clone(touch))))
+    }
+}
+
+impl Wake for Touching {
     fn wake(self: Arc<Self>) {
-        self.0.touch();
+        self.1.touch();
     }
 }
 
-impl Drop for TouchingWaker {
-    fn drop(&mut self) {
-        self.0.touch();
-    }
-}
-
-/// A block of memory that touches the stream when it is freed.
-struct TouchingBlock(Vec<u8>, Arc<Touch>);
-
-impl AsRef<[u8]> for TouchingBlock {
+impl AsRef<[u8]> for Touching {
     fn as_ref(&self) -> &[u8] {
         &self.0
     }
 }
 
-impl Drop for TouchingBlock {
+impl Drop for Touching {
     fn drop(&mut self) {
         self.1.touch();
     }
 }
 
-/// A writer that touches the stream in every call and when it is dropped.
-#[derive(Debug)]
-struct TouchingWriter<W>(W, Arc<Touch>);
-
-impl std::fmt::Debug for Touch {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Touch")
-    }
+/// Something that waits for each thing there is, the ticket of 8 bytes first. They tell whether
+/// they failed.
+fn waits(handoff: &WriteHandoff<ScriptWriter>) -> Vec<LocalBoxFuture<'_, bool>> {
+    let ticket = handoff.try_write(text("eight888")).unwrap();
+    vec![
+        ticket.map(|result| result.is_err()).boxed_local(),
+        handoff.write(text("a")).map(|result| result.is_err()).boxed_local(),
+        handoff.flush().map(|result| result.is_err()).boxed_local(),
+        handoff.closed().map(|result| result.is_err()).boxed_local(),
+    ]
 }
 
-impl<W: AsyncWrite + Unpin> AsyncWrite for TouchingWriter<W> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        self.1.touch();
-        Pin::new(&mut self.0).poll_write(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.1.touch();
-        Pin::new(&mut self.0).poll_flush(cx)
-    }
-
-    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.1.touch();
-        Pin::new(&mut self.0).poll_close(cx)
-    }
-}
-
-impl<W> Drop for TouchingWriter<W> {
-    fn drop(&mut self) {
-        self.1.touch();
+/// Polls them once, with a waker of its own each.
+fn poll_touching(waits: &mut [LocalBoxFuture<'_, bool>], touch: &Arc<Touch>) {
+    for wait in waits {
+        assert!(wait.poll_unpin(&mut Context::from_waker(&Touching::waker(touch))).is_pending());
     }
 }
 
 runtimes::tests! {
     async fn a_writer_may_write_to_its_own_stream<R: Runtime>() {
-        for (inline, len) in [(Inline::Never, 5), (Inline::Always, 20_000)] {
-            let sender: Arc<OnceLock<WriteHandoff>> = Arc::default();
-            let written: Arc<Mutex<Vec<u8>>> = Arc::default();
-            let (own, taken) = (Arc::clone(&sender), Arc::clone(&written));
-            let mut echoes = 3;
-            let writer = FnWriter(move |op: Op<'_>, _: &mut Context<'_>| {
-                if let Op::Write(slices) = &op {
-                    if echoes > 0 {
-                        echoes -= 1;
-                        own.get().unwrap().try_write_fire_and_forget(text("echo")).unwrap();
-                    }
-                    slices.iter().for_each(|slice| taken.lock().unwrap().extend_from_slice(slice));
+        fn echo(own: WriteHandoff, inside: Inside, times: usize) {
+            inside.clone().set(move || {
+                put(&own, "echo");
+                if times > 1 {
+                    echo(own, inside, times - 1);
                 }
-                op.all()
             });
+        }
+        for (inline, len) in [(Inline::Never, 5), (Inline::Always, 20_000)] {
+            let (writer, log, inside) = running(ScriptWriter::willing());
             let (handoff, mut task) = stream(writer, defaults().with_inline(inline));
-            sender.set(handoff.sender()).unwrap();
-            handoff.try_write_fire_and_forget(filled(b'a', len)).unwrap();
+            echo(handoff.sender(), inside, 3);
+            put_each(&handoff, b'a', [len]);
             task.run();
-            let expected = [vec![b'a'; len], b"echoechoecho".to_vec()].concat();
-            assert!(*written.lock().unwrap() == expected);
+            assert!(log.written() == [&vec![b'a'; len][..], b"echoechoecho"].concat());
         }
     }
 
     /// Also through a handle that could poll the writer, were it not busy.
     async fn a_writer_may_use_any_handle_to_itself<R: Runtime>() {
-        type Slot = Arc<Mutex<Option<Box<dyn FnOnce() + Send>>>>;
         for inline in [Inline::Never, Inline::Always] {
-            let slot = Slot::default();
-            let inside = Arc::clone(&slot);
-            let writer = FnWriter(move |op: Op<'_>, _: &mut Context<'_>| {
-                let action = inside.lock().unwrap().take();
-                if let Some(action) = action {
-                    action();
-                }
-                op.all()
-            });
+            let (writer, log, inside) = running(ScriptWriter::willing());
             let (handoff, mut task) = stream(writer, limits(8, 20_000).with_inline(inline));
             let weak = handoff.downgrade();
-            *slot.lock().unwrap() = Some(Box::new(move || {
+            inside.set(move || {
                 let own = weak.upgrade().unwrap();
                 assert!(own.with_writer(|_| ()).is_none(), "it is being polled");
                 assert!(own.try_write(text("no room")).unwrap_err().is_full());
@@ -160,93 +127,56 @@ runtimes::tests! {
                 assert!(own.written().try_result().is_none());
                 drop(Hand::waiting(own.batching(own.reserve(20_000))));
                 assert_eq!(own.available(), 0);
-            }));
-            handoff.try_write_fire_and_forget(filled(0, 20_000)).unwrap();
+            });
+            put_each(&handoff, 0, [20_000]);
             handoff.dispatch();
             task.run();
-            assert!(slot.lock().unwrap().is_none());
-            assert_eq!(handoff.stats().written, 20_000);
+            assert!(!inside.is_set());
+            assert_eq!((handoff.stats().written, log.len()), (20_000, 20_000));
         }
     }
 
-    /// The last handle goes while the writer is being polled, by the task and by the producer that owns it.
+    /// The last handle goes while the writer is being polled, by the task and by the producer that
+    /// owns it.
     async fn a_writer_may_drop_the_last_handle<R: Runtime>() {
         for inline in [Inline::Never, Inline::Always] {
-            let last: Arc<Mutex<Option<WriteHandoff>>> = Arc::default();
-            let inside = Arc::clone(&last);
-            let calls: Arc<Mutex<Vec<&str>>> = Arc::default();
-            let noted = Arc::clone(&calls);
-            let writer = FnWriter(move |op: Op<'_>, _: &mut Context<'_>| {
-                drop(inside.lock().unwrap().take());
-                noted.lock().unwrap().push(match op {
-                    Op::Write(_) => "write",
-                    Op::Flush => "flush",
-                    Op::Close => "close",
-                });
-                op.all()
-            });
+            let (writer, log, inside) = running(ScriptWriter::willing());
             let (handoff, task) = WriteHandoff::new(writer, unflushed().with_inline(inline));
             let mut task = Hand::waiting(task);
-            *last.lock().unwrap() = Some(handoff.sender());
+            let last = handoff.sender();
+            inside.set(move || drop(last));
             put(&handoff, "a");
-            if inline == Inline::Never {
-                drop(handoff);
-                assert!(task.run().expect("it ends").is_ok());
-            } else {
+            if inline == Inline::Always {
                 handoff.dispatch();
-                drop(handoff);
-                assert!(task.run().expect("it ends").is_ok());
             }
-            assert_eq!(*calls.lock().unwrap(), ["write", "flush", "close"]);
+            drop(handoff);
+            assert!(task.run().expect("it ends").is_ok());
+            assert_eq!(log.calls(), [Call::Write { offered: 1 }, Call::Flush, Call::Close]);
         }
-    }
-
-    async fn a_writer_may_close_its_own_stream<R: Runtime>() {
-        let sender: Arc<OnceLock<WriteHandoff>> = Arc::default();
-        let own = Arc::clone(&sender);
-        let writer = FnWriter(move |op: Op<'_>, _: &mut Context<'_>| {
-            own.get().unwrap().close();
-            op.all()
-        });
-        let (handoff, mut task) = stream(writer, direct());
-        sender.set(handoff.sender()).unwrap();
-        handoff.try_write_fire_and_forget(filled(0, 20_000)).unwrap();
-        assert!(handoff.is_closed());
-        assert!(task.run().unwrap().is_ok());
-        assert_eq!(handoff.stats().flushed, 20_000);
     }
 
     async fn wakers_may_use_the_stream<R: Runtime>() {
         for fail in [false, true] {
             let gate = Gate::new();
-            let steps =
-                [WriteStep::Wait(gate.clone()), if fail { WriteStep::Zero } else { WriteStep::Accept(usize::MAX) }];
-            let (handoff, task, _log) = scripted(steps, limits(8, 8));
+            let then = if fail { WriteStep::Zero } else { WriteStep::Accept(usize::MAX) };
+            let (handoff, task, _log) = scripted([WriteStep::Wait(gate.clone()), then], limits(8, 8));
             let touch = Arc::new(Touch::default());
             touch.set(&handoff);
-            let touching = || Waker::from(Arc::new(TouchingWaker(Arc::clone(&touch))));
             // The task's own, too.
-            let task_waker = touching();
-            let mut task = task.into_future();
+            let (task_waker, mut task) = (Touching::waker(&touch), task.into_future());
             let mut run = || task.as_mut().poll(&mut Context::from_waker(&task_waker));
-            let mut ticket = handoff.try_write(text("eight888")).unwrap();
+            let mut waits = waits(&handoff);
             assert!(run().is_pending());
-            let (mut write, mut flush, mut closed) =
-                (handoff.write(text("a")), Box::pin(handoff.flush()), Box::pin(handoff.closed()));
             // The second waker of each replaces the first, which is dropped.
-            for _ in 0..2 {
-                assert!(ticket.poll_unpin(&mut Context::from_waker(&touching())).is_pending());
-                assert!(write.poll_unpin(&mut Context::from_waker(&touching())).is_pending());
-                assert!(flush.poll_unpin(&mut Context::from_waker(&touching())).is_pending());
-                assert!(closed.poll_unpin(&mut Context::from_waker(&touching())).is_pending());
-            }
+            poll_touching(&mut waits, &touch);
+            poll_touching(&mut waits, &touch);
             let before = touch.count();
             gate.open();
-            let ended = run().is_ready();
-            assert_eq!(ended, fail);
+            assert_eq!(run().is_ready(), fail);
             assert!(touch.count() > before);
-            drop((write, flush, closed));
-            assert_eq!(ticket.await.is_err(), fail);
+            let ticket = waits.remove(0);
+            drop(waits);
+            assert_eq!(ticket.await, fail);
             if !fail {
                 handoff.downgrade().abort();
                 assert!(run().is_ready());
@@ -258,16 +188,10 @@ runtimes::tests! {
         let (handoff, mut task, _log, gate) = gated(limits(8, 8));
         let touch = Arc::new(Touch::default());
         touch.set(&handoff);
-        let waker = || Waker::from(Arc::new(TouchingWaker(Arc::clone(&touch))));
-        let mut ticket = handoff.try_write(text("eight888")).unwrap();
-        let (mut write, mut flush, mut closed) =
-            (handoff.write(text("a")), Box::pin(handoff.flush()), Box::pin(handoff.closed()));
-        assert!(ticket.poll_unpin(&mut Context::from_waker(&waker())).is_pending());
-        assert!(write.poll_unpin(&mut Context::from_waker(&waker())).is_pending());
-        assert!(flush.poll_unpin(&mut Context::from_waker(&waker())).is_pending());
-        assert!(closed.poll_unpin(&mut Context::from_waker(&waker())).is_pending());
+        let mut waits = waits(&handoff);
+        poll_touching(&mut waits, &touch);
         let before = touch.count();
-        drop((ticket, write, flush, closed));
+        drop(waits);
         assert_eq!(touch.count(), before + 4);
         gate.open();
         task.run();
@@ -278,7 +202,7 @@ runtimes::tests! {
             let (handoff, mut task, _log) = willing(limits(8, 30_000).with_inline(inline));
             let touch = Arc::new(Touch::default());
             touch.set(&handoff);
-            let block = |len| Bytes::from_owner(TouchingBlock(vec![0; len], Arc::clone(&touch)));
+            let block = |len| Bytes::from_owner(Touching(vec![0; len], Arc::clone(&touch)));
             let expect = |n| assert_eq!(touch.count(), n);
             handoff.try_write_fire_and_forget(block(10)).unwrap();
             expect(1);
@@ -343,47 +267,16 @@ runtimes::tests! {
         }
     }
 
-    /// The same for memory that panics when it is freed. Its bytes are written all the same.
-    async fn a_block_that_panics_when_freed_is_written<R: Runtime>() {
-        struct PanickingBlock(Vec<u8>);
-
-        impl AsRef<[u8]> for PanickingBlock {
-            fn as_ref(&self) -> &[u8] {
-                &self.0
-            }
-        }
-
-        impl Drop for PanickingBlock {
-            fn drop(&mut self) {
-                if !std::thread::panicking() {
-                    panic!("the block panics as told");
-                }
-            }
-        }
-
-        for inline in [Inline::Never, Inline::Always] {
-            let (handoff, mut task, log) = willing(limits(8, 10_000).with_inline(inline));
-            let bytes = Bytes::from_owner(PanickingBlock(vec![0; 2000]));
-            let mut ticket = Hand::waiting(handoff.try_write(bytes).unwrap());
-            let mut flush = Hand::new(async { handoff.flush().await });
-            let mut write = Hand::new(handoff.write(filled(0, 9000)));
-            let written = write.run();
-            let flushed = flush.run();
-            task.run();
-            assert!(ticket.run().unwrap().is_ok());
-            assert!(written.or_else(|| write.run()).unwrap().is_ok());
-            task.run();
-            assert!(flushed.or_else(|| flush.run()).unwrap().is_ok());
-            assert_eq!((log.len(), handoff.pending_bytes(), handoff.is_closed()), (11_000, 0, false));
-        }
-    }
-
     async fn a_writer_may_use_the_stream_in_every_call_and_when_it_is_dropped<R: Runtime>() {
         for drop_task in [false, true] {
             let touch = Arc::new(Touch::default());
-            let writer = TouchingWriter(ScriptWriter::seeded(1), Arc::clone(&touch));
-            let log = writer.0.log();
-            let (handoff, mut task) = stream(writer, limits(8, 4096).with_send_at(64));
+            let (mut inner, touching) = (ScriptWriter::seeded(1), Touching(Vec::new(), Arc::clone(&touch)));
+            let log = inner.log();
+            let poller: Poller = Box::new(move |op, cx| {
+                touching.1.touch();
+                op.on(&mut inner, cx)
+            });
+            let (handoff, mut task) = stream(FnWriter(poller), limits(8, 4096).with_send_at(64));
             touch.set(&handoff);
             for len in [10, 100, 1000, 3000] {
                 let mut write = Hand::new(handoff.write(filled(1, len)));

@@ -2,12 +2,12 @@
 
 use std::{
     fmt,
-    future::{Future, poll_fn},
+    future::Future,
     io::{self, IoSlice},
     ops::Deref,
     pin::Pin,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll, Waker},
@@ -19,7 +19,7 @@ use futures_util::AsyncWrite;
 
 pub(crate) use futures_handoff::{
     CloseReason, HandoffBuffer, HandoffBufferConfig, HandoffSink, HandoffWriter, Inline, RejectReason,
-    WriteHandoff, WriteHandoffConfig, WriteTask, WriteTicket, WriterFailure, bytes::Bytes,
+    WriteHandoff, WriteHandoffConfig, WriteTask, WriterFailure, bytes::Bytes,
 };
 pub(crate) use futures_handoff_runtimes::{
     self as runtimes, Task,
@@ -27,7 +27,8 @@ pub(crate) use futures_handoff_runtimes::{
 };
 pub(crate) use futures_util::FutureExt;
 
-/// Polls a future as an executor does, but by hand: once at first, and then once after every wake-up.
+/// Polls a future as an executor does, but by hand: once at first, and then once after every
+/// wake-up.
 pub(crate) struct Hand<F> {
     future: Pin<Box<F>>,
     waker: Waker,
@@ -116,36 +117,44 @@ pub(crate) fn stream<W: AsyncWrite + Unpin>(
     (Settled(handoff), Hand::waiting(task))
 }
 
-/// A stream into a writer that takes everything.
-pub(crate) fn willing(
-    config: WriteHandoffConfig,
-) -> (Settled<ScriptWriter>, Hand<WriteTask<ScriptWriter>>, WriteLog) {
-    scripted([], config)
-}
+/// A handle, its task, and what the writer did.
+type Stream = (Settled<ScriptWriter>, Hand<WriteTask<ScriptWriter>>, WriteLog);
 
-/// A stream into a writer that follows a script.
-pub(crate) fn scripted(
-    steps: impl IntoIterator<Item = WriteStep>,
-    config: WriteHandoffConfig,
-) -> (Settled<ScriptWriter>, Hand<WriteTask<ScriptWriter>>, WriteLog) {
-    let writer = ScriptWriter::new(steps);
+/// A [`Stream`], and what holds its writer up.
+type Gated = (Settled<ScriptWriter>, Hand<WriteTask<ScriptWriter>>, WriteLog, Gate);
+
+/// A stream into this writer.
+pub(crate) fn over(writer: ScriptWriter, config: WriteHandoffConfig) -> Stream {
     let log = writer.log();
     let (handoff, task) = stream(writer, config);
     (handoff, task, log)
 }
 
+/// A stream into a writer that takes everything.
+pub(crate) fn willing(config: WriteHandoffConfig) -> Stream {
+    over(ScriptWriter::willing(), config)
+}
+
+/// A stream into a writer that follows a script.
+pub(crate) fn scripted(steps: impl IntoIterator<Item = WriteStep>, config: WriteHandoffConfig) -> Stream {
+    over(ScriptWriter::new(steps), config)
+}
+
+/// A stream into a writer that takes everything, and whose first flush waits for the gate.
+pub(crate) fn flush_gated(config: WriteHandoffConfig) -> Gated {
+    let gate = Gate::new();
+    let writer = ScriptWriter::willing().with_flush([EndStep::Wait(gate.clone())]);
+    let (handoff, task, log) = over(writer, config);
+    (handoff, task, log, gate)
+}
+
 /// A stream into a writer that takes nothing before the gate is opened.
-pub(crate) fn gated(
-    config: WriteHandoffConfig,
-) -> (Settled<ScriptWriter>, Hand<WriteTask<ScriptWriter>>, WriteLog, Gate) {
+pub(crate) fn gated(config: WriteHandoffConfig) -> Gated {
     gated_after(0, config)
 }
 
 /// The same of one that takes so many bytes first, in a call of their own.
-pub(crate) fn gated_after(
-    taken: usize,
-    config: WriteHandoffConfig,
-) -> (Settled<ScriptWriter>, Hand<WriteTask<ScriptWriter>>, WriteLog, Gate) {
+pub(crate) fn gated_after(taken: usize, config: WriteHandoffConfig) -> Gated {
     let gate = Gate::new();
     let first = (taken > 0).then_some(WriteStep::Accept(taken));
     let (handoff, task, log) = scripted(first.into_iter().chain([WriteStep::Wait(gate.clone())]), config);
@@ -174,7 +183,8 @@ pub(crate) fn defaults() -> WriteHandoffConfig {
     WriteHandoffConfig::default()
 }
 
-/// A configuration with these limits and with the default thresholds, as far as the limits allow them.
+/// A configuration with these limits and with the default thresholds, as far as the limits allow
+/// them.
 pub(crate) fn limits(max_items: usize, max_pending_bytes: usize) -> WriteHandoffConfig {
     WriteHandoffConfig::new(max_items, max_pending_bytes)
 }
@@ -194,7 +204,8 @@ pub(crate) fn direct_limits(max_items: usize, max_pending_bytes: usize) -> Write
     limits(max_items, max_pending_bytes).with_flush_when_idle(false).with_inline(Inline::Always)
 }
 
-/// A configuration in which every byte is a chunk of its own, nothing is sent by producers and nothing is flushed unasked.
+/// A configuration in which every byte is a chunk of its own, nothing is sent by producers and
+/// nothing is flushed unasked.
 pub(crate) fn ungathered(max_items: usize, max_pending_bytes: usize) -> WriteHandoffConfig {
     let config = limits(max_items, max_pending_bytes).with_copy_max(0);
     config.with_inline(Inline::Never).with_flush_when_idle(false)
@@ -215,8 +226,7 @@ pub(crate) fn is_too_large(reason: &RejectReason) -> bool {
 
 /// Pending once, and nobody wakes it: what a future does that waits for a reader.
 pub(crate) async fn pause() {
-    let mut paused = false;
-    poll_fn(|_| if std::mem::replace(&mut paused, true) { Poll::Ready(()) } else { Poll::Pending }).await;
+    futures_util::pending!();
 }
 
 pub(crate) fn put<W: AsyncWrite + Unpin>(handoff: &WriteHandoff<W>, part: &'static str) {
@@ -245,19 +255,6 @@ pub(crate) fn pattern(len: usize) -> Vec<u8> {
     (0..len as u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect()
 }
 
-/// Lets other tasks run.
-pub(crate) async fn yield_now() {
-    let mut yielded = false;
-    futures_util::future::poll_fn(|cx| {
-        if std::mem::replace(&mut yielded, true) {
-            return Poll::Ready(());
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
-}
-
 /// What a [`FnWriter`] is asked to do.
 pub(crate) enum Op<'a> {
     Write(&'a [IoSlice<'a>]),
@@ -271,6 +268,53 @@ impl Op<'_> {
         let Op::Write(slices) = self else { return Poll::Ready(Ok(0)) };
         Poll::Ready(Ok(slices.iter().map(|slice| slice.len()).sum()))
     }
+
+    /// Leaves it to another writer.
+    pub(crate) fn on(&self, writer: &mut ScriptWriter, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let writer = Pin::new(writer);
+        match self {
+            Op::Write([slice]) => writer.poll_write(cx, slice),
+            Op::Write(slices) => writer.poll_write_vectored(cx, slices),
+            Op::Flush => writer.poll_flush(cx).map_ok(|()| 0),
+            Op::Close => writer.poll_close(cx).map_ok(|()| 0),
+        }
+    }
+}
+
+/// What a writer runs inside of its next call.
+#[derive(Clone, Default)]
+pub(crate) struct Inside(Arc<Mutex<Option<Run>>>);
+
+type Run = Box<dyn FnOnce() + Send>;
+
+impl Inside {
+    pub(crate) fn set(&self, run: impl FnOnce() + Send + 'static) {
+        *self.0.lock().unwrap() = Some(Box::new(run));
+    }
+
+    /// Whether it has not been run.
+    pub(crate) fn is_set(&self) -> bool {
+        self.0.lock().unwrap().is_some()
+    }
+
+    pub(crate) fn run(&self) {
+        let run = self.0.lock().unwrap().take();
+        run.into_iter().for_each(|run| run());
+    }
+}
+
+/// The closure of a writer.
+pub(crate) type Poller = Box<dyn FnMut(Op<'_>, &mut Context<'_>) -> Poll<io::Result<usize>> + Send>;
+
+/// A writer that, before it does what it is asked for, runs what is inside of it.
+pub(crate) fn running(mut writer: ScriptWriter) -> (FnWriter<Poller>, WriteLog, Inside) {
+    let (log, inside) = (writer.log(), Inside::default());
+    let run = inside.clone();
+    let poller: Poller = Box::new(move |op, cx| {
+        run.run();
+        op.on(&mut writer, cx)
+    });
+    (FnWriter(poller), log, inside)
 }
 
 /// A writer made of a closure.
