@@ -3,6 +3,8 @@
 //! Every run checks how many bytes and frames came out. `cargo test --benches` runs each of them once.
 #![expect(missing_docs, reason = "`criterion_group!` makes a function that has none")]
 
+mod support;
+
 use std::{
     future::Future,
     hint::black_box,
@@ -136,45 +138,37 @@ fn memchr(bytes: &[u8]) -> Option<usize> {
     memchr::memchr(b'\n', bytes)
 }
 
-/// Takes everything out in pieces of one length.
-fn split(block: BytesMut, piece: usize) -> Moved {
-    let config = HandoffBufferConfig::new(BLOCK);
-    let mut buffer = HandoffBuffer::from_tail(block, config).expect("it fits");
+/// Counts the pieces that come out of a block.
+fn count<T: AsRef<[u8]>>(mut next: impl FnMut() -> Option<T>) -> Moved {
     let (mut bytes, mut frames) = (0, 0);
-    while let Ok(prefix) = buffer.split_prefix(piece) {
-        bytes += black_box(prefix).len();
+    while let Some(piece) = next() {
+        bytes += black_box(piece).as_ref().len();
         frames += 1;
     }
     (bytes, frames)
+}
+
+fn buffer(block: BytesMut) -> HandoffBuffer {
+    HandoffBuffer::from_tail(block, HandoffBufferConfig::new(BLOCK)).expect("it fits")
+}
+
+/// Takes everything out in pieces of one length.
+fn split(block: BytesMut, piece: usize) -> Moved {
+    let mut buffer = buffer(block);
+    count(|| buffer.split_prefix(piece).ok())
 }
 
 fn split_mut(block: BytesMut, piece: usize) -> Moved {
-    let config = HandoffBufferConfig::new(BLOCK);
-    let mut buffer = HandoffBuffer::from_tail(block, config).expect("it fits");
-    let (mut bytes, mut frames) = (0, 0);
-    while let Ok(prefix) = buffer.split_prefix_mut(piece) {
-        bytes += black_box(prefix).len();
-        frames += 1;
-    }
-    (bytes, frames)
+    let mut buffer = buffer(block);
+    count(|| buffer.split_prefix_mut(piece).ok())
 }
 
 fn split_bytes_mut(mut block: BytesMut, piece: usize) -> Moved {
-    let (mut bytes, mut frames) = (0, 0);
-    while !block.is_empty() {
-        bytes += black_box(block.split_to(piece).freeze()).len();
-        frames += 1;
-    }
-    (bytes, frames)
+    count(|| (!block.is_empty()).then(|| block.split_to(piece).freeze()))
 }
 
 fn split_mut_bytes_mut(mut block: BytesMut, piece: usize) -> Moved {
-    let (mut bytes, mut frames) = (0, 0);
-    while !block.is_empty() {
-        bytes += black_box(block.split_to(piece)).len();
-        frames += 1;
-    }
-    (bytes, frames)
+    count(|| (!block.is_empty()).then(|| block.split_to(piece)))
 }
 
 /// A line, and then the rest of what was read moves to the next protocol.
@@ -315,10 +309,7 @@ fn take(criterion: &mut Criterion) {
 
 criterion_group! {
     name = benches;
-    config = Criterion::default()
-        .sample_size(20)
-        .warm_up_time(Duration::from_millis(300))
-        .measurement_time(Duration::from_secs(1));
+    config = support::criterion();
     targets = read, take
 }
 criterion_main!(benches);

@@ -7,6 +7,8 @@
 //! the same runtime. `cargo test --benches` runs each of them once.
 #![expect(missing_docs, reason = "`criterion_group!` makes a function that has none")]
 
+mod support;
+
 use std::{
     io::{self, Read, Write},
     net::TcpListener,
@@ -245,10 +247,7 @@ fn memory(criterion: &mut Criterion) {
 
 criterion_group! {
     name = benches;
-    config = Criterion::default()
-        .sample_size(20)
-        .warm_up_time(Duration::from_millis(300))
-        .measurement_time(Duration::from_secs(1));
+    config = support::criterion();
     targets = tcp, memory
 }
 criterion_main!(benches);

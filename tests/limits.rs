@@ -134,7 +134,7 @@ fn the_largest_read_size_costs_nothing_while_reads_are_small() {
     let config = config(MAX).with_read_size(64..=MAX);
     let mut buffer = HandoffBuffer::with_config(config);
     let mut reader = Script::bursts(&bytes(100_000), 100_000);
-    while reader.given < 100_000 {
+    while reader.given() < 100_000 {
         read(&mut buffer, &mut reader);
     }
     assert_eq!(buffer.peek(), bytes(100_000));

@@ -1,7 +1,14 @@
 //! The write half, and what is written by hand for the same, over a pipe in memory or a writer that counts.
 //!
 //! All rounds of a benchmark use one writer. How many bytes came out of it is checked at their end.
-#![allow(dead_code, unreachable_pub, missing_docs, reason = "each benchmark uses some of it")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    unused_imports,
+    unused_macros,
+    missing_docs,
+    reason = "each benchmark uses some of it"
+)]
 
 pub use futures_handoff_runtimes::io::Duplex;
 

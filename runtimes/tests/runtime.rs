@@ -57,26 +57,6 @@ runtimes::tests! {
         echoes_until_it_is_closed::<R, _>(client, server).await;
     }
 
-    async fn the_halves_of_a_connection_work_in_two_tasks<R: Runtime>() {
-        let mut listener = R::bind(anywhere()).await.unwrap();
-        let (client, mut server) = R::tcp_pair(&mut listener).await.unwrap();
-        let (mut reader, mut writer) = R::halves(client).unwrap();
-        let reading = R::task(async move {
-            let mut reply = Vec::new();
-            reader.read_to_end(&mut reply).await.unwrap();
-            reply
-        });
-        writer.write_all(b"hello").await.unwrap();
-        // It closes its direction only: the other one is read to its end.
-        writer.close().await.unwrap();
-        let mut request = Vec::new();
-        server.read_to_end(&mut request).await.unwrap();
-        server.write_all(b"good day").await.unwrap();
-        server.close().await.unwrap();
-        assert_eq!(request, b"hello");
-        assert_eq!(reading.await, b"good day");
-    }
-
     async fn tcp_takes_more_than_one_slice_at_a_time<R: Runtime>() {
         let mut listener = R::bind(anywhere()).await.unwrap();
         let (mut client, mut server) = R::tcp_pair(&mut listener).await.unwrap();

@@ -6,9 +6,9 @@ use allocation_counter::measure;
 use futures_handoff::HandoffBuffer;
 
 use super::{
-    read_parts::{Script, Step, config, finish},
+    read_parts::{config, read_all, wait},
     support::defaults,
-    writing::{Stream, poll},
+    writing::Stream,
 };
 
 /// The bytes that may be unread or unwritten at a time: a large frame fits.
@@ -74,10 +74,8 @@ impl Connection {
     fn pass(&mut self, mut arrival: &[u8], frame: usize, frames: Frames) {
         let Self { buffer, stream } = self;
         while !arrival.is_empty() {
-            let (mut piece, rest) = arrival.split_at(arrival.len().min(64 << 10));
-            while !piece.is_empty() {
-                finish(buffer.read_available(&mut piece)).unwrap();
-            }
+            let (piece, rest) = arrival.split_at(arrival.len().min(64 << 10));
+            read_all(buffer, piece);
             arrival = rest;
             while buffer.len() >= frame {
                 if frames == Frames::Owned {
@@ -95,29 +93,25 @@ impl Connection {
     fn reach(&mut self, state: State, data: &[u8], frames: Frames) {
         match state {
             State::Fresh => {}
-            State::Waiting | State::AfterLarge => finds_nothing(&mut self.buffer),
+            State::Waiting | State::AfterLarge => wait(&mut self.buffer),
             State::Frames => {
                 (0..64).for_each(|_| self.pass(&data[..64], 64, frames));
-                finds_nothing(&mut self.buffer);
+                wait(&mut self.buffer);
             }
             State::Burst => {
                 self.pass(&data[..16 << 10], 64, frames);
-                finds_nothing(&mut self.buffer);
+                wait(&mut self.buffer);
             }
             State::Large => self.pass(data, data.len(), frames),
         }
     }
 }
 
-fn finds_nothing(buffer: &mut HandoffBuffer) {
-    assert!(poll(&mut buffer.read_available(&mut Script::new([Step::Stuck]))).is_pending());
-}
-
 /// A thread keeps the last blocks that were left to it: tiny ones, which go with their buffers.
 fn rinse() {
     let tiny = |size| HandoffBuffer::with_config(config(ROOM).with_read_reserve(size));
     let mut buffers: Vec<_> = (1..=100).map(tiny).collect();
-    buffers.iter_mut().for_each(finds_nothing);
+    buffers.iter_mut().for_each(wait);
 }
 
 /// What each of so many connections keeps in each state, and nothing when they are gone.

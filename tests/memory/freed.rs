@@ -63,21 +63,6 @@ runtimes::watched_tests! {
         }
     }
 
-    fn a_written_chunk_is_freed_while_the_rest_stalls() {
-        for inline in [Inline::Never, Inline::Always] {
-            let (handoff, mut task, _log, gate) = gated_after(2000, limits(8, 1 << 20).with_inline(inline));
-            let ((first, first_freed), (second, second_freed)) = (block(), block());
-            handoff.try_write_fire_and_forget(first).unwrap();
-            handoff.try_write_fire_and_forget(second).unwrap();
-            handoff.dispatch();
-            task.run();
-            assert_eq!((first_freed.get(), second_freed.get()), (true, false));
-            gate.open();
-            task.run();
-            assert!(second_freed.get());
-        }
-    }
-
     /// A producer that is admitted because bytes were taken may rely on their memory being free.
     fn memory_is_free_before_its_room_is_given_away() {
         let (handoff, mut task, _log, gate) = gated(limits(8, 2000));
@@ -92,26 +77,6 @@ runtimes::watched_tests! {
         assert_eq!(*witness.seen.lock().unwrap(), Some(true));
         write.now_or_never().unwrap().unwrap();
         task.run();
-    }
-
-    fn a_writer_without_vectored_writes_keeps_no_blocks_longer() {
-        let gate = Gate::new();
-        let steps = (0..10).map(|_| WriteStep::Accept(2000)).chain([WriteStep::Wait(gate.clone())]);
-        let writer = ScriptWriter::new(steps).not_vectored();
-        let log = writer.log();
-        let (handoff, mut task) = stream(writer, limits(64, 1 << 20).with_inline(Inline::Never));
-        let write = |_| {
-            let (bytes, freed) = block();
-            handoff.try_write_fire_and_forget(bytes).unwrap();
-            freed
-        };
-        let blocks: Vec<_> = (0..40).map(write).collect();
-        task.run();
-        assert!(gate.is_reached());
-        assert!(blocks[..log.len() / 2000].iter().all(Freed::get));
-        gate.open();
-        task.run();
-        assert!(blocks.iter().all(Freed::get));
     }
 
     /// Neither the writer, nor chunks in the queue, nor those in the writer's hands.
@@ -151,16 +116,6 @@ runtimes::watched_tests! {
         assert!(freed.get());
         abort.abort();
         assert!(weak.upgrade().is_none());
-    }
-
-    fn what_a_failure_carries_is_freed_with_it() {
-        let (handoff, mut task, _log) = scripted([WriteStep::Zero], defaults());
-        let (bytes, freed) = block();
-        handoff.try_write_fire_and_forget(bytes).unwrap();
-        let failure = task.run().unwrap().unwrap_err();
-        assert!(!freed.get());
-        drop(failure);
-        assert!(freed.get());
     }
 
     /// A rejected chunk is the one that was given, not a copy.

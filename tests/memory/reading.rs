@@ -19,17 +19,6 @@ fn left_by(work: impl FnOnce()) -> usize {
     usize::try_from(measure(work).bytes_current).unwrap()
 }
 
-fn read_all(buffer: &mut HandoffBuffer, mut data: &[u8]) {
-    while !data.is_empty() {
-        finish(buffer.read_available(&mut data)).unwrap();
-    }
-}
-
-fn finds_nothing(buffer: &mut HandoffBuffer) {
-    let read = poll_once(pin!(buffer.read_available(&mut Script::new([Step::Stuck])))).is_pending();
-    assert!(read, "nothing has arrived");
-}
-
 type Split = fn(&mut HandoffBuffer, usize) -> Bytes;
 
 /// The heap that every `keep`-th of 2000 frames of `len` bytes holds on to once the buffer is gone, if `per_read`
@@ -107,32 +96,18 @@ fn copies_that_are_not_small_have_memory_of_their_own() {
     }
 }
 
-#[test]
-fn a_tail_holds_on_to_little_more_than_itself() {
-    for len in [1, 100, 5000, 20_000] {
-        let mut tail = Bytes::new();
-        let heap = left_by(|| {
-            let mut buffer = holding(1 << 20, &bytes(65536));
-            buffer.advance(65536 - len).unwrap();
-            tail = buffer.take_tail().freeze();
-        });
-        assert_eq!(tail.len(), len);
-        assert!(heap <= 4 * len + COUNT, "{len}: {heap}");
-    }
-}
-
 /// Also if a read that is longer than the buffer's own goes past it and finds nothing as well.
 #[test]
 fn a_quiet_connection_forgets_what_it_remembered() {
     type Wait = fn(HandoffBuffer, &mut [u8]) -> HandoffBuffer;
     fn past(buffer: HandoffBuffer, read: impl FnOnce(&mut HandoffReader<Script>) -> bool) -> HandoffBuffer {
-        let mut reader = buffer.into_reader(Script::new([Step::Stuck]));
+        let mut reader = buffer.into_reader(Script::new([Step::stuck()]));
         assert!(read(&mut reader));
         reader.into_parts().0
     }
     let waits: [Wait; 3] = [
         |mut buffer, _| {
-            finds_nothing(&mut buffer);
+            wait(&mut buffer);
             buffer
         },
         |buffer, out| past(buffer, |reader| poll_once(pin!(reader.read(out))).is_pending()),
@@ -144,7 +119,7 @@ fn a_quiet_connection_forgets_what_it_remembered() {
     ];
     // How many of eight blocks stay: one is left to the thread or, if it is too large for that, kept within the limit.
     for (size, stay) in [(30_000, 3), (300_000, 2)] {
-        for wait in waits {
+        for waiting in waits {
             let config = config(1 << 20).with_read_reserve(size).with_spare_blocks(8);
             let (data, mut out, mut kept) = (bytes(size), bytes(size), None);
             let heap = left_by(|| {
@@ -155,7 +130,7 @@ fn a_quiet_connection_forgets_what_it_remembered() {
                     held.push(buffer.freeze_all());
                 }
                 drop(held);
-                kept = Some(wait(buffer, &mut out));
+                kept = Some(waiting(buffer, &mut out));
             });
             drop(kept);
             let most = stay * size + 1024;
@@ -201,10 +176,10 @@ fn a_block_that_came_from_elsewhere_is_not_left_to_others() {
     // It remembers the block, and now uses it again.
     read_all(&mut first, &bytes(10));
     first.advance(10).unwrap();
-    finds_nothing(&mut first);
+    wait(&mut first);
 
     // With these the thread has as many blocks as it keeps.
-    (1..64).for_each(|_| finds_nothing(&mut buffer(1 << 20)));
+    (1..64).for_each(|_| wait(&mut buffer(1 << 20)));
     let mut second = HandoffBuffer::with_config(config);
     let mut reader = Script::bursts(&bytes(80), 50);
     assert_eq!(finish(second.read_available(&mut reader)).unwrap(), 50);

@@ -163,7 +163,7 @@ fn a_reader_that_is_pending_now_and_then_is_all_that_is_waited_for() {
         }),
     ];
     for (name, call) in calls {
-        let steps = (0..20).flat_map(|_| (0..400).map(|_| Step::Data(vec![1])).chain([Step::Stuck]));
+        let steps = (0..20).flat_map(|_| (0..400).map(|_| Step::data(vec![1])).chain([Step::stuck()]));
         let mut reader = buffer(1 << 16).into_reader(Script::new(steps));
         let (waker, wakes) = new_count_waker();
         let cx = &mut Context::from_waker(&waker);

@@ -141,7 +141,7 @@ fn an_announced_frame_gets_no_larger_block_however_little_of_it_is_left() {
         let mut reader = Script::paced(&frame[..length - missing], 1000);
         let mut finder = LengthPrefix::big_endian(4);
         for piece in frame[length - missing..].chunks(1) {
-            reader.push(Step::Data(piece.to_vec()));
+            reader.push(Step::data(piece));
             reader.push(Step::Pending);
         }
         let got = loop {

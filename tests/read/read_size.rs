@@ -12,7 +12,7 @@ fn paced_input_costs_no_reads_in_vain() {
     let mut reader = Script::paced(&data, 64);
     let mut buffer = buffer(1 << 20);
     let (mut calls, mut waits) = (0, 0);
-    while reader.given < data.len() {
+    while reader.given() < data.len() {
         {
             let mut read = pin!(buffer.read_ready(&mut reader, 65536));
             while poll_once(read.as_mut()).is_pending() {
@@ -32,12 +32,12 @@ fn paced_input_costs_no_reads_in_vain() {
 fn a_change_from_paced_to_bursts_is_noticed() {
     let mut reader = Script::paced(&bytes(64 * 100), 64);
     let mut buffer = buffer(1 << 20);
-    while reader.given < 6400 {
+    while reader.given() < 6400 {
         let _ = ready(&mut buffer, &mut reader, 65536);
     }
-    (0..1000).for_each(|_| reader.push(Step::Data(vec![1; 64])));
+    (0..1000).for_each(|_| reader.push(Step::data(vec![1; 64])));
     let mut calls = 0;
-    while reader.given < 70_400 {
+    while reader.given() < 70_400 {
         let _ = ready(&mut buffer, &mut reader, 65536);
         calls += 1;
     }
@@ -50,7 +50,7 @@ fn a_filled_offer_is_followed_by_another() {
     let mut buffer = buffer_of_reads(1000..=1000);
     // Teach it that looking again after a short read is in vain.
     let mut reader = Script::paced(&[0; 20], 1);
-    while reader.given < 20 {
+    while reader.given() < 20 {
         let _ = ready(&mut buffer, &mut reader, 65536);
     }
     buffer.advance(20).unwrap();
@@ -66,7 +66,7 @@ fn offered(buffer: &mut HandoffBuffer, n: usize) -> usize {
     let mut reader = Script::bursts(&vec![1; n], n);
     read(buffer, &mut reader);
     buffer.advance(buffer.len()).unwrap();
-    reader.offers[0]
+    reader.offers()[0]
 }
 
 /// An empty buffer whose reads have grown from 1024 bytes to `max`.
@@ -128,13 +128,13 @@ fn the_read_size_grows_beside_a_tail_that_stays() {
     for gathers in [false, true] {
         let mut buffer = buffer_of_reads(1024..=16384);
         // A parser that always leaves the last 100 bytes: most offers fall short of the read size by those.
-        let mut reader = Script::new([Step::Data(bytes(500)), Step::Pending, Step::Data(bytes(400_000))]);
+        let mut reader = Script::new([Step::data(bytes(500)), Step::Pending, Step::data(bytes(400_000))]);
         for _ in 0..20 {
             read_either(&mut buffer, &mut reader, gathers);
             buffer.advance(buffer.len() - 100).unwrap();
         }
-        assert_eq!(reader.offers.iter().max(), Some(&16384), "{:?}", reader.offers);
-        assert!(reader.offers[10..].iter().all(|offer| *offer > 16384 / 2), "{:?}", reader.offers);
+        assert_eq!(reader.offers().iter().max(), Some(&16384), "{:?}", reader.offers());
+        assert!(reader.offers()[10..].iter().all(|offer| *offer > 16384 / 2), "{:?}", reader.offers());
     }
 }
 
@@ -143,11 +143,11 @@ fn the_read_size_stays_if_reads_nearly_fill_it() {
     for gathers in [false, true] {
         let mut buffer = buffer_of_reads(1024..=16384);
         let mut reader = Script::paced(&bytes(20 * 820), 820);
-        while reader.given < 20 * 820 {
+        while reader.given() < 20 * 820 {
             read_either(&mut buffer, &mut reader, gathers);
             buffer.advance(buffer.len()).unwrap();
         }
-        assert!(reader.offers.iter().all(|offer| *offer <= 1024), "{:?}", reader.offers);
+        assert!(reader.offers().iter().all(|offer| *offer <= 1024), "{:?}", reader.offers());
     }
 }
 
@@ -188,7 +188,7 @@ fn reads_after_a_wait_are_as_large_as_before() {
         assert_eq!(ready(&mut buffer, &mut reader, 16384).n, 16384);
         buffer.advance(16384).unwrap();
     }
-    assert_eq!(reader.offers.last(), Some(&16384), "{:?}", reader.offers);
+    assert_eq!(reader.offers().last(), Some(&16384), "{:?}", reader.offers());
 }
 
 #[test]
@@ -225,10 +225,10 @@ fn a_fixed_read_size_is_kept() {
 fn a_large_block_is_touched_step_by_step() {
     let mut buffer = buffer_of_reads(65536..=131_072);
     let mut reader = Script::paced(&bytes(1000), 10);
-    while reader.given < 1000 {
+    while reader.given() < 1000 {
         read(&mut buffer, &mut reader);
     }
-    assert!(reader.offers.iter().all(|offer| *offer <= 4096), "{:?}", reader.offers);
+    assert!(reader.offers().iter().all(|offer| *offer <= 4096), "{:?}", reader.offers());
 }
 
 #[test]

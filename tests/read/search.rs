@@ -35,20 +35,6 @@ fn a_search_goes_on_behind_what_was_searched_and_is_not_fooled() {
     assert_eq!(buffer.find(b"\n"), Some(0));
 }
 
-#[test]
-fn needles_in_turns_are_found_where_they_are() {
-    let mut buffer = holding(64, b"k: v, k: w; x");
-    let needles = [&b":"[..], b", ", b";", b"x", b"y", b": "];
-    for _ in 0..3 {
-        let found = needles.map(|needle| buffer.find(needle));
-        assert_eq!(found, [Some(1), Some(4), Some(10), Some(12), None, Some(1)]);
-        assert_eq!(buffer.find_from(2, b":"), Some(7));
-    }
-    buffer.advance(6).unwrap();
-    let found = needles.map(|needle| buffer.find(needle));
-    assert_eq!(found, [Some(1), None, Some(4), Some(6), None, Some(1)]);
-}
-
 /// A needle of 64 KiB, and what arrives byte by byte: nothing like it, its beginning again and again, or all but its end.
 fn long_needles() -> (Vec<u8>, [Vec<u8>; 3]) {
     let mut needle = vec![b'a'; 65536];

@@ -46,6 +46,9 @@ fn skips(stream: &[u8], mut finder: impl FrameFinder, first: usize, last: &[u8])
 #[test]
 fn a_frame_that_is_too_long_is_left_behind_and_the_next_one_comes_whole() {
     skips(LINES, Delimiter::new("\n"), 15, b"ok\n");
+    // One byte too many.
+    skips(b"12345678\nok\n", Delimiter::new("\n"), 9, b"ok\n");
+    skips(b"1234567\r\nk\r\n", Delimiter::new("\r\n"), 9, b"k\r\n");
     skips(b"aaaaaaaaaaaaaa\r\r\nok\r\n", Delimiter::new("\r\n"), 17, b"ok\r\n");
     skips(b"aaaa123456aaaa1234567k1234567", Delimiter::new("1234567"), 21, b"k1234567");
     skips(LENGTHS, LengthPrefix::big_endian(2), 16, b"\x00\x02ok");
@@ -55,23 +58,27 @@ fn a_frame_that_is_too_long_is_left_behind_and_the_next_one_comes_whole() {
 }
 
 #[test]
-fn one_byte_too_many_is_left_behind_too() {
-    for (stream, needle) in [(b"12345678\nok\n", "\n"), (b"1234567\r\nk\r\n", "\r\n")] {
-        skips(stream, Delimiter::new(needle), 9, &stream[9..]);
-    }
-}
-
-#[test]
-fn a_stream_of_frames_goes_on_behind_one_that_is_too_long() {
-    for size in 1..=LINES.len() {
-        let mut buffer = buffer(8);
-        let mut reader = Script::paced(LINES, size);
-        let mut frames = buffer.frames(&mut reader, Delimiter::new("\n"));
-        assert!(matches!(finish(frames.next()), Some(Err(FrameError::TooLong { .. }))));
-        assert!(finish(frames.next()).is_none(), "it has ended until it is told to go on");
-        assert_eq!(finish(frames.skip_frame()).unwrap(), 15);
-        assert_eq!(finish(frames.next()).unwrap().unwrap(), "ok\n");
-        assert!(finish(frames.next()).is_none());
+fn a_stream_of_frames_goes_on_behind_one_that_is_longer_than_its_finder_or_its_buffer_allows() {
+    let limited = [(64, Delimiter::new("\n").with_max_frame_len(8)), (8, Delimiter::new("\n"))];
+    for (max_len, finder) in limited {
+        for size in [1, 7, 1000] {
+            let mut buffer = buffer(max_len);
+            let mut reader = Script::paced(b"first\na line that is too long\nlast\n", size);
+            let mut lines = buffer.frames(&mut reader, finder);
+            let (mut short, mut skipped) = (Vec::new(), 0);
+            while let Some(line) = finish(lines.next()) {
+                match line {
+                    Ok(line) => short.push(line),
+                    Err(FrameError::TooLong { limit: 8, .. }) => {
+                        assert!(finish(lines.next()).is_none(), "it has ended until it is told to go on");
+                        skipped += finish(lines.skip_frame()).unwrap();
+                    }
+                    Err(error) => panic!("{error}"),
+                }
+            }
+            assert_eq!(short, ["first\n", "last\n"], "{max_len}, in pieces of {size}");
+            assert_eq!(skipped, 24, "{max_len}, in pieces of {size}");
+        }
     }
 }
 
@@ -199,8 +206,7 @@ fn the_end_within_a_frame_that_is_left_behind_is_no_clean_one() {
 #[test]
 fn a_caller_that_consumes_bytes_itself_takes_over() {
     let mut buffer = buffer(8);
-    let mut reader =
-        Script::new([Step::Data(b"\x0eaaaaa".to_vec()), Step::Pending, Step::Data(b"b\x02ok".to_vec())]);
+    let mut reader = Script::new([Step::data(b"\x0eaaaaa"), Step::Pending, Step::data(b"b\x02ok")]);
     let mut lengths = LengthPrefix::big_endian(1);
     assert!(buffer.skip_frame(&mut reader, &mut lengths).now_or_never().is_none());
     assert!(buffer.is_empty());
@@ -271,7 +277,7 @@ fn every_frame_comes_whole_or_is_left_behind_whole() {
             .collect();
         let mut reader = Script::new([]);
         for piece in frames.concat().chunks(1 + below(2 * limit)) {
-            reader.push(Step::Data(piece.to_vec()));
+            reader.push(Step::data(piece));
             if below(2) == 0 {
                 reader.push(Step::Pending);
             }

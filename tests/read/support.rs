@@ -1,7 +1,6 @@
 //! Readers that follow a script, and a way to run futures that cannot hang.
 
 use std::{
-    collections::VecDeque,
     future::Future,
     io,
     ops::RangeInclusive,
@@ -10,108 +9,10 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
+pub(crate) use futures_handoff_runtimes::io::{ReadStep as Step, ScriptReader as Script};
+
 use futures_handoff::{Filled, FrameError, FrameFinder, HandoffBuffer, HandoffBufferConfig, bytes::Bytes};
 use futures_io::AsyncRead;
-
-/// What a reader does when it is polled.
-pub(crate) enum Step {
-    /// Gives these bytes, over several reads if it has to.
-    Data(Vec<u8>),
-    /// Has nothing yet, and wakes the task at once.
-    Pending,
-    /// Has nothing, for good, and wakes nobody.
-    Stuck,
-    /// Ends, this once.
-    End,
-    Fail(io::ErrorKind),
-    /// Fills what it is offered with `!`, then fails.
-    SpoilAndFail,
-    /// Fills what it is offered with `!`, then claims so many bytes more than that.
-    Lie(usize),
-    /// Fills what it is offered with `!`, then panics.
-    Panic,
-}
-
-/// Follows its script, then ends for ever.
-pub(crate) struct Script {
-    steps: VecDeque<Step>,
-    /// The room each poll offered.
-    pub(crate) offers: Vec<usize>,
-    /// How many bytes it gave.
-    pub(crate) given: usize,
-}
-
-impl Script {
-    pub(crate) fn new(steps: impl IntoIterator<Item = Step>) -> Self {
-        Self { steps: steps.into_iter().collect(), offers: Vec::new(), given: 0 }
-    }
-
-    /// Gives `data` in pieces of `size` bytes, each followed by `Pending`.
-    pub(crate) fn paced(data: &[u8], size: usize) -> Self {
-        Self::new(data.chunks(size).flat_map(|piece| [Step::Data(piece.to_vec()), Step::Pending]))
-    }
-
-    /// Gives `data` in pieces of `size` bytes, one per read and without a pause.
-    pub(crate) fn bursts(data: &[u8], size: usize) -> Self {
-        Self::new(data.chunks(size).map(|piece| Step::Data(piece.to_vec())))
-    }
-
-    pub(crate) fn push(&mut self, step: Step) {
-        self.steps.push_back(step);
-    }
-
-    /// Forgets its next step.
-    pub(crate) fn pop(&mut self) {
-        self.steps.pop_front();
-    }
-
-    pub(crate) fn polls(&self) -> usize {
-        self.offers.len()
-    }
-}
-
-impl AsyncRead for Script {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, room: &mut [u8]) -> Poll<io::Result<usize>> {
-        self.offers.push(room.len());
-        let Some(step) = self.steps.pop_front() else {
-            return Poll::Ready(Ok(0));
-        };
-        match step {
-            Step::Data(mut data) => {
-                let n = data.len().min(room.len());
-                room[..n].copy_from_slice(&data[..n]);
-                self.given += n;
-                if n < data.len() {
-                    data.drain(..n);
-                    self.steps.push_front(Step::Data(data));
-                }
-                Poll::Ready(Ok(n))
-            }
-            Step::Pending => {
-                cx.waker().wake_by_ref();
-                Poll::Pending
-            }
-            Step::Stuck => {
-                self.steps.push_front(Step::Stuck);
-                Poll::Pending
-            }
-            Step::End => Poll::Ready(Ok(0)),
-            Step::Fail(kind) => Poll::Ready(Err(kind.into())),
-            Step::SpoilAndFail => {
-                room.fill(b'!');
-                Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()))
-            }
-            Step::Lie(more) => {
-                room.fill(b'!');
-                Poll::Ready(Ok(room.len() + more))
-            }
-            Step::Panic => {
-                room.fill(b'!');
-                panic!("scripted");
-            }
-        }
-    }
-}
 
 /// Claims to have filled what it was offered, and has written nothing.
 pub(crate) struct Liar;
@@ -137,13 +38,18 @@ pub(crate) fn poll_once<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
     future.poll(&mut Context::from_waker(Waker::noop()))
 }
 
+/// What `call` panics with.
+pub(crate) fn panics<T>(call: impl FnOnce() -> T) -> String {
+    let Err(panic) = catch_unwind(AssertUnwindSafe(call)) else { panic!("it does not panic") };
+    let message = panic.downcast_ref::<String>().map(String::as_str);
+    message.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap().to_owned()
+}
+
 /// What a future says when it is polled once more than it may be.
 pub(crate) fn polled_again<F: Future>(future: F) -> String {
     let mut future = pin!(future);
     assert!(poll_once(future.as_mut()).is_ready());
-    let panic = catch_unwind(AssertUnwindSafe(|| poll_once(future.as_mut()).is_ready())).unwrap_err();
-    let message = panic.downcast_ref::<String>().map(String::as_str);
-    message.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap().to_owned()
+    panics(|| poll_once(future.as_mut()).is_ready())
 }
 
 /// Reads once.
@@ -165,7 +71,7 @@ pub(crate) fn ready(buffer: &mut HandoffBuffer, reader: &mut Script, limit: usiz
 
 /// Has a reader wait that has nothing.
 pub(crate) fn wait(buffer: &mut HandoffBuffer) {
-    assert!(poll_once(pin!(buffer.read_available(&mut Script::new([Step::Stuck])))).is_pending());
+    assert!(poll_once(pin!(buffer.read_available(&mut Script::new([Step::stuck()])))).is_pending());
 }
 
 /// A frame, `None` at the end, or what is wrong.

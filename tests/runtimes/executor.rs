@@ -1,15 +1,23 @@
-//! Executors run what they are given or drop it.
+//! Executors run what they are given or drop it, be they borrowed, shared, boxed or a closure.
 
-use std::{future::Future, sync::mpsc, thread};
+use std::{
+    cell::Cell,
+    future::{Future, ready},
+    rc::Rc,
+    sync::{Arc, mpsc},
+    thread,
+};
 
 use futures_channel::oneshot;
 use futures_handoff::{
-    CloseReason, DetachedWriteTask, Executor, WriteHandoff, WriteHandoffConfig, bytes::Bytes,
+    CloseReason, DetachedWriteTask, Executor, WriteHandoff, WriteHandoffConfig, bytes::Bytes, executor_fn,
 };
 use futures_handoff_runtimes::{
     self as runtimes,
     io::{ScriptWriter, WriteStep},
 };
+use futures_test::future::FutureTestExt;
+use futures_util::{FutureExt, future::LocalBoxFuture};
 
 /// Polls each future to its end on the spot.
 struct Inline;
@@ -29,41 +37,38 @@ impl<F> Executor<F> for Gone {
     }
 }
 
-/// A writer that cannot leave its thread.
 #[cfg(any(feature = "tokio", feature = "smol"))]
-mod local_writer {
-    use std::{
-        cell::RefCell,
-        io,
-        pin::Pin,
-        rc::Rc,
-        task::{Context, Poll},
-    };
+mod bound {
+    use std::{cell::RefCell, io};
 
-    use futures_util::AsyncWrite;
+    use futures_util::io::AllowStdIo;
 
-    pub(crate) struct LocalWriter {
-        written: Rc<RefCell<Vec<u8>>>,
-    }
+    use super::*;
 
-    /// A writer, and what it was given.
-    pub(crate) fn local_writer() -> (LocalWriter, Rc<RefCell<Vec<u8>>>) {
+    /// Has a writer that cannot leave its thread written to by a task on `executor`, which `run` keeps going until a future is done.
+    pub(crate) fn runs_a_bound_writer<E>(executor: &E, run: impl FnOnce(LocalBoxFuture<'_, ()>))
+    where
+        E: Executor<DetachedWriteTask<AllowStdIo<Bound>>>,
+    {
         let written = Rc::default();
-        (LocalWriter { written: Rc::clone(&written) }, written)
+        let writer = AllowStdIo::new(Bound(Rc::clone(&written)));
+        let (handoff, task) = WriteHandoff::new(writer, WriteHandoffConfig::default());
+        executor.execute(task.detach());
+        handoff.try_write_fire_and_forget(Bytes::from_static(b"abc")).unwrap();
+        handoff.close();
+        run(handoff.closed().map(Result::unwrap).boxed_local());
+        assert_eq!(*written.borrow(), b"abc");
     }
 
-    impl AsyncWrite for LocalWriter {
-        fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-            self.written.borrow_mut().extend_from_slice(buf);
-            Poll::Ready(Ok(buf.len()))
+    pub(crate) struct Bound(Rc<RefCell<Vec<u8>>>);
+
+    impl io::Write for Bound {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.borrow_mut().write(bytes)
         }
 
-        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-            Poll::Ready(Ok(()))
-        }
-
-        fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-            Poll::Ready(Ok(()))
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
         }
     }
 }
@@ -72,47 +77,29 @@ mod local_writer {
 fn reporting() -> (impl Future<Output = ()> + Send + 'static, oneshot::Receiver<()>) {
     let (sender, receiver) = oneshot::channel();
     let future = async move {
-        yield_now().await;
+        ready(()).pending_once().await;
         sender.send(()).expect("somebody waits for the report");
     };
     (future, receiver)
 }
 
-async fn yield_now() {
-    let mut yielded = false;
-    std::future::poll_fn(|cx| {
-        if std::mem::replace(&mut yielded, true) {
-            return std::task::Poll::Ready(());
-        }
-        cx.waker().wake_by_ref();
-        std::task::Poll::Pending
-    })
-    .await;
-}
-
 runtimes::watched_tests! {
-    fn a_user_defined_executor_needs_one_method() {
+    fn an_executor_of_ones_own_needs_one_method_and_may_drop_the_future() {
         let (future, done) = reporting();
         Inline.execute(future);
         assert_eq!(futures_executor::block_on(done), Ok(()));
-    }
-
-    fn an_executor_may_drop_the_future() {
         let (future, done) = reporting();
         Gone.execute(future);
         assert!(futures_executor::block_on(done).is_err());
     }
+}
 
-    fn an_executor_can_be_a_trait_object() {
-        let executors: [&dyn Executor<Box<dyn Future<Output = ()> + Unpin>>; 2] = [&Inline, &Gone];
-        let (sender, receiver) = mpsc::channel();
-        for executor in executors {
-            let sender = sender.clone();
-            executor.execute(Box::new(Box::pin(async move { sender.send(()).unwrap() })));
-        }
-        drop(sender);
-        assert_eq!(receiver.iter().count(), 1);
-    }
+/// Runs a future through `executor`, which may be unsized.
+fn runs(executor: &(impl Executor<LocalBoxFuture<'static, ()>> + ?Sized)) {
+    let ran = Rc::new(Cell::new(0));
+    let seen = Rc::clone(&ran);
+    executor.execute(async move { seen.set(seen.get() + 1) }.boxed_local());
+    assert_eq!(ran.get(), 1);
 }
 
 /// A thread for every future.
@@ -147,6 +134,28 @@ runtimes::watched_tests! {
         futures_executor::block_on(writes_on(&Threads));
     }
 
+    fn what_refers_to_an_executor_is_one() {
+        runs(&Inline);
+        runs(&&Inline);
+        runs(&Arc::new(Inline));
+        runs(&Box::new(Inline));
+        let boxed: Box<dyn Executor<LocalBoxFuture<'static, ()>>> = Box::new(Inline);
+        runs(&boxed);
+        runs(&*boxed);
+        let shared: Arc<dyn Executor<LocalBoxFuture<'static, ()>>> = Arc::from(boxed);
+        runs(&shared);
+    }
+
+    fn a_closure_that_is_given_a_task_is_an_executor() {
+        let (sender, tasks) = mpsc::channel();
+        let executor = executor_fn(|task| sender.send(task).unwrap());
+        let handoff = WriteHandoff::spawn(Vec::new(), WriteHandoffConfig::default(), &executor);
+        let ticket = handoff.try_write("written".into()).unwrap();
+        drop(handoff);
+        futures_executor::block_on(tasks.recv().unwrap());
+        assert!(ticket.now_or_never().unwrap().is_ok());
+    }
+
     fn a_handoff_runs_on_a_trait_object() {
         let executor: &dyn Executor<DetachedWriteTask> = &Threads;
         futures_executor::block_on(writes_on(executor));
@@ -170,7 +179,7 @@ mod on_tokio {
     use futures_handoff_runtimes::io::Gate;
     use tokio::{runtime::Builder, task::LocalSet};
 
-    use super::{local_writer::local_writer, *};
+    use super::*;
 
     runtimes::watched_tests! {
         fn ambient_and_handle_run_the_future() {
@@ -212,13 +221,7 @@ mod on_tokio {
         fn a_writer_that_is_not_send_runs_on_a_local_set() {
             let runtime = Builder::new_current_thread().build().unwrap();
             let local = LocalSet::new();
-            let (writer, written) = local_writer();
-            let (handoff, task) = WriteHandoff::new(writer, WriteHandoffConfig::default());
-            local.execute(task.detach());
-            handoff.try_write_fire_and_forget(Bytes::from_static(b"abc")).unwrap();
-            handoff.close();
-            local.block_on(&runtime, handoff.closed()).unwrap();
-            assert_eq!(*written.borrow(), b"abc");
+            bound::runs_a_bound_writer(&local, |ended| local.block_on(&runtime, ended));
         }
 
         #[should_panic(expected = "no reactor running")]
@@ -248,7 +251,7 @@ mod on_smol {
     use futures_handoff::Smol;
     use smol::{Executor as SmolExecutor, LocalExecutor};
 
-    use super::{local_writer::local_writer, *};
+    use super::*;
 
     runtimes::watched_tests! {
         fn the_global_executor_runs_the_future_detached() {
@@ -275,13 +278,7 @@ mod on_smol {
 
         fn a_writer_that_is_not_send_runs_on_a_local_executor() {
             let local = LocalExecutor::new();
-            let (writer, written) = local_writer();
-            let (handoff, task) = WriteHandoff::new(writer, WriteHandoffConfig::default());
-            local.execute(task.detach());
-            handoff.try_write_fire_and_forget(Bytes::from_static(b"abc")).unwrap();
-            handoff.close();
-            smol::block_on(local.run(handoff.closed())).unwrap();
-            assert_eq!(*written.borrow(), b"abc");
+            bound::runs_a_bound_writer(&local, |ended| smol::block_on(local.run(ended)));
         }
 
         fn a_dropped_executor_drops_the_future() {

@@ -3,7 +3,6 @@
 
 mod auto_traits;
 mod executor;
-mod executor_forms;
 mod tcp;
 #[cfg(feature = "tokio")]
 mod tokio_io;

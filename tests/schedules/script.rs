@@ -196,7 +196,7 @@ events! {
     }
     READ {
         // Calls of the buffer.
-        Read ReadReady ReadCancel ReadLimit BufferFull Reserve Split SplitMut Freeze Advance
+        Read ReadReady FillTo ReadCancel ReadLimit BufferFull Reserve Split SplitMut Freeze Advance
         OutOfBounds TakeTail FromTail TailRefused Find Parse ParseUndone ParsePanic
         // Frames, and reads through the buffer.
         Frame FrameTruncated FrameTooLong FrameRejected FrameContradicted FramePanic FramesOver

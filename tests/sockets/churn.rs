@@ -114,56 +114,6 @@ async fn connect_and_drop<R: Runtime>(stage: Stage, bytes: Arc<[u8]>, live: Arc<
     }
 }
 
-/// Makes a proxy with its three connections, and ends it at a stage.
-async fn route_and_drop<R: Runtime>(stage: Stage, bytes: Arc<[u8]>) {
-    let upstreams = Peers::new().unwrap();
-    let (near, client) = accepted::<R>().await;
-    let session = if matches!(stage, Stage::Aborted) { Duration::from_millis(5) } else { LONG };
-    let terms = Terms { session, ..terms() };
-    let proxy = R::task(route::<R>(near, upstreams.address(), terms));
-    match stage {
-        Stage::BeforeTheFirstByte => drop(client),
-        Stage::MidFrame => {
-            client.write_all(b"half of a li").await.unwrap();
-            let (a, b) = (upstreams.accept().await, upstreams.accept().await);
-            drop(client);
-            assert!(rest(&a).await.is_empty() && rest(&b).await.is_empty());
-        }
-        Stage::MidWrite => {
-            client.write_all(b"TUNNEL\n").await.unwrap();
-            let (a, b) = (upstreams.accept().await, upstreams.accept().await);
-            client.write_all(&bytes[..100_000]).await.unwrap();
-            a.read_exact(&mut [0; 1000]).await.unwrap();
-            drop((a, b));
-            // There is nobody to send it to.
-            let _ = client.write_all(&bytes).await;
-        }
-        Stage::Aborted => {
-            let _ = client.write_all(b"TUNNEL\nsomething").await;
-            proxy.await;
-            return;
-        }
-        Stage::TaskDropped => {
-            client.write_all(b"TUNNEL\nsomething").await.unwrap();
-            let (_a, b) = (upstreams.accept().await, upstreams.accept().await);
-            b.reset().unwrap();
-            client.reset().unwrap();
-        }
-        Stage::AfterClose => {
-            client.write_all(b"a1\nb2\nTUNNEL\nlast").await.unwrap();
-            client.end().unwrap();
-            let (a, b) = (upstreams.accept().await, upstreams.accept().await);
-            assert_eq!(rest(&a).await, b"a1\nlast");
-            assert_eq!(rest(&b).await, b"b2\n");
-            a.write_all(b"answer").await.unwrap();
-            a.end().unwrap();
-            assert_eq!(rest(&client).await, b"answer");
-        }
-    }
-    // What its streams came to is checked there.
-    proxy.await;
-}
-
 /// What the process held when it had seen every stage.
 struct Held {
     descriptors: usize,
@@ -207,23 +157,6 @@ runtimes::tests_alone! {
                     join_all(beside.collect::<Vec<_>>()).await;
                 }
                 assert_eq!(Arc::strong_count(&live), 1, "tasks and blocks are left, {stage:?}");
-            }
-            held.no_more::<R>().await;
-        }
-    }
-
-    async fn proxies_that_end_at_any_stage_leave_nothing_behind<R: Runtime>() {
-        let bytes: Arc<[u8]> = payload(4 << 20).into();
-        for stage in STAGES {
-            R::task(route_and_drop::<R>(stage, bytes.clone())).await;
-        }
-        let mut held = Held::now::<R>().await;
-        for _ in 0..ROUNDS {
-            for stage in STAGES {
-                for _ in 0..3 {
-                    let beside = (0..BESIDE).map(|_| R::task(route_and_drop::<R>(stage, bytes.clone())));
-                    join_all(beside.collect::<Vec<_>>()).await;
-                }
             }
             held.no_more::<R>().await;
         }

@@ -2,8 +2,7 @@
 //! socket and the same under every runtime: what differs from one to the next is the side that is tried out.
 
 use std::{
-    fs,
-    io::{self, Read, Write},
+    fs, io,
     net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream},
     pin::Pin,
     task::{Context, Poll},
@@ -11,7 +10,7 @@ use std::{
 };
 
 use async_io::Async;
-use futures_util::{AsyncRead, AsyncWrite};
+use futures_util::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use rustix::{
     net::sockopt::{set_socket_linger, set_socket_recv_buffer_size, set_socket_send_buffer_size},
     process::{Resource, Rlimit, getrlimit, setrlimit},
@@ -73,37 +72,20 @@ impl Peer {
 
     /// Reads once; 0 at the end.
     pub(crate) async fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.read_with(|mut stream| stream.read(buffer)).await
+        (&self.0).read(buffer).await
     }
 
     /// Reads up to the end. What came before a failure is in `received`, too.
     pub(crate) async fn read_to_end(&self, received: &mut Vec<u8>) -> io::Result<()> {
-        let mut piece = vec![0; 16 * 1024];
-        loop {
-            match self.read(&mut piece).await? {
-                0 => return Ok(()),
-                n => received.extend_from_slice(&piece[..n]),
-            }
-        }
+        (&self.0).read_to_end(received).await.map(drop)
     }
 
     pub(crate) async fn read_exact(&self, buffer: &mut [u8]) -> io::Result<()> {
-        let mut filled = 0;
-        while filled < buffer.len() {
-            match self.read(&mut buffer[filled..]).await? {
-                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-                n => filled += n,
-            }
-        }
-        Ok(())
+        (&self.0).read_exact(buffer).await
     }
 
-    pub(crate) async fn write_all(&self, mut bytes: &[u8]) -> io::Result<()> {
-        while !bytes.is_empty() {
-            let n = self.0.write_with(|mut stream| stream.write(bytes)).await?;
-            bytes = &bytes[n..];
-        }
-        Ok(())
+    pub(crate) async fn write_all(&self, bytes: &[u8]) -> io::Result<()> {
+        (&self.0).write_all(bytes).await
     }
 
     /// Shuts down the direction that this end writes: the other side reads the end of the stream, and can go on writing.

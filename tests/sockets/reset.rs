@@ -176,32 +176,4 @@ runtimes::tests! {
         }
         assert_eq!(buffer.peek(), b"part");
     }
-
-    async fn a_reset_of_one_upstream_leaves_the_other_streams_of_a_proxy_whole<R: Runtime>() {
-        let (upload, _, expected) = upload(4000, 0);
-        let Routing { client, a, b, proxy } = routing::<R>(&upload[..1], terms()).await;
-        let answered = payload(100_000);
-        let sending = R::task(async move {
-            // Nobody reads it to the end, so that this may fail, and what comes back be cut off.
-            let _ = client.write_all(&upload[1..]).await;
-            let _ = client.end();
-            let mut received = Vec::new();
-            let _ = client.read_to_end(&mut received).await;
-            received
-        });
-        a.write_all(&answered[..50_000]).await.unwrap();
-        let mut first = vec![0; 20_000];
-        a.read_exact(&mut first).await.unwrap();
-        a.reset().unwrap();
-        let received = rest(&b).await;
-        let routed = proxy.await;
-        let (to_a, to_b, to_client) = (routed.a.unwrap(), routed.b.unwrap(), routed.client.unwrap());
-        assert!(!routed.expired && routed.refused.is_none());
-        assert!(to_b.reason.is_closed() && to_b.written == received.len() as u64);
-        assert!(expected.starts_with(&received));
-        assert!(to_a.reason.is_closed() || is_reset(&to_a.reason));
-        assert!(to_client.reason.is_closed() && to_client.written <= 50_000);
-        let received = sending.await;
-        assert!(answered.starts_with(&received));
-    }
 }

@@ -1,11 +1,23 @@
 //! The peer reads nothing, and the sockets are full.
 
 use super::support::*;
-use futures_handoff::Inline;
+use futures_handoff::{Inline, WriteTicket};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// More than the buffers of all sockets on the way.
 const MUCH: usize = 32 << 20;
+
+/// A stream that is stuck in the middle of one write, with the ticket of that, its peer, and what is written.
+async fn stuck<R: Runtime>() -> (Stream<R::Tcp>, WriteTicket, Peer, Bytes) {
+    let (near, peer) = connected::<R>().await;
+    peer.narrow();
+    let config = WriteHandoffConfig::default().with_max_pending_bytes(2 * MUCH);
+    let (handoff, task) = stream::<R, _>(near, config);
+    let sent = Bytes::from(payload(MUCH));
+    let ticket = handoff.write(sent.clone()).await.unwrap();
+    stalled::<R, _>(&handoff).await;
+    ((handoff, task), ticket, peer, sent)
+}
 
 runtimes::tests! {
     async fn a_peer_that_stalls_holds_up_its_producers_within_the_budget_and_later_gets_everything<R: Runtime>() {
@@ -45,13 +57,7 @@ runtimes::tests! {
     }
 
     async fn a_close_that_stalls_can_be_given_up_and_the_rest_comes_back<R: Runtime>() {
-        let (near, peer) = connected::<R>().await;
-        peer.narrow();
-        let config = WriteHandoffConfig::default().with_max_pending_bytes(2 * MUCH);
-        let (handoff, task) = stream::<R, _>(near, config);
-        let sent = Bytes::from(payload(MUCH));
-        let ticket = handoff.write(sent.clone()).await.unwrap();
-        stalled::<R, _>(&handoff).await;
+        let ((handoff, task), ticket, peer, sent) = stuck::<R>().await;
         handoff.close();
         assert!(within::<R, _>(Duration::from_millis(20), handoff.closed()).await.is_none());
         assert!(handoff.try_write(Bytes::from_static(b"more")).unwrap_err().is_closed());
@@ -68,13 +74,7 @@ runtimes::tests! {
     }
 
     async fn a_stream_whose_handles_are_gone_stalls_and_goes_on<R: Runtime>() {
-        let (near, peer) = connected::<R>().await;
-        peer.narrow();
-        let config = WriteHandoffConfig::default().with_max_pending_bytes(2 * MUCH);
-        let (handoff, task) = stream::<R, _>(near, config);
-        let sent = Bytes::from(payload(MUCH));
-        let ticket = handoff.write(sent.clone()).await.unwrap();
-        stalled::<R, _>(&handoff).await;
+        let ((handoff, task), ticket, peer, sent) = stuck::<R>().await;
         drop(handoff);
         assert!(ticket.try_result().is_none());
         assert!(rest(&peer).await == sent);
@@ -119,21 +119,5 @@ runtimes::tests! {
         let to_a = proxy.await.a.unwrap();
         assert!(to_a.reason.is_closed());
         assert!(to_a.most_pending <= WriteHandoffConfig::default().max_pending_bytes(), "{}", to_a.most_pending);
-    }
-
-    async fn a_proxy_that_waits_no_longer_accounts_for_what_is_stuck<R: Runtime>() {
-        let (upload, expected_a, _) = upload(10, MUCH);
-        let terms = Terms { session: Duration::from_millis(300), ..terms() };
-        let Routing { client, a, b, proxy } = routing::<R>(&upload[..1], terms).await;
-        a.narrow();
-        let sending = R::task(async move { client.write_all(&upload[1..]).await.is_err() });
-        let routed = proxy.await;
-        assert!(routed.expired);
-        let to_a = routed.a.unwrap();
-        assert!(matches!(to_a.reason, CloseReason::Aborted), "{to_a:?}");
-        assert!(to_a.unwritten == expected_a[to_a.written as usize..to_a.accepted as usize]);
-        assert!(rest(&a).await == expected_a[..to_a.written as usize]);
-        assert!(sending.await, "the client is told");
-        drop(b);
     }
 }

@@ -50,7 +50,6 @@ fn sentence(error: &clap::Error) -> String {
 
 /// The binary: 0 if all went well, 1 if a run failed or a bound was missed, 2 if the command line is wrong, 130 if it was
 /// interrupted; the status of a program that it ran and that failed.
-#[must_use]
 pub fn main() -> ExitCode {
     log_panics();
     let command = match command() {

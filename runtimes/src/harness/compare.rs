@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::ArgMatches;
 
 use super::{
-    Bound, Case, Failure, ImplementationName, Measurer, Names, Record, Samples,
+    Case, Failure, ImplementationName, Measurer, Names, Record, Samples,
     console::{log, print_line},
     measure::{names::names, settings::between},
     selection::Selection,
@@ -162,16 +162,19 @@ impl Args {
             ratios.max(),
             all.join(","),
         )?;
-        let bound = Bound { at_least: self.at_least, at_most: self.at_most };
-        let kept = bound.holds(ratios.median());
+        let median = ratios.median();
+        let kept = self.at_least.is_none_or(|bound| median >= bound)
+            && self.at_most.is_none_or(|bound| median <= bound);
         if !kept {
+            let bounds = [("at least", self.at_least), ("at most", self.at_most)];
+            let bounds = bounds.iter().filter_map(|(what, bound)| Some(format!("{what} {}", (*bound)?)));
             log!(
-                "on {}, the {} of {} is {:.3} times that of {}, out of bounds ({bound})",
+                "on {}, the {} of {} is {median:.3} times that of {}, out of bounds ({})",
                 of.runtime,
                 self.metric,
                 of.implementation,
-                ratios.median(),
                 with.implementation,
+                bounds.collect::<Vec<_>>().join(", "),
             );
         }
         Ok(kept)

@@ -140,10 +140,6 @@ impl Args {
 }
 
 /// The runs that are not finished. Every other pass goes backwards, so that what drifts favours no side.
-///
-/// # Errors
-///
-/// If there is a run that is not one of this matrix.
 fn open<'a>(cases: &'a [Case], runs: usize, output: &Output) -> Result<Vec<(usize, &'a Case)>, Failure> {
     let setups: Vec<_> = cases.iter().map(setup).collect();
     let mut finished = HashSet::new();

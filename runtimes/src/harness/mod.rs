@@ -41,10 +41,10 @@ pub use failure::Failure;
 pub use implementations::Proxy;
 pub use measure::{
     Case, Completion, ImplementationName, InputModel, Interval, Measurement, Measurer, Metered, Names, Next,
-    Payloads, Runner, RuntimeName, Scenario, Settings, Syscalls, TUNNEL, TransportName, Unavailable, Usage,
-    Verifier, measure, next, runner,
+    Payloads, Runner, RuntimeName, Scenario, Settings, Syscalls, TUNNEL, TransportName, Usage, Verifier,
+    measure, next, runner,
 };
-pub use results::{Bound, Output, Record, Samples};
+pub use results::{Output, Record, Samples};
 pub use split::{Cores, Profile, Profiler, Split};
 
 use measure::FrameClock;

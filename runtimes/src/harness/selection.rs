@@ -90,25 +90,15 @@ impl Selection {
     }
 
     /// What a driver runs on.
-    ///
-    /// # Errors
-    ///
-    /// If that is not compiled in.
     pub(super) fn driver_runtime(&self) -> Result<RuntimeName, String> {
         let default = if cfg!(feature = "tokio") { RuntimeName::TokioCurrent } else { RuntimeName::Local };
         let runtime = self.driver_runtime.unwrap_or(default);
         // That implementation runs on each one there is.
-        runner(runtime, ImplementationName::RawCopy)
-            .map(|_| runtime)
-            .map_err(|unavailable| unavailable.to_string())
+        runner(runtime, ImplementationName::RawCopy).map(|_| runtime)
     }
 
     /// The cases with some implementations, scenario by scenario and runtime by runtime, so that what is to be compared is
     /// measured close together. Those that cannot be measured are left out, if `all` asked for them.
-    ///
-    /// # Errors
-    ///
-    /// If one that was named cannot be measured, or none is left.
     pub(super) fn cases(&self, implementations: &Names<ImplementationName>) -> Result<Vec<Case>, String> {
         let usual = if cfg!(feature = "tokio") { RuntimeName::Tokio } else { RuntimeName::Local };
         let runtimes = self.runtime.clone().unwrap_or_else(|| Names::only(usual));
@@ -126,9 +116,7 @@ impl Selection {
             }
         }
         match missing {
-            Some(missing) if cases.is_empty() || !(runtimes.all || implementations.all) => {
-                Err(missing.to_string())
-            }
+            Some(missing) if cases.is_empty() || !(runtimes.all || implementations.all) => Err(missing),
             _ => Ok(cases),
         }
     }

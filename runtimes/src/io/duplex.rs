@@ -14,7 +14,6 @@ use futures_util::{AsyncRead, AsyncWrite};
 /// # Panics
 ///
 /// If `capacity` is 0.
-#[must_use]
 pub fn duplex(capacity: usize) -> (Duplex, Duplex) {
     let (left_reader, right_writer) = piper::pipe(capacity);
     let (right_reader, left_writer) = piper::pipe(capacity);

@@ -26,7 +26,6 @@ struct State {
 
 impl Gate {
     /// A closed gate.
-    #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
@@ -74,7 +73,6 @@ impl Gate {
     }
 
     /// Whether somebody has been held up.
-    #[must_use]
     pub fn is_reached(&self) -> bool {
         self.state().reached
     }

@@ -53,74 +53,62 @@ struct Record {
 
 impl WriteLog {
     /// The bytes the writer took, in order.
-    #[must_use]
     pub fn written(&self) -> Vec<u8> {
         self.record().written.clone()
     }
 
     /// How many bytes the writer took.
-    #[must_use]
     pub fn len(&self) -> usize {
         self.record().written.len()
     }
 
     /// Whether the writer took nothing.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// Every call, in order, with those that were pending or failed.
-    #[must_use]
     pub fn calls(&self) -> Vec<Call> {
         self.record().calls.clone()
     }
 
     /// How often `poll_write` was called.
-    #[must_use]
     pub fn writes(&self) -> usize {
         self.count(|call| matches!(call, Call::Write { .. }))
     }
 
     /// How often `poll_write_vectored` was called.
-    #[must_use]
     pub fn vectored_writes(&self) -> usize {
         self.count(|call| matches!(call, Call::WriteVectored { .. }))
     }
 
     /// How often `poll_flush` was called.
-    #[must_use]
     pub fn flushes(&self) -> usize {
         self.count(|call| *call == Call::Flush)
     }
 
     /// How often `poll_close` was called.
-    #[must_use]
     pub fn closes(&self) -> usize {
         self.count(|call| *call == Call::Close)
     }
 
     /// How many bytes had been taken when a flush last succeeded.
-    #[must_use]
     pub fn flushed(&self) -> usize {
         self.record().flushed
     }
 
     /// How many bytes have left the writer's own buffer: what its peer can see. All that it took, unless it is
     /// [buffering](super::ScriptWriter::buffering).
-    #[must_use]
     pub fn passed(&self) -> usize {
         self.record().passed
     }
 
     /// Whether a close succeeded.
-    #[must_use]
     pub fn is_closed(&self) -> bool {
         self.record().closed
     }
 
     /// Whether the writer was dropped.
-    #[must_use]
     pub fn is_dropped(&self) -> bool {
         self.record().dropped
     }

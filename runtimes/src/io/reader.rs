@@ -14,7 +14,7 @@ use futures_util::AsyncRead;
 
 use super::{Gate, writer::seeded_len};
 
-/// What a [`ScriptReader`] does at one call.
+/// What a [`ScriptReader`] does at one call. A step that fails fills what it is offered with `!`, and reports none of that.
 #[derive(Debug, Clone)]
 pub enum ReadStep {
     /// Gives these bytes. What the caller has no room for comes at the next call.
@@ -27,7 +27,7 @@ pub enum ReadStep {
     Error(io::ErrorKind),
     /// Says once that the stream ended.
     End,
-    /// Fills the buffer and says that it gave so many bytes more than fit.
+    /// Says that it gave so many bytes more than fit.
     OverReport(usize),
     /// Panics once.
     Panic,
@@ -37,6 +37,11 @@ impl ReadStep {
     /// A step that gives `bytes`.
     pub fn data(bytes: impl AsRef<[u8]>) -> Self {
         Self::Data(Bytes::copy_from_slice(bytes.as_ref()))
+    }
+
+    /// A step that is pending for good, and wakes nobody.
+    pub fn stuck() -> Self {
+        Self::Wait(Gate::new())
     }
 }
 
@@ -48,15 +53,13 @@ pub struct ReadLog {
 
 impl ReadLog {
     /// The length of the buffer of every call, in order.
-    #[must_use]
     pub fn offered(&self) -> Vec<usize> {
         self.offered.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// How many calls there were.
-    #[must_use]
     pub fn polls(&self) -> usize {
-        self.offered().len()
+        self.offered.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 }
 
@@ -66,13 +69,24 @@ pub struct ScriptReader {
     steps: VecDeque<ReadStep>,
     /// Decides on the length of every read, and when one is pending.
     rng: Option<Rng>,
+    given: usize,
     log: ReadLog,
 }
 
 impl ScriptReader {
     /// Follows `steps`.
     pub fn new(steps: impl IntoIterator<Item = ReadStep>) -> Self {
-        Self { steps: steps.into_iter().collect(), rng: None, log: ReadLog::default() }
+        Self { steps: steps.into_iter().collect(), rng: None, given: 0, log: ReadLog::default() }
+    }
+
+    /// Gives `data` in pieces of `size` bytes, each followed by [`ReadStep::Pending`].
+    pub fn paced(data: &[u8], size: usize) -> Self {
+        Self::new(data.chunks(size).flat_map(|piece| [ReadStep::data(piece), ReadStep::Pending]))
+    }
+
+    /// Gives `data` in pieces of `size` bytes, one per read and without a pause.
+    pub fn bursts(data: &[u8], size: usize) -> Self {
+        Self::new(data.chunks(size).map(ReadStep::data))
     }
 
     /// Gives `data` in short reads, and is pending now and then, as `seed` decides.
@@ -84,14 +98,37 @@ impl ScriptReader {
     }
 
     /// Follows `steps` after those that it has already.
-    #[must_use]
     pub fn then(mut self, steps: impl IntoIterator<Item = ReadStep>) -> Self {
         self.steps.extend(steps);
         self
     }
 
+    /// Adds a step after the last one.
+    pub fn push(&mut self, step: ReadStep) {
+        self.steps.push_back(step);
+    }
+
+    /// Forgets the next step.
+    pub fn pop(&mut self) {
+        self.steps.pop_front();
+    }
+
+    /// How many bytes it has given.
+    pub fn given(&self) -> usize {
+        self.given
+    }
+
+    /// What it was offered at each call.
+    pub fn offers(&self) -> Vec<usize> {
+        self.log.offered()
+    }
+
+    /// How often it was called.
+    pub fn polls(&self) -> usize {
+        self.log.polls()
+    }
+
     /// The record of this reader.
-    #[must_use]
     pub fn log(&self) -> ReadLog {
         self.log.clone()
     }
@@ -114,6 +151,7 @@ impl AsyncRead for ScriptReader {
                 Some(ReadStep::Data(mut data)) => {
                     let n = data.len().min(room);
                     data.copy_to_slice(&mut buf[..n]);
+                    self.given += n;
                     if !data.is_empty() {
                         self.steps.push_front(ReadStep::Data(data));
                     }
@@ -130,12 +168,14 @@ impl AsyncRead for ScriptReader {
                     self.steps.push_front(ReadStep::Wait(gate));
                     Poll::Pending
                 }
-                Some(ReadStep::Error(kind)) => Poll::Ready(Err(kind.into())),
-                Some(ReadStep::OverReport(extra)) => {
+                Some(fault) => {
                     buf.fill(b'!');
-                    Poll::Ready(Ok(buf.len() + extra))
+                    match fault {
+                        ReadStep::Error(kind) => Poll::Ready(Err(kind.into())),
+                        ReadStep::OverReport(extra) => Poll::Ready(Ok(buf.len() + extra)),
+                        _ => panic!("the reader panics as told"),
+                    }
                 }
-                Some(ReadStep::Panic) => panic!("the reader panics as told"),
             };
         }
     }

@@ -75,13 +75,11 @@ impl ScriptWriter {
     }
 
     /// Takes everything.
-    #[must_use]
     pub fn willing() -> Self {
         Self::new([])
     }
 
     /// Takes what it is given in short writes, and is pending now and then, as `seed` decides.
-    #[must_use]
     pub fn seeded(seed: u64) -> Self {
         let mut writer = Self::willing();
         writer.rng = Some(Rng::with_seed(seed));
@@ -89,14 +87,12 @@ impl ScriptWriter {
     }
 
     /// Follows `steps` after those that it has already.
-    #[must_use]
     pub fn then(mut self, steps: impl IntoIterator<Item = WriteStep>) -> Self {
         self.steps.extend(steps);
         self
     }
 
     /// Takes the first slice that is not empty only, as a writer without vectored writes does.
-    #[must_use]
     pub fn not_vectored(mut self) -> Self {
         self.vectored = false;
         self
@@ -104,28 +100,24 @@ impl ScriptWriter {
 
     /// Takes bytes into a buffer of so many, and passes them on only when that is full, when it is flushed, and when it is
     /// closed. What was passed on is told by [`WriteLog::passed`].
-    #[must_use]
     pub fn buffering(mut self, buffer: usize) -> Self {
         self.buffer = buffer;
         self
     }
 
     /// Follows `steps` when it is flushed.
-    #[must_use]
     pub fn with_flush(mut self, steps: impl IntoIterator<Item = EndStep>) -> Self {
         self.flush_steps = steps.into_iter().collect();
         self
     }
 
     /// Follows `steps` when it is closed.
-    #[must_use]
     pub fn with_close(mut self, steps: impl IntoIterator<Item = EndStep>) -> Self {
         self.close_steps = steps.into_iter().collect();
         self
     }
 
     /// The record of this writer, which outlives it.
-    #[must_use]
     pub fn log(&self) -> WriteLog {
         self.log.clone()
     }

@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 static WORKERS: AtomicUsize = AtomicUsize::new(2);
 
 /// How many threads a multi-threaded adapter runs tasks on: 2 unless set.
-#[must_use]
 pub fn workers() -> usize {
     WORKERS.load(Ordering::Relaxed)
 }

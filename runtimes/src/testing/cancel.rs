@@ -58,7 +58,6 @@ impl Cut {
     }
 
     /// A run in which nothing is dropped.
-    #[must_use]
     pub fn whole() -> Self {
         Self::new(Manner::Woken, None)
     }

@@ -119,44 +119,25 @@ macro_rules! __stamp_local {
     ($($tokens:tt)*) => { $($tokens)* };
 }
 
-#[cfg(feature = "tokio")]
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __stamp_tokio {
-    ($($tokens:tt)*) => { $($tokens)* };
+/// Makes a macro that stamps what it is given if a feature is on. The dollar is one of the macro that is made.
+macro_rules! stamp_if {
+    ($dollar:tt $name:ident $feature:literal) => {
+        #[cfg(feature = $feature)]
+        #[doc(hidden)]
+        #[macro_export]
+        macro_rules! $name {
+                                            ($dollar($dollar tokens:tt)*) => { $dollar($dollar tokens)* };
+                                        }
+
+        #[cfg(not(feature = $feature))]
+        #[doc(hidden)]
+        #[macro_export]
+        macro_rules! $name {
+            ($dollar($dollar tokens:tt)*) => {};
+        }
+    };
 }
 
-#[cfg(not(feature = "tokio"))]
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __stamp_tokio {
-    ($($tokens:tt)*) => {};
-}
-
-#[cfg(feature = "smol")]
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __stamp_smol {
-    ($($tokens:tt)*) => { $($tokens)* };
-}
-
-#[cfg(not(feature = "smol"))]
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __stamp_smol {
-    ($($tokens:tt)*) => {};
-}
-
-#[cfg(feature = "async-std")]
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __stamp_async_std {
-    ($($tokens:tt)*) => { $($tokens)* };
-}
-
-#[cfg(not(feature = "async-std"))]
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __stamp_async_std {
-    ($($tokens:tt)*) => {};
-}
+stamp_if!($ __stamp_tokio "tokio");
+stamp_if!($ __stamp_smol "smol");
+stamp_if!($ __stamp_async_std "async-std");

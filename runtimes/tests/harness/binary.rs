@@ -9,11 +9,25 @@ use std::{
     time::{Duration, Instant},
 };
 
+use clap::Parser;
+use futures_handoff_runtimes::harness::Settings;
+
 /// What counts as a hang.
 pub const LIMIT: Duration = Duration::from_secs(60);
 
 /// A small workload: two streams of three lines of 64 bytes, the mark of 7 and a tunnel of 1000.
 pub const SMALL: &str = "--connections 2 --route-frames 3 --tunnel-bytes 1000";
+
+/// The settings of a command line.
+pub fn settings(line: &str) -> Settings {
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        settings: Settings,
+    }
+
+    Line::parse_from(["test"].into_iter().chain(line.split_whitespace())).settings
+}
 
 /// Away from the results of whoever runs the tests.
 fn target() -> PathBuf {

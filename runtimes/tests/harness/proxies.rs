@@ -5,7 +5,6 @@ use std::{
     time::Duration,
 };
 
-use clap::Parser;
 use futures_handoff_runtimes::{
     self as runtimes,
     harness::{
@@ -18,17 +17,12 @@ use futures_handoff_runtimes::{
     io::{EndStep, Gate, ReadStep, ScriptReader, ScriptWriter, WriteStep},
 };
 
-#[derive(Parser)]
-struct Line {
-    #[command(flatten)]
-    settings: Settings,
-}
+use super::binary;
 
 /// One stream, and reads that are shorter than its lines.
 fn settings(completion: Completion) -> Settings {
-    let line = "test --connections 1 --route-frames 100 --tunnel-bytes 40001 --read-reserve 50 --window 4";
-    let Line { settings } = Line::parse_from(line.split(' '));
-    Settings { completion, ..settings }
+    let line = "--connections 1 --route-frames 100 --tunnel-bytes 40001 --read-reserve 50 --window 4";
+    Settings { completion, ..binary::settings(line) }
 }
 
 const COMPLETIONS: [Completion; 2] = [Completion::FireAndForget, Completion::Ticket];
@@ -109,10 +103,9 @@ runtimes::tests! {
     async fn tickets_hold_the_reader_back_until_bytes_are_written<R: Runtime>() {
         const LINES: usize = 40;
         for completion in COMPLETIONS {
-            let line = "test --connections 1 --route-frames 40 --tunnel-bytes 0 --read-reserve 64 \
-                        --gather-bytes 64 --window 4";
-            let Line { settings } = Line::parse_from(line.split(' '));
-            let settings = Settings { completion, write_pending_bytes: Some(1 << 20), ..settings };
+            let line = "--connections 1 --route-frames 40 --tunnel-bytes 0 --read-reserve 64 \
+                        --gather-bytes 64 --write-pending-bytes 1048576 --window 4";
+            let settings = Settings { completion, ..binary::settings(line) };
             let payload = Payloads::new(&settings).streams()[0].clone();
             for_each_proxy!(proxy => {
                 let reader = ScriptReader::new(payload.chunks(64).map(ReadStep::data));

@@ -6,17 +6,10 @@ use std::{
     net::{Shutdown, SocketAddr, TcpListener, TcpStream},
 };
 
-use clap::Parser;
-use futures_handoff_runtimes::harness::{Settings, Usage};
+use futures_handoff_runtimes::harness::Usage;
 use serde_json::{Value, json};
 
 use super::binary::*;
-
-#[derive(Parser)]
-struct Line {
-    #[command(flatten)]
-    settings: Settings,
-}
 
 /// A connection on which a test speaks line by line.
 struct Peer(BufReader<TcpStream>);
@@ -171,10 +164,9 @@ impl Fake {
 
     fn greeted() -> Self {
         let fake = Self::connected();
-        let Line { settings } = Line::parse_from(["test"]);
         fake.control.say(json!({
             "type": "welcome", "protocol": "futures-handoff-split", "version": 2,
-            "identity": {"runtime": "smol", "implementation": "handoff_owned", "settings": settings, "cores": "0"},
+            "identity": {"runtime": "smol", "implementation": "handoff_owned", "settings": settings(""), "cores": "0"},
         }));
         fake
     }

@@ -11,7 +11,7 @@ use futures_handoff::{BufferError, Filled, HandoffBuffer, HandoffBufferConfig, P
 
 use super::{
     Model, config,
-    input::Said,
+    input::{Said, lie},
     ledger::{Ledger, Waited},
 };
 use crate::run::Planned;
@@ -31,7 +31,8 @@ impl Model {
                 self.input.change();
                 self.read_once();
             }
-            6..=8 => self.read_ready(),
+            6 | 7 => self.read_ready(),
+            8 => self.fill_to(),
             9 | 10 => self.split(),
             11 => self.split_mut(),
             12..=14 => self.advance(),
@@ -113,6 +114,34 @@ impl Model {
         }
     }
 
+    fn fill_to(&mut self) {
+        let Self { buffer, input, ledger, .. } = self;
+        let (before, max_len) = (ledger.unread.len(), ledger.max_len());
+        let n = ledger.amount(max_len);
+        event!(ledger, FillTo, "{n}");
+        input.change();
+        ledger.told.calls.set(0);
+        let waited = {
+            let mut future = pin!(buffer.fill_to(input, n));
+            ledger.wait(|cx| future.as_mut().poll(cx))
+        };
+        ledger.arrived();
+        let (len, calls) = (ledger.unread.len(), ledger.told.calls.get());
+        assert!(before < n || calls == 0, "it read, though {n} were there");
+        match waited {
+            Waited::Done(Ok(enough)) => {
+                assert_eq!(enough, len >= n, "whether {n} of {len} are there");
+                assert!(enough || ledger.said() == Said::Ended, "it stops for nothing");
+            }
+            Waited::Done(Err(BufferError::LimitExceeded { attempted, limit })) => {
+                let told = (attempted, limit, calls);
+                assert_eq!((told, n > max_len), ((n, max_len, 0), true), "more than the limit");
+            }
+            Waited::Done(Err(error)) => ledger.failed(&error, 0),
+            Waited::GivenUp | Waited::Panicked => {}
+        }
+    }
+
     fn split(&mut self) {
         let n = self.ledger.amount(self.ledger.unread.len());
         event!(self.ledger, Split, "{n}");
@@ -121,15 +150,7 @@ impl Model {
                 let content = self.ledger.leave(n);
                 self.ledger.keep(frame, content);
             }
-            Err(error) => {
-                self.ledger.out_of_bounds(n);
-                let len = self.ledger.unread.len();
-                assert!(
-                    matches!(error, BufferError::SplitOutOfBounds { requested, available }
-                        if (requested, available) == (n, len)),
-                    "{error}"
-                );
-            }
+            Err(error) => self.ledger.out_of_bounds(n, &error),
         }
     }
 
@@ -139,8 +160,9 @@ impl Model {
         let n = self.ledger.amount(self.ledger.unread.len());
         let grows = self.ledger.once_in(2);
         event!(self.ledger, SplitMut, "{n}");
-        let Ok(mut frame) = self.ledger.scale.inside(|| self.buffer.split_prefix_mut(n)) else {
-            return self.ledger.out_of_bounds(n);
+        let mut frame = match self.ledger.scale.inside(|| self.buffer.split_prefix_mut(n)) {
+            Ok(frame) => frame,
+            Err(error) => return self.ledger.out_of_bounds(n, &error),
         };
         let mut content = self.ledger.leave(n);
         assert_eq!(frame, content, "what was handed out");
@@ -162,7 +184,7 @@ impl Model {
         event!(self.ledger, Advance, "{n}");
         match self.ledger.scale.inside(|| self.buffer.advance(n)) {
             Ok(()) => drop(self.ledger.leave(n)),
-            Err(_) => self.ledger.out_of_bounds(n),
+            Err(error) => self.ledger.out_of_bounds(n, &error),
         }
     }
 
@@ -218,6 +240,14 @@ impl Model {
         let fits = len.checked_add(n).is_some_and(|sum| sum <= max_len);
         let reserved = ledger.scale.inside(|| buffer.reserve_read_capacity(n));
         assert_eq!(reserved.is_ok(), fits, "room for {n} beside {len}");
+        match reserved {
+            Ok(()) => {}
+            Err(BufferError::LimitExceeded { attempted, limit }) => {
+                let told = (attempted, limit);
+                assert_eq!(told, (len.saturating_add(n), max_len), "{n} beside {len} are too many");
+            }
+            Err(error) => panic!("an unknown error: {error}"),
+        }
         let room = buffer.capacity() - len;
         assert!(!fits || room >= n, "there is room for {room} and not for {n}");
         ledger.asked |= fits;
@@ -320,22 +350,29 @@ impl Model {
 }
 
 impl Ledger {
-    fn out_of_bounds(&self, n: usize) {
+    fn out_of_bounds(&self, n: usize, error: &BufferError) {
         let len = self.unread.len();
         event!(self, OutOfBounds, "{n} of {len}");
         assert!(n > len, "{n} are out of bounds");
+        let told = match *error {
+            BufferError::SplitOutOfBounds { requested, available } => (requested, available),
+            _ => panic!("an unknown error: {error}"),
+        };
+        assert_eq!(told, (n, len), "what is out of bounds");
     }
 
     /// Reading failed, as the reader did or because there is no room.
     fn failed(&self, error: &BufferError, arrived: usize) {
         assert_eq!(arrived, 0, "bytes came with an error");
         match error {
-            BufferError::LimitExceeded { limit, .. } => {
+            BufferError::LimitExceeded { attempted, limit } => {
                 event!(self, BufferFull);
-                let found = (*limit, self.unread.len(), self.told.calls.get());
-                assert_eq!(found, (self.max_len(), self.max_len(), 0), "full");
+                let (found, max_len) = ((*limit, self.unread.len(), self.told.calls.get()), self.max_len());
+                assert_eq!((found, *attempted), ((max_len, max_len, 0), max_len + 1), "full");
             }
-            BufferError::InvalidReader { .. } => assert_eq!(self.said(), Said::Lied),
+            BufferError::InvalidReader { reported, given } => {
+                assert_eq!((self.said(), *reported), (Said::Lied, lie(*given)), "a lie");
+            }
             BufferError::Io(_) => assert_eq!(self.said(), Said::Failed),
             _ => panic!("an unknown error: {error}"),
         }

@@ -19,7 +19,7 @@ use futures_util::{AsyncBufRead, AsyncRead, Stream};
 use super::{
     Model,
     calls::{NEEDLES, position},
-    input::{Input, Said, Told},
+    input::{Input, Said, Told, lie},
     ledger::{Ledger, Waited},
 };
 use crate::{
@@ -98,15 +98,8 @@ impl Frame {
     fn finder(self, script: &Script) -> Box<dyn FrameFinder> {
         match self {
             Self::Needle(needle) => Box::new(Delimiter::new(needle)),
-            Self::Length { width, little_endian } => Box::new(match (width, little_endian) {
-                (1, _) => LengthPrefix::big_endian(1),
-                (2, false) => LengthPrefix::big_endian(2),
-                (2, true) => LengthPrefix::little_endian(2),
-                (4, false) => LengthPrefix::big_endian(4),
-                (4, true) => LengthPrefix::little_endian(4),
-                (_, false) => LengthPrefix::big_endian(8),
-                (_, true) => LengthPrefix::little_endian(8),
-            }),
+            Self::Length { width, little_endian: true } => Box::new(LengthPrefix::little_endian(width)),
+            Self::Length { width, .. } => Box::new(LengthPrefix::big_endian(width)),
             Self::Fixed(n) => {
                 let need = if script.once_in(3) { 0 } else { n };
                 Box::new(
@@ -157,7 +150,11 @@ impl FrameFinder for Finder {
             resume_unwind(Box::new(Planned));
         }
         self.looks -= 1;
-        assert!(!bytes.is_empty(), "a finder was shown nothing");
+        assert!(
+            self.needle.is_none_or(<[u8]>::is_empty),
+            "a finder was asked for what was to be searched for"
+        );
+        assert!(searched < bytes.len(), "a finder was shown nothing new");
         let goes_on = searched == self.seen.len() && bytes.starts_with(&self.seen);
         assert!(goes_on, "a finder was shown {} bytes before, and not {searched}", self.seen.len());
         self.scale.outside(|| {
@@ -374,7 +371,7 @@ impl Ledger {
 /// What an error tells of the reader. It is dropped where it was made.
 fn why(error: &std::io::Error) -> Said {
     match error.get_ref().and_then(|error| error.downcast_ref()) {
-        Some(BufferError::InvalidReader { .. }) => Said::Lied,
+        Some(BufferError::InvalidReader { reported, given }) if *reported == lie(*given) => Said::Lied,
         None if error.kind() == std::io::ErrorKind::ConnectionReset => Said::Failed,
         _ => Said::Nothing,
     }

@@ -6,6 +6,7 @@ mod check;
 mod device;
 mod oracle;
 mod produce;
+mod room;
 mod submit;
 mod tasks;
 mod together;

@@ -14,7 +14,7 @@ runtimes::tests! {
                 for len in [1, 5000, 200_000, 3] {
                     let mut question = vec![0; len];
                     peer.read_exact(&mut question).await.unwrap();
-                    assert!(question == noise(len));
+                    assert!(question == payload(len));
                     peer.write_all(b"!").await.unwrap();
                 }
                 let mut rest = Vec::new();
@@ -23,7 +23,7 @@ runtimes::tests! {
             });
             let asking = R::task(async move {
                 for len in [1, 5000, 200_000, 3] {
-                    client.write_all(&noise(len)).await.unwrap();
+                    client.write_all(&payload(len)).await.unwrap();
                     let mut answer = [0; 1];
                     let answered = in_time::<R, _>(format!("with {way:?}, {len} bytes"), answers.read_exact(&mut answer));
                     answered.await.unwrap();
@@ -51,11 +51,11 @@ runtimes::tests! {
                 let mut received = vec![0; LEN];
                 R::sleep(Duration::from_millis(20)).await;
                 peer.read_exact(&mut received).await.unwrap();
-                assert!(received == noise(LEN));
+                assert!(received == payload(LEN));
             });
             serve::<R, _, _>(way, BufWriter::new(near), |handoff| async move {
                 let mut into = handoff.clone().into_writer();
-                let copied = copy(&noise(LEN)[..], &mut into).await;
+                let copied = copy(&payload(LEN)[..], &mut into).await;
                 assert_eq!(copied.unwrap(), LEN as u64);
                 in_time::<R, _>("the last byte", reading).await;
             })

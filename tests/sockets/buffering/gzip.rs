@@ -51,7 +51,7 @@ runtimes::tests! {
                 let watching = handoff.clone();
                 let mut encoder = GzipEncoder::new(handoff.into_writer());
                 for len in LENS {
-                    encoder.write_all(&noise(len)).await.unwrap();
+                    encoder.write_all(&payload(len)).await.unwrap();
                     let put_out = watching.stats().accepted as usize;
                     assert!(put_out > 0);
                     let all = async {
@@ -68,7 +68,7 @@ runtimes::tests! {
             let all = in_time::<R, _>("the end", reading).await;
             let mut received = Vec::new();
             decoded(&all[..]).read_to_end(&mut received).await.unwrap();
-            assert!(received == LENS.map(noise).concat());
+            assert!(received == LENS.map(payload).concat());
         }
     }
 }

@@ -17,12 +17,15 @@ pub(crate) use futures_handoff::{HandoffBuffer, Inline, WriteHandoff, WriteHando
 pub(crate) use futures_handoff_runtimes::{self as runtimes, Task};
 
 pub(crate) use crate::{
-    peer::{Peer, Peers},
-    support::{send as respond, within},
+    peer::Peer,
+    support::{payload, send as respond, within},
 };
 pub(crate) use futures_util::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
+use crate::support;
 use futures_channel::oneshot;
+use futures_test::future::FutureTestExt;
+use futures_util::future::ready;
 
 /// Longer than anything takes that arrives at all.
 const LATEST: Duration = Duration::from_secs(20);
@@ -35,36 +38,15 @@ pub(crate) async fn in_time<R: runtimes::Runtime, F: Future>(what: impl Display,
     }
 }
 
-/// Bytes that no encoder makes fewer of.
-pub(crate) fn noise(len: usize) -> Vec<u8> {
-    let mut state = 0x9E37_79B9_7F4A_7C15_u64;
-    let mut next = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state >> 32) as u8
-    };
-    (0..len).map(|_| next()).collect()
-}
-
 /// A connection to a peer that has small buffers.
 pub(crate) async fn connected<R: runtimes::Runtime>() -> (Watched<R::Tcp>, Peer) {
-    let peers = Peers::new().unwrap();
-    let near = R::connect(peers.address()).await.unwrap();
-    let peer = peers.accept().await;
+    let (stream, peer) = support::connected::<R>().await;
     peer.narrow();
-    (Watched { stream: near, full: Full::default() }, peer)
+    (Watched { stream, full: Full::default() }, peer)
 }
 
 /// Whether a socket was too full to take anything.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Full(Arc<AtomicBool>);
-
-impl Full {
-    pub(crate) fn get(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
-}
+pub(crate) type Full = Arc<AtomicBool>;
 
 /// A stream that tells when it was too full.
 #[derive(Debug)]
@@ -75,7 +57,7 @@ pub(crate) struct Watched<S> {
 
 impl<S> Watched<S> {
     pub(crate) fn full(&self) -> Full {
-        self.full.clone()
+        Arc::clone(&self.full)
     }
 }
 
@@ -89,7 +71,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(cx, buf);
         if written.is_pending() {
-            self.full.0.store(true, Ordering::Relaxed);
+            self.full.store(true, Ordering::Relaxed);
         }
         written
     }
@@ -163,14 +145,14 @@ pub(crate) async fn each_message_arrives<R, W>(
         for len in expected {
             let mut question = vec![0; len];
             peer_reader.read_exact(&mut question).await.unwrap();
-            assert!(question == noise(len));
+            assert!(question == payload(len));
             peer_writer.write_all(b"!").await.unwrap();
         }
         assert_eq!(peer_reader.read(&mut [0; 1]).await.unwrap(), 0, "the writer was closed");
     });
     serve::<R, _, _>(way, writer, |handoff| async move {
         for len in lens {
-            respond(&handoff, noise(*len).into(), 30_000).await;
+            respond(&handoff, payload(*len).into(), 30_000).await;
             let mut answer = [0; 1];
             let answered =
                 in_time::<R, _>(format!("with {way:?}, {len} bytes"), reader.read_exact(&mut answer));
@@ -181,17 +163,17 @@ pub(crate) async fn each_message_arrives<R, W>(
     in_time::<R, _>("the end", answering).await;
 }
 
-/// Writes noise until the socket was full; how much that is. If the writer buffers, it holds the last of it.
+/// Writes until the socket was full; how much that is. If the writer buffers, it holds the last of it.
 pub(crate) async fn fill<W: AsyncWrite + Unpin>(handoff: &WriteHandoff<W>, full: &Full) -> usize {
     const CHUNK: usize = 1000;
-    let noise = Bytes::from(noise(64 * CHUNK));
+    let bytes = Bytes::from(payload(64 * CHUNK));
     let mut len = 0;
-    while !full.get() {
-        let at = len % noise.len();
-        handoff.write_fire_and_forget(noise.slice(at..at + CHUNK)).await.unwrap();
+    while !full.load(Ordering::Relaxed) {
+        let at = len % bytes.len();
+        handoff.write_fire_and_forget(bytes.slice(at..at + CHUNK)).await.unwrap();
         len += CHUNK;
-        while handoff.pending_bytes() > 0 && !full.get() {
-            yield_now().await;
+        while handoff.pending_bytes() > 0 && !full.load(Ordering::Relaxed) {
+            ready(()).pending_once().await;
         }
     }
     len
@@ -199,38 +181,8 @@ pub(crate) async fn fill<W: AsyncWrite + Unpin>(handoff: &WriteHandoff<W>, full:
 
 /// What [`fill`] has written.
 pub(crate) fn filling(len: usize) -> Vec<u8> {
-    let noise = noise(64_000);
-    noise.iter().copied().cycle().take(len).collect()
-}
-
-/// Lets other tasks run.
-async fn yield_now() {
-    let mut yielded = false;
-    futures_util::future::poll_fn(|cx| {
-        if std::mem::replace(&mut yielded, true) {
-            return Poll::Ready(());
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
-}
-
-/// Reads noise as soon as it is told how much there is, says that it has come, and reads the end.
-pub(crate) fn late_reader<R: runtimes::Runtime>(
-    mut reader: impl AsyncRead + Unpin + Send + 'static,
-) -> (oneshot::Sender<usize>, oneshot::Receiver<()>, Task<()>) {
-    let (told, len) = oneshot::channel();
-    let (said, arrived) = oneshot::channel();
-    let task = R::task(async move {
-        let Ok(len) = len.await else { return };
-        let mut received = vec![0; len];
-        reader.read_exact(&mut received).await.unwrap();
-        assert!(received == filling(len));
-        said.send(()).unwrap();
-        assert_eq!(reader.read(&mut [0; 1]).await.unwrap(), 0, "the stream ends in order");
-    });
-    (told, arrived, task)
+    let bytes = payload(64_000);
+    bytes.iter().copied().cycle().take(len).collect()
 }
 
 /// A peer that reads nothing before the socket is full gets the last byte, without anybody asking for a flush.
@@ -238,12 +190,21 @@ pub(crate) async fn a_late_reader_gets_the_tail<R, W>(
     way: (Inline, Run),
     writer: W,
     full: Full,
-    reader: impl AsyncRead + Unpin + Send + 'static,
+    mut reader: impl AsyncRead + Unpin + Send + 'static,
 ) where
     R: runtimes::Runtime,
     W: AsyncWrite + Unpin + Send + 'static,
 {
-    let (told, arrived, reading) = late_reader::<R>(reader);
+    let (told, len) = oneshot::channel();
+    let (said, arrived) = oneshot::channel();
+    let reading = R::task(async move {
+        let Ok(len) = len.await else { return };
+        let mut received = vec![0; len];
+        reader.read_exact(&mut received).await.unwrap();
+        assert!(received == filling(len));
+        said.send(()).unwrap();
+        assert_eq!(reader.read(&mut [0; 1]).await.unwrap(), 0, "the stream ends in order");
+    });
     serve::<R, _, _>(way, writer, |handoff| async move {
         let len = in_time::<R, _>("a full socket", fill(&handoff, &full)).await;
         told.send(len).unwrap();

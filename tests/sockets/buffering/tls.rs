@@ -12,23 +12,10 @@ fn sizes() -> impl Iterator<Item = usize> {
 }
 
 /// Reads an answer of that many bytes and compares it with noise.
-async fn expect_noise(reader: &mut (impl AsyncRead + Unpin), len: usize) {
+async fn expect_payload(reader: &mut (impl AsyncRead + Unpin), len: usize) {
     let mut received = vec![0; len];
     reader.read_exact(&mut received).await.unwrap();
-    assert!(received == noise(len));
-}
-
-/// Reads so many bytes of noise in small pieces, with a rest after each.
-async fn read_slowly<R: runtimes::Runtime>(reader: &mut (impl AsyncRead + Unpin), len: usize) {
-    let mut received = Vec::with_capacity(len);
-    let mut piece = vec![0; 16 * 1024];
-    while received.len() < len {
-        let n = reader.read(&mut piece).await.unwrap();
-        assert!(n > 0, "it ended after {} bytes", received.len());
-        received.extend_from_slice(&piece[..n]);
-        R::sleep(Duration::from_micros(200)).await;
-    }
-    assert!(received == noise(len));
+    assert!(received == payload(len));
 }
 
 runtimes::tests! {
@@ -38,10 +25,10 @@ runtimes::tests! {
             let (mut reader, writer) = near.split();
             let asking = R::task(async move {
                 for size in sizes() {
-                    let request = [&(size as u32).to_be_bytes()[..], &noise(size)].concat();
+                    let request = [&(size as u32).to_be_bytes()[..], &payload(size)].concat();
                     far.write_all(&request).await.unwrap();
                     far.flush().await.unwrap();
-                    expect_noise(&mut far, size).await;
+                    expect_payload(&mut far, size).await;
                 }
                 far.close().await.unwrap();
                 let mut rest = Vec::new();
@@ -70,29 +57,6 @@ runtimes::tests! {
                 }
             });
             assert_eq!(answered.await, sizes().count());
-            in_time::<R, _>("the end", asking).await;
-        }
-    }
-
-    async fn a_long_response_reaches_a_slow_reader_to_its_last_byte<R: Runtime>() {
-        const LEN: usize = 4_160_000;
-        for way in ways() {
-            let (near, mut far, _) = secured::<R>().await;
-            let (mut reader, writer) = near.split();
-            let asking = R::task(async move {
-                far.write_all(b"?").await.unwrap();
-                far.flush().await.unwrap();
-                read_slowly::<R>(&mut far, LEN).await;
-                far.close().await.unwrap();
-            });
-            serve::<R, _, _>(way, writer, |handoff| async move {
-                let response = Bytes::from(noise(LEN));
-                let mut request = [0; 1];
-                while in_time::<R, _>(format!("with {way:?}, a request"), reader.read(&mut request)).await.unwrap() > 0 {
-                    respond(&handoff, response.clone(), 64_000).await;
-                }
-            })
-            .await;
             in_time::<R, _>("the end", asking).await;
         }
     }
@@ -126,9 +90,9 @@ async fn talk<R: runtimes::Runtime, W: AsyncWrite + Unpin + Send + 'static>(
 ) {
     serve::<R, _, _>(way, writer, |handoff| async move {
         let listening = in_time::<R, _>("all of the other direction", async {
-            expect_noise(&mut reader, len).await;
+            expect_payload(&mut reader, len).await;
         });
-        join(respond(&handoff, noise(len).into(), CHUNK), listening).await;
+        join(respond(&handoff, payload(len).into(), CHUNK), listening).await;
     })
     .await;
 }

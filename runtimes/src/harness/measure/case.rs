@@ -1,7 +1,5 @@
 //! One thing to measure, and how its names become types.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
 
 use super::{ImplementationName, Measurement, Payloads, RuntimeName, Settings, measure};
@@ -39,16 +37,12 @@ pub struct Measurer {
 
 impl Measurer {
     /// Measures a case once.
-    ///
-    /// # Errors
-    ///
-    /// If it cannot be measured, or anything but what was sent comes out, or the user asked for an end.
     pub fn measure(&mut self, case: &Case) -> Result<Measurement, Failure> {
         crate::harness::interrupt::check()?;
         if let Some(split) = &case.split {
             return split::measure(case, split);
         }
-        let run = runner(case.runtime, case.implementation).map_err(|error| error.to_string())?;
+        let run = runner(case.runtime, case.implementation)?;
         let settings = &case.settings;
         crate::set_workers(settings.worker_threads);
         let workload =
@@ -59,39 +53,12 @@ impl Measurer {
     }
 }
 
-/// Why an implementation cannot be measured on a runtime.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Unavailable {
-    /// The runtime is not compiled in.
-    Runtime(RuntimeName),
-    /// The implementation is not compiled in, or does not run on this runtime.
-    Implementation(ImplementationName, RuntimeName),
-}
-
-impl fmt::Display for Unavailable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Runtime(name) => {
-                write!(f, "the runtime {name} is not compiled in: enable the feature of its name")
-            }
-            Self::Implementation(name, runtime) => write!(
-                f,
-                "{name} cannot run on {runtime}: it needs tokio or tokio_current, and the feature `peers`"
-            ),
-        }
-    }
-}
-
 /// Measures one implementation on one runtime in this process.
 pub type Runner = fn(&Settings, &Payloads) -> Result<Measurement, Failure>;
 
-/// How to measure an implementation on a runtime in this process.
-///
-/// # Errors
-///
-/// If one of them is not compiled in, or they do not go together.
-pub fn runner(runtime: RuntimeName, implementation: ImplementationName) -> Result<Runner, Unavailable> {
+/// How to measure an implementation on a runtime in this process, or why that cannot be done: one of them is not compiled in, or
+/// they do not go together.
+pub fn runner(runtime: RuntimeName, implementation: ImplementationName) -> Result<Runner, String> {
     struct Measure;
 
     impl Visitor for Measure {
@@ -114,16 +81,12 @@ pub(in crate::harness) trait Visitor {
     fn visit<R: Runtime, P: Implementation<R>>(self) -> Self::Output;
 }
 
-/// Makes types of the names.
-///
-/// # Errors
-///
-/// If one of them is not compiled in, or they do not go together.
+/// Makes types of the names, or says why that cannot be done.
 pub(in crate::harness) fn visit<V: Visitor>(
     runtime: RuntimeName,
     implementation: ImplementationName,
     visitor: V,
-) -> Result<V::Output, Unavailable> {
+) -> Result<V::Output, String> {
     let visited = match runtime {
         RuntimeName::Local => on::<crate::Local, V>(implementation, visitor),
         #[cfg(feature = "tokio")]
@@ -135,9 +98,13 @@ pub(in crate::harness) fn visit<V: Visitor>(
         #[cfg(feature = "async-std")]
         RuntimeName::AsyncStd => on::<crate::AsyncStd, V>(implementation, visitor),
         #[allow(unreachable_patterns, reason = "with every feature on there is no other")]
-        other => return Err(Unavailable::Runtime(other)),
+        other => {
+            return Err(format!("the runtime {other} is not compiled in: enable the feature of its name"));
+        }
     };
-    visited.ok_or(Unavailable::Implementation(implementation, runtime))
+    visited.ok_or_else(|| {
+        format!("{implementation} cannot run on {runtime}: it needs tokio or tokio_current, and the feature `peers`")
+    })
 }
 
 fn on<R: Runtime, V: Visitor>(implementation: ImplementationName, visitor: V) -> Option<V::Output> {

@@ -10,7 +10,7 @@ pub(super) mod settings;
 mod usage;
 mod workload;
 
-pub use case::{Case, Measurer, Runner, Unavailable, runner};
+pub use case::{Case, Measurer, Runner, runner};
 pub use counters::Metered;
 pub use measurement::{Measurement, Syscalls};
 pub use names::{Completion, ImplementationName, InputModel, Names, RuntimeName, Scenario, TransportName};

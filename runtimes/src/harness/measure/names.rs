@@ -137,10 +137,6 @@ impl<T: ValueEnum + PartialEq> Names<T> {
     }
 
     /// Reads a list.
-    ///
-    /// # Errors
-    ///
-    /// A name that does not exist, and those that do.
     pub fn parse(given: &str) -> Result<Self, String> {
         if given == "all" {
             return Ok(Self { names: T::value_variants().to_vec(), all: true });

@@ -15,10 +15,6 @@ use crate::{
 
 /// Carries the payloads until both the rounds and the time that are asked for are reached, after one round that is
 /// compared but not measured.
-///
-/// # Errors
-///
-/// If anything but what was sent comes out, or nothing for too long.
 pub fn measure<R, P>(proxy: P, settings: &Settings, payloads: &Payloads) -> Result<Measurement, Failure>
 where
     R: Runtime,

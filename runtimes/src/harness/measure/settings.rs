@@ -127,7 +127,6 @@ pub struct Settings {
 
 impl Settings {
     /// The length of a piece.
-    #[must_use]
     pub fn arrival(&self) -> usize {
         match (self.input_model, self.scenario) {
             (InputModel::Tcp, _) => self.tcp_mss_bytes,
@@ -138,20 +137,17 @@ impl Settings {
 
     /// The byte budget of a write handoff: unless given, eight reads, and room for the longest that is written at once, a
     /// line and what was read with it.
-    #[must_use]
     pub fn write_pending_bytes(&self) -> usize {
         let longest = self.frame_len + 1 + 2 * self.read_reserve;
         self.write_pending_bytes.unwrap_or((8 * self.read_reserve).max(longest))
     }
 
     /// Whether the latency of lines is measured.
-    #[must_use]
     pub fn frame_latency(&self) -> bool {
         self.frame_latency.unwrap_or(self.transport != TransportName::Cached)
     }
 
     /// The time to measure at the least.
-    #[must_use]
     pub fn duration(&self) -> Duration {
         self.duration_seconds.unwrap_or_default()
     }
@@ -162,10 +158,6 @@ impl Settings {
     }
 
     /// That there is memory for what the streams carry, and for the pipes that they carry it through.
-    ///
-    /// # Errors
-    ///
-    /// How much is needed, and how much there is.
     pub(in crate::harness) fn fit(&self) -> Result<(), String> {
         let stream = self.bytes_per_connection();
         let pipes = match self.transport {
@@ -183,7 +175,6 @@ impl Settings {
     }
 
     /// The length of one stream.
-    #[must_use]
     pub fn bytes_per_connection(&self) -> usize {
         self.route_frames * (self.frame_len + 1) + TUNNEL.len() + self.tunnel_bytes
     }

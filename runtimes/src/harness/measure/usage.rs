@@ -36,7 +36,6 @@ pub struct Usage {
 
 impl Usage {
     /// CPU time, in user mode and in the kernel.
-    #[must_use]
     pub fn cpu(&self) -> f64 {
         self.user + self.system
     }
@@ -70,7 +69,6 @@ pub struct Interval {
 
 impl Interval {
     /// Begins.
-    #[must_use]
     pub fn start() -> Self {
         let session = Session::new().no_stdout().no_file();
         let operation = session.operation("interval");
@@ -81,7 +79,6 @@ impl Interval {
     }
 
     /// Ends it.
-    #[must_use]
     pub fn end(self) -> Usage {
         let (start, end) = (self.start, system::usage());
         drop(self.span);

@@ -17,13 +17,11 @@ pub struct Payloads {
 
 impl Payloads {
     /// Makes the streams of a workload.
-    #[must_use]
     pub fn new(settings: &Settings) -> Self {
         Self { streams: (0..settings.connections).map(|stream| payload(stream, settings)).collect() }
     }
 
     /// The streams, by connection.
-    #[must_use]
     pub fn streams(&self) -> &[Bytes] {
         &self.streams
     }
@@ -69,7 +67,6 @@ pub enum Next {
 }
 
 /// The parser that all implementations by hand use.
-#[must_use]
 pub fn next(buffered: &[u8]) -> Next {
     match memchr::memchr(b'\n', buffered) {
         None => Next::More,
@@ -88,16 +85,11 @@ pub struct Verifier {
 
 impl Verifier {
     /// Expects `sent` from the connection with the number `stream`.
-    #[must_use]
     pub fn new(stream: usize, sent: Bytes) -> Self {
         Self { stream, sent, checked: 0 }
     }
 
     /// Checks the next bytes: one comparison of memory as long as they are right.
-    ///
-    /// # Errors
-    ///
-    /// At the first byte that is wrong or one too many.
     pub fn check(&mut self, received: &[u8]) -> Result<(), Failure> {
         let left = &self.sent[self.checked..];
         if left.get(..received.len()) == Some(received) {
@@ -117,13 +109,11 @@ impl Verifier {
     }
 
     /// How much has been checked.
-    #[must_use]
     pub fn checked(&self) -> usize {
         self.checked
     }
 
     /// Whether the last byte has been checked.
-    #[must_use]
     pub fn is_complete(&self) -> bool {
         self.checked == self.sent.len()
     }

@@ -53,17 +53,12 @@ pub(in crate::harness) fn make(name: impl AsRef<Path>) -> Result<PathBuf, Failur
 
 impl Output {
     /// A name that no other run has.
-    #[must_use]
     pub fn fresh_name(what: &str) -> String {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         format!("{what}_{}_{}", now.as_secs(), process::id())
     }
 
     /// Begins the directory `name`, which must not have results already.
-    ///
-    /// # Errors
-    ///
-    /// If it has, or cannot be written.
     pub fn create(name: &str) -> Result<Self, Failure> {
         let output = Self::resume(name)?;
         if output.records.is_empty() {
@@ -77,10 +72,6 @@ impl Output {
     }
 
     /// Begins the directory `name` or goes on with it.
-    ///
-    /// # Errors
-    ///
-    /// If it cannot be read or written, or another process writes it.
     pub fn resume(name: &str) -> Result<Self, Failure> {
         let directory = make(name)?;
         let path = directory.join(RUNS);
@@ -102,22 +93,16 @@ impl Output {
     }
 
     /// The finished runs.
-    #[must_use]
     pub fn records(&self) -> &[Record] {
         &self.records
     }
 
     /// Where they are.
-    #[must_use]
     pub fn directory(&self) -> &Path {
         &self.directory
     }
 
     /// Adds a finished run.
-    ///
-    /// # Errors
-    ///
-    /// If it cannot be written.
     pub fn add(&mut self, record: Record) -> Result<(), Failure> {
         // One write, so that another process never sees half of it.
         let line = serde_json::to_string(&record).map_err(io::Error::from);
@@ -129,10 +114,6 @@ impl Output {
 }
 
 /// What is in the directory `name`, of which there must be something, and where it is.
-///
-/// # Errors
-///
-/// If there is nothing, or it cannot be read.
 pub fn load(name: &str) -> Result<(PathBuf, Vec<Record>), Failure> {
     let directory = root().join(name);
     let path = directory.join(RUNS);

@@ -7,4 +7,4 @@ mod samples;
 pub use directory::{Output, load};
 pub(super) use directory::{make, replace};
 pub use record::{Record, groups, setup, text};
-pub use samples::{Bound, Samples};
+pub use samples::Samples;

@@ -30,7 +30,6 @@ macro_rules! fields {
 }
 
 /// What is measured in a case.
-#[must_use]
 pub fn setup(case: &Case) -> Map<String, Value> {
     let settings = &case.settings;
     let split = case.split.as_ref();
@@ -127,7 +126,6 @@ fn figures(case: &Case, measured: &Measurement) -> Map<String, Value> {
 
 impl Record {
     /// The record of one run.
-    #[must_use]
     pub fn new(case: &Case, run: usize, measured: &Measurement) -> Self {
         let mut fields = setup(case);
         fields.insert("run".to_owned(), run.into());
@@ -136,19 +134,16 @@ impl Record {
     }
 
     /// Which of several equal runs it is, from 1.
-    #[must_use]
     pub fn run(&self) -> u64 {
         self.fields.get("run").and_then(Value::as_u64).unwrap_or_default()
     }
 
     /// A setting or a figure as a number, if it is one.
-    #[must_use]
     pub fn number(&self, name: &str) -> Option<f64> {
         self.fields.get(name).and_then(Value::as_f64)
     }
 
     /// A setting or a figure as text.
-    #[must_use]
     pub fn text(&self, name: &str) -> String {
         text(self.fields.get(name).unwrap_or(&Value::Null))
     }
@@ -165,7 +160,6 @@ impl Record {
 }
 
 /// A value as text: what could not be had is `n/a`.
-#[must_use]
 pub fn text(value: &Value) -> String {
     match value {
         Value::Null => "n/a".to_owned(),
@@ -175,7 +169,6 @@ pub fn text(value: &Value) -> String {
 }
 
 /// Runs that have the same settings but for some, in the order of the first of each.
-#[must_use]
 pub fn groups<'a>(records: &'a [Record], but_for: &[&str]) -> Vec<Vec<&'a Record>> {
     let mut groups: Vec<Vec<&Record>> = Vec::new();
     for record in records {

@@ -16,10 +16,6 @@ pub struct Cores {
 
 impl Cores {
     /// Reads a list of cores that this process may use.
-    ///
-    /// # Errors
-    ///
-    /// If it is not a list, or one of them does not exist here.
     pub fn here(given: &str) -> Result<Self, String> {
         let cores = Self::try_from(given.to_owned())?;
         let usable = system::usable()?;
@@ -35,7 +31,6 @@ impl Cores {
     }
 
     /// How many there are.
-    #[must_use]
     #[allow(clippy::len_without_is_empty, reason = "a list of cores is never empty")]
     pub fn len(&self) -> usize {
         self.cores.len()

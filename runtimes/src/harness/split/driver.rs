@@ -31,8 +31,7 @@ pub(in crate::harness) fn drive(driver: &Driver) -> Result<(Identity, Measuremen
     // As many threads as it is pinned to have.
     crate::set_workers(thread::available_parallelism().map_or(1, usize::from));
     // Any implementation: that one runs everywhere, and a driver has none.
-    visit(driver.runtime, ImplementationName::RawCopy, driver)
-        .map_err(|error| Failure::Other(error.to_string()))?
+    visit(driver.runtime, ImplementationName::RawCopy, driver)?
 }
 
 impl Visitor for &Driver {

@@ -36,10 +36,6 @@ const RECEIVES: [&str; 7] = ["read", "readv", "pread64", "preadv", "recv", "recv
 
 impl Profiler {
     /// Finds out by a trial whether it is there and may be used.
-    ///
-    /// # Errors
-    ///
-    /// If it is not, or may not.
     pub fn check(self) -> Result<(), Failure> {
         let failed = |error: &str| Failure::Other(format!("{self} cannot be used here: {error}"));
         let directory = env::temp_dir().join(format!("handoff-{self}-{}", std::process::id()));

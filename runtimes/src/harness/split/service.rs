@@ -49,7 +49,7 @@ type Proxied = BoxFuture<'static, io::Result<()>>;
 pub(in crate::harness) fn serve(service: &Service<'_>) -> Result<(), Failure> {
     let Identity { runtime, implementation, settings, .. } = service.identity;
     crate::set_workers(settings.worker_threads);
-    visit(runtime, implementation, service).map_err(|error| Failure::Other(error.to_string()))?
+    visit(runtime, implementation, service)?
 }
 
 impl Visitor for &Service<'_> {
