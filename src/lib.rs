@@ -142,6 +142,8 @@
 //! | `tokio` | `Tokio`; [`Executor`] for `tokio::runtime::Handle` and `tokio::task::LocalSet`; `TokioIo` for Tokio's streams |
 //! | `smol` | `Smol`; [`Executor`] for `smol::Executor` and `smol::LocalExecutor` |
 //! | `async-std` | `AsyncStd`. async-std is discontinued upstream (RUSTSEC-2025-0052) |
+//! | `secure` | [`secure`](https://docs.rs/futures-handoff/latest/futures_handoff/secure/): authenticated, encrypted messages over any reader and writer |
+//! | `secure-rustcrypto` | the same with ciphers in Rust alone, for targets without a C compiler |
 //! | `tracing` | an event for each write handoff that ends: `DEBUG` after an orderly close, `WARN` with the reason otherwise |
 //!
 //! # Where to read on
@@ -164,6 +166,9 @@ mod coop;
 mod error;
 mod executor;
 mod read;
+#[cfg(any(feature = "secure", feature = "secure-rustcrypto"))]
+#[cfg_attr(docsrs, doc(cfg(feature = "secure")))]
+pub mod secure;
 mod sync;
 #[cfg(feature = "tokio")]
 mod tokio_io;

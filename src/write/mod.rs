@@ -48,3 +48,18 @@ pub use shared::BoxWriter;
 pub use submit::{OwnedPermit, Permit};
 pub use task::{DetachedWriteTask, WriteTask};
 pub use ticket::{Accepted, WriteTicket};
+
+/// What other modules of this crate submit, and wait for, by.
+#[cfg(any(feature = "secure", feature = "secure-rustcrypto"))]
+pub(crate) mod internals {
+    pub(crate) use super::{
+        drive::send_locked,
+        lifecycle::EndWaiter,
+        payload::{Chunks, Ordered, Owned},
+        room::Acquire,
+        state::{Room, Via},
+        stream::Waiting,
+        submit::{poll_reserve_room, reserve_room, try_reserve_room},
+        ticket::FlushWaiter,
+    };
+}

@@ -74,6 +74,10 @@ pub(crate) trait Payload {
     /// Takes back what was owned and not accepted.
     fn restore(&mut self, _: Bytes) {}
 
+    /// It has its place in the stream. Still under the lock.
+    #[inline]
+    fn accepted(&mut self) {}
+
     /// What the writer left of it, if it was queued before, is the first that is written next.
     fn leave_to(&mut self, _: &mut Batch) {}
 
@@ -318,5 +322,58 @@ impl Payload for Chunks<'_> {
             let chunk = mem::take(chunk);
             contain(|| drop(chunk));
         }
+    }
+}
+
+/// A payload for which a lock was taken before, so that payloads are accepted in the order in which they were made
+/// under that lock. It is released once this one is accepted, before any code of others runs.
+#[cfg(any(feature = "secure", feature = "secure-rustcrypto"))]
+pub(crate) struct Ordered<P, G> {
+    pub(crate) payload: P,
+    pub(crate) order: Option<G>,
+}
+
+#[cfg(any(feature = "secure", feature = "secure-rustcrypto"))]
+impl<P: Payload, G> Payload for Ordered<P, G> {
+    #[inline]
+    fn len(&self) -> usize {
+        self.payload.len()
+    }
+
+    #[inline]
+    fn as_slice(&self) -> &[u8] {
+        self.payload.as_slice()
+    }
+
+    #[inline]
+    fn is_one(&self) -> bool {
+        self.payload.is_one()
+    }
+
+    fn room(&self, state: &State) -> Room {
+        self.payload.room(state)
+    }
+
+    fn queue(&mut self, state: &mut State) -> bool {
+        self.payload.queue(state)
+    }
+
+    #[inline]
+    fn advance(&mut self, n: usize) {
+        self.payload.advance(n);
+    }
+
+    #[inline]
+    fn discard(&mut self) {
+        self.payload.discard();
+    }
+
+    fn own(&mut self) -> Bytes {
+        self.payload.own()
+    }
+
+    #[inline]
+    fn accepted(&mut self) {
+        self.order = None;
     }
 }

@@ -65,6 +65,7 @@ pub(crate) fn accept<'a, W: AsyncWrite + Unpin, P: Payload>(
         if payload.is_one() && sends(&state, payload, &caller) && (state.queue.is_empty() || !is_small) {
             let range = state.accept(len);
             (state.phase, state.entries) = (Phase::Busy, state.entries + 1);
+            payload.accepted();
             write_through(shared, state, payload);
             return Ok(range);
         }
@@ -76,6 +77,7 @@ pub(crate) fn accept<'a, W: AsyncWrite + Unpin, P: Payload>(
         next = state.after_push(&caller);
     }
     let range = state.accept(len);
+    payload.accepted();
     carry_out(shared, state, next);
     payload.discard();
     Ok(range)
@@ -109,12 +111,12 @@ fn accept_owned<'a, W: AsyncWrite + Unpin, P: Payload>(
     accepted
 }
 
-/// Submits a chunk on reserved room. The room is used up, whatever becomes of the chunk.
-fn send_reserved<W: AsyncWrite + Unpin>(
+/// Submits a payload on reserved room. The room is used up, whatever becomes of the payload.
+fn send_reserved<W: AsyncWrite + Unpin, P: Payload>(
     shared: &Shared<W>,
     via: Via,
     room: Room,
-    chunk: &mut Owned,
+    payload: &mut P,
 ) -> Result<Range<u64>, RejectReason> {
     let stream = &shared.stream;
     let mut state = stream.lock();
@@ -123,9 +125,9 @@ fn send_reserved<W: AsyncWrite + Unpin>(
         drop(state);
         return Err(RejectReason::Closed(reason));
     }
-    let used = chunk.room(&state);
+    let used = payload.room(&state);
     let is_left = used.bytes < room.bytes || used.entries < room.entries;
-    let accepted = accept(shared, via, state, chunk);
+    let accepted = accept(shared, via, state, payload);
     if is_left {
         // Only now: the writer may have been polled for that write, and those that this lets in are behind it.
         give_back(stream, Room::default());
@@ -240,7 +242,14 @@ pub(crate) fn try_reserve<W: AsyncWrite + Unpin>(
     shared: &Arc<Shared<W>>,
     bytes: usize,
 ) -> Result<Permit<'_, W>, RejectReason> {
-    let room = room_of_permit(bytes);
+    try_reserve_room(shared, room_of_permit(bytes))
+}
+
+/// Reserves that room without waiting.
+pub(crate) fn try_reserve_room<W: AsyncWrite + Unpin>(
+    shared: &Arc<Shared<W>>,
+    room: Room,
+) -> Result<Permit<'_, W>, RejectReason> {
     let mut state = try_admit(shared, shared.stream.lock(), |_| room)?;
     state.reserve(room);
     Ok(Permit { shared, room: Some(room) })
@@ -251,29 +260,44 @@ pub(crate) async fn reserve<W: AsyncWrite + Unpin>(
     shared: &Arc<Shared<W>>,
     bytes: usize,
 ) -> Result<Permit<'_, W>, RejectReason> {
-    let room = room_of_permit(bytes);
+    reserve_room(shared, room_of_permit(bytes)).await
+}
+
+/// Reserves that room.
+pub(crate) async fn reserve_room<W: AsyncWrite + Unpin>(
+    shared: &Arc<Shared<W>>,
+    room: Room,
+) -> Result<Permit<'_, W>, RejectReason> {
+    let mut acquire = Scoped::new(&shared.stream, Acquire::Begun);
+    poll_fn(|cx| poll_reserve_room(&mut acquire.place, shared, cx, room)).await
+}
+
+/// Reserves that room. `acquire` is the place in the line, which belongs to the caller.
+pub(crate) fn poll_reserve_room<'a, W: AsyncWrite + Unpin>(
+    acquire: &mut Acquire,
+    shared: &'a Arc<Shared<W>>,
+    cx: &Context<'_>,
+    room: Room,
+) -> Poll<Result<Permit<'a, W>, RejectReason>> {
     let stream = &shared.stream;
-    let mut acquire = Scoped::new(stream, Acquire::Begun);
     let reserve = |mut state: StateGuard<'_>| {
         state.budget.spend(0);
         state.reserve(room);
+        drop(state);
+        Permit { shared, room: Some(room) }
     };
-    poll_fn(|cx| {
-        if matches!(acquire.place, Acquire::InLine { .. }) {
-            return acquire.place.poll_in_line(stream, cx).map_ok(reserve);
-        }
-        let mut state = stream.lock();
-        if state.budget.must_yield(cx) {
-            return stream.yield_now(state, cx);
-        }
-        let admitted = match state.admits(room) {
-            true => Poll::Ready(Ok(state)),
-            false => acquire.place.enter(shared, cx, state, |_| room),
-        };
-        admitted.map_ok(reserve)
-    })
-    .await?;
-    Ok(Permit { shared, room: Some(room) })
+    if matches!(acquire, Acquire::InLine { .. }) {
+        return acquire.poll_in_line(stream, cx).map_ok(reserve);
+    }
+    let mut state = stream.lock();
+    if state.budget.must_yield(cx) {
+        return stream.yield_now(state, cx);
+    }
+    let admitted = match state.admits(room) {
+        true => Poll::Ready(Ok(state)),
+        false => acquire.enter(shared, cx, state, |_| room),
+    };
+    admitted.map_ok(reserve)
 }
 
 /// Room for one write, from [`WriteHandoff::reserve`](crate::WriteHandoff::reserve).
@@ -309,6 +333,17 @@ impl<'a, W: AsyncWrite + Unpin> Permit<'a, W> {
             Ok(range) => Ok(Accepted::new(&shared.stream, range)),
             Err(reason) => Err(WriteError::new(chunk.own(), reason)),
         }
+    }
+
+    /// Submits a payload that takes no more than what was reserved.
+    #[cfg(any(feature = "secure", feature = "secure-rustcrypto"))]
+    pub(crate) fn submit<P: Payload>(
+        mut self,
+        via: Via,
+        payload: &mut P,
+    ) -> Result<Accepted<'a>, RejectReason> {
+        let (shared, room) = (self.shared, self.room.take().unwrap_or_default());
+        send_reserved(shared, via, room, payload).map(|range| Accepted::new(&shared.stream, range))
     }
 
     /// The same permit with a handle of its own, for another task. It keeps the stream open like any handle.

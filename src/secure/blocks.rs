@@ -1,0 +1,260 @@
+//! Memory that is used again once the bytes that were handed out of it are dropped.
+
+use std::collections::VecDeque;
+
+use bytes::{Bytes, BytesMut};
+
+/// Blocks are multiples of this long.
+const UNIT: usize = 4 * 1024;
+/// Spare blocks that were not needed for so many times running are one too many.
+const PATIENCE: usize = 64;
+
+/// Initialised blocks, of which others hold parts. Most are given back in the order in which they were handed out.
+///
+/// Each is a clone of what its part was made from, so it becomes the only one once the part is dropped. Its length is
+/// its initialised extent, which `try_into_mut` keeps: memory is cleared once.
+pub(super) struct Blocks {
+    handed_out: VecDeque<Bytes>,
+    /// The most blocks to remember.
+    max: usize,
+    /// How many times running there was more than one block to spare.
+    idle: usize,
+}
+
+impl Blocks {
+    pub(super) fn new(max: usize) -> Self {
+        Self { handed_out: VecDeque::new(), max: max.max(1), idle: 0 }
+    }
+
+    /// A block of at least `len` bytes, and of no more than four times as many, or 4 KiB. Allocates where no block of
+    /// that size came back.
+    #[inline]
+    pub(super) fn take(&mut self, len: usize) -> BytesMut {
+        let sizes = len.max(1)..=len.saturating_mul(4).max(UNIT);
+        match self.handed_out.front() {
+            Some(oldest) if oldest.is_unique() && sizes.contains(&oldest.len()) => {}
+            _ => return self.find(len, sizes),
+        }
+        let block = self.handed_out.pop_front();
+        self.trim();
+        block.map_or_else(|| new_block(len), recover)
+    }
+
+    /// Looks at the others, and lets go of those that came back and have another size.
+    #[cold]
+    fn find(&mut self, len: usize, sizes: std::ops::RangeInclusive<usize>) -> BytesMut {
+        self.handed_out.retain(|block| sizes.contains(&block.len()) || !block.is_unique());
+        let found = self.handed_out.iter().position(Bytes::is_unique);
+        found.and_then(|at| self.handed_out.remove(at)).map_or_else(|| new_block(len), recover)
+    }
+
+    /// A burst may have needed many blocks. What comes after it gives them back, one by one. The block that is needed now
+    /// was taken before.
+    fn trim(&mut self) {
+        let spare = self.handed_out.front().is_some_and(Bytes::is_unique);
+        self.idle = if spare { self.idle + 1 } else { 0 };
+        if self.idle > PATIENCE {
+            self.idle = 0;
+            self.handed_out.pop_front();
+        }
+    }
+
+    /// Nothing is to come for now: keeps one of the blocks that came back.
+    #[inline]
+    pub(super) fn rest(&mut self) {
+        if self.handed_out.len() > 1 {
+            self.let_go();
+        }
+    }
+
+    #[cold]
+    fn let_go(&mut self) {
+        let mut kept = false;
+        self.handed_out.retain(|block| !block.is_unique() || !std::mem::replace(&mut kept, true));
+    }
+
+    /// Hands out the first `len` bytes of a block.
+    #[inline]
+    pub(super) fn hand_out(&mut self, block: BytesMut, len: usize) -> Bytes {
+        let whole = block.freeze();
+        let part = whole.slice(..len);
+        if self.handed_out.len() >= self.max {
+            self.handed_out.pop_front();
+        }
+        self.handed_out.push_back(whole);
+        part
+    }
+}
+
+/// The caller has seen that it is the only one.
+#[inline]
+fn recover(block: Bytes) -> BytesMut {
+    block.try_into_mut().unwrap_or_else(|block| new_block(block.len()))
+}
+
+#[cold]
+fn new_block(len: usize) -> BytesMut {
+    let size = len.max(1).next_multiple_of(UNIT);
+    let mut block = BytesMut::zeroed(size + 1);
+    // Two handles were made of it: from then on, its count of handles is an allocation that stays.
+    drop(block.split_off(size));
+    block
+}
+
+/// The size of a block for [`Slab`].
+const SLAB: usize = 8 * 1024;
+/// How many written blocks a [`Slab`] remembers.
+const SLABS: usize = 4;
+/// The longest piece of a [`Slab`].
+pub(super) const SLAB_PIECE_MAX: usize = 1024;
+
+/// Short pieces of memory, many to a block. Whoever keeps one keeps its block.
+pub(super) struct Slab {
+    open: BytesMut,
+    has_block: bool,
+    /// The ends of blocks that were used up.
+    full: VecDeque<BytesMut>,
+}
+
+impl Slab {
+    pub(super) fn new() -> Self {
+        Self { open: BytesMut::new(), has_block: false, full: VecDeque::new() }
+    }
+
+    /// `len <= SLAB_PIECE_MAX` initialised bytes.
+    #[inline]
+    pub(super) fn take(&mut self, len: usize) -> BytesMut {
+        if self.open.len() < len {
+            self.next_block();
+        }
+        self.open.split_to(len)
+    }
+
+    #[cold]
+    fn next_block(&mut self) {
+        let mut used = std::mem::take(&mut self.open);
+        if self.has_block {
+            used.clear();
+            self.full.push_back(used);
+        }
+        // Most are given back in the order in which they were handed out.
+        if self.full.front_mut().is_some_and(|oldest| oldest.try_reclaim(SLAB)) {
+            self.open = self.full.pop_front().unwrap_or_default();
+        } else if self.full.len() > SLABS {
+            self.full.pop_front();
+        }
+        self.open.resize(SLAB, 0);
+        self.has_block = true;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Blocks, PATIENCE, SLAB, Slab, UNIT};
+
+    #[test]
+    fn a_block_comes_back_with_its_bytes_when_its_part_is_dropped() {
+        let mut blocks = Blocks::new(4);
+        let mut block = blocks.take(100);
+        assert_eq!(block.len(), UNIT);
+        block[0] = 7;
+        let at = block.as_ptr();
+        let part = blocks.hand_out(block, 1);
+        assert_eq!(part, [7][..]);
+        let other = blocks.take(100);
+        assert_ne!(other.as_ptr(), at, "the part is still held");
+        drop(part);
+        let again = blocks.take(UNIT);
+        assert_eq!((again.as_ptr(), again[0], again.len()), (at, 7, UNIT));
+    }
+
+    #[test]
+    fn a_piece_keeps_no_block_of_more_than_four_times_its_length() {
+        let mut blocks = Blocks::new(4);
+        let large = blocks.take(64 * 1024);
+        drop(blocks.hand_out(large, 1));
+        assert_eq!(blocks.take(1000).len(), UNIT);
+        assert_eq!(blocks.take(10_000).len(), 12 * 1024);
+    }
+
+    #[test]
+    fn blocks_of_a_burst_are_given_back_by_and_by() {
+        let mut blocks = Blocks::new(16);
+        let parts: Vec<_> = (0..16)
+            .map(|_| {
+                let block = blocks.take(UNIT);
+                blocks.hand_out(block, UNIT)
+            })
+            .collect();
+        drop(parts);
+        for _ in 0..16 * (PATIENCE + 2) {
+            let block = blocks.take(UNIT);
+            drop(blocks.hand_out(block, 1));
+        }
+        assert!(blocks.handed_out.len() <= 2, "{} blocks are left", blocks.handed_out.len());
+    }
+
+    #[test]
+    fn a_block_of_another_size_is_not_taken_for_one_that_is_given_back() {
+        let mut blocks = Blocks::new(4);
+        let hand_out = |blocks: &mut Blocks, len| {
+            let block = blocks.take(len);
+            assert!(block.len() >= len, "a block of {} bytes for {len} bytes", block.len());
+            blocks.hand_out(block, len)
+        };
+        drop((hand_out(&mut blocks, 1), hand_out(&mut blocks, 1)));
+        for _ in 0..PATIENCE {
+            drop(hand_out(&mut blocks, 1));
+        }
+        // Two that are held at the same time come back, the longer one first.
+        drop((hand_out(&mut blocks, 2 * UNIT), hand_out(&mut blocks, 1)));
+        hand_out(&mut blocks, 2 * UNIT);
+    }
+
+    #[test]
+    fn a_rest_leaves_one_block_and_those_that_are_held() {
+        let mut blocks = Blocks::new(8);
+        let mut parts: Vec<_> = (0..8)
+            .map(|_| {
+                let block = blocks.take(UNIT);
+                blocks.hand_out(block, UNIT)
+            })
+            .collect();
+        parts.truncate(3);
+        blocks.rest();
+        assert_eq!(blocks.handed_out.len(), 4);
+    }
+
+    #[test]
+    fn no_more_blocks_are_remembered_than_allowed() {
+        let mut blocks = Blocks::new(2);
+        let parts: Vec<_> = (0..5)
+            .map(|_| {
+                let block = blocks.take(1);
+                blocks.hand_out(block, 1)
+            })
+            .collect();
+        assert_eq!((parts.len(), blocks.handed_out.len()), (5, 2));
+    }
+
+    #[test]
+    fn a_slab_is_used_again_when_all_its_pieces_are_dropped() {
+        let mut slab = Slab::new();
+        let first = slab.take(1024);
+        let at = first.as_ptr();
+        let others: Vec<_> = (1..SLAB / 1024).map(|_| slab.take(1024)).collect();
+        drop((first, others));
+        assert_eq!(slab.take(1024).as_ptr(), at);
+    }
+
+    #[test]
+    fn a_held_piece_is_never_written_over() {
+        let mut slab = Slab::new();
+        let mut held = slab.take(4);
+        held.copy_from_slice(b"keep");
+        for _ in 0..100 {
+            slab.take(1000).fill(0xFF);
+        }
+        assert_eq!(held, "keep");
+    }
+}
