@@ -1,4 +1,4 @@
-//! What the fuzz targets share: the schedules of `tests/schedules`, and cases of frame finders.
+//! What the fuzz targets share: the schedules of `tests/schedules`, cases of frame finders, and encrypted sessions.
 #![forbid(unsafe_code)]
 // The schedules have more uses than these.
 #![allow(dead_code)]
@@ -15,3 +15,4 @@ mod write;
 
 pub mod frames;
 pub mod schedule;
+pub mod secure;
