@@ -74,10 +74,10 @@ impl Opener {
         Some(self.batch.split_to(len))
     }
 
-    /// The length on the wire of the record that `buffered` begins with, once its header is there. Checks the header
-    /// against all limits, before a byte more is read or allocated.
+    /// The header of the record that `buffered` begins with, once it is there. Checks it against all limits, before a byte
+    /// more is read or allocated.
     #[inline]
-    pub(super) fn wire_len(&self, buffered: &[u8]) -> Result<Option<usize>, ReceiveError> {
+    pub(super) fn header(&self, buffered: &[u8]) -> Result<Option<Header>, ReceiveError> {
         let Some(header) = buffered.first_chunk::<HEADER_LEN>() else { return Ok(None) };
         let header = Header::decode(*header, self.max_record_len)?;
         let limit = match header.kind {
@@ -93,21 +93,18 @@ impl Opener {
                 _ => "another record comes between the parts of a message",
             }));
         }
-        Ok(Some(header.wire_len()))
+        Ok(Some(header))
     }
 
-    /// Opens a whole record, of the length that [`wire_len`](Self::wire_len) has told.
+    /// Opens a whole record, whose header [`header`](Self::header) has checked.
     #[inline]
-    pub(super) fn open(&mut self, record: &[u8]) -> Result<Opened, ReceiveError> {
-        let Some((head, sealed)) = record.split_first_chunk::<HEADER_LEN>() else {
-            return Err(ReceiveError::Malformed("a record has no header"));
-        };
-        let header = Header::decode(*head, self.max_record_len)?;
+    pub(super) fn open(&mut self, header: Header, record: &[u8]) -> Result<Opened, ReceiveError> {
+        let (head, sealed) = record.split_at(HEADER_LEN);
         match header.kind {
-            Kind::Message => self.open_into_block(*head, header.len, sealed).map(Opened::Message),
-            Kind::Batch => self.open_batch(*head, header.len, sealed),
-            Kind::Begin => self.begin(*head, header.len, sealed),
-            Kind::Part => self.open_part(*head, header.len, sealed),
+            Kind::Message => self.open_into_block(head, header.len, sealed).map(Opened::Message),
+            Kind::Batch => self.open_batch(head, header.len, sealed),
+            Kind::Begin => self.begin(head, header.len, sealed),
+            Kind::Part => self.open_part(head, header.len, sealed),
             Kind::Close => {
                 self.key.open(head, sealed, &mut []).map_err(|_| ReceiveError::Unauthentic)?;
                 Ok(Opened::Close)
@@ -117,28 +114,18 @@ impl Opener {
 
     /// The bytes of a record, in a block that is used again.
     #[inline]
-    fn open_into_block(
-        &mut self,
-        head: [u8; HEADER_LEN],
-        len: usize,
-        sealed: &[u8],
-    ) -> Result<Bytes, ReceiveError> {
+    fn open_into_block(&mut self, head: &[u8], len: usize, sealed: &[u8]) -> Result<Bytes, ReceiveError> {
         if len <= SLAB_PIECE_MAX {
             let mut piece = self.short.take(len);
-            self.key.open(&head, sealed, &mut piece).map_err(|_| ReceiveError::Unauthentic)?;
+            self.key.open(head, sealed, &mut piece).map_err(|_| ReceiveError::Unauthentic)?;
             return Ok(piece.freeze());
         }
         let mut block = self.blocks.take(len);
-        self.key.open(&head, sealed, &mut block[..len]).map_err(|_| ReceiveError::Unauthentic)?;
+        self.key.open(head, sealed, &mut block[..len]).map_err(|_| ReceiveError::Unauthentic)?;
         Ok(self.blocks.hand_out(block, len))
     }
 
-    fn open_batch(
-        &mut self,
-        head: [u8; HEADER_LEN],
-        len: usize,
-        sealed: &[u8],
-    ) -> Result<Opened, ReceiveError> {
+    fn open_batch(&mut self, head: &[u8], len: usize, sealed: &[u8]) -> Result<Opened, ReceiveError> {
         let batch = self.open_into_block(head, len, sealed)?;
         // All of it is checked before any of it is delivered.
         let mut rest = &batch[..];
@@ -158,12 +145,12 @@ impl Opener {
         Ok(self.next_of_batch().map_or(Opened::Nothing, Opened::Message))
     }
 
-    fn begin(&mut self, head: [u8; HEADER_LEN], len: usize, sealed: &[u8]) -> Result<Opened, ReceiveError> {
+    fn begin(&mut self, head: &[u8], len: usize, sealed: &[u8]) -> Result<Opened, ReceiveError> {
         let mut total = [0; TOTAL_LEN];
         let Some(total_len) = total.get_mut(..len).filter(|total| total.len() == TOTAL_LEN) else {
             return Err(ReceiveError::Malformed("the length of a long message has to have 4 bytes"));
         };
-        self.key.open(&head, sealed, total_len).map_err(|_| ReceiveError::Unauthentic)?;
+        self.key.open(head, sealed, total_len).map_err(|_| ReceiveError::Unauthentic)?;
         let total = usize::try_from(u32::from_be_bytes(total)).unwrap_or(usize::MAX);
         if total > self.max_message_len {
             return Err(ReceiveError::TooLong { len: total, limit: self.max_message_len });
@@ -177,12 +164,7 @@ impl Opener {
     }
 
     /// Opens a part at its place in the message.
-    fn open_part(
-        &mut self,
-        head: [u8; HEADER_LEN],
-        len: usize,
-        sealed: &[u8],
-    ) -> Result<Opened, ReceiveError> {
+    fn open_part(&mut self, head: &[u8], len: usize, sealed: &[u8]) -> Result<Opened, ReceiveError> {
         let Some(long) = &mut self.long else {
             return Err(ReceiveError::Malformed("a part comes without the length of its message"));
         };
@@ -190,7 +172,7 @@ impl Opener {
             return Err(ReceiveError::Malformed("a part of a message is too long or too short"));
         }
         let place = &mut long.block[long.have..][..len];
-        self.key.open(&head, sealed, place).map_err(|_| ReceiveError::Unauthentic)?;
+        self.key.open(head, sealed, place).map_err(|_| ReceiveError::Unauthentic)?;
         long.have += len;
         if long.have < long.len {
             return Ok(Opened::Nothing);

@@ -89,12 +89,10 @@ impl<R> Receiver<R> {
                 return Ok(Some(message));
             }
             let buffered = self.buffer.peek();
-            let record = match self.opener.wire_len(buffered)? {
-                Some(len) if len <= buffered.len() => &buffered[..len],
-                _ => return Ok(None),
-            };
-            let len = record.len();
-            let opened = self.opener.open(record)?;
+            let Some(header) = self.opener.header(buffered)? else { return Ok(None) };
+            let len = header.wire_len();
+            let Some(record) = buffered.get(..len) else { return Ok(None) };
+            let opened = self.opener.open(header, record)?;
             self.buffer.advance(len)?;
             match opened {
                 Opened::Message(message) => return Ok(Some(message)),

@@ -42,10 +42,10 @@ impl Peer {
         let mut record = header.to_vec();
         record.resize(HEADER_LEN + body.len() + TAG_LEN, 0);
         self.key.seal(&header, body, &mut record[HEADER_LEN..]).unwrap();
-        let len = self.opener.wire_len(&record)?;
-        assert_eq!(len, Some(record.len()));
+        let header = self.opener.header(&record)?.unwrap();
+        assert_eq!(header.wire_len(), record.len());
         let mut messages = Vec::new();
-        if let Opened::Message(message) = self.opener.open(&record)? {
+        if let Opened::Message(message) = self.opener.open(header, &record)? {
             messages.push(message.to_vec());
         }
         messages.extend(std::iter::from_fn(|| self.opener.next_of_batch()).map(|message| message.to_vec()));
@@ -169,7 +169,8 @@ fn a_record_of_another_kind_does_not_open_although_its_length_is_right() {
         key.seal(&header, &u24(1).into_iter().chain([9]).collect::<Vec<_>>(), &mut record[HEADER_LEN..])
             .unwrap();
         record[0] ^= 1;
-        assert!(matches!(opener.open(&record), Err(ReceiveError::Unauthentic)));
+        let header = opener.header(&record).unwrap().unwrap();
+        assert!(matches!(opener.open(header, &record), Err(ReceiveError::Unauthentic)));
     }
 }
 
