@@ -74,10 +74,7 @@ impl From<io::Error> for HandshakeError {
 
 impl From<BufferError> for HandshakeError {
     fn from(error: BufferError) -> Self {
-        match error {
-            BufferError::Io(error) => Self::Io(error),
-            error => Self::Io(error.into()),
-        }
+        Self::Io(error.into())
     }
 }
 
@@ -234,10 +231,7 @@ impl error::Error for ReceiveError {
 
 impl From<BufferError> for ReceiveError {
     fn from(error: BufferError) -> Self {
-        match error {
-            BufferError::Io(error) => Self::Io(error),
-            error => Self::Io(error.into()),
-        }
+        Self::Io(error.into())
     }
 }
 

@@ -34,48 +34,12 @@ pub enum Suite {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct CipherError;
 
-/// A key of a suite.
-pub(super) struct CipherKey(backend::Key);
-
-impl CipherKey {
-    pub(super) fn new(suite: Suite, key: &[u8; KEY_LEN]) -> Self {
-        Self(backend::Key::new(suite, key))
-    }
-
-    /// Encrypts `plain` into `sealed`, which is [`TAG_LEN`] bytes longer.
-    #[inline]
-    pub(super) fn seal(
-        &self,
-        nonce: Nonce,
-        header: &[u8],
-        plain: &[u8],
-        sealed: &mut [u8],
-    ) -> Result<(), CipherError> {
-        self.0.seal(nonce, header, plain, sealed)
-    }
-
-    /// Encrypts all but the last [`TAG_LEN`] bytes, which become the tag.
-    pub(super) fn seal_in_place(
-        &self,
-        nonce: Nonce,
-        header: &[u8],
-        bytes: &mut [u8],
-    ) -> Result<(), CipherError> {
-        self.0.seal_in_place(nonce, header, bytes)
-    }
-
-    /// Decrypts `sealed` into `plain`, which is [`TAG_LEN`] bytes shorter. After an error `plain` holds nothing of use.
-    #[inline]
-    pub(super) fn open(
-        &self,
-        nonce: Nonce,
-        header: &[u8],
-        sealed: &[u8],
-        plain: &mut [u8],
-    ) -> Result<(), CipherError> {
-        self.0.open(nonce, header, sealed, plain)
-    }
-}
+/// A key of a suite. `header` is authenticated with the bytes, and not encrypted. A number must not serve twice.
+///
+/// - `seal` encrypts `plain` into `sealed`, which is [`TAG_LEN`] bytes longer.
+/// - `seal_in_place` encrypts all but the last [`TAG_LEN`] bytes, which become the tag.
+/// - `open` decrypts `sealed` into `plain`, which is [`TAG_LEN`] bytes shorter. After an error `plain` holds nothing of use.
+pub(super) use backend::Key as CipherKey;
 
 #[cfg(test)]
 mod tests;
