@@ -142,6 +142,7 @@
 //! | `tokio` | `Tokio`; [`Executor`] for `tokio::runtime::Handle` and `tokio::task::LocalSet`; `TokioIo` for Tokio's streams |
 //! | `smol` | `Smol`; [`Executor`] for `smol::Executor` and `smol::LocalExecutor` |
 //! | `async-std` | `AsyncStd`. async-std is discontinued upstream (RUSTSEC-2025-0052) |
+//! | `fragment` | [`fragment`](https://docs.rs/futures-handoff/latest/futures_handoff/fragment/): long messages through short packets, without copies |
 //! | `secure` | [`secure`](https://docs.rs/futures-handoff/latest/futures_handoff/secure/): authenticated, encrypted messages over any reader and writer |
 //! | `secure-rustcrypto` | the same with ciphers in Rust alone, for targets without a C compiler |
 //! | `tracing` | an event for each write handoff that ends: `DEBUG` after an orderly close, `WARN` with the reason otherwise |
@@ -161,10 +162,15 @@
 // Positions of a stream have 64 bits, also where `usize` has 32.
 #![deny(clippy::cast_possible_truncation)]
 
+#[cfg(any(feature = "fragment", feature = "secure", feature = "secure-rustcrypto"))]
+mod blocks;
 mod contain;
 mod coop;
 mod error;
 mod executor;
+#[cfg(feature = "fragment")]
+#[cfg_attr(docsrs, doc(cfg(feature = "fragment")))]
+pub mod fragment;
 mod read;
 #[cfg(any(feature = "secure", feature = "secure-rustcrypto"))]
 #[cfg_attr(docsrs, doc(cfg(feature = "secure")))]

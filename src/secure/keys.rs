@@ -225,6 +225,12 @@ impl SessionKeys {
         let new = |secret| DirectionKey::new(suite, secret, rekey_after);
         (new(self.from_initiator), new(self.from_responder))
     }
+
+    /// The secrets for packets that an initiator sends, and for those that it receives.
+    #[cfg(feature = "fragment")]
+    pub(super) fn packet_secrets(&self) -> (Secret, Secret) {
+        (expand(&self.from_initiator, b"packets"), expand(&self.from_responder, b"packets"))
+    }
 }
 
 impl fmt::Debug for SessionKeys {
@@ -233,11 +239,14 @@ impl fmt::Debug for SessionKeys {
     }
 }
 
+/// What keys come from. Its memory is cleared when it is dropped.
+pub(super) type Secret = Zeroizing<[u8; KEY_LEN]>;
+
 /// The keys of one direction, one after the other, and the number of the next record.
 pub(super) struct DirectionKey {
     suite: Suite,
     /// What the key and the next secret come from.
-    secret: Zeroizing<[u8; KEY_LEN]>,
+    secret: Secret,
     cipher: CipherKey,
     /// The number of the next record, which no key sees twice.
     record: u64,
@@ -292,7 +301,7 @@ impl DirectionKey {
     }
 }
 
-fn expand(secret: &[u8; KEY_LEN], label: &[u8]) -> Zeroizing<[u8; KEY_LEN]> {
+pub(super) fn expand(secret: &[u8; KEY_LEN], label: &[u8]) -> Secret {
     let mut key = Zeroizing::new([0; KEY_LEN]);
     let hkdf = Hkdf::<Sha256>::from_prk(secret).expect("a secret has the length of a hash");
     hkdf.expand(label, &mut *key).expect("32 bytes are not too many for HKDF");

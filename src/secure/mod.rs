@@ -59,20 +59,24 @@
 //! ```
 
 mod aead;
-mod blocks;
 mod config;
 mod error;
 mod handshake;
 mod keys;
 mod noise;
 mod open;
+#[cfg(feature = "fragment")]
+mod packets;
 mod receiver;
 mod record;
 mod seal;
 mod sender;
 mod sink;
+mod slab;
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "fragment")]
+mod window;
 
 use std::future::Future;
 
@@ -84,6 +88,9 @@ pub use error::{HandshakeError, ReceiveError, SendError};
 pub use handshake::{Handshake, HandshakeIo, Role};
 pub use keys::{ParseKeyError, PublicKey, SessionKeys, StaticKey};
 pub use noise::Noise;
+#[cfg(feature = "fragment")]
+#[cfg_attr(docsrs, doc(cfg(feature = "fragment")))]
+pub use packets::{PacketKeys, PacketOpener, PacketSealer};
 pub use receiver::Receiver;
 pub use sender::Sender;
 pub use sink::SenderSink;
@@ -111,6 +118,10 @@ pub struct Session<R, W = BoxWriter, P = PublicKey> {
     /// Writes what is sent. Nothing leaves before it runs: spawn [`WriteTask::detach`], or run it in the task that sends,
     /// with [`WriteTask::run_until`].
     pub task: WriteTask<W>,
+    /// Keys for packets that go between the two sides beside the connection, as over UDP.
+    #[cfg(feature = "fragment")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "fragment")))]
+    pub packets: PacketKeys,
 }
 
 /// Opens a session as the side that speaks first.
@@ -201,6 +212,8 @@ where
         sender: Sender::new(handoff, outgoing, config),
         receiver: Receiver::new(io.reader, io.buffer, incoming, config),
         task,
+        #[cfg(feature = "fragment")]
+        packets: keys.into_packets(role, config.suite()),
     })
 }
 

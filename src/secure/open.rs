@@ -3,12 +3,13 @@
 use bytes::{Buf, Bytes, BytesMut};
 
 use super::{
-    blocks::{Blocks, SLAB_PIECE_MAX, Slab},
     config::Config,
     error::ReceiveError,
     keys::DirectionKey,
     record::{BATCH_PREFIX, HEADER_LEN, Header, Kind, TOTAL_LEN, from_u24},
+    slab::{SLAB_PIECE_MAX, Slab},
 };
+use crate::blocks::Blocks;
 
 /// A consumer that holds more messages than this many records has blocks of its own for them.
 const BLOCKS_MAX: usize = 8;

@@ -4,11 +4,11 @@ use bytes::Bytes;
 
 use super::{
     aead::CipherError,
-    blocks::Blocks,
     config::Config,
     keys::DirectionKey,
     record::{BATCH_PREFIX, Group, HEADER_LEN, Header, Kind, TOTAL_LEN, groups, u24},
 };
+use crate::blocks::Blocks;
 
 /// The most blocks that wait to be written, or to be used again. The budget of the write handoff bounds their bytes.
 const BLOCKS_MAX: usize = 64;

@@ -9,11 +9,13 @@ const UNIT: usize = 4 * 1024;
 /// Spare blocks that were not needed for so many times running are one too many.
 const PATIENCE: usize = 64;
 
-/// Initialised blocks, of which others hold parts. Most are given back in the order in which they were handed out.
+/// Initialised blocks, of which others hold parts. Most are given back in the order in which they
+/// were handed out.
 ///
-/// Each is a clone of what its part was made from, so it becomes the only one once the part is dropped. Its length is
-/// its initialised extent, which `try_into_mut` keeps: memory is cleared once.
-pub(super) struct Blocks {
+/// Each is a clone of what its part was made from, so it becomes the only one once the part is
+/// dropped. Its length is its initialised extent, which `try_into_mut` keeps: memory is cleared
+/// once.
+pub(crate) struct Blocks {
     handed_out: VecDeque<Bytes>,
     /// The most blocks to remember.
     max: usize,
@@ -22,14 +24,14 @@ pub(super) struct Blocks {
 }
 
 impl Blocks {
-    pub(super) fn new(max: usize) -> Self {
+    pub(crate) fn new(max: usize) -> Self {
         Self { handed_out: VecDeque::new(), max: max.max(1), idle: 0 }
     }
 
-    /// A block of at least `len` bytes, and of no more than four times as many, or 4 KiB. Allocates where no block of
-    /// that size came back.
+    /// A block of at least `len` bytes, and of no more than four times as many, or 4 KiB. Allocates
+    /// where no block of that size came back.
     #[inline]
-    pub(super) fn take(&mut self, len: usize) -> BytesMut {
+    pub(crate) fn take(&mut self, len: usize) -> BytesMut {
         let sizes = len.max(1)..=len.saturating_mul(4).max(UNIT);
         match self.handed_out.front() {
             Some(oldest) if oldest.is_unique() && sizes.contains(&oldest.len()) => {}
@@ -48,8 +50,8 @@ impl Blocks {
         found.and_then(|at| self.handed_out.remove(at)).map_or_else(|| new_block(len), recover)
     }
 
-    /// A burst may have needed many blocks. What comes after it gives them back, one by one. The block that is needed now
-    /// was taken before.
+    /// A burst may have needed many blocks. What comes after it gives them back, one by one. The
+    /// block that is needed now was taken before.
     fn trim(&mut self) {
         let spare = self.handed_out.front().is_some_and(Bytes::is_unique);
         self.idle = if spare { self.idle + 1 } else { 0 };
@@ -60,13 +62,15 @@ impl Blocks {
     }
 
     /// Nothing is to come for now: keeps one of the blocks that came back.
+    #[cfg(any(feature = "secure", feature = "secure-rustcrypto"))]
     #[inline]
-    pub(super) fn rest(&mut self) {
+    pub(crate) fn rest(&mut self) {
         if self.handed_out.len() > 1 {
             self.let_go();
         }
     }
 
+    #[cfg(any(feature = "secure", feature = "secure-rustcrypto"))]
     #[cold]
     fn let_go(&mut self) {
         let mut kept = false;
@@ -75,7 +79,7 @@ impl Blocks {
 
     /// Hands out the first `len` bytes of a block.
     #[inline]
-    pub(super) fn hand_out(&mut self, block: BytesMut, len: usize) -> Bytes {
+    pub(crate) fn hand_out(&mut self, block: BytesMut, len: usize) -> Bytes {
         let whole = block.freeze();
         let part = whole.slice(..len);
         if self.handed_out.len() >= self.max {
@@ -101,56 +105,9 @@ fn new_block(len: usize) -> BytesMut {
     block
 }
 
-/// The size of a block for [`Slab`].
-const SLAB: usize = 8 * 1024;
-/// How many written blocks a [`Slab`] remembers.
-const SLABS: usize = 4;
-/// The longest piece of a [`Slab`].
-pub(super) const SLAB_PIECE_MAX: usize = 1024;
-
-/// Short pieces of memory, many to a block. Whoever keeps one keeps its block.
-pub(super) struct Slab {
-    open: BytesMut,
-    has_block: bool,
-    /// The ends of blocks that were used up.
-    full: VecDeque<BytesMut>,
-}
-
-impl Slab {
-    pub(super) fn new() -> Self {
-        Self { open: BytesMut::new(), has_block: false, full: VecDeque::new() }
-    }
-
-    /// `len <= SLAB_PIECE_MAX` initialised bytes.
-    #[inline]
-    pub(super) fn take(&mut self, len: usize) -> BytesMut {
-        if self.open.len() < len {
-            self.next_block();
-        }
-        self.open.split_to(len)
-    }
-
-    #[cold]
-    fn next_block(&mut self) {
-        let mut used = std::mem::take(&mut self.open);
-        if self.has_block {
-            used.clear();
-            self.full.push_back(used);
-        }
-        // Most are given back in the order in which they were handed out.
-        if self.full.front_mut().is_some_and(|oldest| oldest.try_reclaim(SLAB)) {
-            self.open = self.full.pop_front().unwrap_or_default();
-        } else if self.full.len() > SLABS {
-            self.full.pop_front();
-        }
-        self.open.resize(SLAB, 0);
-        self.has_block = true;
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Blocks, PATIENCE, SLAB, Slab, UNIT};
+    use super::{Blocks, PATIENCE, UNIT};
 
     #[test]
     fn a_block_comes_back_with_its_bytes_when_its_part_is_dropped() {
@@ -211,6 +168,7 @@ mod tests {
         hand_out(&mut blocks, 2 * UNIT);
     }
 
+    #[cfg(any(feature = "secure", feature = "secure-rustcrypto"))]
     #[test]
     fn a_rest_leaves_one_block_and_those_that_are_held() {
         let mut blocks = Blocks::new(8);
@@ -235,26 +193,5 @@ mod tests {
             })
             .collect();
         assert_eq!((parts.len(), blocks.handed_out.len()), (5, 2));
-    }
-
-    #[test]
-    fn a_slab_is_used_again_when_all_its_pieces_are_dropped() {
-        let mut slab = Slab::new();
-        let first = slab.take(1024);
-        let at = first.as_ptr();
-        let others: Vec<_> = (1..SLAB / 1024).map(|_| slab.take(1024)).collect();
-        drop((first, others));
-        assert_eq!(slab.take(1024).as_ptr(), at);
-    }
-
-    #[test]
-    fn a_held_piece_is_never_written_over() {
-        let mut slab = Slab::new();
-        let mut held = slab.take(4);
-        held.copy_from_slice(b"keep");
-        for _ in 0..100 {
-            slab.take(1000).fill(0xFF);
-        }
-        assert_eq!(held, "keep");
     }
 }

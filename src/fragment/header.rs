@@ -1,0 +1,196 @@
+//! The header of a packet, and how a message is cut.
+
+use std::{num::NonZeroU16, ops::Range};
+
+use super::{
+    error::{FragmentError, PacketError},
+    seal::SealPacket,
+};
+
+/// The length of a header, in bytes.
+pub const HEADER_LEN: usize = 16;
+/// The longest packet, in bytes: what a UDP datagram over IPv4 carries, 65,535 bytes without the 20
+/// of the header of IP and the 8 of that of UDP ([RFC 791](https://www.rfc-editor.org/rfc/rfc791),
+/// [RFC 768](https://www.rfc-editor.org/rfc/rfc768)).
+pub const MAX_PACKET_LEN: usize = 65_507;
+
+/// The first byte of every packet. An application that sends packets of its own over the same
+/// socket begins them with another.
+const VERSION: u8 = 0xF1;
+
+/// How many bytes of a message go into each of its packets but the last, which carries the rest: 1
+/// to 65,535.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Stride(NonZeroU16);
+
+impl Stride {
+    /// This many bytes of a message in a packet; `None` for 0.
+    #[must_use]
+    pub const fn new(bytes: u16) -> Option<Self> {
+        match NonZeroU16::new(bytes) {
+            Some(bytes) => Some(Self(bytes)),
+            None => None,
+        }
+    }
+
+    /// The stride that makes packets of `packet_len` bytes, header and what `S` adds included. For
+    /// UDP that is the MTU of the path without the headers of IP and UDP: 1,200 bytes pass
+    /// everywhere where QUIC does ([RFC 9000, section
+    /// 14](https://www.rfc-editor.org/rfc/rfc9000#section-14)).
+    ///
+    /// ```
+    /// use futures_handoff::fragment::{HEADER_LEN, Plain, Stride};
+    ///
+    /// assert_eq!(Stride::for_packets::<Plain>(1_200)?.get(), 1_200 - HEADER_LEN);
+    /// # Ok::<_, futures_handoff::fragment::FragmentError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`FragmentError::PacketLen`] where no byte of a message is left in a packet, or the packet
+    /// is longer than [`MAX_PACKET_LEN`].
+    pub fn for_packets<S: SealPacket>(packet_len: usize) -> Result<Self, FragmentError> {
+        let least = HEADER_LEN + S::OVERHEAD + 1;
+        let error = FragmentError::PacketLen { len: packet_len, least, most: MAX_PACKET_LEN };
+        if !(least..=MAX_PACKET_LEN).contains(&packet_len) {
+            return Err(error);
+        }
+        u16::try_from(packet_len - least + 1).ok().and_then(Self::new).ok_or(error)
+    }
+
+    /// The number of bytes.
+    #[must_use]
+    pub const fn get(self) -> usize {
+        self.0.get() as usize
+    }
+}
+
+/// How a message of `len` bytes is cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Geometry {
+    pub(super) len: u32,
+    pub(super) stride: Stride,
+}
+
+impl Geometry {
+    /// How many packets it takes. An empty message takes one.
+    #[inline]
+    pub(super) const fn count(self) -> u32 {
+        if self.len == 0 { 1 } else { self.len.div_ceil(self.stride.0.get() as u32) }
+    }
+
+    /// Where the bytes of a fragment lie in the message. Anything beyond the last one is empty.
+    #[inline]
+    pub(super) fn range(self, index: u32) -> Range<usize> {
+        let (len, stride) = (u64::from(self.len), u64::from(self.stride.0.get()));
+        let start = (u64::from(index) * stride).min(len);
+        let end = (start + stride).min(len);
+        position(start)..position(end)
+    }
+}
+
+/// A place in a message that lies in memory.
+#[inline]
+fn position(at: u64) -> usize {
+    usize::try_from(at).unwrap_or(usize::MAX)
+}
+
+/// What stands in front of the bytes in a packet: which message they are of, how long that is, and
+/// how it is cut.
+///
+/// On the wire it has [`HEADER_LEN`] bytes, numbers with the most significant byte first:
+///
+/// | bytes | |
+/// |---|---|
+/// | 0 | `0xF1`: the version of the format |
+/// | 1 | 0 |
+/// | 2, 3 | the [stride](Stride) |
+/// | 4 to 7 | the id of the message |
+/// | 8 to 11 | the index of the fragment, from 0 |
+/// | 12 to 15 | the length of the message |
+///
+/// A header is always sound in itself: [`decode`](Self::decode) refuses an index that the message
+/// does not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Header {
+    pub(super) message: u32,
+    pub(super) index: u32,
+    pub(super) geometry: Geometry,
+}
+
+impl Header {
+    /// The bytes of a header.
+    #[inline]
+    #[must_use]
+    pub fn encode(&self) -> [u8; HEADER_LEN] {
+        let mut bytes = [VERSION; HEADER_LEN];
+        bytes[1] = 0;
+        bytes[2..4].copy_from_slice(&self.geometry.stride.0.get().to_be_bytes());
+        bytes[4..8].copy_from_slice(&self.message.to_be_bytes());
+        bytes[8..12].copy_from_slice(&self.index.to_be_bytes());
+        bytes[12..].copy_from_slice(&self.geometry.len.to_be_bytes());
+        bytes
+    }
+
+    /// The header of a packet, and what follows it. Takes no memory and any bytes. Whether the
+    /// packet is genuine is not known from it.
+    ///
+    /// # Errors
+    ///
+    /// [`PacketError::Short`], [`PacketError::Version`], [`PacketError::Stride`] or
+    /// [`PacketError::Index`].
+    #[inline]
+    pub fn decode(packet: &[u8]) -> Result<(Self, &[u8]), PacketError> {
+        let Some((header, rest)) = packet.split_first_chunk::<HEADER_LEN>() else {
+            return Err(PacketError::Short { len: packet.len(), least: HEADER_LEN });
+        };
+        let [version, zero, s0, s1, m0, m1, m2, m3, i0, i1, i2, i3, l0, l1, l2, l3] = *header;
+        if version != VERSION || zero != 0 {
+            return Err(PacketError::Version { found: [version, zero] });
+        }
+        let stride =
+            Stride::new(u16::from_be_bytes([s0, s1])).ok_or(PacketError::Stride { found: 0, least: 1 })?;
+        let geometry = Geometry { len: u32::from_be_bytes([l0, l1, l2, l3]), stride };
+        let index = u32::from_be_bytes([i0, i1, i2, i3]);
+        if index >= geometry.count() {
+            return Err(PacketError::Index { index, count: geometry.count() });
+        }
+        Ok((Self { message: u32::from_be_bytes([m0, m1, m2, m3]), index, geometry }, rest))
+    }
+
+    /// The id of the message.
+    #[must_use]
+    pub fn message(&self) -> u32 {
+        self.message
+    }
+
+    /// Which fragment of the message it is, from 0.
+    #[must_use]
+    pub fn index(&self) -> u32 {
+        self.index
+    }
+
+    /// How many fragments the message has, at least 1.
+    #[must_use]
+    pub fn count(&self) -> u32 {
+        self.geometry.count()
+    }
+
+    /// The length of the message, in bytes.
+    #[must_use]
+    pub fn message_len(&self) -> u32 {
+        self.geometry.len
+    }
+
+    /// How the message is cut.
+    #[must_use]
+    pub fn stride(&self) -> Stride {
+        self.geometry.stride
+    }
+
+    /// Where the fragment lies in the message.
+    #[must_use]
+    pub fn range(&self) -> Range<usize> {
+        self.geometry.range(self.index)
+    }
+}

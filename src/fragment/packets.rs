@@ -1,0 +1,200 @@
+//! Packets that lie behind each other in one block.
+
+use std::{fmt, ops::Range};
+
+use bytes::{Bytes, BytesMut};
+
+use super::{
+    error::FragmentError,
+    fragmenter::Fragmenter,
+    header::{HEADER_LEN, MAX_PACKET_LEN},
+    seal::SealPacket,
+};
+use crate::blocks::Blocks;
+
+/// The most packets in a block: as many as Linux sends in one call
+/// ([`UDP_MAX_SEGMENTS`](https://github.com/torvalds/linux/blob/v6.1/include/linux/udp.h), 64 until
+/// 6.9, more since).
+const MAX_PACKETS: usize = 64;
+
+/// The memory that packets are made in. It is used again once they are dropped.
+///
+/// A block holds up to 64 packets and at most [`MAX_PACKET_LEN`] bytes. It comes back when the last
+/// [`Packets`] and slice of it is dropped, so one of them that is kept keeps the whole block. In a
+/// steady state nothing is allocated.
+pub struct PacketPool {
+    blocks: Blocks,
+    max_packets: usize,
+}
+
+impl PacketPool {
+    /// A pool that remembers up to `blocks` blocks. More may be in use; those are not used again. 0
+    /// counts as 1.
+    #[must_use]
+    pub fn new(blocks: usize) -> Self {
+        Self { blocks: Blocks::new(blocks), max_packets: MAX_PACKETS }
+    }
+
+    /// Sets the most packets in a block, as the system takes in one call; 1 where each is sent by
+    /// itself. The default is 64.
+    ///
+    /// # Panics
+    ///
+    /// When it is zero.
+    #[must_use = "returns the changed pool"]
+    #[track_caller]
+    pub fn with_max_packets(self, max_packets: usize) -> Self {
+        assert!(max_packets > 0, "a block must hold at least 1 packet");
+        Self { max_packets, ..self }
+    }
+}
+
+impl Default for PacketPool {
+    /// A pool that remembers up to 16 blocks.
+    fn default() -> Self {
+        Self::new(16)
+    }
+}
+
+impl fmt::Debug for PacketPool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PacketPool").field("max_packets", &self.max_packets).finish_non_exhaustive()
+    }
+}
+
+/// Packets behind each other, equally long but for the last one: what generic segmentation offload
+/// (`UDP_SEGMENT`) takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Packets {
+    contents: Bytes,
+    segment_size: usize,
+}
+
+impl Packets {
+    /// All of them, one behind the other.
+    #[must_use]
+    pub fn contents(&self) -> &Bytes {
+        &self.contents
+    }
+
+    /// The length of each packet but the last one, which may be shorter.
+    #[must_use]
+    pub fn segment_size(&self) -> usize {
+        self.segment_size
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.contents.len().div_ceil(self.segment_size)
+    }
+
+    /// One after the other, to be sent each by itself.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = Bytes> {
+        let len = self.contents.len();
+        (0..self.count()).map(move |index| {
+            let at = index * self.segment_size;
+            self.contents.slice(at..(at + self.segment_size).min(len))
+        })
+    }
+}
+
+impl Fragmenter {
+    /// Makes packets of the first fragments of `range`, as many as fit into one block, and moves
+    /// the start of `range` past them. `None` once nothing of `range` is left. Indices that the
+    /// message does not have are left out.
+    ///
+    /// The bytes go from the message to the packets in one pass, where sealing takes one. Nothing
+    /// is allocated while the pool has a block.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_handoff::{
+    ///     bytes::Bytes,
+    ///     fragment::{Fragmenter, PacketPool, Plain, Stride},
+    /// };
+    ///
+    /// let message = Fragmenter::new(1, Bytes::from(vec![7; 100_000]), Stride::for_packets::<Plain>(1_200)?)?;
+    /// let mut pool = PacketPool::default();
+    /// let mut sent = 0;
+    /// // All of it; to send a part again, give the range that is missing.
+    /// let mut range = 0..message.count();
+    /// while let Some(packets) = message.pack(&mut range, &mut Plain, &mut pool)? {
+    ///     // One system call with segmentation offload, or one for each of `packets.iter()`.
+    ///     sent += packets.count();
+    /// }
+    /// assert_eq!(sent, 85);
+    /// # Ok::<_, futures_handoff::fragment::FragmentError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`FragmentError::PacketLen`] where a packet of this stride is longer than [`MAX_PACKET_LEN`]
+    /// when sealed; [`FragmentError::Seal`]. `range` is as it was.
+    pub fn pack<S: SealPacket>(
+        &self,
+        range: &mut Range<u32>,
+        seal: &mut S,
+        pool: &mut PacketPool,
+    ) -> Result<Option<Packets>, FragmentError> {
+        self.pack_behind::<S, 0>(range, MAX_PACKET_LEN, seal, pool)
+    }
+
+    /// As [`pack`](Self::pack), with each packet behind its length in `PREFIX` bytes, 0 or 2, and
+    /// at most `most` bytes in a block that holds more than one packet.
+    #[inline]
+    pub(super) fn pack_behind<S: SealPacket, const PREFIX: usize>(
+        &self,
+        range: &mut Range<u32>,
+        most: usize,
+        seal: &mut S,
+        pool: &mut PacketPool,
+    ) -> Result<Option<Packets>, FragmentError> {
+        let (start, end) = (range.start, range.end.min(self.count()));
+        if start >= end {
+            range.start = range.end.max(start);
+            return Ok(None);
+        }
+        let around = PREFIX + HEADER_LEN + S::OVERHEAD;
+        // A message that fits in one packet has none that is longer.
+        let full = around + self.stride().get().min(self.payload().len());
+        if full - PREFIX > MAX_PACKET_LEN {
+            let least = HEADER_LEN + S::OVERHEAD + 1;
+            return Err(FragmentError::PacketLen { len: full - PREFIX, least, most: MAX_PACKET_LEN });
+        }
+        let most = (most.min(MAX_PACKET_LEN) / full).clamp(1, pool.max_packets);
+        let count = u32::try_from(most).unwrap_or(u32::MAX).min(end - start);
+        let mut block = pool.blocks.take(full * count as usize);
+        let made = self.seal_into::<S, PREFIX>(start..start + count, seal, &mut block);
+        // Kept in any case: a cipher that fails costs no memory.
+        let contents = pool.blocks.hand_out(block, *made.as_ref().unwrap_or(&0));
+        made?;
+        range.start = start + count;
+        Ok(Some(Packets { contents, segment_size: full }))
+    }
+
+    fn seal_into<S: SealPacket, const PREFIX: usize>(
+        &self,
+        range: Range<u32>,
+        seal: &mut S,
+        block: &mut BytesMut,
+    ) -> Result<usize, FragmentError> {
+        let mut used = 0;
+        for index in range {
+            let (header, plain) = self.borrowed(index);
+            let len = HEADER_LEN + plain.len() + S::OVERHEAD;
+            let packet = &mut block[used..used + PREFIX + len];
+            used += PREFIX + len;
+            let (prefix, packet) = packet.split_at_mut(PREFIX);
+            // A packet is at most `MAX_PACKET_LEN` long.
+            let len = u16::try_from(len).unwrap_or(u16::MAX).to_be_bytes();
+            prefix.copy_from_slice(&len[..PREFIX]);
+            let (head, sealed) = packet.split_at_mut(HEADER_LEN);
+            let header = header.encode();
+            head.copy_from_slice(&header);
+            seal.seal(&header, plain, sealed)?;
+        }
+        Ok(used)
+    }
+}

@@ -1,0 +1,223 @@
+//! Packets that are sealed, each by itself, in any order.
+
+use std::fmt;
+
+use super::{
+    aead::{CipherError, CipherKey, NONCE_LEN, Nonce, Suite, TAG_LEN},
+    handshake::Role,
+    keys::{Secret, SessionKeys, expand},
+    window::Window,
+};
+use crate::fragment::{HEADER_LEN, OpenPacket, PacketError, SealError, SealPacket};
+
+/// The number in front of the encrypted bytes.
+const NUMBER_LEN: usize = 8;
+const OVERHEAD: usize = NUMBER_LEN + TAG_LEN;
+/// A key is used for 2^20 packets, an eighth of what RFC 9001, section 6.6, allows AES-GCM.
+const PACKETS_PER_KEY_LOG2: u32 = 20;
+/// After so many forged packets, nothing is opened any more: the limit of the same section for
+/// ChaCha20-Poly1305, the lower one of the two ciphers.
+const MAX_FORGED: u64 = 1 << 36;
+
+/// Keys for packets between the two sides of a session, such as those of
+/// [`fragment`](crate::fragment) over UDP. From [`Session::packets`](super::Session::packets) or
+/// [`SessionKeys::into_packets`].
+///
+/// Each session has them once, and they come from other secrets than those of its messages. Their
+/// memory is cleared when they are dropped.
+pub struct PacketKeys {
+    suite: Suite,
+    outgoing: Secret,
+    incoming: Secret,
+}
+
+impl PacketKeys {
+    /// What seals the packets that this side sends, and what opens those of the peer.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Instant;
+    ///
+    /// use futures_handoff::{
+    ///     bytes::Bytes,
+    ///     fragment::{Fragmenter, Limits, PacketPool, Reassembler, Received, Stride},
+    /// };
+    /// use futures_handoff::secure::{PacketSealer, Role, SessionKeys, Suite};
+    ///
+    /// // The keys of a handshake; `Session::packets` has them ready.
+    /// let keys = || SessionKeys::derive(&[7; 32], b"a hash of what was said");
+    /// let (mut seal, _) = keys().into_packets(Role::Initiator, Suite::default()).split();
+    /// let (_, mut open) = keys().into_packets(Role::Responder, Suite::default()).split();
+    ///
+    /// let message = Fragmenter::new(1, Bytes::from("secret"), Stride::for_packets::<PacketSealer>(1_200)?)?;
+    /// let packets = message.pack(&mut (0..1), &mut seal, &mut PacketPool::default())?.unwrap();
+    /// let mut reassembler = Reassembler::new(Limits::default());
+    /// let received = reassembler.push(&(), packets.contents(), &mut open, Instant::now())?;
+    /// assert_eq!(received, Received::Complete { message: 1, payload: Bytes::from("secret") });
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn split(self) -> (PacketSealer, PacketOpener) {
+        let Self { suite, outgoing, incoming } = self;
+        let seal =
+            PacketSealer { key: PacketKey::new(suite, &outgoing, 0), suite, secret: outgoing, next: Some(0) };
+        let open = PacketOpener {
+            suite,
+            secret: incoming,
+            keys: [None, None],
+            window: Box::new(Window::new()),
+            forged: 0,
+        };
+        (seal, open)
+    }
+}
+
+impl SessionKeys {
+    /// The keys for packets, instead of those for messages, for a program that makes its own
+    /// handshake. The same secret and transcript must not be used for it twice: two sealers of a
+    /// key would use each number twice, which shows what they seal.
+    #[must_use]
+    pub fn into_packets(self, role: Role, suite: Suite) -> PacketKeys {
+        let (from_initiator, from_responder) = self.packet_secrets();
+        let (outgoing, incoming) = match role {
+            Role::Initiator => (from_initiator, from_responder),
+            Role::Responder => (from_responder, from_initiator),
+        };
+        PacketKeys { suite, outgoing, incoming }
+    }
+}
+
+/// The key of a range of numbers.
+struct PacketKey {
+    epoch: u64,
+    cipher: CipherKey,
+}
+
+impl PacketKey {
+    fn new(suite: Suite, secret: &Secret, epoch: u64) -> Self {
+        let mut label = *b"packet key 00000000";
+        label[11..].copy_from_slice(&epoch.to_be_bytes());
+        Self { epoch, cipher: CipherKey::new(suite, &expand(secret, &label)) }
+    }
+}
+
+#[inline]
+fn epoch(number: u64) -> u64 {
+    number >> PACKETS_PER_KEY_LOG2
+}
+
+#[inline]
+fn nonce(number: u64) -> Nonce {
+    let mut nonce = [0; NONCE_LEN];
+    nonce[NONCE_LEN - NUMBER_LEN..].copy_from_slice(&number.to_le_bytes());
+    nonce
+}
+
+/// Seals packets. A sealed packet has 24 bytes more than its header and its bytes: its number, and
+/// the tag of the cipher.
+///
+/// Each packet takes the next number, one that is sealed again as well, and is bound to its header
+/// and number. After each 2^20 packets another key is used.
+pub struct PacketSealer {
+    suite: Suite,
+    secret: Secret,
+    key: PacketKey,
+    /// `None` when all are used up.
+    next: Option<u64>,
+}
+
+impl SealPacket for PacketSealer {
+    const OVERHEAD: usize = OVERHEAD;
+
+    #[inline]
+    fn seal(&mut self, header: &[u8; HEADER_LEN], plain: &[u8], sealed: &mut [u8]) -> Result<(), SealError> {
+        let number = self.next.ok_or(SealError)?;
+        // Used up, whatever comes of the packet.
+        self.next = number.checked_add(1);
+        if epoch(number) != self.key.epoch {
+            self.key = PacketKey::new(self.suite, &self.secret, epoch(number));
+        }
+        let (place, sealed) = sealed.split_first_chunk_mut::<NUMBER_LEN>().ok_or(SealError)?;
+        *place = number.to_be_bytes();
+        self.key.cipher.seal(nonce(number), header, plain, sealed).map_err(|CipherError| SealError)
+    }
+}
+
+impl fmt::Debug for PacketSealer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PacketSealer")
+            .field("suite", &self.suite)
+            .field("next", &self.next)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Opens the packets of a peer, in any order, each once.
+///
+/// A packet that was opened, or is more than 4,032 numbers behind the newest one, is
+/// [`PacketError::Replayed`]. After 2^36 packets that were not genuine, no packet is.
+pub struct PacketOpener {
+    suite: Suite,
+    secret: Secret,
+    /// The keys that opened packets last, each at the remainder of its epoch.
+    keys: [Option<PacketKey>; 2],
+    window: Box<Window>,
+    forged: u64,
+}
+
+impl OpenPacket for PacketOpener {
+    const OVERHEAD: usize = OVERHEAD;
+
+    #[inline]
+    fn open(
+        &mut self,
+        header: &[u8; HEADER_LEN],
+        sealed: &[u8],
+        plain: &mut [u8],
+    ) -> Result<(), PacketError> {
+        let (number, sealed) = sealed.split_first_chunk::<NUMBER_LEN>().ok_or(PacketError::Unauthentic)?;
+        let number = u64::from_be_bytes(*number);
+        if !self.window.is_new(number) {
+            return Err(PacketError::Replayed { number });
+        }
+        if self.forged >= MAX_FORGED {
+            return Err(PacketError::Unauthentic);
+        }
+        let (epoch, nonce) = (epoch(number), nonce(number));
+        let place = (epoch % 2) as usize;
+        let opened = match &self.keys[place] {
+            Some(key) if key.epoch == epoch => key.cipher.open(nonce, header, sealed, plain),
+            _ => {
+                let key = PacketKey::new(self.suite, &self.secret, epoch);
+                // A forged number displaces no key.
+                let opened = key.cipher.open(nonce, header, sealed, plain);
+                if opened.is_ok() {
+                    self.keys[place] = Some(key);
+                }
+                opened
+            }
+        };
+        if opened.is_err() {
+            self.forged += 1;
+            return Err(PacketError::Unauthentic);
+        }
+        self.window.see(number);
+        Ok(())
+    }
+}
+
+impl fmt::Debug for PacketOpener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PacketOpener")
+            .field("suite", &self.suite)
+            .field("forged", &self.forged)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for PacketKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PacketKeys").field("suite", &self.suite).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,53 @@
+//! Which packets were received before.
+
+const WORD: u64 = u64::BITS as u64;
+const WORDS: usize = 64;
+/// How far a packet may be behind the newest one: 4,032. One word is being cleared for what is to
+/// come ([RFC 6479](https://www.rfc-editor.org/rfc/rfc6479)).
+pub(super) const WINDOW: u64 = (WORDS as u64 - 1) * WORD;
+
+/// The numbers that were seen, of the newest one and those before it.
+pub(super) struct Window {
+    /// The number after the newest one.
+    next: u64,
+    /// A bit for each number, at its remainder.
+    seen: [u64; WORDS],
+}
+
+impl Window {
+    pub(super) fn new() -> Self {
+        Self { next: 0, seen: [0; WORDS] }
+    }
+
+    /// Whether a packet with this number has certainly not been seen.
+    #[inline]
+    pub(super) fn is_new(&self, number: u64) -> bool {
+        if number >= self.next {
+            return true;
+        }
+        self.next - number <= WINDOW && self.seen[Self::word(number / WORD)] & (1 << (number % WORD)) == 0
+    }
+
+    /// A packet with this number was genuine, and new.
+    #[inline]
+    pub(super) fn see(&mut self, number: u64) {
+        if number >= self.next {
+            // The words between the newest one and this one hold what is too old now. All of them
+            // may be.
+            let newest = self.next.checked_sub(1).map(|newest| newest / WORD);
+            let first =
+                newest.map_or(0, |newest| newest + 1).max((number / WORD).saturating_sub(WORDS as u64 - 1));
+            for word in first..=number / WORD {
+                self.seen[Self::word(word)] = 0;
+            }
+            self.next = number.saturating_add(1);
+        }
+        self.seen[Self::word(number / WORD)] |= 1 << (number % WORD);
+    }
+
+    #[inline]
+    fn word(word: u64) -> usize {
+        // Less than `WORDS`.
+        usize::try_from(word % WORDS as u64).unwrap_or(0)
+    }
+}
