@@ -145,6 +145,7 @@
 //! | `fragment` | [`fragment`](https://docs.rs/futures-handoff/latest/futures_handoff/fragment/): long messages through short packets, without copies |
 //! | `secure` | [`secure`](https://docs.rs/futures-handoff/latest/futures_handoff/secure/): authenticated, encrypted messages over any reader and writer |
 //! | `secure-rustcrypto` | the same with ciphers in Rust alone, for targets without a C compiler |
+//! | `tunnel` | [`tunnel`](https://docs.rs/futures-handoff/latest/futures_handoff/tunnel/): both directions between two streams |
 //! | `tracing` | an event for each write handoff that ends: `DEBUG` after an orderly close, `WARN` with the reason otherwise |
 //!
 //! # Where to read on
@@ -178,6 +179,9 @@ pub mod secure;
 mod sync;
 #[cfg(feature = "tokio")]
 mod tokio_io;
+#[cfg(feature = "tunnel")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tunnel")))]
+pub mod tunnel;
 mod waiters;
 mod write;
 

@@ -1,0 +1,256 @@
+//! One direction: what one side reads, the other one writes.
+
+use std::{
+    collections::VecDeque,
+    io::{self, IoSlice},
+    mem,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::{Buf, Bytes, BytesMut};
+use futures_io::{AsyncRead, AsyncWrite};
+
+use super::report::End;
+use crate::{CloseReason, HandoffBuffer, HandoffBufferConfig, Then};
+
+/// The most slices of one vectored write.
+const SLICES: usize = 16;
+
+/// What the reader has said.
+enum Source {
+    Open,
+    Ended,
+    Failed(io::Error),
+}
+
+pub(super) struct Direction {
+    /// What was read last. It comes behind `queue`.
+    buffer: HandoffBuffer,
+    /// What has to be written before it: full blocks, so that the next read goes into another one.
+    queue: VecDeque<Bytes>,
+    queued: usize,
+    budget: usize,
+    source: Source,
+    /// Bytes were written since the last flush.
+    unflushed: bool,
+    /// What the writer has taken.
+    written: u64,
+    /// What the reader has given, discarded or not.
+    read: u64,
+}
+
+/// A buffer that reads as much at a time as pays, up to the budget.
+#[track_caller]
+fn buffer(budget: usize) -> HandoffBuffer {
+    HandoffBuffer::with_config(HandoffBufferConfig::new(budget))
+}
+
+impl Direction {
+    pub(super) fn new(budget: usize) -> Self {
+        Self {
+            buffer: buffer(budget),
+            queue: VecDeque::new(),
+            queued: 0,
+            budget,
+            source: Source::Open,
+            unflushed: false,
+            written: 0,
+            read: 0,
+        }
+    }
+
+    #[track_caller]
+    pub(super) fn set_budget(&mut self, budget: usize) {
+        let mut before = mem::replace(&mut self.buffer, buffer(budget));
+        self.push(before.freeze_all());
+        self.budget = budget;
+    }
+
+    /// Puts bytes behind those that are waiting, before all that is read from now on.
+    pub(super) fn push(&mut self, bytes: Bytes) {
+        if !bytes.is_empty() {
+            self.queued += bytes.len();
+            self.queue.push_back(bytes);
+        }
+    }
+
+    pub(super) fn written(&self) -> u64 {
+        self.written
+    }
+
+    /// A number that changes with every byte that is read or written.
+    pub(super) fn activity(&self) -> u64 {
+        self.read.wrapping_add(self.written)
+    }
+
+    /// Moves bytes until one of the two sides has to be waited for, or the direction ends.
+    ///
+    /// What came before the end, or before an error of the reader, is written first. At the end of
+    /// the reader, the writer is closed; after an error it is flushed.
+    pub(super) fn poll<R, W>(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut reader: Pin<&mut R>,
+        mut writer: Pin<&mut W>,
+    ) -> Poll<End>
+    where
+        R: AsyncRead + ?Sized,
+        W: AsyncWrite + ?Sized,
+    {
+        loop {
+            let blocked = match self.write(cx, writer.as_mut()) {
+                Ok(blocked) => blocked,
+                Err(error) => return Poll::Ready(End::Write(error)),
+            };
+            if !matches!(self.source, Source::Open) {
+                return if blocked { Poll::Pending } else { self.finish(cx, writer) };
+            }
+            let room = self.budget.saturating_sub(self.queued + self.buffer.len());
+            if room == 0 {
+                return Poll::Pending;
+            }
+            if blocked {
+                self.set_aside();
+            }
+            if self.read(cx, reader.as_mut(), room).is_pending() {
+                // The side has fallen quiet.
+                if self.unflushed && !blocked {
+                    match ready!(writer.poll_flush(cx)) {
+                        Ok(()) => self.unflushed = false,
+                        Err(error) => return Poll::Ready(End::Write(error)),
+                    }
+                }
+                return Poll::Pending;
+            }
+        }
+    }
+
+    /// Reads what there is, and drops it, until the reader ends.
+    pub(super) fn discard<R: AsyncRead + ?Sized>(&mut self, cx: &mut Context<'_>, mut reader: Pin<&mut R>) {
+        self.queue.clear();
+        self.queued = 0;
+        loop {
+            drop(self.buffer.take_tail());
+            if !matches!(self.source, Source::Open)
+                || self.read(cx, reader.as_mut(), self.budget).is_pending()
+            {
+                return;
+            }
+        }
+    }
+
+    /// Writes all there is, unless the writer has to be waited for: then this is `true`.
+    fn write<W: AsyncWrite + ?Sized>(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut writer: Pin<&mut W>,
+    ) -> io::Result<bool> {
+        loop {
+            let (given, poll) = if self.queue.is_empty() {
+                let bytes = self.buffer.peek();
+                if bytes.is_empty() {
+                    return Ok(false);
+                }
+                (bytes.len(), writer.as_mut().poll_write(cx, bytes))
+            } else {
+                let mut slices = [IoSlice::new(&[]); SLICES];
+                let waiting = self.queue.iter().map(|block| &block[..]).chain([self.buffer.peek()]);
+                let mut count = 0;
+                for (slice, bytes) in slices.iter_mut().zip(waiting) {
+                    *slice = IoSlice::new(bytes);
+                    count += 1;
+                }
+                let slices = &slices[..count];
+                (
+                    slices.iter().map(|slice| slice.len()).sum(),
+                    writer.as_mut().poll_write_vectored(cx, slices),
+                )
+            };
+            match poll {
+                Poll::Pending => return Ok(true),
+                Poll::Ready(Ok(0)) => return Err(CloseReason::WriteZero.into()),
+                Poll::Ready(Ok(n)) if n > given => {
+                    return Err(CloseReason::InvalidWriter { reported: n, given }.into());
+                }
+                Poll::Ready(Ok(n)) => self.wrote(n),
+                Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+                Poll::Ready(Err(error)) => return Err(error),
+            }
+        }
+    }
+
+    fn wrote(&mut self, n: usize) {
+        self.written += n as u64;
+        self.unflushed = true;
+        let mut left = n;
+        while let Some(block) = self.queue.front_mut() {
+            let of_block = left.min(block.len());
+            block.advance(of_block);
+            self.queued -= of_block;
+            left -= of_block;
+            if !block.is_empty() {
+                return;
+            }
+            self.queue.pop_front();
+        }
+        // The rest lies in the buffer: `n` is not more than was given.
+        let consumed = self.buffer.advance(left);
+        debug_assert!(consumed.is_ok(), "{left} bytes of the buffer were written");
+    }
+
+    /// The writer is behind. A block that is half full goes into the queue, rather than to be moved
+    /// when the buffer needs more room.
+    fn set_aside(&mut self) {
+        if self.buffer.len() > self.buffer.capacity() / 2 && self.queue.len() < SLICES - 1 {
+            let block = self.buffer.freeze_all();
+            self.push(block);
+        }
+    }
+
+    /// Reads once, unless the reader has nothing.
+    fn read<R: AsyncRead + ?Sized>(
+        &mut self,
+        cx: &mut Context<'_>,
+        reader: Pin<&mut R>,
+        most: usize,
+    ) -> Poll<()> {
+        match ready!(self.buffer.poll_read_ready(cx, reader, most)) {
+            Ok(filled) => {
+                self.read = self.read.wrapping_add(filled.n as u64);
+                match filled.then {
+                    Then::End => self.source = Source::Ended,
+                    Then::Error(error) => self.source = Source::Failed(error.into()),
+                    Then::Pending | Then::Limit | Then::Full => {}
+                }
+            }
+            Err(error) => self.source = Source::Failed(error.into()),
+        }
+        Poll::Ready(())
+    }
+
+    /// Everything is written, and nothing is to come.
+    fn finish<W: AsyncWrite + ?Sized>(&mut self, cx: &mut Context<'_>, writer: Pin<&mut W>) -> Poll<End> {
+        let ended = matches!(self.source, Source::Ended);
+        let done = ready!(if ended { writer.poll_close(cx) } else { writer.poll_flush(cx) });
+        Poll::Ready(match (mem::replace(&mut self.source, Source::Ended), done) {
+            // What came first is told.
+            (Source::Failed(error), _) => End::Read(error),
+            (_, Ok(())) => End::Closed,
+            (_, Err(error)) => End::Write(error),
+        })
+    }
+
+    /// What was read and not written.
+    pub(super) fn into_unwritten(mut self) -> Bytes {
+        let rest = self.buffer.freeze_all();
+        if self.queue.is_empty() {
+            return rest;
+        }
+        let mut all = BytesMut::with_capacity(self.queued + rest.len());
+        for block in self.queue.iter().chain([&rest]) {
+            all.extend_from_slice(block);
+        }
+        all.freeze()
+    }
+}
