@@ -11,11 +11,17 @@ use std::{
 use bytes::{Buf, Bytes, BytesMut};
 use futures_io::{AsyncRead, AsyncWrite};
 
-use super::report::End;
-use crate::{CloseReason, HandoffBuffer, HandoffBufferConfig, Then};
+use super::{
+    report::End,
+    scratch::{self, SHORT},
+};
+use crate::{BufferError, CloseReason, HandoffBuffer, HandoffBufferConfig, Then, coop::Budget};
 
 /// The most slices of one vectored write.
 const SLICES: usize = 16;
+
+/// So many short reads one after the other end a run of long ones.
+const LEAN_READS: u8 = 4;
 
 /// What the reader has said.
 enum Source {
@@ -31,6 +37,9 @@ pub(super) struct Direction {
     queue: VecDeque<Bytes>,
     queued: usize,
     budget: usize,
+    /// Reads that go into `buffer` before short ones are tried again. A short read needs no block.
+    long_reads: u8,
+    coop: Budget,
     source: Source,
     /// Bytes were written since the last flush.
     unflushed: bool,
@@ -53,6 +62,8 @@ impl Direction {
             queue: VecDeque::new(),
             queued: 0,
             budget,
+            long_reads: 0,
+            coop: Budget::new(true),
             source: Source::Open,
             unflushed: false,
             written: 0,
@@ -110,10 +121,18 @@ impl Direction {
             if room == 0 {
                 return Poll::Pending;
             }
-            if blocked {
-                self.set_aside();
-            }
-            if self.read(cx, reader.as_mut(), room).is_pending() {
+            let read = if self.long_reads == 0 && self.is_drained() && room >= SHORT {
+                match self.pass(cx, reader.as_mut(), writer.as_mut()) {
+                    Ok(read) => read,
+                    Err(error) => return Poll::Ready(End::Write(error)),
+                }
+            } else {
+                if blocked {
+                    self.set_aside();
+                }
+                self.read(cx, reader.as_mut(), room)
+            };
+            if read.is_pending() {
                 // The side has fallen quiet.
                 if self.unflushed && !blocked {
                     match ready!(writer.poll_flush(cx)) {
@@ -138,6 +157,67 @@ impl Direction {
                 return;
             }
         }
+    }
+
+    /// Nothing is waiting to be written.
+    fn is_drained(&self) -> bool {
+        self.queue.is_empty() && self.buffer.is_empty()
+    }
+
+    /// One short read, which is written from where it lies. What the writer does not take at once
+    /// waits in the queue.
+    fn pass<R, W>(
+        &mut self,
+        cx: &mut Context<'_>,
+        reader: Pin<&mut R>,
+        writer: Pin<&mut W>,
+    ) -> io::Result<Poll<()>>
+    where
+        R: AsyncRead + ?Sized,
+        W: AsyncWrite + ?Sized,
+    {
+        if self.coop.poll(cx).is_pending() {
+            return Ok(Poll::Pending);
+        }
+        scratch::with(|scratch| {
+            let given = scratch.len();
+            let n = match reader.poll_read(cx, scratch) {
+                Poll::Pending => {
+                    self.coop.waited();
+                    return Ok(Poll::Pending);
+                }
+                Poll::Ready(Ok(n)) if n > given => {
+                    self.source = Source::Failed(BufferError::InvalidReader { reported: n, given }.into());
+                    0
+                }
+                Poll::Ready(Ok(0)) => {
+                    self.source = Source::Ended;
+                    0
+                }
+                Poll::Ready(Ok(n)) => n,
+                Poll::Ready(Err(error)) => {
+                    self.source = Source::Failed(error);
+                    0
+                }
+            };
+            self.coop.spend(n);
+            self.read = self.read.wrapping_add(n as u64);
+            if n == given {
+                self.long_reads = LEAN_READS;
+            }
+            let bytes = &scratch[..n];
+            let taken = if n == 0 { Poll::Pending } else { writer.poll_write(cx, bytes) };
+            let taken = match taken {
+                Poll::Pending => 0,
+                Poll::Ready(taken) => checked(taken, n)?,
+            };
+            self.written += taken as u64;
+            self.unflushed |= taken > 0;
+            if taken < n {
+                self.push(Bytes::copy_from_slice(&bytes[taken..]));
+            }
+            Ok(Poll::Ready(()))
+        })
     }
 
     /// Writes all there is, unless the writer has to be waited for: then this is `true`.
@@ -169,13 +249,7 @@ impl Direction {
             };
             match poll {
                 Poll::Pending => return Ok(true),
-                Poll::Ready(Ok(0)) => return Err(CloseReason::WriteZero.into()),
-                Poll::Ready(Ok(n)) if n > given => {
-                    return Err(CloseReason::InvalidWriter { reported: n, given }.into());
-                }
-                Poll::Ready(Ok(n)) => self.wrote(n),
-                Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
-                Poll::Ready(Err(error)) => return Err(error),
+                Poll::Ready(taken) => self.wrote(checked(taken, given)?),
             }
         }
     }
@@ -218,6 +292,8 @@ impl Direction {
         match ready!(self.buffer.poll_read_ready(cx, reader, most)) {
             Ok(filled) => {
                 self.read = self.read.wrapping_add(filled.n as u64);
+                self.long_reads =
+                    if filled.n >= SHORT { LEAN_READS } else { self.long_reads.saturating_sub(1) };
                 match filled.then {
                     Then::End => self.source = Source::Ended,
                     Then::Error(error) => self.source = Source::Failed(error.into()),
@@ -252,5 +328,14 @@ impl Direction {
             all.extend_from_slice(block);
         }
         all.freeze()
+    }
+}
+
+/// What a writer has taken of `given > 0` bytes.
+fn checked(taken: io::Result<usize>, given: usize) -> io::Result<usize> {
+    match taken {
+        Ok(0) => Err(CloseReason::WriteZero.into()),
+        Ok(n) if n > given => Err(CloseReason::InvalidWriter { reported: n, given }.into()),
+        taken => taken,
     }
 }

@@ -59,6 +59,7 @@ mod direction;
 mod forward;
 mod halves;
 mod report;
+mod scratch;
 
 use std::{
     fmt,
