@@ -8,39 +8,36 @@ pub(super) const WINDOW: u64 = (WORDS as u64 - 1) * WORD;
 
 /// The numbers that were seen, of the newest one and those before it.
 pub(super) struct Window {
-    /// The number after the newest one.
-    next: u64,
+    /// 0 before there is one, whose bit is not set then.
+    newest: u64,
     /// A bit for each number, at its remainder.
     seen: [u64; WORDS],
 }
 
 impl Window {
     pub(super) fn new() -> Self {
-        Self { next: 0, seen: [0; WORDS] }
+        Self { newest: 0, seen: [0; WORDS] }
     }
 
     /// Whether a packet with this number has certainly not been seen.
     #[inline]
     pub(super) fn is_new(&self, number: u64) -> bool {
-        if number >= self.next {
-            return true;
-        }
-        self.next - number <= WINDOW && self.seen[Self::word(number / WORD)] & (1 << (number % WORD)) == 0
+        number > self.newest
+            || self.newest - number <= WINDOW
+                && self.seen[Self::word(number / WORD)] & (1 << (number % WORD)) == 0
     }
 
     /// A packet with this number was genuine, and new.
     #[inline]
     pub(super) fn see(&mut self, number: u64) {
-        if number >= self.next {
+        if number > self.newest {
             // The words between the newest one and this one hold what is too old now. All of them
             // may be.
-            let newest = self.next.checked_sub(1).map(|newest| newest / WORD);
-            let first =
-                newest.map_or(0, |newest| newest + 1).max((number / WORD).saturating_sub(WORDS as u64 - 1));
-            for word in first..=number / WORD {
+            let (newest, word) = (self.newest / WORD, number / WORD);
+            for word in (newest + 1).max(word.saturating_sub(WORDS as u64 - 1))..=word {
                 self.seen[Self::word(word)] = 0;
             }
-            self.next = number.saturating_add(1);
+            self.newest = number;
         }
         self.seen[Self::word(number / WORD)] |= 1 << (number % WORD);
     }
@@ -51,3 +48,6 @@ impl Window {
         usize::try_from(word % WORDS as u64).unwrap_or(0)
     }
 }
+
+#[cfg(test)]
+mod tests;
