@@ -221,3 +221,6 @@ impl fmt::Debug for PacketKeys {
         f.debug_struct("PacketKeys").field("suite", &self.suite).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;
