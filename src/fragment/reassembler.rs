@@ -2,7 +2,7 @@
 
 use std::{fmt, hash::Hash, ops::Range, time::Instant};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use super::{
     error::PacketError,
@@ -191,10 +191,10 @@ impl<K: Eq + Hash + Clone> Reassembler<K> {
                 Ok(Received::Duplicate { message })
             }
             None if geometry.count() == 1 => {
-                let mut plain = BytesMut::zeroed(len);
-                open.open(head, sealed, &mut plain)?;
+                let plain = scratch(&mut self.scratch, len);
+                open.open(head, sealed, plain)?;
                 self.partials.remember(from.clone(), message, &self.limits);
-                Ok(Received::Complete { message, payload: plain.freeze() })
+                Ok(Received::Complete { message, payload: Bytes::copy_from_slice(plain) })
             }
             None => {
                 self.admit(from, geometry)?;
