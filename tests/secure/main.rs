@@ -12,6 +12,8 @@ mod fickle;
 mod handshake;
 mod hostile;
 mod many;
+#[cfg(feature = "fragment")]
+mod packets;
 mod pipe;
 mod random;
 mod records;
