@@ -1,6 +1,6 @@
 //! Another implementation of the protocol, after docs/security.md and with none of the code of the crate, against the crate.
 
-use std::future::pending;
+use std::{future::pending, time::Instant};
 
 use aes_gcm::Aes256Gcm;
 use chacha20poly1305::{
@@ -8,7 +8,11 @@ use chacha20poly1305::{
     aead::{AeadInPlace, KeyInit},
 };
 use futures_executor::block_on;
-use futures_handoff::secure::{self, Config, Noise, Session, StaticKey, Suite};
+use futures_handoff::{
+    bytes::Bytes,
+    fragment::{Fragmenter, Limits, PacketPool, Reassembler, Received, Stride},
+    secure::{self, Config, Noise, PacketKeys, Session, StaticKey, Suite},
+};
 use futures_handoff_runtimes::{
     io::{Duplex, duplex},
     watched_tests,
@@ -31,9 +35,9 @@ struct Direction {
     record: u64,
 }
 
-fn expand(prk: &[u8], label: &str) -> [u8; 32] {
+fn expand(prk: &[u8], label: impl AsRef<[u8]>) -> [u8; 32] {
     let mut output = [0; 32];
-    Hkdf::<Sha256>::from_prk(prk).unwrap().expand(label.as_bytes(), &mut output).unwrap();
+    Hkdf::<Sha256>::from_prk(prk).unwrap().expand(label.as_ref(), &mut output).unwrap();
     output
 }
 
@@ -51,21 +55,10 @@ impl Direction {
 
     fn seal(&mut self, kind: u8, plain: &[u8]) -> Vec<u8> {
         let (key, nonce) = self.next();
-        let mut text = plain.to_vec();
         let mut record = (plain.len() as u32).to_be_bytes().to_vec();
         record[0] = kind;
-        let tag = match self.suite {
-            Suite::Aes256Gcm => {
-                Aes256Gcm::new(&key.into()).encrypt_in_place_detached(&nonce.into(), &record, &mut text)
-            }
-            _ => ChaCha20Poly1305::new(&key.into()).encrypt_in_place_detached(
-                &nonce.into(),
-                &record,
-                &mut text,
-            ),
-        };
-        record.extend(text);
-        record.extend(tag.unwrap());
+        let sealed = seal(self.suite, key, nonce, &record, plain);
+        record.extend(sealed);
         record
     }
 
@@ -75,27 +68,103 @@ impl Direction {
         let mut header = [0; 4];
         stream.read_exact(&mut header).await.unwrap();
         let [kind, a, b, c] = header;
-        let mut text = vec![0; u32::from_be_bytes([0, a, b, c]) as usize];
-        let mut tag = [0; 16];
-        stream.read_exact(&mut text).await.unwrap();
-        stream.read_exact(&mut tag).await.unwrap();
-        match self.suite {
-            Suite::Aes256Gcm => Aes256Gcm::new(&key.into()).decrypt_in_place_detached(
-                &nonce.into(),
-                &header,
-                &mut text,
-                &tag.into(),
-            ),
-            _ => ChaCha20Poly1305::new(&key.into()).decrypt_in_place_detached(
-                &nonce.into(),
-                &header,
-                &mut text,
-                &tag.into(),
-            ),
-        }
-        .expect("the record is as docs/security.md says");
-        (kind, text)
+        let mut sealed = vec![0; u32::from_be_bytes([0, a, b, c]) as usize + 16];
+        stream.read_exact(&mut sealed).await.unwrap();
+        (kind, open(self.suite, key, nonce, &header, &sealed))
     }
+
+    /// What packets of this direction are sealed with, before any record.
+    fn packets(&self) -> PacketDirection {
+        assert_eq!(self.record, 0);
+        PacketDirection { suite: self.suite, secret: expand(&self.secret, "packets") }
+    }
+}
+
+/// The bytes, encrypted, and the tag.
+fn seal(suite: Suite, key: [u8; 32], nonce: [u8; 12], header: &[u8], plain: &[u8]) -> Vec<u8> {
+    let (mut text, nonce) = (plain.to_vec(), nonce.into());
+    let tag = match suite {
+        Suite::Aes256Gcm => Aes256Gcm::new(&key.into()).encrypt_in_place_detached(&nonce, header, &mut text),
+        _ => ChaCha20Poly1305::new(&key.into()).encrypt_in_place_detached(&nonce, header, &mut text),
+    };
+    text.extend(tag.unwrap());
+    text
+}
+
+fn open(suite: Suite, key: [u8; 32], nonce: [u8; 12], header: &[u8], sealed: &[u8]) -> Vec<u8> {
+    let ((text, tag), nonce) = (sealed.split_last_chunk::<16>().unwrap(), nonce.into());
+    let (mut text, tag) = (text.to_vec(), tag.into());
+    match suite {
+        Suite::Aes256Gcm => {
+            Aes256Gcm::new(&key.into()).decrypt_in_place_detached(&nonce, header, &mut text, tag)
+        }
+        _ => ChaCha20Poly1305::new(&key.into()).decrypt_in_place_detached(&nonce, header, &mut text, tag),
+    }
+    .expect("it is as docs/security.md says");
+    text
+}
+
+/// One direction of packets.
+struct PacketDirection {
+    suite: Suite,
+    secret: [u8; 32],
+}
+
+impl PacketDirection {
+    /// The key and the nonce of the packet with this number.
+    fn key(&self, number: u64) -> ([u8; 32], [u8; 12]) {
+        let mut label = b"packet key ".to_vec();
+        label.extend((number >> 20).to_be_bytes());
+        let mut nonce = [0; 12];
+        nonce[4..].copy_from_slice(&number.to_le_bytes());
+        (expand(&self.secret, label), nonce)
+    }
+
+    /// A fragment of a message that is cut after each `stride` bytes.
+    fn seal(&self, number: u64, message: u32, stride: usize, index: usize, bytes: &[u8]) -> Vec<u8> {
+        let mut packet = vec![0xF1, 0];
+        packet.extend((stride as u16).to_be_bytes());
+        for field in [message, index as u32, bytes.len() as u32] {
+            packet.extend(field.to_be_bytes());
+        }
+        let plain = &bytes[index * stride..bytes.len().min((index + 1) * stride)];
+        let (key, nonce) = self.key(number);
+        let sealed = seal(self.suite, key, nonce, &packet, plain);
+        packet.extend(number.to_be_bytes());
+        packet.extend(sealed);
+        packet
+    }
+
+    /// The bytes of a packet that has to have this number and header.
+    fn open(&self, packet: &[u8], number: u64, header: [u8; 16]) -> Vec<u8> {
+        assert_eq!(packet[..16], header);
+        assert_eq!(packet[16..24], number.to_be_bytes());
+        let (key, nonce) = self.key(number);
+        open(self.suite, key, nonce, &header, &packet[24..])
+    }
+}
+
+/// Packets of both sides, with numbers that were not counted up to, in another order.
+fn exchange_packets(ours: PacketKeys, [from_initiator, from_responder]: [PacketDirection; 2]) {
+    let (mut seal, mut open) = ours.split();
+    let mut reassembler = Reassembler::new(Limits::default());
+    let last = [(2, 3), (0, (1 << 20) - 1), (1, 1 << 20)].map(|(index, number)| {
+        let packet = from_responder.seal(number, 0x0102_0304, 64, index, &long());
+        reassembler.push(&(), &packet, &mut open, Instant::now()).unwrap()
+    });
+    assert_eq!(last[2], Received::Complete { message: 0x0102_0304, payload: long().into() });
+    let empty = from_responder.seal(7 << 20, 5, 64, 0, b"");
+    let received = reassembler.push(&(), &empty, &mut open, Instant::now());
+    assert_eq!(received, Ok(Received::Complete { message: 5, payload: Bytes::new() }));
+
+    let message = Fragmenter::new(0x0506_0708, long().into(), Stride::new(80).unwrap()).unwrap();
+    let packets = message.pack(&mut (0..2), &mut seal, &mut PacketPool::default()).unwrap().unwrap();
+    let mut received = Vec::new();
+    for (number, packet) in (0_u8..).zip(packets.iter()) {
+        let header = [0xF1, 0, 0, 80, 5, 6, 7, 8, 0, 0, 0, number, 0, 0, 0, 150];
+        received.extend(from_initiator.open(&packet, number.into(), header));
+    }
+    assert_eq!(received, long());
 }
 
 /// The responder: answers the handshake with messages of the lengths that the page tells. Gives both directions and the binding.
@@ -175,7 +244,7 @@ async fn exchange(pattern: &str, lens: &[usize], suite: Suite) {
     };
     let ours = async {
         let (reader, writer) = near.split();
-        let Session { binding, sender, mut receiver, mut task, .. } =
+        let Session { binding, sender, mut receiver, mut task, packets, .. } =
             secure::connect(reader, writer, noise, &config, pending()).await.unwrap();
         let talk = async {
             sender.send(b"").await.unwrap();
@@ -188,22 +257,24 @@ async fn exchange(pattern: &str, lens: &[usize], suite: Suite) {
             }
             received
         };
-        (binding, task.run_until(talk).await)
+        (binding, packets, task.run_until(talk).await)
     };
     let theirs = async {
         let ([mut from_initiator, mut from_responder], binding) =
             respond(&mut far, pattern, lens, suite).await;
+        let packets = [from_initiator.packets(), from_responder.packets()];
         let mut received = Vec::new();
         for (kind, plain) in records() {
             received.push(from_initiator.open(&mut far).await);
             far.write_all(&from_responder.seal(kind, &plain)).await.unwrap();
         }
-        (binding, received)
+        (binding, packets, received)
     };
-    let ((binding, messages), (other_binding, received)) = join(ours, theirs).await;
+    let ((binding, packets, messages), (other_binding, other_packets, received)) = join(ours, theirs).await;
     assert_eq!(binding, other_binding);
     assert_eq!(messages, [&b""[..], &long(), b"a", b"", b"bb"]);
     assert_eq!(received, records());
+    exchange_packets(packets, other_packets);
 }
 
 watched_tests! {

@@ -114,6 +114,21 @@ assert_impl_all!(WriteError: Send, Sync, Unpin, Clone, Error, Into<io::Error>, I
 assert_impl_all!(RejectReason: Send, Sync, Unpin, Clone, Error, Into<io::Error>);
 assert_impl_all!(WriterFailure<Vec<u8>>: Send, Sync, Error, Into<io::Error>);
 
+// A copy of what seals would use its numbers a second time.
+#[cfg(all(feature = "fragment", any(feature = "secure", feature = "secure-rustcrypto")))]
+mod packets {
+    use super::*;
+    use futures_handoff::secure::{PacketKeys, PacketOpener, PacketSealer, SessionKeys};
+
+    assert_impl_all!(PacketKeys: Send, Sync, Unpin, Debug);
+    assert_impl_all!(PacketSealer: Send, Sync, Unpin, Debug);
+    assert_impl_all!(PacketOpener: Send, Sync, Unpin, Debug);
+    assert_not_impl_any!(PacketKeys: Clone);
+    assert_not_impl_any!(PacketSealer: Clone);
+    assert_not_impl_any!(PacketOpener: Clone);
+    assert_not_impl_any!(SessionKeys: Clone);
+}
+
 // Plain data.
 assert_impl_all!(WriteHandoffConfig: Send, Sync, Unpin, Copy, PartialEq, Debug, Default);
 assert_impl_all!(WriteStats: Send, Sync, Unpin, Copy, PartialEq, Debug, Default);
