@@ -75,8 +75,9 @@ impl PacketKeys {
 
 impl SessionKeys {
     /// The keys for packets, instead of those for messages, for a program that makes its own
-    /// handshake. The same secret and transcript must not be used for it twice: two sealers of a
-    /// key would use each number twice, which shows what they seal.
+    /// handshake. The same secret and transcript must not be used for it twice, nor for it and a
+    /// session, whose [`packets`](super::Session::packets) are the same ones: two sealers of a key
+    /// would use each number twice, which shows what they seal.
     #[must_use]
     pub fn into_packets(self, role: Role, suite: Suite) -> PacketKeys {
         let (from_initiator, from_responder) = self.packet_secrets();
