@@ -1,11 +1,13 @@
 //! Encrypted sessions with a man in the middle, and with a peer that sends anything.
 
 mod handshake;
+mod packets;
 mod records;
 mod stream;
 mod wire;
 
 pub use handshake::Meddled;
+pub use packets::Meddling;
 pub use records::Transfer;
 pub use stream::Forged;
 
