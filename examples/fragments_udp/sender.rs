@@ -1,0 +1,234 @@
+//! The side that has the messages.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    fmt, io, iter,
+    net::SocketAddr,
+    ops::Range,
+    time::{Duration, Instant},
+};
+
+use futures_handoff::{
+    bytes::Bytes,
+    fragment::{
+        Fragmenter, Limits, MAX_PACKET_LEN, OpenPacket, Pacer, PacketPool, Packets, Reassembler, Received,
+        SealPacket, Stride,
+    },
+};
+
+use crate::{
+    faults::Network,
+    net::{Udp, yield_now},
+    report::{Digest, Report, State, digest},
+};
+
+/// How many messages are sent before the first of them has to be confirmed.
+const UNDERWAY: usize = 4;
+/// So many packets leave at once. The socket of a receiver holds few more, unless it is told to.
+const BURST: usize = 32;
+/// After so long without a report the sender asks for one, and waits twice as long for it, up to the
+/// second time. Longer than the way there and back, and than the receiver waits by itself.
+const PATIENCE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(400));
+/// For so long the sender tries to say that there are no more messages.
+const LAST_WORD: Duration = Duration::from_secs(3);
+
+#[derive(Clone, Copy)]
+pub(crate) struct Pace {
+    /// The length of packets, in bytes, all headers but those of UDP and IP included.
+    pub(crate) packet_len: usize,
+    /// In bytes a second.
+    pub(crate) rate: u64,
+    /// How long all of it may take.
+    pub(crate) deadline: Duration,
+}
+
+/// What became of it.
+pub(crate) struct Sent {
+    packets: u64,
+    lost: u64,
+    again: u64,
+    took: Duration,
+}
+
+impl fmt::Display for Sent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { packets, lost, again, took } = self;
+        write!(f, "{packets} packets sent in {took:.2?}, {lost} of them lost, {again} of them sent again")
+    }
+}
+
+/// Sends `messages`, with ids from `id` on, until the peer has confirmed each of them.
+pub(crate) async fn send<R: Udp, S: SealPacket, O: OpenPacket>(
+    network: Network<R>,
+    to: SocketAddr,
+    (seal, open): (S, O),
+    messages: Vec<Bytes>,
+    id: u32,
+    pace: Pace,
+) -> io::Result<Sent> {
+    let began = Instant::now();
+    let burst = (BURST * pace.packet_len) as u64;
+    let mut sender = Sender {
+        network,
+        to,
+        seal,
+        open,
+        stride: Stride::for_packets::<S>(pace.packet_len)?,
+        pool: PacketPool::default().with_max_packets(BURST),
+        pacer: Pacer::new(burst, pace.rate),
+        reports: Reassembler::new(Limits::default()),
+        underway: BTreeMap::new(),
+        next_id: id,
+        fragments: 0,
+    };
+    let deadline = began + pace.deadline;
+    sender.deliver(messages, deadline).await?;
+    // An empty message says that there are no more. The peer may confirm it in vain and be gone, and all
+    // else is confirmed: that nothing comes back is no failure.
+    let last_word = sender.deliver([Bytes::new()], deadline.min(Instant::now() + LAST_WORD)).await;
+    if let Err(error) = last_word {
+        if error.kind() != io::ErrorKind::TimedOut {
+            return Err(error);
+        }
+    }
+    let Network { sent: packets, lost, .. } = sender.network;
+    Ok(Sent { packets, lost, again: packets.saturating_sub(sender.fragments), took: began.elapsed() })
+}
+
+struct Sender<R: Udp, S, O> {
+    network: Network<R>,
+    to: SocketAddr,
+    seal: S,
+    open: O,
+    stride: Stride,
+    pool: PacketPool,
+    pacer: Pacer,
+    /// Reports are messages too. The ids that the peer gives to its messages are not ours.
+    reports: Reassembler,
+    underway: BTreeMap<u32, Underway>,
+    next_id: u32,
+    fragments: u64,
+}
+
+/// A message that is not confirmed.
+struct Underway {
+    fragments: Fragmenter,
+    digest: Digest,
+    /// What is to be sent: all of it at first, and then what the peer misses.
+    todo: VecDeque<Range<u32>>,
+    /// When to ask how it stands, once nothing is to be sent, and how long to wait then.
+    ask_at: Instant,
+    patience: Duration,
+}
+
+impl<R: Udp, S: SealPacket, O: OpenPacket> Sender<R, S, O> {
+    async fn deliver(
+        &mut self,
+        messages: impl IntoIterator<Item = Bytes>,
+        deadline: Instant,
+    ) -> io::Result<()> {
+        let mut messages = messages.into_iter();
+        let mut datagram = vec![0; MAX_PACKET_LEN];
+        // Packets that wait until they may leave.
+        let mut ready = None;
+        loop {
+            for message in messages.by_ref().take(UNDERWAY - self.underway.len()) {
+                self.begin(message)?;
+            }
+            let Some(ask_at) = self.underway.values().map(|message| message.ask_at).min() else {
+                return Ok(());
+            };
+            let now = Instant::now();
+            if now >= deadline {
+                return Err(self.too_late());
+            }
+            if ready.is_none() {
+                ready = self.pack(now)?;
+            }
+            // What is counted is what the network carries, in bytes.
+            let len = ready.as_ref().map(|packets| packets.contents().len() as u64);
+            let wait = match len.map(|len| self.pacer.try_reserve(len, now)) {
+                Some(Ok(())) => {
+                    for packet in ready.iter().flat_map(Packets::iter) {
+                        self.network.send(packet, self.to).await?;
+                    }
+                    ready = None;
+                    // A sender that is slower than its pace never has to wait. The other futures of its
+                    // task get their turn all the same, and so do reports.
+                    yield_now().await;
+                    Duration::ZERO
+                }
+                Some(Err(wait)) => wait,
+                None => ask_at.saturating_duration_since(now),
+            };
+            let wait = wait.min(deadline - now);
+            if let Some((packet, from)) = self.network.recv(&mut datagram, wait).await? {
+                self.hear(packet, from)?;
+            }
+        }
+    }
+
+    fn begin(&mut self, message: Bytes) -> io::Result<()> {
+        let digest = digest(&message);
+        let fragments = Fragmenter::new(self.next_id, message, self.stride)?;
+        self.fragments += u64::from(fragments.count());
+        let todo = iter::once(0..fragments.count()).collect();
+        let (patience, _) = PATIENCE;
+        let message = Underway { fragments, digest, todo, ask_at: Instant::now() + patience, patience };
+        self.underway.insert(self.next_id, message);
+        self.next_id = self.next_id.wrapping_add(1);
+        Ok(())
+    }
+
+    /// The next packets, of a message of which there is anything to send.
+    fn pack(&mut self, now: Instant) -> io::Result<Option<Packets>> {
+        for message in self.underway.values_mut() {
+            if message.todo.is_empty() && message.ask_at <= now {
+                // Any packet gets an answer, and the peer may know nothing of the message yet.
+                message.todo.push_back(0..1);
+                message.patience = PATIENCE.1.min(2 * message.patience);
+            }
+            while let Some(range) = message.todo.front_mut() {
+                // Sealed now, also what was sealed before: each packet has a number of its own.
+                if let Some(packets) = message.fragments.pack(range, &mut self.seal, &mut self.pool)? {
+                    message.ask_at = now + message.patience;
+                    return Ok(Some(packets));
+                }
+                message.todo.pop_front();
+            }
+        }
+        Ok(None)
+    }
+
+    /// Takes a report. What is none, is not the peer's or comes late changes nothing.
+    fn hear(&mut self, packet: &[u8], from: SocketAddr) -> io::Result<()> {
+        let received = self.reports.push(&(), packet, &mut self.open, Instant::now());
+        let Ok(Received::Complete { payload, .. }) = received else { return Ok(()) };
+        let Some(Report { message: id, state }) = Report::decode(payload) else { return Ok(()) };
+        let Some(message) = self.underway.get_mut(&id).filter(|_| from == self.to) else { return Ok(()) };
+        match state {
+            State::Complete(digest) if digest == message.digest => drop(self.underway.remove(&id)),
+            State::Complete(_) => {
+                let error = format!("message {id} has arrived with other bytes than it was sent with");
+                return Err(io::Error::new(io::ErrorKind::InvalidData, error));
+            }
+            // While there is something to send, the peer cannot know yet what is lost of it.
+            State::Missing(ranges) if message.todo.is_empty() => {
+                message.todo = ranges.into();
+                message.patience = PATIENCE.0;
+            }
+            State::Missing(_) => {}
+        }
+        Ok(())
+    }
+
+    fn too_late(&self) -> io::Error {
+        let ids: Vec<_> = self.underway.keys().map(u32::to_string).collect();
+        let refused = self.reports.stats().refused;
+        let error = format!(
+            "out of time: messages not confirmed: {}; packets that came back and were refused: {refused}",
+            ids.join(", ")
+        );
+        io::Error::new(io::ErrorKind::TimedOut, error)
+    }
+}
