@@ -14,8 +14,7 @@ pub const HEADER_LEN: usize = 16;
 /// [RFC 768](https://www.rfc-editor.org/rfc/rfc768)).
 pub const MAX_PACKET_LEN: usize = 65_507;
 
-/// The first byte of every packet. An application that sends packets of its own over the same
-/// socket begins them with another.
+/// The first byte of every packet.
 const VERSION: u8 = 0xF1;
 
 /// How many bytes of a message go into each of its packets but the last, which carries the rest: 1

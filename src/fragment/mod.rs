@@ -19,6 +19,20 @@
 //! | send over a stream | [`send_framed`], [`receive_framed`] |
 //! | hold packets back | [`Pacer`] |
 //!
+//! # Until everything has arrived
+//!
+//! The example `fragments_udp` is a whole transport of this kind, with reports over UDP that can be
+//! lost themselves. What it takes:
+//!
+//! - The receiver reports what is [missing](Reassembler::missing) when nothing has arrived for a
+//!   while, and the sender [packs](Fragmenter::pack) that again. Packets that it has kept are no
+//!   substitute: one that was sealed long ago is refused.
+//! - The receiver cannot report a message of which it has heard nothing, and a report can be lost. So
+//!   the sender sends any packet of the message again when it has waited too long. Where that packet
+//!   is a [duplicate](Received::Duplicate), the report was lost.
+//! - A report is itself a message that fits in one packet: [`Fragmenter`] and [`Reassembler`] seal,
+//!   open and count it as they do the others. The ids of each direction are its own.
+//!
 //! # Packets that anyone can send
 //!
 //! With [`Plain`] packets, anyone who can send to a socket, under the address of another as well,
@@ -29,7 +43,8 @@
 //! # The bytes of the wire
 //!
 //! A packet is its [header](Header), followed by its bytes of the message as they were sealed. With
-//! [`Plain`] those are as long as the fragment.
+//! [`Plain`] those are as long as the fragment. The first byte is always `0xF1`: other packets over
+//! the same socket are known if they begin with another one.
 
 mod assembly;
 mod error;

@@ -35,8 +35,8 @@ impl PacketPool {
         Self { blocks: Blocks::new(blocks), max_packets: MAX_PACKETS }
     }
 
-    /// Sets the most packets in a block, as the system takes in one call; 1 where each is sent by
-    /// itself. The default is 64.
+    /// Sets the most packets in a block: as many as the system takes in one call, or as a
+    /// [`Pacer`](super::Pacer) lets through at once. The default is 64.
     ///
     /// # Panics
     ///
@@ -102,7 +102,8 @@ impl Packets {
 impl Fragmenter {
     /// Makes packets of the first fragments of `range`, as many as fit into one block, and moves
     /// the start of `range` past them. `None` once nothing of `range` is left. Indices that the
-    /// message does not have are left out.
+    /// message does not have are left out. Of several ranges each takes a call, and a block, of its
+    /// own.
     ///
     /// The bytes go from the message to the packets in one pass, where sealing takes one. Nothing
     /// is allocated while the pool has a block.

@@ -31,7 +31,9 @@ pub enum Received {
         /// How many there are.
         count: u32,
     },
-    /// The fragment, or its whole message, had arrived before. Nothing has changed.
+    /// The fragment, or its whole message, had arrived before: the sender has sent it again, or the
+    /// network has made a copy. Nothing has changed. A copy of a sealed packet is
+    /// [`PacketError::Replayed`] instead: only what was sealed again is a duplicate.
     Duplicate {
         /// The id of the message.
         message: u32,
@@ -48,7 +50,7 @@ pub struct ReassemblerStats {
     pub bytes: usize,
     /// Messages that were completed.
     pub completed: u64,
-    /// Fragments that had arrived before.
+    /// Fragments that had arrived before. Copies of sealed packets are refused, and count there.
     pub duplicates: u64,
     /// Those of them whose bytes were others than those of the first copy, which stays.
     pub conflicts: u64,
@@ -61,6 +63,7 @@ pub struct ReassemblerStats {
 /// Puts messages of any number of peers together, from packets in any order.
 ///
 /// `K` says who sent a packet: an address, the id of a connection, or `()` where there is one peer.
+/// With encryption it is best what the keys belong to, as an address can change.
 /// It reads no socket and has no clock: the caller gives it each packet that arrives, with the
 /// time.
 ///
@@ -122,7 +125,8 @@ impl<K: Eq + Hash + Clone> Reassembler<K> {
     }
 
     /// Takes a packet, which has to be exactly one: a datagram, or a segment of what the system has
-    /// put together (GRO).
+    /// put together (GRO). A buffer of [`MAX_PACKET_LEN`](super::MAX_PACKET_LEN) bytes holds any; what
+    /// a shorter one has cut off is refused.
     ///
     /// `open` is that of the peer: with encryption each peer has its own. It is asked before
     /// anything changes. Where `now` is earlier than in a call before, that time counts.
