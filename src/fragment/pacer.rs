@@ -12,8 +12,7 @@ const NANOS: u128 = 1_000_000_000;
 /// What is counted is up to the caller, as long as it is one unit everywhere: whole packets as they
 /// leave, headers included, if the rate is that of a network. The bucket is full at first. In any
 /// time `t`, no more than `burst + rate * t` is let through, where no packet is longer than
-/// `burst`. It keeps one point in time, as in the [generic cell rate
-/// algorithm](https://www.itu.int/rec/T-REC-I.371-200403-I/en).
+/// `burst`. Nothing is rounded: what costs less than a nanosecond is not free.
 ///
 /// # Examples
 ///
@@ -35,10 +34,11 @@ const NANOS: u128 = 1_000_000_000;
 pub struct Pacer {
     burst: u64,
     rate: NonZeroU64,
-    /// When the bucket is full again.
-    full_at: Option<Instant>,
-    /// What is left over of a nanosecond, in parts of which `rate` are one.
-    rest: u128,
+    /// What the bucket lacked, in parts of which [`NANOS`] are one: so many come in, times the rate,
+    /// in a nanosecond.
+    lacking: u128,
+    /// When it lacked that. `None`: it has always been full.
+    at: Option<Instant>,
 }
 
 impl Pacer {
@@ -50,48 +50,48 @@ impl Pacer {
     #[must_use]
     #[track_caller]
     pub fn new(burst: u64, rate: u64) -> Self {
-        Self { burst, rate: checked(rate), full_at: None, rest: 0 }
+        Self { burst, rate: checked(rate), lacking: 0, at: None }
     }
 
     /// Takes `n` from the bucket, if it holds that much. What is larger than the bucket is let
-    /// through when that is full, and owed.
+    /// through when that is full, and owed. A time that goes back brings nothing in.
     ///
     /// # Errors
     ///
     /// How long to wait until there is enough. Nothing was taken.
     pub fn try_reserve(&mut self, n: u64, now: Instant) -> Result<(), Duration> {
-        let until_full =
-            self.full_at.map_or(Duration::ZERO, |full_at| full_at.saturating_duration_since(now));
-        let spared = self.duration(self.burst - n.min(self.burst));
-        if until_full > spared {
-            return Err(until_full - spared);
+        let lacking = self.lacking(now);
+        let spared = u128::from(self.burst - n.min(self.burst)) * NANOS;
+        if lacking > spared {
+            let early = self.at.map_or(Duration::ZERO, |at| at.saturating_duration_since(now));
+            return Err(early.saturating_add(nanos((lacking - spared).div_ceil(self.rate()))));
         }
-        if until_full.is_zero() {
-            // It has been full for a while: nothing is left over.
-            self.rest = 0;
-        }
-        let parts = u128::from(n) * NANOS + self.rest;
-        let rate = u128::from(self.rate.get());
-        self.rest = parts % rate;
-        // Where time ends, nothing is owed any more.
-        self.full_at = (now + until_full).checked_add(nanos(parts / rate));
+        self.lacking = lacking + u128::from(n) * NANOS;
+        self.at = self.at.max(Some(now));
         Ok(())
     }
 
-    /// Changes the rate, for what is taken from now on.
+    /// Changes the rate from `now` on.
     ///
     /// # Panics
     ///
     /// If `rate` is 0.
     #[track_caller]
-    pub fn set_rate(&mut self, rate: u64) {
-        self.rate = checked(rate);
-        self.rest = 0;
+    pub fn set_rate(&mut self, rate: u64, now: Instant) {
+        let rate = checked(rate);
+        self.lacking = self.lacking(now);
+        self.at = self.at.max(Some(now));
+        self.rate = rate;
     }
 
-    /// How long it takes until `n` more may be let through.
-    fn duration(&self, n: u64) -> Duration {
-        nanos(u128::from(n) * NANOS / u128::from(self.rate.get()))
+    /// What the bucket lacks.
+    fn lacking(&self, now: Instant) -> u128 {
+        let elapsed = self.at.map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
+        self.lacking.saturating_sub(elapsed.as_nanos().saturating_mul(self.rate()))
+    }
+
+    fn rate(&self) -> u128 {
+        self.rate.get().into()
     }
 }
 
