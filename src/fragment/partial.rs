@@ -257,7 +257,9 @@ impl<K: Eq + Hash + Clone> Partials<K> {
             };
             match partial.deadline(limits) {
                 Some(deadline) if deadline > now => self.deadlines.push(Reverse((deadline, serial, at))),
-                _ => {
+                // Its fragments have moved it beyond the end of time.
+                None => {}
+                Some(_) => {
                     let partial = self.remove(at);
                     if partial.assembly.is_taken_from() {
                         self.remember(partial.from.clone(), partial.message, limits);

@@ -298,10 +298,13 @@ impl<K: Eq + Hash + Clone> Reassembler<K> {
         self.expire_with(expired)
     }
 
-    fn expire_with(&mut self, expired: impl FnMut(K, u32)) -> usize {
-        let count = self.partials.expire(&self.limits, expired);
-        self.stats.expired += count as u64;
-        count
+    fn expire_with(&mut self, mut expired: impl FnMut(K, u32)) -> usize {
+        let count = &mut self.stats.expired;
+        self.partials.expire(&self.limits, |from, message| {
+            // Before the callback, which may panic.
+            *count += 1;
+            expired(from, message);
+        })
     }
 
     /// When to call [`expire`](Self::expire) next. It may then turn out that nothing has expired,
