@@ -227,6 +227,9 @@ impl<K: Eq + Hash + Clone> Partials<K> {
             peer.messages.remove(&message);
             if peer.messages.is_empty() {
                 self.peers.remove(from);
+            } else if peer.messages.len() < peer.messages.capacity() / 8 {
+                // What is remembered moves from peer to peer: the room for it must not stay.
+                peer.messages.shrink_to(2 * peer.messages.len());
             }
         }
     }
