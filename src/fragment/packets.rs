@@ -17,22 +17,26 @@ use crate::blocks::Blocks;
 /// 6.9, more since).
 const MAX_PACKETS: usize = 64;
 
+/// The lengths of blocks. The last one holds the longest packet, with its length in front of it.
+const BLOCKS: [usize; 3] = [4 * 1024, 16 * 1024, 64 * 1024];
+
 /// The memory that packets are made in. It is used again once they are dropped.
 ///
 /// A block holds up to 64 packets and at most [`MAX_PACKET_LEN`] bytes. It comes back when the last
 /// [`Packets`] and slice of it is dropped, so one of them that is kept keeps the whole block. In a
 /// steady state nothing is allocated.
 pub struct PacketPool {
-    blocks: Blocks,
+    /// Apart by length, so that a long block is not let go where a short one is needed.
+    blocks: [Blocks; BLOCKS.len()],
     max_packets: usize,
 }
 
 impl PacketPool {
-    /// A pool that remembers up to `blocks` blocks. More may be in use; those are not used again. 0
-    /// counts as 1.
+    /// A pool that remembers up to `blocks` blocks of each length: 4, 16 and 64 KiB. More may be in
+    /// use; those are not used again. 0 counts as 1.
     #[must_use]
     pub fn new(blocks: usize) -> Self {
-        Self { blocks: Blocks::new(blocks), max_packets: MAX_PACKETS }
+        Self { blocks: BLOCKS.map(|_| Blocks::new(blocks)), max_packets: MAX_PACKETS }
     }
 
     /// Sets the most packets in a block: as many as the system takes in one call, or as a
@@ -50,7 +54,7 @@ impl PacketPool {
 }
 
 impl Default for PacketPool {
-    /// A pool that remembers up to 16 blocks.
+    /// A pool that remembers up to 16 blocks of each length.
     fn default() -> Self {
         Self::new(16)
     }
@@ -166,10 +170,12 @@ impl Fragmenter {
         }
         let most = (most.min(MAX_PACKET_LEN) / full).clamp(1, pool.max_packets);
         let count = u32::try_from(most).unwrap_or(u32::MAX).min(end - start);
-        let mut block = pool.blocks.take(full * count as usize);
+        let length = BLOCKS.partition_point(|&len| len < full * count as usize).min(BLOCKS.len() - 1);
+        let blocks = &mut pool.blocks[length];
+        let mut block = blocks.take(BLOCKS[length]);
         let made = self.seal_into::<S, PREFIX>(start..start + count, seal, &mut block);
         // Kept in any case: a cipher that fails costs no memory.
-        let contents = pool.blocks.hand_out(block, *made.as_ref().unwrap_or(&0));
+        let contents = blocks.hand_out(block, *made.as_ref().unwrap_or(&0));
         made?;
         range.start = start + count;
         Ok(Some(Packets { contents, segment_size: full }))
