@@ -8,6 +8,8 @@
 #[cfg(feature = "tokio")]
 mod adapters;
 mod ending;
+#[cfg(feature = "fragment")]
+mod framed;
 mod polls;
 mod reading;
 mod slow;

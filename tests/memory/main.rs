@@ -1,6 +1,8 @@
 //! What the crate keeps in memory and what it allocates, as the allocator of these tests counts it on each thread.
 
 mod connections;
+#[cfg(feature = "fragment")]
+mod fragment;
 mod freed;
 mod reading;
 mod writing;

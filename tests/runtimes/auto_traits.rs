@@ -134,6 +134,47 @@ assert_impl_all!(WriteHandoffConfig: Send, Sync, Unpin, Copy, PartialEq, Debug, 
 assert_impl_all!(WriteStats: Send, Sync, Unpin, Copy, PartialEq, Debug, Default);
 assert_impl_all!(Inline: Send, Sync, Unpin, Copy, PartialEq, Debug, Default);
 
+#[cfg(feature = "fragment")]
+mod fragment {
+    use super::*;
+    use futures_handoff::{bytes::Buf, fragment::*};
+    use std::{hash::Hash, ops::Range, time::Instant};
+
+    // A reassembler goes where its keys may go. What opens and seals is lent to each call.
+    assert_impl_all!(Reassembler<u8>: Send, Sync, Unpin, Debug);
+    assert_not_impl_any!(Reassembler<Rc<u8>>: Send, Sync);
+    assert_impl_all!(PacketPool: Send, Sync, Unpin, Debug, Default);
+    assert_impl_all!(Packets: Send, Sync, Unpin, Clone, PartialEq, Debug);
+    assert_impl_all!(Fragmenter: Send, Sync, Unpin, Clone, Debug);
+    assert_impl_all!(Fragment: Send, Sync, Unpin, Clone, PartialEq, Debug, Buf);
+    assert_impl_all!(Received: Send, Sync, Unpin, Clone, PartialEq, Debug);
+    assert_impl_all!(Pacer: Send, Sync, Unpin, Clone, Debug);
+
+    // Plain data.
+    assert_impl_all!(Header: Send, Sync, Unpin, Copy, PartialEq, Debug);
+    assert_impl_all!(Stride: Send, Sync, Unpin, Copy, Ord, Hash, Debug);
+    assert_impl_all!(Limits: Send, Sync, Unpin, Copy, PartialEq, Debug, Default);
+    assert_impl_all!(ReassemblerStats: Send, Sync, Unpin, Copy, PartialEq, Debug, Default);
+    assert_impl_all!(Plain: Send, Sync, Unpin, Copy, PartialEq, Debug, Default, SealPacket, OpenPacket);
+
+    assert_impl_all!(PacketError: Send, Sync, Unpin, Copy, PartialEq, Error, Into<io::Error>);
+    assert_impl_all!(FragmentError: Send, Sync, Unpin, Copy, PartialEq, Error, Into<io::Error>);
+    assert_impl_all!(SealError: Send, Sync, Unpin, Copy, PartialEq, Error, Into<FragmentError>);
+
+    #[expect(dead_code, reason = "it compiles")]
+    fn futures_cross_threads(
+        handoff: &WriteHandoff<Sendable>,
+        message: &Fragmenter,
+        range: &mut Range<u32>,
+        pool: &mut PacketPool,
+        buffer: &mut HandoffBuffer,
+        reassembler: &mut Reassembler<u8>,
+    ) {
+        is_send(send_framed(handoff, message, range, &mut Plain, pool));
+        is_send(receive_framed(buffer, &mut &b""[..], reassembler, &1, &mut Plain, Instant::now));
+    }
+}
+
 /// The one check that needs a program: a ticket of a writer that is bound to its thread is awaited on another.
 #[test]
 fn a_ticket_of_a_bound_writer_may_be_awaited_on_another_thread() {
