@@ -11,6 +11,7 @@ mod deadlines;
 mod delivery;
 mod framed;
 mod limits;
+mod model;
 mod opening;
 mod pacer;
 mod random;
