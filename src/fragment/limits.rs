@@ -50,11 +50,12 @@ impl Default for Limits {
 
 impl Limits {
     /// Sets the longest message, in bytes. The default is 1 MiB; more than `u32::MAX`, the most a
-    /// header can tell, counts as that. The budgets of bytes have to hold it, or a message of that
-    /// length is never accepted.
+    /// header can tell, or than `isize::MAX`, the most an allocation can have, counts as that. The
+    /// budgets of bytes have to hold it, or a message of that length is never accepted.
     #[must_use = "returns the changed limits"]
     pub fn with_max_message_len(self, max_message_len: usize) -> Self {
-        Self { max_message_len: max_message_len.min(u32::MAX as usize), ..self }
+        let most = (u32::MAX as usize).min(usize::MAX >> 1);
+        Self { max_message_len: max_message_len.min(most), ..self }
     }
 
     /// Sets how many messages of all peers may be incomplete at a time. The default is 1,024.

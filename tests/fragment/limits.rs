@@ -29,10 +29,12 @@ fn bytes_are_counted_by_what_is_announced() {
 
 #[test]
 fn no_message_is_longer_than_the_limit() {
-    for limit in [0, 1, 100, 101, 6_400, u32::MAX as usize, usize::MAX] {
+    // What a header can tell and an allocation can have.
+    let most = (u32::MAX as usize).min(usize::MAX >> 1);
+    for limit in [0, 1, 100, 101, 6_400, most, usize::MAX] {
         let limits = Limits::default().with_max_message_len(limit);
-        let (limit, most) = (limit.min(u32::MAX as usize), limits.max_message_len());
-        assert_eq!(most, limit);
+        let limit = limit.min(most);
+        assert_eq!(limits.max_message_len(), limit);
         let mut end = End::new(limits.with_max_bytes_per_peer(0));
         if let Ok(len) = u32::try_from(limit + 1) {
             let bytes = pattern(100.min(limit + 1));
@@ -207,4 +209,21 @@ fn limits_tell_what_was_set() {
     assert_eq!((limits.max_bytes_per_peer(), limits.min_stride(), limits.remember()), (5, 6, 9));
     assert_eq!((limits.idle(), limits.lifetime()), (SECOND * 7, SECOND * 8));
     assert_eq!(*Reassembler::<()>::new(limits).limits(), limits);
+}
+
+/// The most bytes in the most packets there are, next to each other in memory that is only asked
+/// for.
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+#[test]
+fn the_longest_message_may_come_byte_by_byte() {
+    const MOST: u32 = u32::MAX;
+    let limits = Limits::default().with_min_stride(1).with_max_message_len(usize::MAX);
+    let mut end = End::new(limits.with_max_bytes(usize::MAX).with_max_bytes_per_peer(usize::MAX));
+    let packet = |index| raw(1, 1, index, MOST, &[7]).wire();
+    end.take_in([packet(MOST - 1), packet(0), packet(1 << 31)]);
+    assert_eq!(end.push(&packet(MOST - 1)), Ok(Received::Duplicate { message: 1 }));
+    end.refuses(&packet(MOST), PacketError::Index { index: MOST, count: MOST });
+    assert_eq!(end.missing(0, 1), Some(vec![1..1 << 31, (1 << 31) + 1..MOST - 1]));
+    assert_eq!(end.inner.take_prefix(&0, 1), Some(Bytes::from_static(&[7])));
+    assert_eq!(end.inner.stats().bytes, cost(MOST as usize, MOST as usize));
 }
