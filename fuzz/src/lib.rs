@@ -1,4 +1,5 @@
-//! What the fuzz targets share: the schedules of `tests/schedules`, cases of frame finders, and encrypted sessions.
+//! What the fuzz targets share: the schedules of `tests/schedules`, cases of frame finders, packets of messages, and encrypted
+//! sessions.
 #![forbid(unsafe_code)]
 // The schedules have more uses than these.
 #![allow(dead_code)]
@@ -13,6 +14,10 @@ mod run;
 #[path = "../../tests/schedules/write/mod.rs"]
 mod write;
 
+#[path = "../../tests/fragment/model.rs"]
+mod model;
+
+pub mod fragment;
 pub mod frames;
 pub mod schedule;
 pub mod secure;
