@@ -202,3 +202,20 @@ fn a_place_that_is_used_again_is_not_taken_for_what_was_there() {
         assert_eq!(end.observed().missing, [(5, 1, vec![0..3])]);
     }
 }
+
+/// Its entry lies under that of an older message when its place is taken.
+#[test]
+fn a_deadline_goes_with_its_message_and_not_with_its_place() {
+    let long = |message| packets(message, &pattern(350), STRIDE);
+    let mut end = remembering(0);
+    for message in [1, 2] {
+        end.at(SECOND * message).take_in(&long(message)[..1]);
+    }
+    assert!(end.inner.cancel(&0, 2));
+    end.at(SECOND * 3).take_in(&long(3)[..1]);
+    assert_eq!(end.due(), Some(SECOND * 31));
+    assert!(end.inner.cancel(&0, 1));
+    assert_eq!(end.due(), Some(SECOND * 33));
+    assert_eq!(end.at(SECOND * 32).expired(), []);
+    assert_eq!(end.at(SECOND * 33).expired(), [(0, 3)]);
+}

@@ -124,6 +124,29 @@ fn a_prefix_comes_out_as_soon_as_it_has_no_gap() {
     end.holds_nothing();
 }
 
+/// In order, each packet comes out at once; the other way round, all but the last one to arrive wait
+/// for it.
+#[test]
+fn packets_in_order_are_passed_on_one_by_one() {
+    let payload = pattern(30_050);
+    let packets = packets(1, &payload, STRIDE);
+    let (last, others) = packets.split_last().unwrap();
+    let mut end = End::lenient();
+    for (packet, bytes) in others.iter().zip(payload.chunks(100)) {
+        end.take_in([packet]);
+        assert_eq!(end.inner.take_prefix(&0, 1).as_deref(), Some(bytes));
+    }
+    assert_eq!(end.completes(0, last), payload.slice(30_000..));
+
+    let mut end = End::lenient();
+    for packet in others[1..].iter().rev() {
+        end.take_in([packet]);
+        assert_eq!(end.inner.take_prefix(&0, 1), None);
+    }
+    end.take_in(&others[..1]);
+    assert_eq!(end.inner.take_prefix(&0, 1), Some(payload.slice(..30_000)));
+}
+
 /// The memory that was taken belongs to others. Packets of it are duplicates, whatever is in them.
 #[test]
 fn what_was_taken_is_not_written_to_again() {
