@@ -78,7 +78,7 @@ fn fragments_allocate_nothing() {
 }
 
 /// Its bytes, and the bits of its fragments. One of a single packet has no bits. A prefix that is
-/// taken needs a count of who holds the memory.
+/// taken needs a count of its holders.
 #[test]
 fn a_message_is_two_allocations() {
     for (len, take, each) in [(50, false, 1), (10_000, false, 2), (10_000, true, 3)] {
