@@ -152,10 +152,10 @@ fn exchange_packets(ours: PacketKeys, [from_initiator, from_responder]: [PacketD
         let packet = from_responder.seal(number, 0x0102_0304, 64, index, &long());
         reassembler.push(&(), &packet, &mut open, Instant::now()).unwrap()
     });
-    assert_eq!(last[2], Received::Complete { message: 0x0102_0304, payload: long().into() });
+    assert_eq!(last[2], Received::Complete { id: 0x0102_0304, payload: long().into() });
     let empty = from_responder.seal(7 << 20, 5, 64, 0, b"");
     let received = reassembler.push(&(), &empty, &mut open, Instant::now());
-    assert_eq!(received, Ok(Received::Complete { message: 5, payload: Bytes::new() }));
+    assert_eq!(received, Ok(Received::Complete { id: 5, payload: Bytes::new() }));
 
     let message = Fragmenter::new(0x0506_0708, long().into(), Stride::new(80).unwrap()).unwrap();
     let packets = message.pack(&mut (0..2), &mut seal, &mut PacketPool::default()).unwrap().unwrap();

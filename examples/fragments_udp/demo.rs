@@ -27,8 +27,8 @@ struct Case {
     /// The length of each message, in bytes.
     len: usize,
     faults: Faults,
-    /// The receiver hears nothing at first: all of the message is lost, and two packets that ask for a
-    /// report.
+    /// The receiver hears nothing at first: all of the message is lost, and two packets that ask
+    /// for a report.
     silence: bool,
 }
 

@@ -1,7 +1,7 @@
 //! What seals the packets of one side and opens those of the other.
 //!
-//! With `secure` the two sides shake hands over TCP, at the same address, and have keys from that. Then
-//! the connection has done its work.
+//! With `secure` the two sides shake hands over TCP, at the same address, and have keys from that.
+//! Then the connection has done its work.
 
 use std::{io, net::SocketAddr, time::Duration};
 

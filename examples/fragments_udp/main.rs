@@ -6,27 +6,27 @@
 //!     --peer <the key that the receiver prints> --loss 0.1 --reorder 0.05 --duplicate 0.05 127.0.0.1:7000
 //! ```
 //!
-//! Without `secure` the packets are sent as they are, and there is no `--peer`. The runtime is `local`, which is none
-//! at all, or one whose feature is on.
+//! Without `secure` the packets are sent as they are, and there is no `--peer`. The runtime is
+//! `local`, which is none at all, or one whose feature is on.
 //!
 //! What to learn:
-//! - the sender keeps a message until the receiver confirms it, and makes any packet of it again. The memory of a
-//!   message that was confirmed goes at once;
-//! - the receiver alone knows what is missing. It says so when nothing has arrived for a while, and again, later each
-//!   time, as a report can be lost too;
+//! - the sender keeps a message until the receiver confirms it, and makes any packet of it again.
+//!   The memory of a message that was confirmed goes at once;
+//! - the receiver alone knows what is missing. It says so when nothing has arrived for a while, and
+//!   again, later each time, as a report can be lost too;
 //! - what does not fit in a report is left out: the next one says the rest;
-//! - the sender asks by itself, as a receiver cannot report a message of which it has heard nothing, and as the
-//!   report that says all is well can be lost. Any packet will do;
-//! - a last word is never confirmed: the receiver stays a while in case its own was not heard, and the sender takes
-//!   silence for a yes once all else is confirmed;
+//! - the sender asks by itself, as a receiver cannot report a message of which it has heard
+//!   nothing, and as the report that says all is well can be lost. Any packet will do;
+//! - a last word is never confirmed: the receiver stays a while in case its own was not heard, and
+//!   the sender takes silence for a yes once all else is confirmed;
 //! - a packet that is refused changes nothing, and is not answered;
 //! - everything has a deadline.
 //!
-//! What it does not have is control of congestion: it sends at the rate that it is told. On a network that it shares,
-//! lower that when reports say that much is lost.
+//! What it does not have is control of congestion: it sends at the rate that it is told. On a
+//! network that it shares, lower that when reports say that much is lost.
 //!
-//! `demo` (also without arguments) sends to itself over loopback, on each runtime that is there, with and without
-//! encryption, and ends with status 0 if all has arrived as it was sent.
+//! `demo` (also without arguments) sends to itself over loopback, on each runtime that is there,
+//! with and without encryption, and ends with status 0 if all has arrived as it was sent.
 
 mod demo;
 mod faults;

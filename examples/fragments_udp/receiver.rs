@@ -24,11 +24,11 @@ use crate::{
 /// When nothing of a message has arrived for so long, the receiver reports what it misses: what was
 /// only overtaken on the way has arrived by then.
 const QUIET: Duration = Duration::from_millis(20);
-/// When nothing of it arrives then, the receiver reports again after this, and waits twice as long each
-/// time, up to the second one. Longer than the way there and back.
+/// When nothing of it arrives then, the receiver reports again after this, and waits twice as long
+/// each time, up to the second one. Longer than the way there and back.
 const AGAIN: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(400));
-/// For so long after the last packet the receiver still answers, as its last report may be lost. Longer
-/// than the sender waits before it asks again.
+/// For so long after the last packet the receiver still answers, as its last report may be lost.
+/// Longer than the sender waits before it asks again.
 const LINGER: Duration = Duration::from_millis(500);
 /// Of so many complete messages it can tell so again. More than a sender has underway.
 const CONFIRMED: usize = 64;
@@ -53,8 +53,8 @@ impl fmt::Display for Got {
     }
 }
 
-/// Receives messages, and gives each to `deliver` with its id, until the peer says that there are no
-/// more. Fails when nothing arrives for `patience`.
+/// Receives messages, and gives each to `deliver` with its id, until the peer says that there are
+/// no more. Fails when nothing arrives for `patience`.
 pub(crate) async fn receive<R: Udp, S: SealPacket, O: OpenPacket>(
     network: Network<R>,
     (seal, open): (S, O),
@@ -76,7 +76,6 @@ pub(crate) async fn receive<R: Udp, S: SealPacket, O: OpenPacket>(
         heard_at: Instant::now(),
         ended: false,
         reports: 0,
-        replayed: 0,
         refusal: None,
     };
     let mut datagram = vec![0; MAX_PACKET_LEN];
@@ -116,7 +115,6 @@ struct Receiver<R: Udp, S, O> {
     heard_at: Instant,
     ended: bool,
     reports: u32,
-    replayed: u64,
     refusal: Option<PacketError>,
 }
 
@@ -132,12 +130,9 @@ impl<R: Udp, S: SealPacket, O: OpenPacket> Receiver<R, S, O> {
         let now = Instant::now();
         let received = match self.messages.push(&(), packet, &mut self.open, now) {
             Ok(received) => received,
-            // A copy that the network has made, or one that was recorded. There is no telling which, so
-            // nothing is answered.
-            Err(PacketError::Replayed { .. }) => {
-                self.replayed += 1;
-                return None;
-            }
+            // A copy that the network has made, or one that was recorded. There is no telling
+            // which, so nothing is answered.
+            Err(PacketError::Replayed { .. }) => return None,
             // Anyone may send anything to this socket. It has changed nothing.
             Err(error) => {
                 self.refusal = Some(error);
@@ -147,11 +142,11 @@ impl<R: Udp, S: SealPacket, O: OpenPacket> Receiver<R, S, O> {
         self.peer = Some(from);
         self.heard_at = now;
         match received {
-            Received::Fragment { message, .. } | Received::Duplicate { message } => {
+            Received::Fragment { id: message, .. } | Received::Duplicate { id: message } => {
                 self.due.insert(message, Due { at: now + QUIET, wait: AGAIN.0 });
                 None
             }
-            Received::Complete { message, payload } => {
+            Received::Complete { id: message, payload } => {
                 self.confirmed.truncate(CONFIRMED - 1);
                 self.confirmed.push_front((message, digest(&payload)));
                 self.due.insert(message, Due { at: now, wait: AGAIN.0 });
@@ -181,7 +176,8 @@ impl<R: Udp, S: SealPacket, O: OpenPacket> Receiver<R, S, O> {
                     due.at = now + due.wait;
                     due.wait = AGAIN.1.min(2 * due.wait);
                 }
-                // Said again when something of the message arrives once more: only then was it lost.
+                // Said again when something of the message arrives once more: only then was it
+                // lost.
                 _ => drop(self.due.remove(&id)),
             }
             let fragments = Fragmenter::new(self.reports, report.encode(), self.stride)?;
@@ -213,8 +209,8 @@ impl<R: Udp, S: SealPacket, O: OpenPacket> Receiver<R, S, O> {
         Ok(Got {
             // One of them said that there are no more.
             messages: stats.completed - 1,
-            duplicates: stats.duplicates + self.replayed,
-            refused: stats.refused - self.replayed,
+            duplicates: stats.duplicates + stats.replayed,
+            refused: stats.refused - stats.replayed,
             reports: self.reports,
             lost: self.network.lost,
         })

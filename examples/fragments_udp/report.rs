@@ -6,8 +6,8 @@
 //! | 4 | 0: fragments are missing; 1: the message is complete |
 //! | 5 on | ranges of indices that are missing, 8 bytes each; or the SHA-256 of the message |
 //!
-//! A report is itself a message that fits in one packet. So it is sealed as the data is, and one that
-//! arrives twice is known.
+//! A report is itself a message that fits in one packet. So it is sealed as the data is, and one
+//! that arrives twice is known.
 
 use std::ops::Range;
 
@@ -35,8 +35,8 @@ pub(crate) enum State {
 }
 
 impl Report {
-    /// What is missing, or as much of it as fits in `len` bytes: the rest is in a later report, when
-    /// this has arrived.
+    /// What is missing, or as much of it as fits in `len` bytes: the rest is in a later report,
+    /// when this has arrived.
     pub(crate) fn missing(message: u32, ranges: impl Iterator<Item = Range<u32>>, len: usize) -> Self {
         let most = len.saturating_sub(HEAD_LEN) / RANGE_LEN;
         Self { message, state: State::Missing(ranges.take(most).collect()) }

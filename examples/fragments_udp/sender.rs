@@ -1,11 +1,12 @@
 //! The side that has the messages.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::BTreeMap,
     fmt, io, iter,
     net::SocketAddr,
     ops::Range,
     time::{Duration, Instant},
+    vec,
 };
 
 use futures_handoff::{
@@ -26,8 +27,8 @@ use crate::{
 const UNDERWAY: usize = 4;
 /// So many packets leave at once. The socket of a receiver holds few more, unless it is told to.
 const BURST: usize = 32;
-/// After so long without a report the sender asks for one, and waits twice as long for it, up to the
-/// second time. Longer than the way there and back, and than the receiver waits by itself.
+/// After so long without a report the sender asks for one, and waits twice as long for it, up to
+/// the second time. Longer than the way there and back, and than the receiver waits by itself.
 const PATIENCE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(400));
 /// For so long the sender tries to say that there are no more messages.
 const LAST_WORD: Duration = Duration::from_secs(3);
@@ -83,8 +84,8 @@ pub(crate) async fn send<R: Udp, S: SealPacket, O: OpenPacket>(
     };
     let deadline = began + pace.deadline;
     sender.deliver(messages, deadline).await?;
-    // An empty message says that there are no more. The peer may confirm it in vain and be gone, and all
-    // else is confirmed: that nothing comes back is no failure.
+    // An empty message says that there are no more. The peer may confirm it in vain and be gone,
+    // and all else is confirmed: that nothing comes back is no failure.
     let last_word = sender.deliver([Bytes::new()], deadline.min(Instant::now() + LAST_WORD)).await;
     if let Err(error) = last_word {
         if error.kind() != io::ErrorKind::TimedOut {
@@ -110,15 +111,32 @@ struct Sender<R: Udp, S, O> {
     fragments: u64,
 }
 
+/// Fragments that are to be sent.
+type Todo = iter::Flatten<vec::IntoIter<Range<u32>>>;
+
+fn todo(ranges: Vec<Range<u32>>) -> Todo {
+    ranges.into_iter().flatten()
+}
+
 /// A message that is not confirmed.
 struct Underway {
     fragments: Fragmenter,
     digest: Digest,
     /// What is to be sent: all of it at first, and then what the peer misses.
-    todo: VecDeque<Range<u32>>,
+    todo: Todo,
     /// When to ask how it stands, once nothing is to be sent, and how long to wait then.
     ask_at: Instant,
     patience: Duration,
+}
+
+impl Underway {
+    fn is_sent(&self) -> bool {
+        self.todo.clone().next().is_none()
+    }
+
+    fn has(&self, ranges: &[Range<u32>]) -> bool {
+        ranges.iter().all(|range| range.end <= self.fragments.count())
+    }
 }
 
 impl<R: Udp, S: SealPacket, O: OpenPacket> Sender<R, S, O> {
@@ -153,8 +171,8 @@ impl<R: Udp, S: SealPacket, O: OpenPacket> Sender<R, S, O> {
                         self.network.send(packet, self.to).await?;
                     }
                     ready = None;
-                    // A sender that is slower than its pace never has to wait. The other futures of its
-                    // task get their turn all the same, and so do reports.
+                    // A sender that is slower than its pace never has to wait. The other futures of
+                    // its task get their turn all the same, and so do reports.
                     yield_now().await;
                     Duration::ZERO
                 }
@@ -172,7 +190,7 @@ impl<R: Udp, S: SealPacket, O: OpenPacket> Sender<R, S, O> {
         let digest = digest(&message);
         let fragments = Fragmenter::new(self.next_id, message, self.stride)?;
         self.fragments += u64::from(fragments.count());
-        let todo = iter::once(0..fragments.count()).collect();
+        let todo = todo(iter::once(0..fragments.count()).collect());
         let (patience, _) = PATIENCE;
         let message = Underway { fragments, digest, todo, ask_at: Instant::now() + patience, patience };
         self.underway.insert(self.next_id, message);
@@ -183,18 +201,16 @@ impl<R: Udp, S: SealPacket, O: OpenPacket> Sender<R, S, O> {
     /// The next packets, of a message of which there is anything to send.
     fn pack(&mut self, now: Instant) -> io::Result<Option<Packets>> {
         for message in self.underway.values_mut() {
-            if message.todo.is_empty() && message.ask_at <= now {
+            if message.is_sent() && message.ask_at <= now {
                 // Any packet gets an answer, and the peer may know nothing of the message yet.
-                message.todo.push_back(0..1);
+                message.todo = todo(iter::once(0..1).collect());
                 message.patience = PATIENCE.1.min(2 * message.patience);
             }
-            while let Some(range) = message.todo.front_mut() {
-                // Sealed now, also what was sealed before: each packet has a number of its own.
-                if let Some(packets) = message.fragments.pack(range, &mut self.seal, &mut self.pool)? {
-                    message.ask_at = now + message.patience;
-                    return Ok(Some(packets));
-                }
-                message.todo.pop_front();
+            // Sealed now, also what was sealed before: each packet has a number of its own.
+            let packets = message.fragments.pack(&mut message.todo, &mut self.seal, &mut self.pool)?;
+            if packets.is_some() {
+                message.ask_at = now + message.patience;
+                return Ok(packets);
             }
         }
         Ok(None)
@@ -213,8 +229,8 @@ impl<R: Udp, S: SealPacket, O: OpenPacket> Sender<R, S, O> {
                 return Err(io::Error::new(io::ErrorKind::InvalidData, error));
             }
             // While there is something to send, the peer cannot know yet what is lost of it.
-            State::Missing(ranges) if message.todo.is_empty() => {
-                message.todo = ranges.into();
+            State::Missing(ranges) if message.is_sent() && message.has(&ranges) => {
+                message.todo = todo(ranges);
                 message.patience = PATIENCE.0;
             }
             State::Missing(_) => {}

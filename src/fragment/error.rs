@@ -22,6 +22,13 @@ pub enum FragmentError {
         /// The longest there may be.
         limit: usize,
     },
+    /// The message has no such fragment.
+    Index {
+        /// The index that was asked for, from 0.
+        index: u32,
+        /// How many fragments the message has.
+        count: u32,
+    },
     /// The packets cannot be sealed: see [`SealError`].
     Seal,
 }
@@ -34,6 +41,9 @@ impl fmt::Display for FragmentError {
             }
             Self::TooLong { len, limit } => {
                 write!(f, "a message of {len} bytes is longer than the limit of {limit} bytes")
+            }
+            Self::Index { index, count } => {
+                write!(f, "fragment {index} is beyond the {count} fragments of the message")
             }
             Self::Seal => SealError.fmt(f),
         }
@@ -51,7 +61,9 @@ impl From<SealError> for FragmentError {
 impl From<FragmentError> for io::Error {
     fn from(error: FragmentError) -> Self {
         let kind = match error {
-            FragmentError::PacketLen { .. } | FragmentError::TooLong { .. } => io::ErrorKind::InvalidInput,
+            FragmentError::PacketLen { .. } | FragmentError::TooLong { .. } | FragmentError::Index { .. } => {
+                io::ErrorKind::InvalidInput
+            }
             FragmentError::Seal => io::ErrorKind::Other,
         };
         Self::new(kind, error)

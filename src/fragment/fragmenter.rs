@@ -32,28 +32,28 @@ use super::{
 /// ```
 #[derive(Debug, Clone)]
 pub struct Fragmenter {
-    message: u32,
+    id: u32,
     geometry: Geometry,
     payload: Bytes,
 }
 
 impl Fragmenter {
-    /// Cuts a message. `message` is its id, which a receiver tells it by from the peer's other
+    /// Cuts a message. A receiver tells it by `id` from the peer's other
     /// messages: count them, and let the count wrap. An empty message has one fragment.
     ///
     /// # Errors
     ///
     /// [`FragmentError::TooLong`] above `u32::MAX` bytes.
-    pub fn new(message: u32, payload: Bytes, stride: Stride) -> Result<Self, FragmentError> {
+    pub fn new(id: u32, payload: Bytes, stride: Stride) -> Result<Self, FragmentError> {
         let len = u32::try_from(payload.len())
             .map_err(|_| FragmentError::TooLong { len: payload.len(), limit: u32::MAX as usize })?;
-        Ok(Self { message, geometry: Geometry { len, stride }, payload })
+        Ok(Self { id, geometry: Geometry { len, stride }, payload })
     }
 
     /// The id of the message.
     #[must_use]
-    pub fn message(&self) -> u32 {
-        self.message
+    pub fn id(&self) -> u32 {
+        self.id
     }
 
     /// The message.
@@ -103,7 +103,7 @@ impl Fragmenter {
 
     #[inline]
     fn header(&self, index: u32) -> Header {
-        Header { message: self.message, index, geometry: self.geometry }
+        Header { id: self.id, index, geometry: self.geometry }
     }
 
     #[inline]

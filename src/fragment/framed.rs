@@ -122,8 +122,8 @@ where
 {
     let mut frames = LengthPrefix::big_endian(PREFIX).without_header();
     while let Some(packet) = buffer.next_frame(reader, &mut frames).await? {
-        if let Ok(Received::Complete { message, payload }) = reassembler.push(from, &packet, open, clock()) {
-            return Ok(Some((message, payload)));
+        if let Ok(Received::Complete { id, payload }) = reassembler.push(from, &packet, open, clock()) {
+            return Ok(Some((id, payload)));
         }
     }
     Ok(None)

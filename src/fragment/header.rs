@@ -112,7 +112,7 @@ fn position(at: u64) -> usize {
 /// does not have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Header {
-    pub(super) message: u32,
+    pub(super) id: u32,
     pub(super) index: u32,
     pub(super) geometry: Geometry,
 }
@@ -125,7 +125,7 @@ impl Header {
         let mut bytes = [VERSION; HEADER_LEN];
         bytes[1] = 0;
         bytes[2..4].copy_from_slice(&self.geometry.stride.0.get().to_be_bytes());
-        bytes[4..8].copy_from_slice(&self.message.to_be_bytes());
+        bytes[4..8].copy_from_slice(&self.id.to_be_bytes());
         bytes[8..12].copy_from_slice(&self.index.to_be_bytes());
         bytes[12..].copy_from_slice(&self.geometry.len.to_be_bytes());
         bytes
@@ -154,13 +154,13 @@ impl Header {
         if index >= geometry.count() {
             return Err(PacketError::Index { index, count: geometry.count() });
         }
-        Ok((Self { message: u32::from_be_bytes([m0, m1, m2, m3]), index, geometry }, rest))
+        Ok((Self { id: u32::from_be_bytes([m0, m1, m2, m3]), index, geometry }, rest))
     }
 
     /// The id of the message.
     #[must_use]
-    pub fn message(&self) -> u32 {
-        self.message
+    pub fn id(&self) -> u32 {
+        self.id
     }
 
     /// Which fragment of the message it is, from 0.

@@ -27,9 +27,9 @@
 //! - The receiver reports what is [missing](Reassembler::missing) when nothing has arrived for a
 //!   while, and the sender [packs](Fragmenter::pack) that again. Packets that it has kept are no
 //!   substitute: one that was sealed long ago is refused.
-//! - The receiver cannot report a message of which it has heard nothing, and a report can be lost. So
-//!   the sender sends any packet of the message again when it has waited too long. Where that packet
-//!   is a [duplicate](Received::Duplicate), the report was lost.
+//! - The receiver cannot report a message of which it has heard nothing, and a report can be lost.
+//!   So the sender sends any packet of the message again when it has waited too long. Where that
+//!   packet is a [duplicate](Received::Duplicate), the report was lost.
 //! - A report is itself a message that fits in one packet: [`Fragmenter`] and [`Reassembler`] seal,
 //!   open and count it as they do the others. The ids of each direction are its own.
 //!

@@ -34,8 +34,8 @@ const NANOS: u128 = 1_000_000_000;
 pub struct Pacer {
     burst: u64,
     rate: NonZeroU64,
-    /// What the bucket lacked, in parts of which [`NANOS`] are one: so many come in, times the rate,
-    /// in a nanosecond.
+    /// What the bucket lacked, in parts of which [`NANOS`] are one: so many come in, times the
+    /// rate, in a nanosecond.
     lacking: u128,
     /// When it lacked that. `None`: it has always been full.
     at: Option<Instant>,

@@ -1,6 +1,6 @@
 //! Packets that lie behind each other in one block.
 
-use std::{fmt, ops::Range};
+use std::fmt;
 
 use bytes::{Bytes, BytesMut};
 
@@ -104,10 +104,12 @@ impl Packets {
 }
 
 impl Fragmenter {
-    /// Makes packets of the first fragments of `range`, as many as fit into one block, and moves
-    /// the start of `range` past them. `None` once nothing of `range` is left. Indices that the
-    /// message does not have are left out. Of several ranges each takes a call, and a block, of its
-    /// own.
+    /// Makes packets of the first of `fragments`, as many as fit into one block, and moves past
+    /// them. `None` once there are no more.
+    ///
+    /// `fragments` are indices, in any order: a range such as `0..self.count()`, or several of them
+    /// that are to be sent again. A block ends behind the last fragment of the message, which may
+    /// be shorter than the others.
     ///
     /// The bytes go from the message to the packets in one pass, where sealing takes one. Nothing
     /// is allocated while the pool has a block.
@@ -122,28 +124,32 @@ impl Fragmenter {
     ///
     /// let message = Fragmenter::new(1, Bytes::from(vec![7; 100_000]), Stride::for_packets::<Plain>(1_200)?)?;
     /// let mut pool = PacketPool::default();
-    /// let mut sent = 0;
-    /// // All of it; to send a part again, give the range that is missing.
-    /// let mut range = 0..message.count();
-    /// while let Some(packets) = message.pack(&mut range, &mut Plain, &mut pool)? {
+    /// let (mut sent, mut all) = (0, 0..message.count());
+    /// while let Some(packets) = message.pack(&mut all, &mut Plain, &mut pool)? {
     ///     // One system call with segmentation offload, or one for each of `packets.iter()`.
     ///     sent += packets.count();
     /// }
     /// assert_eq!(sent, 85);
+    ///
+    /// // The receiver says what is missing.
+    /// let mut again = [3..5, 40..41, 84..85].into_iter().flatten();
+    /// let packets = message.pack(&mut again, &mut Plain, &mut pool)?.unwrap();
+    /// assert_eq!(packets.count(), 4);
     /// # Ok::<_, futures_handoff::fragment::FragmentError>(())
     /// ```
     ///
     /// # Errors
     ///
+    /// [`FragmentError::Index`] for an index that the message does not have;
     /// [`FragmentError::PacketLen`] where a packet of this stride is longer than [`MAX_PACKET_LEN`]
-    /// when sealed; [`FragmentError::Seal`]. `range` is as it was.
+    /// when sealed; [`FragmentError::Seal`]. `fragments` is as it was.
     pub fn pack<S: SealPacket>(
         &self,
-        range: &mut Range<u32>,
+        fragments: &mut (impl Iterator<Item = u32> + Clone),
         seal: &mut S,
         pool: &mut PacketPool,
     ) -> Result<Option<Packets>, FragmentError> {
-        self.pack_behind::<S, 0>(range, MAX_PACKET_LEN, seal, pool)
+        self.pack_behind::<S, 0>(fragments, MAX_PACKET_LEN, seal, pool)
     }
 
     /// As [`pack`](Self::pack), with each packet behind its length in `PREFIX` bytes, 0 or 2, and
@@ -151,16 +157,11 @@ impl Fragmenter {
     #[inline]
     pub(super) fn pack_behind<S: SealPacket, const PREFIX: usize>(
         &self,
-        range: &mut Range<u32>,
+        fragments: &mut (impl Iterator<Item = u32> + Clone),
         most: usize,
         seal: &mut S,
         pool: &mut PacketPool,
     ) -> Result<Option<Packets>, FragmentError> {
-        let (start, end) = (range.start, range.end.min(self.count()));
-        if start >= end {
-            range.start = range.end.max(start);
-            return Ok(None);
-        }
         let around = PREFIX + HEADER_LEN + S::OVERHEAD;
         // A message that fits in one packet has none that is longer.
         let full = around + self.stride().get().min(self.payload().len());
@@ -169,26 +170,48 @@ impl Fragmenter {
             return Err(FragmentError::PacketLen { len: full - PREFIX, least, most: MAX_PACKET_LEN });
         }
         let most = (most.min(MAX_PACKET_LEN) / full).clamp(1, pool.max_packets);
-        let count = u32::try_from(most).unwrap_or(u32::MAX).min(end - start);
-        let length = BLOCKS.partition_point(|&len| len < full * count as usize).min(BLOCKS.len() - 1);
+        let mut rest = fragments.clone();
+        let count = self.skip_block(&mut rest, most)?;
+        if count == 0 {
+            return Ok(None);
+        }
+        let length = BLOCKS.partition_point(|&len| len < full * count).min(BLOCKS.len() - 1);
         let blocks = &mut pool.blocks[length];
         let mut block = blocks.take(BLOCKS[length]);
-        let made = self.seal_into::<S, PREFIX>(start..start + count, seal, &mut block);
+        let made = self.seal_into::<S, PREFIX>(fragments.clone().take(count), seal, &mut block);
         // Kept in any case: a cipher that fails costs no memory.
         let contents = blocks.hand_out(block, *made.as_ref().unwrap_or(&0));
         made?;
-        range.start = start + count;
+        *fragments = rest;
         Ok(Some(Packets { contents, segment_size: full }))
+    }
+
+    /// Moves past the fragments of a block, and says how many they are.
+    fn skip_block(
+        &self,
+        fragments: &mut impl Iterator<Item = u32>,
+        most: usize,
+    ) -> Result<usize, FragmentError> {
+        let count = self.count();
+        for n in 0..most {
+            match fragments.next() {
+                None => return Ok(n),
+                Some(index) if index >= count => return Err(FragmentError::Index { index, count }),
+                Some(index) if index == count - 1 => return Ok(n + 1),
+                Some(_) => {}
+            }
+        }
+        Ok(most)
     }
 
     fn seal_into<S: SealPacket, const PREFIX: usize>(
         &self,
-        range: Range<u32>,
+        fragments: impl Iterator<Item = u32>,
         seal: &mut S,
         block: &mut BytesMut,
     ) -> Result<usize, FragmentError> {
         let mut used = 0;
-        for index in range {
+        for index in fragments {
             let (header, plain) = self.borrowed(index);
             let len = HEADER_LEN + plain.len() + S::OVERHEAD;
             let packet = &mut block[used..used + PREFIX + len];

@@ -18,14 +18,14 @@ pub enum Received {
     /// The message is complete: every byte of it has arrived.
     Complete {
         /// Its id.
-        message: u32,
+        id: u32,
         /// Its bytes, without what [`Reassembler::take_prefix`] gave before.
         payload: Bytes,
     },
     /// The fragment was new. Others of the message are missing.
     Fragment {
         /// The id of the message.
-        message: u32,
+        id: u32,
         /// How many of its fragments have arrived.
         arrived: u32,
         /// How many there are.
@@ -36,7 +36,7 @@ pub enum Received {
     /// [`PacketError::Replayed`] instead: only what was sealed again is a duplicate.
     Duplicate {
         /// The id of the message.
-        message: u32,
+        id: u32,
     },
 }
 
@@ -56,6 +56,9 @@ pub struct ReassemblerStats {
     pub conflicts: u64,
     /// Packets that were refused: the calls of [`Reassembler::push`] that gave an error.
     pub refused: u64,
+    /// Those of them that were sealed and had been opened before, or were too old: what a network
+    /// that repeats packets makes of them.
+    pub replayed: u64,
     /// Messages that expired before they were complete.
     pub expired: u64,
 }
@@ -106,7 +109,7 @@ pub struct ReassemblerStats {
 ///
 /// let again = message.pack(&mut (3..4), &mut Plain, &mut PacketPool::default())?.unwrap();
 /// let received = reassembler.push(&"peer", again.contents(), &mut Plain, Instant::now())?;
-/// assert_eq!(received, Received::Complete { message: 7, payload: message.payload().clone() });
+/// assert_eq!(received, Received::Complete { id: 7, payload: message.payload().clone() });
 /// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
 pub struct Reassembler<K = ()> {
@@ -125,8 +128,8 @@ impl<K: Eq + Hash + Clone> Reassembler<K> {
     }
 
     /// Takes a packet, which has to be exactly one: a datagram, or a segment of what the system has
-    /// put together (GRO). A buffer of [`MAX_PACKET_LEN`](super::MAX_PACKET_LEN) bytes holds any; what
-    /// a shorter one has cut off is refused.
+    /// put together (GRO). A buffer of [`MAX_PACKET_LEN`](super::MAX_PACKET_LEN) bytes holds any;
+    /// what a shorter one has cut off is refused.
     ///
     /// `open` is that of the peer: with encryption each peer has its own. It is asked before
     /// anything changes. Where `now` is earlier than in a call before, that time counts.
@@ -152,7 +155,10 @@ impl<K: Eq + Hash + Clone> Reassembler<K> {
             Ok(Received::Complete { .. }) => self.stats.completed += 1,
             Ok(Received::Duplicate { .. }) => self.stats.duplicates += 1,
             Ok(Received::Fragment { .. }) => {}
-            Err(_) => self.stats.refused += 1,
+            Err(error) => {
+                self.stats.refused += 1;
+                self.stats.replayed += u64::from(matches!(error, PacketError::Replayed { .. }));
+            }
         }
         received
     }
@@ -167,8 +173,8 @@ impl<K: Eq + Hash + Clone> Reassembler<K> {
         let (header, sealed) = Header::decode(packet)?;
         let head = &header.encode();
         let len = self.check(&header, packet.len(), O::OVERHEAD)?;
-        let Header { message, index, geometry } = header;
-        match self.partials.find(from, message) {
+        let Header { id, index, geometry } = header;
+        match self.partials.find(from, id) {
             Some(Known::Partial(at)) => {
                 let partial = self.partials.get_mut(at);
                 if partial.geometry() != geometry {
@@ -178,36 +184,36 @@ impl<K: Eq + Hash + Clone> Reassembler<K> {
                     let plain = scratch(&mut self.scratch, len);
                     open.open(head, sealed, plain)?;
                     self.stats.conflicts += u64::from(partial.differs(index, plain));
-                    return Ok(Received::Duplicate { message });
+                    return Ok(Received::Duplicate { id });
                 }
                 open.open(head, sealed, partial.place(index))?;
                 partial.arrive(index);
                 if partial.is_complete() {
                     let payload = self.partials.finish(at, &self.limits).into_bytes();
-                    return Ok(Received::Complete { message, payload });
+                    return Ok(Received::Complete { id, payload });
                 }
                 let arrived = partial.count();
                 self.partials.progress(at);
-                Ok(Received::Fragment { message, arrived, count: geometry.count() })
+                Ok(Received::Fragment { id, arrived, count: geometry.count() })
             }
             Some(Known::Done) => {
                 open.open(head, sealed, scratch(&mut self.scratch, len))?;
-                Ok(Received::Duplicate { message })
+                Ok(Received::Duplicate { id })
             }
             None if geometry.count() == 1 => {
                 let plain = scratch(&mut self.scratch, len);
                 open.open(head, sealed, plain)?;
-                self.partials.remember(from.clone(), message, &self.limits);
-                Ok(Received::Complete { message, payload: Bytes::copy_from_slice(plain) })
+                self.partials.remember(from.clone(), id, &self.limits);
+                Ok(Received::Complete { id, payload: Bytes::copy_from_slice(plain) })
             }
             None => {
                 self.admit(from, geometry)?;
                 let plain = scratch(&mut self.scratch, len);
                 open.open(head, sealed, plain)?;
-                let partial = self.partials.begin(from, message, geometry, &self.limits);
+                let partial = self.partials.begin(from, id, geometry, &self.limits);
                 partial.place(index).copy_from_slice(plain);
                 partial.arrive(index);
-                Ok(Received::Fragment { message, arrived: 1, count: geometry.count() })
+                Ok(Received::Fragment { id, arrived: 1, count: geometry.count() })
             }
         }
     }
@@ -246,8 +252,8 @@ impl<K: Eq + Hash + Clone> Reassembler<K> {
     ///
     /// With a first call, the message takes one more allocation. It counts as delivered from then
     /// on: it is not started anew if it expires.
-    pub fn take_prefix(&mut self, from: &K, message: u32) -> Option<Bytes> {
-        match self.partials.find(from, message)? {
+    pub fn take_prefix(&mut self, from: &K, id: u32) -> Option<Bytes> {
+        match self.partials.find(from, id)? {
             Known::Partial(at) => self.partials.get_mut(at).take_prefix(),
             Known::Done => None,
         }
@@ -256,8 +262,8 @@ impl<K: Eq + Hash + Clone> Reassembler<K> {
     /// The fragments of a message that have not arrived, as ranges of indices in order, no two of
     /// which touch: none if it was completed or cancelled, `None` if no packet of it is known. What
     /// a sender needs to go on instead of starting again.
-    pub fn missing(&self, from: &K, message: u32) -> Option<impl Iterator<Item = Range<u32>>> {
-        let partial = match self.partials.find(from, message)? {
+    pub fn missing(&self, from: &K, id: u32) -> Option<impl Iterator<Item = Range<u32>>> {
+        let partial = match self.partials.find(from, id)? {
             Known::Partial(at) => Some(self.partials.get(at)),
             Known::Done => None,
         };
@@ -271,8 +277,8 @@ impl<K: Eq + Hash + Clone> Reassembler<K> {
 
     /// Gives up an incomplete message, and says whether there was one. Its late packets are
     /// duplicates, as those of a completed one are.
-    pub fn cancel(&mut self, from: &K, message: u32) -> bool {
-        let Some(Known::Partial(at)) = self.partials.find(from, message) else { return false };
+    pub fn cancel(&mut self, from: &K, id: u32) -> bool {
+        let Some(Known::Partial(at)) = self.partials.find(from, id) else { return false };
         self.partials.finish(at, &self.limits);
         true
     }
@@ -291,6 +297,9 @@ impl<K: Eq + Hash + Clone> Reassembler<K> {
     /// after its first one. Of one that expired nothing is remembered: a sender may start it again,
     /// unless a part of it was [taken](Self::take_prefix).
     ///
+    /// A message that is past its deadline is there until this is called, or [`push`](Self::push)
+    /// needs the room, and a new fragment gives it another deadline.
+    ///
     /// O(log messages) for each that is given up, or has had a new fragment since it was looked at
     /// last.
     pub fn expire(&mut self, now: Instant, expired: impl FnMut(K, u32)) -> usize {
@@ -300,10 +309,10 @@ impl<K: Eq + Hash + Clone> Reassembler<K> {
 
     fn expire_with(&mut self, mut expired: impl FnMut(K, u32)) -> usize {
         let count = &mut self.stats.expired;
-        self.partials.expire(&self.limits, |from, message| {
+        self.partials.expire(&self.limits, |from, id| {
             // Before the callback, which may panic.
             *count += 1;
-            expired(from, message);
+            expired(from, id);
         })
     }
 

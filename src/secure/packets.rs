@@ -54,7 +54,7 @@ impl PacketKeys {
     /// let packets = message.pack(&mut (0..1), &mut seal, &mut PacketPool::default())?.unwrap();
     /// let mut reassembler = Reassembler::new(Limits::default());
     /// let received = reassembler.push(&(), packets.contents(), &mut open, Instant::now())?;
-    /// assert_eq!(received, Received::Complete { message: 1, payload: Bytes::from("secret") });
+    /// assert_eq!(received, Received::Complete { id: 1, payload: Bytes::from("secret") });
     /// # Ok::<_, Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]

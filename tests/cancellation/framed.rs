@@ -79,7 +79,7 @@ cancelled! {
                     None => break,
                 }
             }
-            let expected = messages.each_ref().map(|message| (message.message(), message.payload().clone()));
+            let expected = messages.each_ref().map(|message| (message.id(), message.payload().clone()));
             assert_eq!(received, expected);
             let stats = reassembler.stats();
             assert_eq!((stats.refused, stats.duplicates, stats.in_flight), (0, 0, 0));

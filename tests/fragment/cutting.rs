@@ -58,7 +58,7 @@ fn a_header_reads_as_it_was_written() {
         let wire = raw(stride, message, index, len, b"rest").wire();
         let (header, rest) = Header::decode(&wire).unwrap();
         assert_eq!((header.encode().as_slice(), rest), (&wire[..HEADER_LEN], &b"rest"[..]));
-        assert_eq!((header.message(), header.index(), header.message_len()), (message, index, len));
+        assert_eq!((header.id(), header.index(), header.message_len()), (message, index, len));
         assert_eq!(header.stride(), super::support::stride(stride));
         let (stride, index) = (u64::from(stride), u64::from(index));
         assert_eq!(u64::from(header.count()), u64::from(len).div_ceil(stride).max(1));
@@ -155,24 +155,43 @@ fn a_block_without_packets_is_not_possible() {
     let _ = PacketPool::default().with_max_packets(0);
 }
 
+/// The last one, which is shorter, ends a block wherever it comes.
 #[test]
-fn a_range_leaves_out_what_the_message_does_not_have() {
+fn fragments_are_packed_in_the_order_that_is_asked_for() {
     let message = cut(1, &pattern(250), STRIDE);
     let mut pool = PacketPool::default();
-    // What is asked for, what is made of it, and what is left of the range.
-    for (range, lens, left) in [
-        (0..3, vec![116, 116, 66], 3..3),
-        (2..u32::MAX, vec![66], 3..u32::MAX),
-        (3..u32::MAX, vec![], u32::MAX..u32::MAX),
-        (1..1, vec![], 1..1),
-        (5..2, vec![], 5..2),
-        (u32::MAX..u32::MAX, vec![], u32::MAX..u32::MAX),
+    for (indices, blocks) in [
+        (vec![], vec![]),
+        (vec![0, 1, 2], vec![vec![116, 116, 66]]),
+        (vec![1, 0, 1, 1], vec![vec![116; 4]]),
+        (vec![2, 0, 2, 2], vec![vec![66], vec![116, 66], vec![66]]),
+    ] {
+        let mut rest = indices.iter().copied();
+        let made: Vec<Vec<_>> =
+            std::iter::from_fn(|| message.pack(&mut rest, &mut Plain, &mut pool).unwrap())
+                .map(|packets| packets.iter().map(|it| it.len()).collect())
+                .collect();
+        assert_eq!(made, blocks, "{indices:?}");
+    }
+}
+
+#[test]
+fn an_index_that_the_message_does_not_have_is_an_error() {
+    let message = cut(1, &pattern(250), STRIDE);
+    let mut pool = PacketPool::default().with_max_packets(2);
+    for (range, left, expected) in [
+        (0..u32::MAX, 2..u32::MAX, Ok(2)),
+        (2..u32::MAX, 3..u32::MAX, Ok(1)),
+        (3..u32::MAX, 3..u32::MAX, Err(FragmentError::Index { index: 3, count: 3 })),
+        (9..10, 9..10, Err(FragmentError::Index { index: 9, count: 3 })),
     ] {
         let mut rest = range.clone();
-        let packets = message.pack(&mut rest, &mut Plain, &mut pool).unwrap();
-        let made: Vec<_> = packets.iter().flat_map(|packets| packets.iter()).map(|it| it.len()).collect();
-        assert_eq!((made, rest), (lens, left), "{range:?}");
+        let packed = message.pack(&mut rest, &mut Plain, &mut pool);
+        assert_eq!(packed.map(|packets| packets.unwrap().count()), expected, "{range:?}");
+        assert_eq!(rest, left);
     }
+    let error = FragmentError::Index { index: 3, count: 3 };
+    assert_eq!(error.to_string(), "fragment 3 is beyond the 3 fragments of the message");
 }
 
 /// Seals so many packets, and then no more.

@@ -53,7 +53,7 @@ fn only_new_fragments_are_progress() {
     for second in 1..10 {
         end.at(SECOND * second);
         for packet in &packets[..2] {
-            assert_eq!(end.push(packet), Ok(Received::Duplicate { message: 1 }));
+            assert_eq!(end.push(packet), Ok(Received::Duplicate { id: 1 }));
         }
         end.refuses(&other, PacketError::Mismatch);
         end.refuses(&packets[2][..50], PacketError::Length { len: 34, expected: 100 });
@@ -228,7 +228,7 @@ fn of_a_message_that_was_taken_from_its_end_is_remembered() {
     assert_eq!(end.inner.take_prefix(&0, 1), Some(pattern(350).slice(..100)));
     assert_eq!(end.at(IDLE * 2).expired(), [(0, 1)]);
     for packet in &packets {
-        assert_eq!(end.push(packet), Ok(Received::Duplicate { message: 1 }));
+        assert_eq!(end.push(packet), Ok(Received::Duplicate { id: 1 }));
     }
     end.holds_nothing();
 }

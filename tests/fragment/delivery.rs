@@ -52,12 +52,12 @@ fn bytes_arrive_as_they_were_in_every_order() {
                 let is_new = !std::mem::replace(&mut seen[index as usize], true);
                 let arrived = seen.iter().filter(|seen| **seen).count();
                 match received {
-                    Received::Duplicate { message: 5 } => assert!(!is_new),
-                    Received::Complete { message: 5, payload } => {
+                    Received::Duplicate { id: 5 } => assert!(!is_new),
+                    Received::Complete { id: 5, payload } => {
                         assert!(is_new && arrived == count && delivered.is_none());
                         delivered = Some(payload);
                     }
-                    Received::Fragment { message: 5, arrived: n, count: of } => {
+                    Received::Fragment { id: 5, arrived: n, count: of } => {
                         assert!(is_new && arrived < count);
                         assert_eq!((n as usize, of as usize), (arrived, count));
                     }
@@ -112,7 +112,7 @@ fn of_two_copies_the_first_one_counts() {
     let mut other = packets[1].to_vec();
     *other.last_mut().unwrap() ^= 1;
     for (packet, conflicts) in [(&packets[1][..], 0), (&other, 1), (&packets[0], 1), (&other, 2)] {
-        assert_eq!(end.push(packet), Ok(Received::Duplicate { message: 1 }));
+        assert_eq!(end.push(packet), Ok(Received::Duplicate { id: 1 }));
         assert_eq!(end.inner.stats().conflicts, conflicts);
     }
     assert_eq!(end.completes(0, &packets[2]), payload);
@@ -122,7 +122,7 @@ fn of_two_copies_the_first_one_counts() {
 fn every_packet_tells_the_whole_message() {
     for packet in packets(3, &pattern(6_401), STRIDE) {
         let header = Header::decode(&packet).unwrap().0;
-        assert_eq!((header.message(), header.count(), header.message_len()), (3, 65, 6_401));
+        assert_eq!((header.id(), header.count(), header.message_len()), (3, 65, 6_401));
         assert_eq!(header.stride(), stride(STRIDE));
     }
 }
@@ -144,11 +144,11 @@ fn messages_and_peers_do_not_meet() {
         for (peer, message, payload, packets) in &all {
             let Some(packet) = packets.get(turn) else { continue };
             match end.push_from(*peer, packet).unwrap() {
-                Received::Complete { message: id, payload: whole } => {
+                Received::Complete { id, payload: whole } => {
                     assert_eq!((id, &whole), (*message, payload));
                     delivered += 1;
                 }
-                Received::Fragment { message: id, .. } => assert_eq!(id, *message),
+                Received::Fragment { id, .. } => assert_eq!(id, *message),
                 other @ Received::Duplicate { .. } => panic!("{other:?}"),
             }
         }

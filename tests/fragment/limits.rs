@@ -221,7 +221,7 @@ fn the_longest_message_may_come_byte_by_byte() {
     let mut end = End::new(limits.with_max_bytes(usize::MAX).with_max_bytes_per_peer(usize::MAX));
     let packet = |index| raw(1, 1, index, MOST, &[7]).wire();
     end.take_in([packet(MOST - 1), packet(0), packet(1 << 31)]);
-    assert_eq!(end.push(&packet(MOST - 1)), Ok(Received::Duplicate { message: 1 }));
+    assert_eq!(end.push(&packet(MOST - 1)), Ok(Received::Duplicate { id: 1 }));
     end.refuses(&packet(MOST), PacketError::Index { index: MOST, count: MOST });
     assert_eq!(end.missing(0, 1), Some(vec![1..1 << 31, (1 << 31) + 1..MOST - 1]));
     assert_eq!(end.inner.take_prefix(&0, 1), Some(Bytes::from_static(&[7])));

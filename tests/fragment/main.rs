@@ -4,7 +4,6 @@
 //! Packets that are not what the library makes are put together by hand, after the table of the
 //! format.
 #![expect(clippy::single_range_in_vec_init, reason = "what is missing is a list of ranges")]
-#![expect(clippy::reversed_empty_ranges, reason = "one of them is asked for")]
 
 mod cutting;
 mod deadlines;

@@ -141,11 +141,11 @@ impl Model {
         }
         let name = (peer, id);
         if self.done.contains(&name) {
-            return Ok(Received::Duplicate { message: id });
+            return Ok(Received::Duplicate { id });
         }
         if count == 1 && !self.partial.contains_key(&name) {
             self.remember(name);
-            return Ok(Received::Complete { message: id, payload: bytes.into() });
+            return Ok(Received::Complete { id, payload: bytes.into() });
         }
         if !self.partial.contains_key(&name) {
             if self.room(peer, new.cost()).is_err() {
@@ -160,18 +160,18 @@ impl Model {
         }
         if let Some(first) = message.arrived.get(&index) {
             self.stats.conflicts += u64::from(index >= message.taken && *first != bytes);
-            return Ok(Received::Duplicate { message: id });
+            return Ok(Received::Duplicate { id });
         }
         message.arrived.insert(index, bytes);
         message.progress = self.now;
         let arrived = message.arrived.len() as u32;
         if arrived < count {
-            return Ok(Received::Fragment { message: id, arrived, count });
+            return Ok(Received::Fragment { id, arrived, count });
         }
         let whole = self.partial.remove(&name).unwrap();
         self.remember(name);
         let rest = whole.arrived.range(whole.taken..).flat_map(|(_, bytes)| bytes.clone());
-        Ok(Received::Complete { message: id, payload: rest.collect::<Vec<_>>().into() })
+        Ok(Received::Complete { id, payload: rest.collect::<Vec<_>>().into() })
     }
 
     fn missing(&self, name: Name) -> Option<Vec<u32>> {

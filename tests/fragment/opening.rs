@@ -43,9 +43,7 @@ fn a_forged_packet_changes_nothing_at_any_time() {
             for packet in packets.iter().chain(others.iter().flatten()).chain(&short) {
                 let forged = forged(packet);
                 let error = match Header::decode(packet).unwrap().0 {
-                    header if header.message() != 1 || header.message_len() == 450 => {
-                        PacketError::Unauthentic
-                    }
+                    header if header.id() != 1 || header.message_len() == 450 => PacketError::Unauthentic,
                     // Another length than that of the message that is under way.
                     _ if end.missing(0, 1).is_some() => PacketError::Mismatch,
                     _ => PacketError::Unauthentic,
@@ -66,7 +64,7 @@ fn a_forged_packet_changes_nothing_at_any_time() {
         for packet in &packets {
             end.refuses_to_open(0, &forged(packet), &mut Sum, PacketError::Unauthentic);
             let late = end.open_from(0, packet, &mut Sum);
-            assert_eq!(late, Ok(Received::Duplicate { message: 1 }));
+            assert_eq!(late, Ok(Received::Duplicate { id: 1 }));
         }
     }
 }

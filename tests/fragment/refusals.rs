@@ -130,7 +130,7 @@ fn a_changed_bit_does_not_get_into_a_message() {
         let received = end.push(&changed);
         match received {
             Err(_) | Ok(Received::Duplicate { .. }) => {}
-            Ok(Received::Fragment { message, .. } | Received::Complete { message, .. }) => {
+            Ok(Received::Fragment { id: message, .. } | Received::Complete { id: message, .. }) => {
                 // An index of the same length can be any.
                 assert!(message != 1 || (8..12).contains(&(bit / 8)), "bit {bit}");
             }

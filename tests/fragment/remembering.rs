@@ -12,7 +12,7 @@ fn remembering(messages: usize) -> End {
 
 #[track_caller]
 fn is_known(end: &mut End, peer: u8, message: u32) {
-    assert_eq!(end.push_from(peer, &whole(message)), Ok(Received::Duplicate { message }));
+    assert_eq!(end.push_from(peer, &whole(message)), Ok(Received::Duplicate { id: message }));
 }
 
 #[test]
@@ -22,7 +22,7 @@ fn late_copies_begin_nothing() {
     end.take_in(&packets[..3]);
     end.completes(0, &packets[3]);
     for packet in packets.iter().chain(&packets) {
-        assert_eq!(end.push(packet), Ok(Received::Duplicate { message: 1 }));
+        assert_eq!(end.push(packet), Ok(Received::Duplicate { id: 1 }));
     }
     end.holds_nothing();
     assert_eq!((end.inner.stats().completed, end.inner.stats().duplicates), (1, 8));
@@ -62,23 +62,23 @@ fn each_kind_of_end_is_remembered() {
         },
         |end, packets| {
             end.take_in(&packets[..1]);
-            assert!(end.inner.cancel(&0, Header::decode(&packets[0]).unwrap().0.message()));
+            assert!(end.inner.cancel(&0, Header::decode(&packets[0]).unwrap().0.id()));
         },
         |end, packets| {
             end.take_in(&packets[..1]);
-            assert!(end.inner.take_prefix(&0, Header::decode(&packets[0]).unwrap().0.message()).is_some());
+            assert!(end.inner.take_prefix(&0, Header::decode(&packets[0]).unwrap().0.id()).is_some());
             end.now += SECOND * 30;
             assert_eq!(end.expired().len(), 1);
         },
         |end, packets| {
-            let message = Header::decode(&packets[0]).unwrap().0.message();
+            let message = Header::decode(&packets[0]).unwrap().0.id();
             end.completes(0, &whole(message));
         },
     ];
     for (message, over) in (0..).zip(ends.iter().cycle().take(20)) {
         over(&mut end, &long(message));
         for known in message.saturating_sub(1)..=message {
-            assert_eq!(end.push(&long(known)[1]), Ok(Received::Duplicate { message: known }));
+            assert_eq!(end.push(&long(known)[1]), Ok(Received::Duplicate { id: known }));
         }
         end.holds_nothing();
         if message >= 2 {
@@ -131,7 +131,7 @@ fn a_cancelled_message_stays_away() {
     assert!(end.inner.cancel(&0, 1));
     assert!(!end.inner.cancel(&0, 1));
     for packet in &packets {
-        assert_eq!(end.push(packet), Ok(Received::Duplicate { message: 1 }));
+        assert_eq!(end.push(packet), Ok(Received::Duplicate { id: 1 }));
     }
     end.holds_nothing();
     let stats = end.inner.stats();

@@ -124,8 +124,8 @@ fn a_prefix_comes_out_as_soon_as_it_has_no_gap() {
     end.holds_nothing();
 }
 
-/// In order, each packet comes out at once; the other way round, all but the last one to arrive wait
-/// for it.
+/// In order, each packet comes out at once; the other way round, all but the last one to arrive
+/// wait for it.
 #[test]
 fn packets_in_order_are_passed_on_one_by_one() {
     let payload = pattern(30_050);
@@ -157,12 +157,12 @@ fn what_was_taken_is_not_written_to_again() {
     let taken = end.inner.take_prefix(&0, 1).unwrap();
     for index in [0, 1] {
         let other = raw(STRIDE, 1, index, 350, &[0xEE; 100]).wire();
-        assert_eq!(end.push(&other), Ok(Received::Duplicate { message: 1 }));
+        assert_eq!(end.push(&other), Ok(Received::Duplicate { id: 1 }));
     }
     assert_eq!(end.inner.stats().conflicts, 0, "what was taken is not known any more");
     end.take_in(&packets[3..]);
     let other = raw(STRIDE, 1, 3, 350, &[0xEE; 50]).wire();
-    assert_eq!(end.push(&other), Ok(Received::Duplicate { message: 1 }));
+    assert_eq!(end.push(&other), Ok(Received::Duplicate { id: 1 }));
     assert_eq!(end.inner.stats().conflicts, 1);
     let rest = end.completes(0, &packets[2]);
     assert_eq!([taken, rest].concat(), payload);

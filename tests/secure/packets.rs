@@ -44,7 +44,7 @@ fn number_of(packet: &[u8]) -> u64 {
 }
 
 fn complete(message: &Fragmenter) -> Received {
-    Received::Complete { message: message.message(), payload: message.payload().clone() }
+    Received::Complete { id: message.id(), payload: message.payload().clone() }
 }
 
 /// A side that puts packets together.
@@ -75,6 +75,7 @@ impl<O: OpenPacket> Far<O> {
         let mut expected = self.reassembler.stats();
         expected.refused += 1;
         let Err(error) = self.push(packet) else { panic!("it is taken: {told:?}") };
+        expected.replayed += u64::from(matches!(error, PacketError::Replayed { .. }));
         assert_eq!(self.reassembler.stats(), expected, "{told:?}");
         error
     }
@@ -148,7 +149,7 @@ runtimes::watched_tests! {
                 far.push(packet).unwrap();
                 // While its message is incomplete, and for the last one when it is complete.
                 assert_eq!(far.refuses(packet, "twice"), replayed(packet));
-                assert_eq!(far.push(again), Ok(Received::Duplicate { message: 1 }));
+                assert_eq!(far.push(again), Ok(Received::Duplicate { id: 1 }));
                 assert_eq!(far.refuses(again, "twice"), replayed(again));
             }
             // Also when the message is forgotten: it is not delivered again.
@@ -409,7 +410,7 @@ proptest! {
             let is_taken = sent.iter().any(|sent| *sent == packet) && arrived.insert(packet.clone());
             let pushed = far.push(&packet);
             prop_assert_eq!(pushed.is_ok(), is_taken, "{:?}: {:?}", step, pushed);
-            if let Ok(Received::Complete { message, payload }) = pushed {
+            if let Ok(Received::Complete { id: message, payload }) = pushed {
                 prop_assert_eq!(&payload, messages[message as usize].payload());
                 prop_assert!(received.insert(message), "{} comes twice", message);
             }

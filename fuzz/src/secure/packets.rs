@@ -122,7 +122,7 @@ impl Network {
     }
 
     fn seal(&mut self, message: usize, from: u32, to: u32) {
-        let mut range = from..to;
+        let mut range = from..to.min(self.messages[message].count());
         while self.sent.len() < MOST
             && let Some(packets) =
                 self.messages[message].pack(&mut range, &mut self.seal, &mut self.pool).unwrap()
@@ -198,7 +198,7 @@ impl Network {
             Ok(received) => {
                 assert!(is_due, "{received:?} of {packet:?}");
                 self.opened.insert(packet.to_vec());
-                if let Received::Complete { message, payload } = received {
+                if let Received::Complete { id: message, payload } = received {
                     assert_eq!(payload, self.messages[message as usize].payload());
                     assert!(self.delivered.insert(message), "message {message} comes twice");
                 }
