@@ -5,7 +5,7 @@ use super::buffer::HandoffBuffer;
 impl HandoffBuffer {
     /// The reader has nothing: lets memory go that a quiet connection need not keep.
     #[inline]
-    pub(super) fn rest(&mut self) {
+    pub(crate) fn rest(&mut self) {
         if self.is_empty() && self.reserved == 0 {
             self.storage.rest(self.pace.keep());
             self.pace.rest();

@@ -30,6 +30,15 @@ enum Source {
     Failed(io::Error),
 }
 
+/// How far writing has come.
+enum Wrote {
+    All,
+    /// The writer has to be waited for.
+    Blocked,
+    /// Other tasks have to run first.
+    Yields,
+}
+
 pub(super) struct Direction {
     /// What was read last. It comes behind `queue`.
     buffer: HandoffBuffer,
@@ -78,8 +87,15 @@ impl Direction {
         self.budget = budget;
     }
 
-    /// Puts bytes behind those that are waiting, before all that is read from now on.
-    pub(super) fn push(&mut self, bytes: Bytes) {
+    /// Puts bytes behind all that was read or given before.
+    pub(super) fn give(&mut self, bytes: Bytes) {
+        let before = self.buffer.freeze_all();
+        self.push(before);
+        self.push(bytes);
+    }
+
+    /// Puts bytes at the end of the queue.
+    fn push(&mut self, bytes: Bytes) {
         if !bytes.is_empty() {
             self.queued += bytes.len();
             self.queue.push_back(bytes);
@@ -111,8 +127,10 @@ impl Direction {
     {
         loop {
             let blocked = match self.write(cx, writer.as_mut()) {
-                Ok(blocked) => blocked,
-                Err(error) => return Poll::Ready(End::Write(error)),
+                Ok(Wrote::All) => false,
+                Ok(Wrote::Blocked) => true,
+                Ok(Wrote::Yields) => return Poll::Pending,
+                Err(error) => return Poll::Ready(self.writer_failed(error)),
             };
             if !matches!(self.source, Source::Open) {
                 return if blocked { Poll::Pending } else { self.finish(cx, writer) };
@@ -124,7 +142,7 @@ impl Direction {
             let read = if self.long_reads == 0 && self.is_drained() && room >= SHORT {
                 match self.pass(cx, reader.as_mut(), writer.as_mut()) {
                     Ok(read) => read,
-                    Err(error) => return Poll::Ready(End::Write(error)),
+                    Err(error) => return Poll::Ready(self.writer_failed(error)),
                 }
             } else {
                 if blocked {
@@ -133,6 +151,7 @@ impl Direction {
                 self.read(cx, reader.as_mut(), room)
             };
             if read.is_pending() {
+                self.coop.waited();
                 // The side has fallen quiet.
                 if self.unflushed && !blocked {
                     match ready!(writer.poll_flush(cx)) {
@@ -145,16 +164,38 @@ impl Direction {
         }
     }
 
-    /// Reads what there is, and drops it, until the reader ends.
-    pub(super) fn discard<R: AsyncRead + ?Sized>(&mut self, cx: &mut Context<'_>, mut reader: Pin<&mut R>) {
+    /// Reads what there is, and drops it, until the reader ends. Whether it has failed.
+    pub(super) fn discard<R: AsyncRead + ?Sized>(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut reader: Pin<&mut R>,
+    ) -> bool {
         self.queue.clear();
         self.queued = 0;
-        loop {
-            drop(self.buffer.take_tail());
-            if !matches!(self.source, Source::Open)
-                || self.read(cx, reader.as_mut(), self.budget).is_pending()
-            {
-                return;
+        while matches!(self.source, Source::Open) {
+            self.consume(self.buffer.len());
+            if self.read(cx, reader.as_mut(), self.budget).is_pending() {
+                return false;
+            }
+        }
+        self.release();
+        matches!(self.source, Source::Failed(_))
+    }
+
+    /// Drops all there is, and the memory for more.
+    fn release(&mut self) {
+        self.buffer = buffer(self.budget);
+        self.queue = VecDeque::new();
+        self.queued = 0;
+    }
+
+    /// What came first is told: the writer may have failed because the reader had.
+    fn writer_failed(&mut self, error: io::Error) -> End {
+        match mem::replace(&mut self.source, Source::Ended) {
+            Source::Failed(first) => End::Read(first),
+            source => {
+                self.source = source;
+                End::Write(error)
             }
         }
     }
@@ -183,7 +224,8 @@ impl Direction {
             let given = scratch.len();
             let n = match reader.poll_read(cx, scratch) {
                 Poll::Pending => {
-                    self.coop.waited();
+                    // After long reads it may still have a block.
+                    self.buffer.rest();
                     return Ok(Poll::Pending);
                 }
                 Poll::Ready(Ok(n)) if n > given => {
@@ -207,31 +249,38 @@ impl Direction {
             }
             let bytes = &scratch[..n];
             let taken = if n == 0 { Poll::Pending } else { writer.poll_write(cx, bytes) };
-            let taken = match taken {
-                Poll::Pending => 0,
-                Poll::Ready(taken) => checked(taken, n)?,
+            let (taken, done) = match taken {
+                Poll::Pending => (0, Ok(())),
+                Poll::Ready(taken) => match checked(taken, n) {
+                    Ok(taken) => (taken, Ok(())),
+                    Err(error) => (0, Err(error)),
+                },
             };
             self.written += taken as u64;
             self.unflushed |= taken > 0;
             if taken < n {
                 self.push(Bytes::copy_from_slice(&bytes[taken..]));
             }
-            Ok(Poll::Ready(()))
+            done.map(Poll::Ready)
         })
     }
 
-    /// Writes all there is, unless the writer has to be waited for: then this is `true`.
+    /// Writes all there is, unless the writer has to be waited for.
     fn write<W: AsyncWrite + ?Sized>(
         &mut self,
         cx: &mut Context<'_>,
         mut writer: Pin<&mut W>,
-    ) -> io::Result<bool> {
+    ) -> io::Result<Wrote> {
         loop {
+            if self.is_drained() {
+                return Ok(Wrote::All);
+            }
+            // A writer may always be ready and take little at a time.
+            if self.coop.poll(cx).is_pending() {
+                return Ok(Wrote::Yields);
+            }
             let (given, poll) = if self.queue.is_empty() {
                 let bytes = self.buffer.peek();
-                if bytes.is_empty() {
-                    return Ok(false);
-                }
                 (bytes.len(), writer.as_mut().poll_write(cx, bytes))
             } else {
                 let mut slices = [IoSlice::new(&[]); SLICES];
@@ -248,8 +297,14 @@ impl Direction {
                 )
             };
             match poll {
-                Poll::Pending => return Ok(true),
-                Poll::Ready(taken) => self.wrote(checked(taken, given)?),
+                Poll::Pending => {
+                    self.coop.waited();
+                    return Ok(Wrote::Blocked);
+                }
+                Poll::Ready(taken) => {
+                    self.coop.spend(0);
+                    self.wrote(checked(taken, given)?);
+                }
             }
         }
     }
@@ -269,8 +324,13 @@ impl Direction {
             self.queue.pop_front();
         }
         // The rest lies in the buffer: `n` is not more than was given.
-        let consumed = self.buffer.advance(left);
-        debug_assert!(consumed.is_ok(), "{left} bytes of the buffer were written");
+        self.consume(left);
+    }
+
+    /// Drops `n <= buffer.len()` bytes of the buffer.
+    fn consume(&mut self, n: usize) {
+        let consumed = self.buffer.advance(n);
+        debug_assert!(consumed.is_ok(), "{n} bytes are in the buffer");
     }
 
     /// The writer is behind. A block that is half full goes into the queue, rather than to be moved
@@ -307,6 +367,7 @@ impl Direction {
 
     /// Everything is written, and nothing is to come.
     fn finish<W: AsyncWrite + ?Sized>(&mut self, cx: &mut Context<'_>, writer: Pin<&mut W>) -> Poll<End> {
+        self.release();
         let ended = matches!(self.source, Source::Ended);
         let done = ready!(if ended { writer.poll_close(cx) } else { writer.poll_flush(cx) });
         Poll::Ready(match (mem::replace(&mut self.source, Source::Ended), done) {

@@ -34,12 +34,13 @@ pub struct Forward<R, W> {
     reader: R,
     writer: W,
     direction: Direction,
+    ended: bool,
 }
 
 impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Forward<R, W> {
     /// What `reader` gives goes to `writer`. Nothing moves before it [runs](Self::run).
     pub fn new(reader: R, writer: W) -> Self {
-        Self { reader, writer, direction: Direction::new(BUDGET) }
+        Self { reader, writer, direction: Direction::new(BUDGET), ended: false }
     }
 
     /// Sets how many bytes are held at most, as [`Tunnel::with_budget`](super::Tunnel::with_budget)
@@ -55,10 +56,10 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Forward<R, W> {
         self
     }
 
-    /// Gives bytes that go before all that is read, behind those that were given before.
+    /// Gives bytes that go before all that is read from now on.
     #[must_use = "returns the changed value"]
     pub fn with_first(mut self, bytes: Bytes) -> Self {
-        self.direction.push(bytes);
+        self.direction.give(bytes);
         self
     }
 
@@ -67,13 +68,20 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Forward<R, W> {
     /// # Cancel safety
     ///
     /// Cancel safe: nothing that was read is lost, and a later call goes on.
+    ///
+    /// # Panics
+    ///
+    /// If it has ended before.
     pub async fn run(&mut self) -> Transfer {
-        let Self { reader, writer, direction } = self;
+        let Self { reader, writer, direction, ended } = self;
+        assert!(!*ended, "the direction has ended before");
         let end: End = poll_fn(|cx| direction.poll(cx, Pin::new(reader), Pin::new(writer))).await;
+        *ended = true;
         Transfer { bytes: direction.written(), end }
     }
 
-    /// The reader, the writer, and what was read and not written.
+    /// The reader, the writer, and what was read and not written: also what a writer that failed has
+    /// refused.
     pub fn into_parts(self) -> (R, W, Bytes) {
         (self.reader, self.writer, self.direction.into_unwritten())
     }

@@ -125,21 +125,21 @@ where
         self
     }
 
-    /// Gives bytes that go to the second side before all that is read from the first: what a
-    /// [`HandoffBuffer`](crate::HandoffBuffer) still holds
+    /// Gives bytes that go to the second side before all that is read from the first from now on:
+    /// what a [`HandoffBuffer`](crate::HandoffBuffer) still holds
     /// ([`freeze_all`](crate::HandoffBuffer::freeze_all)), or a header. What was given before goes
     /// before them.
     #[must_use = "returns the changed tunnel"]
     pub fn with_first_to_b(mut self, bytes: Bytes) -> Self {
-        self.to_b.push(bytes);
+        self.to_b.give(bytes);
         self
     }
 
-    /// Gives bytes that go to the first side before all that is read from the second, such as a
-    /// greeting.
+    /// Gives bytes that go to the first side before all that is read from the second from now on,
+    /// such as a greeting.
     #[must_use = "returns the changed tunnel"]
     pub fn with_first_to_a(mut self, bytes: Bytes) -> Self {
-        self.to_a.push(bytes);
+        self.to_a.give(bytes);
         self
     }
 
@@ -202,12 +202,10 @@ where
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         assert!(!self.reported, "the tunnel has ended before");
         let Self { a, b, to_b, to_a, ended, .. } = self;
-        step(cx, to_b, &mut ended.0, a, b);
-        step(cx, to_a, &mut ended.1, b, a);
-        match ended {
-            (Some(End::Read(_)), _) | (_, Some(End::Read(_))) | (Some(_), Some(_)) => Poll::Ready(()),
-            _ => Poll::Pending,
-        }
+        let a_failed = step(cx, to_b, &mut ended.0, a, b);
+        let b_failed = step(cx, to_a, &mut ended.1, b, a);
+        let both = matches!(ended, (Some(_), Some(_)));
+        if a_failed || b_failed || both { Poll::Ready(()) } else { Poll::Pending }
     }
 
     fn report(&mut self, idle: bool) -> Report {
@@ -232,14 +230,16 @@ where
     }
 }
 
-/// Goes on with a direction, or with what comes for a writer that has failed.
+/// Goes on with a direction, or with what comes for a writer that has failed. Whether the reader has
+/// failed.
 fn step<R, W>(
     cx: &mut Context<'_>,
     direction: &mut Direction,
     ended: &mut Option<End>,
     reader: &mut R,
     writer: &mut W,
-) where
+) -> bool
+where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
 {
@@ -248,8 +248,10 @@ fn step<R, W>(
             *ended = Some(end);
         }
     }
-    if matches!(ended, Some(End::Write(_))) {
-        direction.discard(cx, Pin::new(reader));
+    match ended {
+        Some(End::Read(_)) => true,
+        Some(End::Write(_)) => direction.discard(cx, Pin::new(reader)),
+        _ => false,
     }
 }
 

@@ -8,10 +8,11 @@ use std::io;
 pub enum End {
     /// The reader ended, all it gave was written, and the writer was closed.
     Closed,
-    /// The reader failed. All that it gave before was written and flushed; the writer was not
-    /// closed, so that what was cut short does not look whole.
+    /// The reader failed. All that it gave before was written and flushed, unless the writer failed
+    /// at that; the writer was not closed, so that what was cut short does not look whole.
     Read(io::Error),
-    /// The writer failed. What it had not taken is lost.
+    /// The writer failed. A tunnel drops what it had not taken; see
+    /// [`Forward::into_parts`](super::Forward::into_parts) for one direction.
     Write(io::Error),
     /// The direction was still open when the tunnel ended.
     Unfinished,
