@@ -16,3 +16,5 @@ mod router;
 mod soak;
 mod stall;
 mod support;
+#[cfg(feature = "tunnel")]
+mod tunnel;

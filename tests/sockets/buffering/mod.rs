@@ -7,3 +7,5 @@ mod support;
 mod tls;
 mod tls_ends;
 mod tls_support;
+#[cfg(feature = "tunnel")]
+mod tunnel;

@@ -1,0 +1,88 @@
+//! A tunnel between sockets that end, stall and are reset.
+
+use super::support::*;
+use futures_handoff::tunnel::{End, Report, Tunnel};
+use futures_util::future::join;
+use std::io;
+
+/// A client, a server, and the tunnel between them.
+async fn between<R: Runtime>(first: &'static [u8]) -> (Peer, Peer, Task<Report>) {
+    let ((near, client), (far, server)) = (accepted::<R>().await, connected::<R>().await);
+    let tunnel = async move { Tunnel::new(near, far).with_first_to_b(Bytes::from_static(first)).run().await };
+    (client, server, R::task(tunnel))
+}
+
+fn is_reset_error(error: &io::Error) -> bool {
+    is_reset(&CloseReason::from(io::Error::from(error.kind())))
+}
+
+runtimes::tests! {
+    /// The question ends first, or the answer does.
+    async fn all_of_both_directions_arrives_with_a_half_close_in_between<R: Runtime>() {
+        for client_first in [true, false] {
+            let (client, server, tunnel) = between::<R>(b"first").await;
+            let (question, answer) = (payload(700_000), payload(1 << 20));
+            let expected = [b"first", &question[..]].concat();
+            for asks in [client_first, !client_first] {
+                let (from, to, sent, expected) = if asks {
+                    (&client, &server, &question, &expected)
+                } else {
+                    (&server, &client, &answer, &answer)
+                };
+                let sending = async {
+                    from.write_all(sent).await.unwrap();
+                    from.end().unwrap();
+                };
+                assert!(join(sending, rest(to)).await.1 == *expected);
+            }
+            let carried = within::<R, _>(LONG, tunnel).await.unwrap().into_result().unwrap();
+            assert_eq!(carried, (expected.len() as u64, answer.len() as u64));
+        }
+    }
+
+    /// What the client gets of it is no end in order: the tunnel closes nothing, its owner drops it.
+    async fn a_server_that_resets_ends_the_tunnel<R: Runtime>() {
+        let (client, server, tunnel) = between::<R>(b"").await;
+        client.write_all(b"question").await.unwrap();
+        let mut question = [0; 8];
+        server.read_exact(&mut question).await.unwrap();
+        server.write_all(&payload(10 << 10)).await.unwrap();
+        let mut answer = vec![0; 10 << 10];
+        client.read_exact(&mut answer).await.unwrap();
+        assert!(answer == payload(10 << 10));
+        server.reset().unwrap();
+        let report = within::<R, _>(LONG, tunnel).await.unwrap();
+        let End::Read(error) = &report.b_to_a.end else { panic!("{report:?}") };
+        assert!(is_reset_error(error), "{error}");
+        assert_eq!((report.a_to_b.bytes, report.b_to_a.bytes), (8, 10 << 10));
+    }
+
+    /// The client asks on and on, and nobody takes it.
+    async fn a_reset_in_the_middle_of_a_transfer_ends_the_tunnel<R: Runtime>() {
+        for client_resets in [true, false] {
+            let (client, server, tunnel) = between::<R>(b"").await;
+            let (resetting, other) = if client_resets { (client, server) } else { (server, client) };
+            let writing = R::task(async move {
+                let bytes = payload(100_000);
+                while other.write_all(&bytes).await.is_ok() {}
+            });
+            let mut some = vec![0; 500_000];
+            resetting.read_exact(&mut some).await.unwrap();
+            resetting.reset().unwrap();
+            let report = within::<R, _>(LONG, tunnel).await.unwrap();
+            let error = report.into_result().unwrap_err();
+            assert!(is_reset_error(&error), "{error}");
+            within::<R, _>(LONG, writing).await.unwrap();
+        }
+    }
+
+    /// With the timer of the runtime.
+    async fn a_tunnel_between_silent_sockets_ends_when_it_is_idle<R: Runtime>() {
+        let ((near, _client), (far, _server)) = (accepted::<R>().await, connected::<R>().await);
+        let mut tunnel = Tunnel::new(near, far);
+        let idle = tunnel.run_with_idle(|| R::sleep(Duration::from_millis(20)));
+        let report = within::<R, _>(LONG, idle).await.unwrap();
+        assert!(report.idle);
+        assert_eq!(report.into_result().unwrap_err().kind(), io::ErrorKind::TimedOut);
+    }
+}
