@@ -1,34 +1,34 @@
 //! A proxy that switches from lines to a tunnel without losing what came behind the last line.
 //!
 //! ```text
-//! cargo run --example tcp_proxy --features tokio -- tokio 127.0.0.1:7000
+//! cargo run --example tcp_proxy --features tunnel,tokio -- tokio 127.0.0.1:7000
 //! ```
 //!
 //! A client connects to the proxy and sends `CONNECT <address>\n`. The proxy opens a connection there, answers `OK\n`
 //! and is a tunnel from then on, in both directions. Bytes for the tunnel may come in one go with the line.
 //!
 //! What to learn:
-//! - what was read is passed on before the end, or the error, that came behind it;
-//! - the two directions end apart: when one of them ends or fails, the other goes on, so that an
-//!   answer arrives although the question was refused, and an end travels through although the
-//!   answer is still to come;
+//! - what came behind the line goes first, and so does the answer to it: the tunnel is given both;
+//! - the two directions end apart: an end travels through although the answer is still to come, and
+//!   an answer arrives although the server takes no more of the question;
+//! - what was read is passed on before an error that came behind it, and then no side sees an end
+//!   in order: what was cut short must not look whole;
 //! - an `accept` that fails is no reason to stop: descriptors run out, and come back.
 //!
-//! It has no timeouts. A proxy that is not among friends ends connections that move nothing for too
-//! long. And where a server takes no more of a question, it reads on for a while and discards that:
-//! a connection that is closed with bytes unread is reset, and a reset may overtake the answer.
+//! It has no timeouts. A proxy that is not among friends bounds the time until it knows the line, and
+//! ends connections that move nothing for too long, with `run_with_idle`.
 //!
 //! The runtime is `local`, which is none at all, or one whose feature is on. Without arguments the proxy tries itself
 //! out on each of them, over loopback, and ends.
 
 use std::{env, future::Future, io, net::SocketAddr, process::ExitCode, time::Duration};
 
-use futures_handoff::{Delimiter, HandoffBuffer, Then, WriteHandoff, WriteHandoffConfig, bytes::Bytes};
+use futures_handoff::{Delimiter, HandoffBuffer, bytes::Bytes, tunnel::Tunnel};
 use futures_handoff_runtimes::{Runtime, for_each};
-use futures_util::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, future::join};
+use futures_util::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-/// The longest line, and how much a tunnel reads at a time.
-const READ: usize = 64 * 1024;
+/// The longest line.
+const LINE: usize = 1024;
 
 /// How long to wait after the first `accept` that fails, and after any number of them.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(5), Duration::from_secs(1));
@@ -99,112 +99,42 @@ pub(crate) async fn accepted<C>(
 
 /// Serves one client to its end.
 pub(crate) async fn serve<R: Runtime>(client: R::Tcp) -> io::Result<()> {
-    let (from_client, to_client) = client.split();
-    let connect = async |address| {
-        let (from_server, to_server) = R::connect(address).await?.split();
-        Ok((from_server, handoff::<R, _>(to_server)))
-    };
-    proxy(from_client, handoff::<R, _>(to_client), connect).await
+    proxy(client, async |address| R::connect(address).await).await
 }
 
 /// Serves one client to its end. `connect` opens the connection that the client asks for.
-pub(crate) async fn proxy<I, O, FI, FO, C>(
-    mut from_client: I,
-    to_client: WriteHandoff<O>,
-    connect: impl FnOnce(SocketAddr) -> C,
-) -> io::Result<()>
+pub(crate) async fn proxy<C, S, F>(mut client: C, connect: impl FnOnce(SocketAddr) -> F) -> io::Result<()>
 where
-    I: AsyncRead + Unpin,
-    O: AsyncWrite + Unpin,
-    FI: AsyncRead + Unpin,
-    FO: AsyncWrite + Unpin,
-    C: Future<Output = io::Result<(FI, WriteHandoff<FO>)>>,
+    C: AsyncRead + AsyncWrite + Unpin,
+    S: AsyncRead + AsyncWrite + Unpin,
+    F: Future<Output = io::Result<S>>,
 {
-    let mut buffer = HandoffBuffer::new(READ);
-    let Some(line) = buffer.next_frame(&mut from_client, &mut Delimiter::new(b"\n")).await? else {
-        to_client.close();
-        return Ok(to_client.closed().await?);
+    let mut buffer = HandoffBuffer::new(LINE);
+    let Some(line) = buffer.next_frame(&mut client, &mut Delimiter::new(b"\n")).await? else {
+        return client.close().await;
     };
     let Some(address) = parse(&line) else {
-        to_client.write(Bytes::from_static(b"ERR expected CONNECT <address>\n")).await?;
-        to_client.close();
-        return Ok(to_client.closed().await?);
+        client.write_all(b"ERR expected CONNECT <address>\n").await?;
+        return client.close().await;
     };
-    let (from_server, to_server) = match connect(address).await {
-        Ok(connected) => connected,
+    let server = match connect(address).await {
+        Ok(server) => server,
         Err(error) => {
-            to_client.write(Bytes::from_static(b"ERR cannot connect\n")).await?;
-            to_client.close();
-            to_client.closed().await?;
+            client.write_all(b"ERR cannot connect\n").await?;
+            client.close().await?;
             return Err(error);
         }
     };
-    to_client.write(Bytes::from_static(b"OK\n")).await?;
-
-    // What came behind the line is still in the buffer: it is the first that the tunnel carries.
-    let sent = tunnel(buffer, from_client, to_server);
-    let answered = tunnel(HandoffBuffer::new(READ), from_server, to_client);
-    // Not `try_join`, which would drop the answer as soon as the server takes no more of the
-    // question.
-    let (sent, answered) = join(sent, answered).await;
-    sent.and(answered)
+    // What came behind the line is still in the buffer.
+    let mut tunnel = Tunnel::new(client, server)
+        .with_first_to_a(Bytes::from_static(b"OK\n"))
+        .with_first_to_b(buffer.freeze_all());
+    tunnel.run().await.into_result().map(drop)
 }
 
 fn parse(line: &[u8]) -> Option<SocketAddr> {
     let line = std::str::from_utf8(line).ok()?;
     line.strip_prefix("CONNECT ")?.trim_end().parse().ok()
-}
-
-/// A handoff whose task runs in the background.
-fn handoff<R, W>(writer: W) -> WriteHandoff<W>
-where
-    R: Runtime,
-    W: AsyncWrite + Unpin + Send + 'static,
-{
-    let (handoff, task) = WriteHandoff::new(writer, WriteHandoffConfig::default());
-    R::spawn(task.detach());
-    handoff
-}
-
-/// Passes on what is in `buffer` and then what `reader` gives, and closes when that ends or fails.
-async fn tunnel<I, O>(mut buffer: HandoffBuffer, mut reader: I, handoff: WriteHandoff<O>) -> io::Result<()>
-where
-    I: AsyncRead + Unpin,
-    O: AsyncWrite + Unpin,
-{
-    // Sends whenever the loop is about to wait for more.
-    let passed = handoff.batching(pass_on(&mut buffer, &mut reader, &handoff)).await;
-    // After an error, too, what came before it is written first. The other end then sees its stream
-    // end. Where a stream that was cut short must not look whole, `flush` it here instead, and `abort`
-    // it.
-    handoff.close();
-    let closed = handoff.closed().await;
-    passed?;
-    Ok(closed?)
-}
-
-async fn pass_on<I, O>(
-    buffer: &mut HandoffBuffer,
-    reader: &mut I,
-    handoff: &WriteHandoff<O>,
-) -> io::Result<()>
-where
-    I: AsyncRead + Unpin,
-    O: AsyncWrite + Unpin,
-{
-    let mut then = Then::Limit;
-    loop {
-        // However much it is. Dropping the ticket does not undo the write.
-        handoff.write_all_buf(buffer).await?;
-        // What came before the end, or before an error, has been passed on.
-        match then {
-            Then::End => return Ok(()),
-            Then::Error(error) => return Err(error.into()),
-            // All that was full is empty now.
-            Then::Pending | Then::Limit | Then::Full => {}
-        }
-        then = buffer.read_ready(reader, READ).await?.then;
-    }
 }
 
 /// Tries the proxy out on every runtime there is.

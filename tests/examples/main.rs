@@ -10,6 +10,7 @@ mod lines;
 mod prefixes;
 mod producers;
 mod readme;
+#[cfg(feature = "tunnel")]
 mod relay;
 mod routing;
 mod support;
@@ -27,5 +28,6 @@ example!(content_routing, "../../examples/content_routing.rs");
 example!(length_prefix, "../../examples/length_prefix.rs");
 example!(line_protocol, "../../examples/line_protocol.rs");
 example!(own_thread, "../../examples/own_thread.rs");
+#[cfg(feature = "tunnel")]
 example!(tcp_proxy, "../../examples/tcp_proxy.rs");
 example!(write_handoff, "../../examples/write_handoff.rs");

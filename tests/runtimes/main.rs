@@ -3,6 +3,8 @@
 
 mod auto_traits;
 mod executor;
+#[cfg(feature = "tunnel")]
+mod proxy;
 mod tcp;
 #[cfg(feature = "tokio")]
 mod tokio_io;
