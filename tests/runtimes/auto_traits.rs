@@ -129,6 +129,32 @@ mod packets {
     assert_not_impl_any!(SessionKeys: Clone);
 }
 
+// A tunnel may go where both of its streams may, and so may a run of it.
+#[cfg(feature = "tunnel")]
+mod tunnels {
+    use super::*;
+    use futures_handoff::tunnel::{End, Forward, Halves, Report, Transfer, Tunnel};
+    use futures_util::io::Empty;
+
+    type Sides = Halves<Empty, Sendable>;
+
+    assert_impl_all!(Tunnel<Sides, Sides>: Send, Unpin, Debug);
+    assert_impl_all!(Forward<Empty, Sendable>: Send, Unpin, Debug);
+    assert_impl_all!(Forward<Empty, Vec<u8>>: Send, Sync, Unpin, Debug);
+    assert_impl_all!(Report: Send, Sync, Unpin, Debug);
+    assert_impl_all!(Transfer: Send, Sync, Unpin, Debug);
+    assert_impl_all!(End: Send, Sync, Unpin, Debug);
+    assert_not_impl_any!(Tunnel<Sides, Halves<Empty, Bound>>: Send, Sync, Clone);
+    assert_not_impl_any!(Forward<Empty, Bound>: Send, Sync, Clone);
+
+    #[expect(dead_code, reason = "it compiles")]
+    fn runs_cross_threads(tunnel: &mut Tunnel<Sides, Sides>, forward: &mut Forward<Empty, Sendable>) {
+        is_send(forward.run());
+        is_send(tunnel.run());
+        is_send(tunnel.run_with_idle(|| ready(())));
+    }
+}
+
 // Plain data.
 assert_impl_all!(WriteHandoffConfig: Send, Sync, Unpin, Copy, PartialEq, Debug, Default);
 assert_impl_all!(WriteStats: Send, Sync, Unpin, Copy, PartialEq, Debug, Default);
