@@ -69,6 +69,39 @@ runtimes::watched_tests! {
         }
     }
 
+    fn full_blocks_for_a_writer_that_is_behind_leave_in_one_vectored_write() {
+        let (gate, sent) = (Gate::new(), payload(200_000));
+        let (near, _) = side(sent.chunks(5000).map(ReadStep::data), ScriptWriter::willing());
+        let (far, at_far) = side([], ScriptWriter::new([WriteStep::Wait(gate.clone())]));
+        let mut running = outcome(near, far, false);
+        assert!(running.run().is_none());
+        gate.open();
+        assert!(running.run().is_some() && at_far.written() == sent);
+        let slices = at_far.calls().into_iter().filter_map(|call| match call {
+            Call::WriteVectored { slices, offered } => Some((offered, slices)),
+            _ => None,
+        });
+        let (offered, slices) = slices.max().unwrap();
+        assert!(offered == sent.len() && (4..=16).contains(&slices), "{offered} bytes in {slices} slices");
+    }
+
+    /// Large ones while they are filled, and short ones, which need no block, once they are not.
+    fn reads_grow_and_become_short_again() {
+        let (burst, pieces) = (payload(4 << 20), payload(10));
+        let steps = pieces.chunks(1).flat_map(|piece| [ReadStep::data(piece), ReadStep::Pending]);
+        let steps = [ReadStep::data(&burst), ReadStep::Pending].into_iter().chain(steps);
+        let (near, _) = side(steps, ScriptWriter::willing());
+        let reads = near.reader.log();
+        let (far, at_far) = side([], ScriptWriter::willing());
+        outcome(near, far, false).run().unwrap();
+        let offered = reads.offered();
+        assert_eq!(
+            (offered[0], offered.iter().max(), offered.last()),
+            (2048, Some(&(256 << 10)), Some(&2048))
+        );
+        assert!(at_far.writes() < 100, "{} writes", at_far.writes());
+    }
+
     fn a_side_that_is_always_ready_lets_others_run() {
         for len in [1, 2048, 1 << 20] {
             let count = || Rc::new(Cell::new(0));

@@ -5,8 +5,10 @@ use futures_handoff_runtimes::cancel::at_every_poll;
 
 const LENS: [(usize, usize); 3] = [(10, 3), (4000, 700), (9000, 30_000)];
 
+type Slow = (Side, WriteLog);
+
 /// Streams that are slow in every call, and what comes from both.
-fn slow(seed: u64, (there, back): (usize, usize)) -> ((Side, WriteLog), (Side, WriteLog), Vec<u8>, Vec<u8>) {
+fn slow(seed: u64, (there, back): (usize, usize)) -> (Slow, Slow, Vec<u8>, Vec<u8>) {
     let side = |seed: u64, says: &[u8]| {
         let ends = || [EndStep::Pending, EndStep::Done, EndStep::Pending];
         let writer = ScriptWriter::seeded(seed).with_flush(ends()).with_close(ends());

@@ -12,6 +12,7 @@ struct Play {
     piece: Cell<usize>,
     ended: Cell<bool>,
     blocked: Cell<bool>,
+    broken: Cell<bool>,
 }
 
 #[derive(Clone, Default)]
@@ -34,6 +35,9 @@ impl AsyncRead for Played {
 
 impl AsyncWrite for Played {
     fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        if self.0.broken.get() {
+            return Poll::Ready(Err(ErrorKind::BrokenPipe.into()));
+        }
         if self.0.blocked.get() { Poll::Pending } else { Poll::Ready(Ok(buf.len())) }
     }
 
@@ -159,6 +163,17 @@ runtimes::watched_tests! {
             });
             world.keeps_at_most(IDLE, "half-closed");
         }
+    }
+
+    fn a_direction_whose_writer_has_failed_keeps_nothing_of_what_waited() {
+        warm_up();
+        let mut world = World::new();
+        world.after(|world| {
+            world.b.0.blocked.set(true);
+            world.a.say(1 << 20, 10_000);
+        });
+        world.after(|world| world.b.0.broken.set(true));
+        world.keeps_at_most(IDLE, "what comes is dropped");
     }
 
     /// Bytes that come one by one are gathered, and not each in a block of its own.

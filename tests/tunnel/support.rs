@@ -15,7 +15,7 @@ pub(crate) use futures_handoff::{
 };
 pub(crate) use futures_handoff_runtimes::{
     self as runtimes,
-    io::{EndStep, Gate, ReadStep, ScriptReader, ScriptWriter, WriteLog, WriteStep},
+    io::{Call, EndStep, Gate, ReadStep, ScriptReader, ScriptWriter, WriteLog, WriteStep},
 };
 pub(crate) use futures_util::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, FutureExt};
 
