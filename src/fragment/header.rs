@@ -2,10 +2,7 @@
 
 use std::{num::NonZeroU16, ops::Range};
 
-use super::{
-    error::{FragmentError, PacketError},
-    seal::SealPacket,
-};
+use super::error::PacketError;
 
 /// The length of a header, in bytes.
 pub const HEADER_LEN: usize = 16;
@@ -30,31 +27,6 @@ impl Stride {
             Some(bytes) => Some(Self(bytes)),
             None => None,
         }
-    }
-
-    /// The stride that makes packets of `packet_len` bytes, header and what `S` adds included. For
-    /// UDP that is the MTU of the path without the headers of IP and UDP: 1,200 bytes pass
-    /// everywhere where QUIC does ([RFC 9000, section
-    /// 14](https://www.rfc-editor.org/rfc/rfc9000#section-14)).
-    ///
-    /// ```
-    /// use futures_handoff::fragment::{HEADER_LEN, Plain, Stride};
-    ///
-    /// assert_eq!(Stride::for_packets::<Plain>(1_200)?.get(), 1_200 - HEADER_LEN);
-    /// # Ok::<_, futures_handoff::fragment::FragmentError>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// [`FragmentError::PacketLen`] where no byte of a message is left in a packet, or the packet
-    /// is longer than [`MAX_PACKET_LEN`].
-    pub fn for_packets<S: SealPacket>(packet_len: usize) -> Result<Self, FragmentError> {
-        let least = HEADER_LEN + S::OVERHEAD + 1;
-        let error = FragmentError::PacketLen { len: packet_len, least, most: MAX_PACKET_LEN };
-        if !(least..=MAX_PACKET_LEN).contains(&packet_len) {
-            return Err(error);
-        }
-        u16::try_from(packet_len - least + 1).ok().and_then(Self::new).ok_or(error)
     }
 
     /// The number of bytes.
