@@ -65,6 +65,18 @@ use std::{
 /// | the writer fails, lies or panics | the same; tickets tell how far their bytes got |
 /// | the task is dropped | the writer is dropped, the unwritten bytes come back |
 ///
+/// # A writer that may not leave its thread
+///
+/// A writer need not be `Send`: the streams of compio and glommio are not, nor is one with an `Rc`.
+/// [`new`](Self::new) takes it, and its task [runs with a producer](WriteTask::run_until), is
+/// awaited, or goes to a local executor: `LocalSet`, `LocalExecutor`, `LocalPool`. One that is not
+/// `Unpin`, such as compio's `AsyncStream`, comes in a `Box::pin`. There are three limits:
+///
+/// - [`spawn`](Self::spawn), and executors that ask for `Send`, do not take it.
+/// - Its handles, permits, sinks and its task stay on its thread. Its tickets and
+///   [`sender`](Self::sender)s may go elsewhere; a sender leaves the writer to the task, and wakes it.
+/// - Of its handles, only a sender is a `WriteHandoff` without a type parameter.
+///
 /// # Cancel safety
 ///
 /// Every future of this type can be dropped at any time. One that has not completed has submitted nothing; it gives back
