@@ -26,8 +26,12 @@ pub(super) struct Assembly {
 impl Assembly {
     /// What the message takes in memory: its bytes, and a bit for each fragment.
     pub(super) fn cost(geometry: Geometry) -> usize {
-        let words = geometry.count().div_ceil(WORD) as usize;
-        (geometry.len as usize).saturating_add(words * size_of::<u64>())
+        (geometry.len as usize).saturating_add(Self::words(geometry) * size_of::<u64>())
+    }
+
+    /// How many words the bits of all fragments take.
+    fn words(geometry: Geometry) -> usize {
+        geometry.count().div_ceil(WORD) as usize
     }
 
     pub(super) fn new(geometry: Geometry) -> Self {
@@ -35,7 +39,7 @@ impl Assembly {
             geometry,
             bytes: BytesMut::zeroed(geometry.len as usize),
             taken: 0,
-            arrived: vec![0; geometry.count().div_ceil(WORD) as usize],
+            arrived: vec![0; Self::words(geometry)],
             count: 0,
             first_missing: 0,
         }

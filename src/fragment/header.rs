@@ -112,10 +112,20 @@ impl Header {
     /// [`PacketError::Index`].
     #[inline]
     pub fn decode(packet: &[u8]) -> Result<(Self, &[u8]), PacketError> {
-        let Some((header, rest)) = packet.split_first_chunk::<HEADER_LEN>() else {
-            return Err(PacketError::Short { len: packet.len(), least: HEADER_LEN });
-        };
-        let [version, zero, s0, s1, m0, m1, m2, m3, i0, i1, i2, i3, l0, l1, l2, l3] = *header;
+        let (head, rest) = Self::split(packet)?;
+        Ok((Self::read(head)?, rest))
+    }
+
+    /// The bytes of the header of a packet, and what follows them.
+    #[inline]
+    pub(super) fn split(packet: &[u8]) -> Result<(&[u8; HEADER_LEN], &[u8]), PacketError> {
+        packet.split_first_chunk().ok_or(PacketError::Short { len: packet.len(), least: HEADER_LEN })
+    }
+
+    /// The header with these bytes.
+    #[inline]
+    pub(super) fn read(head: &[u8; HEADER_LEN]) -> Result<Self, PacketError> {
+        let [version, zero, s0, s1, m0, m1, m2, m3, i0, i1, i2, i3, l0, l1, l2, l3] = *head;
         if version != VERSION || zero != 0 {
             return Err(PacketError::Version { found: [version, zero] });
         }
@@ -126,7 +136,7 @@ impl Header {
         if index >= geometry.count() {
             return Err(PacketError::Index { index, count: geometry.count() });
         }
-        Ok((Self { id: u32::from_be_bytes([m0, m1, m2, m3]), index, geometry }, rest))
+        Ok(Self { id: u32::from_be_bytes([m0, m1, m2, m3]), index, geometry })
     }
 
     /// The id of the message.

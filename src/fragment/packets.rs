@@ -121,13 +121,15 @@ impl Stride {
     /// [`FragmentError::PacketLen`] where no byte of a message is left in a packet, or the packet
     /// is longer than [`MAX_PACKET_LEN`].
     pub fn for_packets<S: SealPacket>(packet_len: usize) -> Result<Self, FragmentError> {
-        let least = HEADER_LEN + S::OVERHEAD + 1;
-        let error = FragmentError::PacketLen { len: packet_len, least, most: MAX_PACKET_LEN };
-        if !(least..=MAX_PACKET_LEN).contains(&packet_len) {
-            return Err(error);
-        }
-        u16::try_from(packet_len - least + 1).ok().and_then(Self::new).ok_or(error)
+        let bytes = packet_len.checked_sub(HEADER_LEN + S::OVERHEAD).filter(|_| packet_len <= MAX_PACKET_LEN);
+        let bytes = bytes.and_then(|bytes| u16::try_from(bytes).ok());
+        bytes.and_then(Self::new).ok_or_else(|| impossible::<S>(packet_len))
     }
+}
+
+/// There are no packets of `len` bytes.
+fn impossible<S: SealPacket>(len: usize) -> FragmentError {
+    FragmentError::PacketLen { len, least: HEADER_LEN + S::OVERHEAD + 1, most: MAX_PACKET_LEN }
 }
 
 impl Fragmenter {
@@ -193,8 +195,7 @@ impl Fragmenter {
         // A message that fits in one packet has none that is longer.
         let full = around + self.stride().get().min(self.payload().len());
         if full - PREFIX > MAX_PACKET_LEN {
-            let least = HEADER_LEN + S::OVERHEAD + 1;
-            return Err(FragmentError::PacketLen { len: full - PREFIX, least, most: MAX_PACKET_LEN });
+            return Err(impossible::<S>(full - PREFIX));
         }
         let most = (most.min(MAX_PACKET_LEN) / full).clamp(1, pool.max_packets);
         let mut rest = fragments.clone();

@@ -140,8 +140,8 @@ impl<K: Eq + Hash + Clone> Reassembler<K> {
     /// # Errors
     ///
     /// [`PacketError`] for a packet that is malformed, is not what the peer sealed, does not fit
-    /// its message or the limits. Nothing but [`ReassemblerStats::refused`] changes; the next
-    /// packet is taken as ever.
+    /// its message or the limits. Nothing but the counts of [`ReassemblerStats`] changes;
+    /// the next packet is taken as ever.
     pub fn push<O: OpenPacket>(
         &mut self,
         from: &K,
@@ -170,8 +170,8 @@ impl<K: Eq + Hash + Clone> Reassembler<K> {
         packet: &[u8],
         open: &mut O,
     ) -> Result<Received, PacketError> {
-        let (header, sealed) = Header::decode(packet)?;
-        let head = &header.encode();
+        let (head, sealed) = Header::split(packet)?;
+        let header = Header::read(head)?;
         let len = self.check(&header, packet.len(), O::OVERHEAD)?;
         let Header { id, index, geometry } = header;
         match self.partials.find(from, id) {
