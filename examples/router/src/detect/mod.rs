@@ -4,7 +4,7 @@
 //! so that several can look at the same bytes, and what it has seen can be passed on as it came.
 //! A matcher never says [`No`](Answer::No) because bytes are missing, and never says
 //! [`Yes`](Answer::Yes) on a guess: however the bytes were split on their way, the answer in the
-//! end is the same.
+//! end is the same. An answer other than [`Need`](Answer::Need) does not change with more bytes.
 //!
 //! [`HandoffBuffer::peek`]: https://docs.rs/futures-handoff/latest/futures_handoff/struct.HandoffBuffer.html#method.peek
 
@@ -22,7 +22,7 @@ pub const LIMIT: usize = 16 * 1024;
 pub enum Answer<T> {
     /// It is not this protocol, or nothing that a matcher would pass on, whatever comes next.
     No(&'static str),
-    /// At least so many more bytes are needed, one or more.
+    /// Bytes are missing. With fewer than so many more, one or more, this is the answer again.
     Need(usize),
     /// It is.
     Yes(T),
