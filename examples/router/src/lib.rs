@@ -1,5 +1,33 @@
 //! A proxy that routes connections by their first bytes.
 //!
-//! [`detect`] is usable apart: each matcher is a function over the bytes that have arrived.
+//! [`detect`] is usable apart, without any feature: each matcher is a function over the bytes that
+//! have arrived. The rest is the program, whose [`run`](server::run) goes through these:
+//!
+//! | module | what is there |
+//! |---|---|
+//! | [`config`] | the file, checked whole |
+//! | [`server`] | listeners, reloading, draining |
+//! | [`listener`] | accepting, within a limit |
+//! | [`connection`] | one connection, from its first byte to its end |
+//! | [`rule`] | which route takes it |
+//! | [`upstream`] | groups of servers |
+//! | [`tls`], [`announce`], [`splice`], [`reset`] | what a connection may need besides |
+//! | [`record`], [`metrics`], [`admin`] | what is told about it |
+//! | [`net`] | what is asked of a runtime |
 
 pub mod detect;
+
+macro_rules! program {
+    ($($module:ident)*) => {
+        $(
+            #[cfg(all(feature = "program", unix))]
+            #[allow(missing_docs)]
+            pub mod $module;
+        )*
+    };
+}
+
+program!(admin announce config connection listener metrics net record reset rule server signals tls upstream);
+
+#[cfg(all(feature = "program", target_os = "linux"))]
+pub mod splice;

@@ -1,0 +1,44 @@
+//! What a server is told about the client, in front of all that the client sends.
+
+use std::net::SocketAddr;
+
+use futures_handoff::bytes::Bytes;
+use rustix::net::getsockname;
+
+use crate::{config::SendProxy, detect::proxy_header, net::Socket, record::Record, rule::Seen};
+
+/// The TLV with the name of the server that the client asks for, in section 2.2 of the PROXY protocol.
+const AUTHORITY: u8 = 0x02;
+
+/// What a proxy in front of the router has said about the client.
+#[derive(Debug)]
+pub struct Announced {
+    /// The client, and where it has connected to; `None`: nothing that has an address of TCP.
+    pub addresses: Option<(SocketAddr, SocketAddr)>,
+    /// The header itself.
+    pub header: Bytes,
+}
+
+/// The header for a server.
+pub fn header(send: SendProxy, record: &Record<'_>, client: &impl Socket) -> Option<Bytes> {
+    let addresses = || match &record.announced {
+        Some(announced) => announced.addresses,
+        None => local_address(client).map(|local| (record.peer, local)),
+    };
+    match (send, &record.announced) {
+        (SendProxy::None, _) => None,
+        (SendProxy::Forward, Some(announced)) => Some(announced.header.clone()),
+        (SendProxy::V1, _) => Some(proxy_header::encode_v1(addresses()).into()),
+        (SendProxy::V2 | SendProxy::Forward, _) => {
+            let name = match &record.seen {
+                Seen::Tls { name: Some(name) } => vec![(AUTHORITY, name.as_bytes())],
+                _ => Vec::new(),
+            };
+            Some(proxy_header::encode_v2(addresses(), &name).into())
+        }
+    }
+}
+
+fn local_address(socket: &impl Socket) -> Option<SocketAddr> {
+    getsockname(socket.fd()).ok()?.try_into().ok()
+}

@@ -1,0 +1,170 @@
+//! The file, as it is written.
+
+use std::{collections::BTreeMap, net::SocketAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::value::{Name, Period, Server};
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct File {
+    pub threads: Option<NonZeroUsize>,
+    #[serde(default = "drain_timeout")]
+    pub drain_timeout: Period,
+    pub admin: Option<Admin>,
+    #[serde(default)]
+    pub upstream: BTreeMap<String, Upstream>,
+    #[serde(default)]
+    pub listener: Vec<Listener>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Admin {
+    pub address: SocketAddr,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Upstream {
+    pub servers: Spanned<Vec<Server>>,
+    #[serde(default)]
+    pub balance: Balance,
+    #[serde(default = "connect_timeout")]
+    pub connect_timeout: Period,
+    #[serde(default)]
+    pub send_proxy: SendProxy,
+}
+
+/// Which server of a group is next.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Balance {
+    /// Each in turn.
+    #[default]
+    RoundRobin,
+    /// The one with the fewest connections.
+    LeastConnections,
+}
+
+/// Which header announces the client's address to a server.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SendProxy {
+    /// None.
+    #[default]
+    None,
+    /// A line of text.
+    V1,
+    /// The binary one.
+    V2,
+    /// What the client sent, or else the binary one.
+    Forward,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Listener {
+    pub address: Spanned<SocketAddr>,
+    #[serde(default)]
+    pub accept_proxy: AcceptProxy,
+    #[serde(default = "detect_timeout")]
+    pub detect_timeout: Period,
+    #[serde(default = "idle_timeout")]
+    pub idle_timeout: Period,
+    #[serde(default = "max_connections")]
+    pub max_connections: NonZeroUsize,
+    #[serde(default)]
+    pub route: Vec<Spanned<Route>>,
+}
+
+/// Whether clients send a PROXY header.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AcceptProxy {
+    /// It is not looked for.
+    #[default]
+    Never,
+    /// It is taken off if it is there.
+    Optional,
+    /// What comes without it is refused.
+    Always,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Route {
+    pub name: Option<String>,
+    pub upstream: Spanned<String>,
+    pub r#match: Option<Spanned<Match>>,
+    pub terminate: Option<Spanned<Terminate>>,
+    pub idle_timeout: Option<Period>,
+    pub splice: Option<Spanned<bool>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Match {
+    pub tls: Option<Tls>,
+    pub http: Option<Http>,
+    pub resp: Option<Resp>,
+    pub ssh: Option<bool>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    #[serde(default)]
+    pub sni: Vec<Name>,
+    #[serde(default)]
+    pub alpn: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Http {
+    #[serde(default)]
+    pub host: Vec<Name>,
+    #[serde(default)]
+    pub path: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Resp {
+    #[serde(default)]
+    pub command: Vec<String>,
+    #[serde(default)]
+    pub key: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Terminate {
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+    #[serde(default)]
+    pub alpn: Vec<String>,
+}
+
+fn drain_timeout() -> Period {
+    Period(Duration::from_secs(30))
+}
+
+fn connect_timeout() -> Period {
+    Period(Duration::from_secs(3))
+}
+
+fn detect_timeout() -> Period {
+    Period(Duration::from_secs(5))
+}
+
+fn idle_timeout() -> Period {
+    Period(Duration::from_secs(600))
+}
+
+fn max_connections() -> NonZeroUsize {
+    const { NonZeroUsize::new(10_000).unwrap() }
+}

@@ -1,0 +1,114 @@
+//! The values of the configuration that are more than a number or a string.
+
+use std::{
+    net::{SocketAddr, ToSocketAddrs},
+    time::Duration,
+};
+
+use serde::Deserialize;
+
+/// A length of time, such as `"30s"` or `"2m 30s"`: more than nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Period(pub Duration);
+
+impl TryFrom<String> for Period {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        match humantime::parse_duration(&text) {
+            Ok(Duration::ZERO) => Err("a time of 0 would always be over".to_owned()),
+            Ok(period) => Ok(Self(period)),
+            Err(error) => Err(format!("{text:?} is not a time such as \"30s\" or \"5m\": {error}")),
+        }
+    }
+}
+
+/// Where a server is: an address and a port, or a name that is looked up when the file is read.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Server(pub SocketAddr);
+
+impl TryFrom<String> for Server {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        match text.to_socket_addrs().map(|mut found| found.next()) {
+            Ok(Some(address)) => Ok(Self(address)),
+            Ok(None) => Err(format!("{text:?} has no address")),
+            Err(error) => {
+                Err(format!("{text:?} is not an address such as \"127.0.0.1:80\" or \"host:80\": {error}"))
+            }
+        }
+    }
+}
+
+/// A name of a server: one, or any that has one label more.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub enum Name {
+    /// This one, in lower case.
+    Exact(String),
+    /// Any label, and then this, which begins with a dot.
+    Wildcard(String),
+}
+
+impl TryFrom<String> for Name {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let (name, wildcard) = match text.strip_prefix('*') {
+            Some(rest) => (rest.strip_prefix('.'), true),
+            None => (Some(text.as_str()), false),
+        };
+        let name = name.filter(|name| !name.is_empty() && !name.contains('*'));
+        let Some(name) = name else {
+            return Err(format!(
+                "{text:?} is not a name such as \"example.com\" or \"*.example.com\"; \"*.\" stands in front only"
+            ));
+        };
+        let name = name.trim_end_matches('.').to_ascii_lowercase();
+        Ok(if wildcard { Self::Wildcard(format!(".{name}")) } else { Self::Exact(name) })
+    }
+}
+
+impl Name {
+    /// Whether this stands for `name`, in whatever case that is.
+    pub fn matches(&self, name: &str) -> bool {
+        let name = name.strip_suffix('.').unwrap_or(name);
+        match self {
+            Self::Exact(exact) => exact.eq_ignore_ascii_case(name),
+            Self::Wildcard(suffix) => match name.find('.') {
+                Some(dot) if dot > 0 => suffix.eq_ignore_ascii_case(&name[dot..]),
+                _ => false,
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Name;
+
+    #[test]
+    fn a_wildcard_stands_for_exactly_one_label() {
+        let name = |text: &str| Name::try_from(text.to_owned());
+        let wildcard = name("*.Example.com").unwrap();
+        for (tried, matches) in [
+            ("a.example.com", true),
+            ("A.EXAMPLE.COM.", true),
+            ("example.com", false),
+            (".example.com", false),
+            ("a.b.example.com", false),
+            ("aexample.com", false),
+            ("a.example.org", false),
+            ("", false),
+        ] {
+            assert_eq!(wildcard.matches(tried), matches, "{tried:?}");
+        }
+        assert!(name("example.com.").unwrap().matches("EXAMPLE.com"));
+        for bad in ["", "*", "*.", "*example.com", "a.*.com", "*.*.com"] {
+            assert!(name(bad).is_err(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,289 @@
+//! One connection, from its first byte to its line in the log.
+
+use std::{io, net::SocketAddr};
+
+use futures_handoff::{
+    BufferError, HandoffBuffer,
+    bytes::Bytes,
+    tunnel::{End, Report, Tunnel},
+};
+use futures_rustls::TlsAcceptor;
+use futures_util::{AsyncRead, AsyncWrite, AsyncWriteExt};
+
+use crate::{
+    announce::{self, Announced},
+    config::AcceptProxy,
+    detect::{Answer, LIMIT, proxy_header},
+    listener::{Route, Seat, Settings},
+    net::{Runtime, within},
+    record::{Reason, Record},
+    reset,
+    rule::{Verdict, decide},
+};
+#[cfg(target_os = "linux")]
+use crate::splice;
+
+/// What has been carried, and how that ended.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Bytes that the server has taken.
+    pub to_upstream: u64,
+    /// Bytes that the client has taken.
+    pub to_client: u64,
+    /// Why it is over.
+    pub reason: Reason,
+    /// What went wrong.
+    pub error: Option<io::Error>,
+}
+
+/// Serves a client to its end.
+pub async fn serve<R: Runtime>(client: R::Tcp, peer: SocketAddr, seat: Seat) {
+    let settings = seat.listener.settings();
+    let mut record = Record::new(&settings, peer, &seat);
+    if let Err((reason, error)) = route::<R>(client, &settings, &mut record).await {
+        record.end(reason, error);
+    }
+}
+
+/// Why a connection was not carried, and the words for it.
+type Refused = (Reason, String);
+
+async fn route<'a, R: Runtime>(
+    mut client: R::Tcp,
+    settings: &'a Settings,
+    record: &mut Record<'a>,
+) -> Result<(), Refused> {
+    let mut buffer = HandoffBuffer::new(LIMIT);
+    let detected = detect(&mut client, &mut buffer, settings, record);
+    // On the heap, as it is gone while bytes are carried.
+    let place = match within::<R, _>(settings.detect_timeout, Box::pin(detected)).await {
+        Some(place) => place?,
+        None => {
+            record.undetected();
+            if settings.accept_proxy == AcceptProxy::Always && record.announced.is_none() {
+                return Err((Reason::BadProxyHeader, "the PROXY header was not there in time".into()));
+            }
+            choose(&buffer, settings, record)?
+        }
+    };
+    let route = &settings.routes[place];
+    record.route = Some(route);
+    match &route.config.terminate {
+        None => {
+            let first = buffer.freeze_all();
+            drop(buffer);
+            plain::<R>(client, first, route, record).await
+        }
+        // A session of TLS is so large that another allocation does not matter.
+        Some(acceptor) => Box::pin(terminated::<R>(client, buffer, acceptor, settings, route, record)).await,
+    }
+}
+
+/// Reads until it is clear which route takes the connection.
+async fn detect<S: AsyncRead + Unpin>(
+    client: &mut S,
+    buffer: &mut HandoffBuffer,
+    settings: &Settings,
+    record: &mut Record<'_>,
+) -> Result<usize, Refused> {
+    if settings.accept_proxy != AcceptProxy::Never {
+        record.announced = take_proxy_header(client, buffer, settings.accept_proxy).await?;
+    }
+    loop {
+        match decide(settings.rules(), buffer.peek(), false) {
+            Verdict::Need(more) => {
+                if !fill(client, buffer, more).await? {
+                    if buffer.is_empty() {
+                        return Err((Reason::ClientLeft, String::new()));
+                    }
+                    return choose(buffer, settings, record);
+                }
+            }
+            Verdict::Route(place, seen) => {
+                record.seen = seen;
+                return Ok(place);
+            }
+            Verdict::None(seen) => {
+                record.seen = seen;
+                return Err(no_route(buffer));
+            }
+        }
+    }
+}
+
+/// The route for what has arrived, as no more will.
+fn choose(buffer: &HandoffBuffer, settings: &Settings, record: &mut Record<'_>) -> Result<usize, Refused> {
+    match decide(settings.rules(), buffer.peek(), true) {
+        Verdict::Route(place, seen) => {
+            record.seen = seen;
+            Ok(place)
+        }
+        Verdict::None(seen) => {
+            record.seen = seen;
+            Err(no_route(buffer))
+        }
+        Verdict::Need(_) => unreachable!("nothing is needed where no more can come"),
+    }
+}
+
+/// How many of the first bytes are shown in the log.
+const SHOWN: usize = 32;
+
+fn no_route(buffer: &HandoffBuffer) -> Refused {
+    let bytes = buffer.peek();
+    let shown = bytes[..bytes.len().min(SHOWN)].escape_ascii();
+    (Reason::NoRoute, format!("no route takes what begins with \"{shown}\" ({} bytes)", bytes.len()))
+}
+
+/// Reads so many more bytes. `false`: the client has ended.
+async fn fill<S: AsyncRead + Unpin>(
+    client: &mut S,
+    buffer: &mut HandoffBuffer,
+    more: usize,
+) -> Result<bool, Refused> {
+    match buffer.fill_to(client, buffer.len() + more).await {
+        Ok(filled) => Ok(filled),
+        Err(BufferError::Io(error)) => Err((Reason::ClientError, error.to_string())),
+        Err(error) => Err((Reason::NoRoute, error.to_string())),
+    }
+}
+
+async fn take_proxy_header<S: AsyncRead + Unpin>(
+    client: &mut S,
+    buffer: &mut HandoffBuffer,
+    accept: AcceptProxy,
+) -> Result<Option<Announced>, Refused> {
+    loop {
+        let more = match proxy_header::header(buffer.peek()) {
+            Answer::Yes(header) => {
+                let (len, addresses) = (header.len, header.addresses);
+                let header = buffer.split_prefix(len).expect("the header is in the buffer");
+                return Ok(Some(Announced { addresses, header }));
+            }
+            Answer::No(proxy_header::ABSENT) if accept == AcceptProxy::Optional => return Ok(None),
+            Answer::No(reason) => return Err((Reason::BadProxyHeader, reason.to_owned())),
+            Answer::Need(more) => more,
+        };
+        if !fill(client, buffer, more).await? {
+            return match accept {
+                AcceptProxy::Optional => Ok(None),
+                _ if buffer.is_empty() => Err((Reason::ClientLeft, String::new())),
+                _ => Err((Reason::BadProxyHeader, "the client left within its PROXY header".into())),
+            };
+        }
+    }
+}
+
+/// Carries bytes as they are.
+async fn plain<R: Runtime>(
+    mut client: R::Tcp,
+    first: Bytes,
+    route: &Route,
+    record: &mut Record<'_>,
+) -> Result<(), Refused> {
+    let (mut server, lease) = connect::<R>(route, record).await?;
+    let announced = announce::header(route.group.send_proxy, record, &client);
+    #[cfg(target_os = "linux")]
+    if route.config.splice {
+        let first = [announced.unwrap_or_default(), first];
+        let outcome = splice::carry::<R>(&mut client, &mut server, first, route.config.idle_timeout).await;
+        drop(lease);
+        return finish::<R>(client, server, outcome, record).await;
+    }
+    let outcome = tunnel::<R, _, _>(&mut client, &mut server, [announced, Some(first)], route).await;
+    drop(lease);
+    finish::<R>(client, server, outcome, record).await
+}
+
+/// Ends TLS and carries what is inside.
+async fn terminated<R: Runtime>(
+    client: R::Tcp,
+    buffer: HandoffBuffer,
+    acceptor: &TlsAcceptor,
+    settings: &Settings,
+    route: &Route,
+    record: &mut Record<'_>,
+) -> Result<(), Refused> {
+    let announced = announce::header(route.group.send_proxy, record, &client);
+    let handshake = acceptor.accept(buffer.into_reader(client));
+    let mut client = match within::<R, _>(settings.detect_timeout, handshake).await {
+        Some(Ok(client)) => client,
+        Some(Err(error)) => return Err((Reason::TlsFailed, error.to_string())),
+        None => return Err((Reason::TlsFailed, format!("no handshake in {:?}", settings.detect_timeout))),
+    };
+    let (mut server, lease) = match connect::<R>(route, record).await {
+        Ok(connected) => connected,
+        Err(refused) => {
+            // Nothing that the client could be told with is worth failing for.
+            let _ = client.close().await;
+            return Err(refused);
+        }
+    };
+    let outcome = tunnel::<R, _, _>(&mut client, &mut server, [announced, None], route).await;
+    drop(lease);
+    // What is cut short does not look whole without the end that TLS has of its own.
+    let (client, _) = client.into_inner();
+    let (_, client) = client.into_parts();
+    finish::<R>(client, server, outcome, record).await
+}
+
+async fn connect<'r, R: Runtime>(
+    route: &'r Route,
+    record: &mut Record<'_>,
+) -> Result<(R::Tcp, crate::upstream::Lease<'r>), Refused> {
+    match route.group.connect::<R>().await {
+        Ok((server, lease)) => {
+            record.server = Some(lease.server.address);
+            Ok((server, lease))
+        }
+        Err(failures) => Err((Reason::Unreachable, failures)),
+    }
+}
+
+async fn tunnel<R, C, S>(
+    client: &mut C,
+    server: &mut S,
+    first: [Option<Bytes>; 2],
+    route: &Route,
+) -> Outcome
+where
+    R: Runtime,
+    C: AsyncRead + AsyncWrite + Unpin,
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut tunnel = Tunnel::new(client, server);
+    for bytes in first.into_iter().flatten() {
+        tunnel = tunnel.with_first_to_b(bytes);
+    }
+    tunnel.run_with_idle(|| R::sleep(route.config.idle_timeout)).await.into()
+}
+
+/// Writes down how it ended. Where one side failed, the other one is told so.
+async fn finish<R: Runtime>(
+    client: R::Tcp,
+    server: R::Tcp,
+    outcome: Outcome,
+    record: &mut Record<'_>,
+) -> Result<(), Refused> {
+    let reason = outcome.reason;
+    record.carried(outcome);
+    match reason {
+        Reason::ClientError => reset::after_delivery::<R>(server).await,
+        Reason::UpstreamError => reset::after_delivery::<R>(client).await,
+        _ => {}
+    }
+    Ok(())
+}
+
+impl From<Report> for Outcome {
+    fn from(report: Report) -> Self {
+        let Report { a_to_b, b_to_a, idle, .. } = report;
+        let (reason, error) = match (a_to_b.end, b_to_a.end) {
+            (End::Read(error), _) | (_, End::Write(error)) => (Reason::ClientError, Some(error)),
+            (End::Write(error), _) | (_, End::Read(error)) => (Reason::UpstreamError, Some(error)),
+            _ if idle => (Reason::Idle, None),
+            _ => (Reason::Closed, None),
+        };
+        Self { to_upstream: a_to_b.bytes, to_client: b_to_a.bytes, reason, error }
+    }
+}

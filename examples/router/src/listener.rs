@@ -1,0 +1,193 @@
+//! Where clients come in: accepting, within a limit, until it is stopped.
+
+use std::{
+    io, mem,
+    net::SocketAddr,
+    pin::pin,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use async_channel::Receiver;
+use event_listener::Event;
+use futures_util::future::{Either, select};
+use rustix::net::sockopt::set_tcp_nodelay;
+use tracing::warn;
+
+use crate::{
+    config, connection,
+    metrics::{ListenerCounters, Metrics, RouteCounters},
+    net::{Runtime, Socket},
+    rule::Rule,
+    upstream::Group,
+};
+
+/// How long to wait after the first `accept` that fails, and after any number of them.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(5), Duration::from_secs(1));
+
+/// A route, and what is counted of it.
+#[derive(Debug)]
+pub struct Route {
+    /// As it is configured.
+    pub config: config::Route,
+    /// Where it goes to.
+    pub group: Arc<Group>,
+    /// What is counted.
+    pub counters: RouteCounters,
+}
+
+/// What is said about a listener. A connection keeps what it has begun with.
+#[derive(Debug)]
+pub struct Settings {
+    /// Whether clients send a PROXY header.
+    pub accept_proxy: config::AcceptProxy,
+    /// How long to wait for what decides.
+    pub detect_timeout: Duration,
+    /// The routes, in their order.
+    pub routes: Vec<Route>,
+    /// What is counted of connections that no route takes.
+    pub unrouted: RouteCounters,
+    max_connections: usize,
+}
+
+impl Settings {
+    /// What a configuration says about a listener.
+    pub fn new(listener: config::Listener, groups: &[Arc<Group>], metrics: &Metrics) -> Self {
+        let address = listener.address.to_string();
+        let route = |config: config::Route| Route {
+            group: groups[config.upstream].clone(),
+            counters: metrics.route(&address, &config.name),
+            config,
+        };
+        Self {
+            accept_proxy: listener.accept_proxy,
+            detect_timeout: listener.detect_timeout,
+            max_connections: listener.max_connections,
+            unrouted: metrics.route(&address, "-"),
+            routes: listener.routes.into_iter().map(route).collect(),
+        }
+    }
+
+    /// The rules of the routes, in their order.
+    pub fn rules(&self) -> impl Iterator<Item = &Rule> {
+        self.routes.iter().map(|route| &route.config.rule)
+    }
+}
+
+/// Where clients come in.
+#[derive(Debug)]
+pub struct Listener {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// What is counted of it.
+    pub counters: ListenerCounters,
+    settings: Mutex<Arc<Settings>>,
+    /// A connection has ended, or the settings are new.
+    room: Event,
+}
+
+impl Listener {
+    /// A listener that accepts nothing yet.
+    pub fn new(address: SocketAddr, settings: Settings, metrics: &Metrics) -> Self {
+        Self {
+            address,
+            counters: metrics.listener(&address.to_string()),
+            settings: Mutex::new(Arc::new(settings)),
+            room: Event::new(),
+        }
+    }
+
+    /// What connections begin with now.
+    pub fn settings(&self) -> Arc<Settings> {
+        self.settings.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Changes what connections begin with.
+    pub fn change(&self, settings: Settings) {
+        *self.settings.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
+        self.room.notify(1);
+    }
+
+    /// How many connections are open.
+    pub fn open(&self) -> usize {
+        usize::try_from(self.counters.open.get()).unwrap_or(0)
+    }
+
+    /// Accepts connections until `stop` is closed. Those that are open go on.
+    pub async fn run<R: Runtime>(self: Arc<Self>, socket: R::Listener, stop: Receiver<()>) {
+        let mut stopped = pin!(stop.recv());
+        let mut pause = PAUSES.0;
+        let mut full = false;
+        loop {
+            let next = pin!(self.next::<R>(&socket, &mut full));
+            let accepted = match select(next, stopped.as_mut()).await {
+                Either::Left((accepted, _)) => accepted,
+                Either::Right(_) => return,
+            };
+            match accepted {
+                Ok((client, peer)) => {
+                    pause = PAUSES.0;
+                    // It fails if the client has left already, which will be seen soon.
+                    let _ = set_tcp_nodelay(client.fd(), true);
+                    let seat = Seat::new(self.clone());
+                    R::spawn(connection::serve::<R>(client, peer, seat));
+                }
+                // The client has left before it was accepted.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+                Err(error) => {
+                    self.counters.accept_errors.inc();
+                    if pause == PAUSES.0 {
+                        warn!(listener = %self.address, %error, "accepting fails, will be tried again");
+                    }
+                    let waited = pin!(R::sleep(pause));
+                    if let Either::Right(_) = select(waited, stopped.as_mut()).await {
+                        return;
+                    }
+                    pause = PAUSES.1.min(2 * pause);
+                }
+            }
+        }
+    }
+
+    /// The next connection, once there is room for it. It says when there begins to be none.
+    async fn next<R: Runtime>(
+        &self,
+        socket: &R::Listener,
+        full: &mut bool,
+    ) -> io::Result<(R::Tcp, SocketAddr)> {
+        let is_full = || self.open() >= self.settings().max_connections;
+        let was_full = mem::replace(full, is_full());
+        if *full && !was_full {
+            warn!(listener = %self.address, open = self.open(), "max_connections is reached, others wait");
+        }
+        while is_full() {
+            let room = self.room.listen();
+            if is_full() {
+                room.await;
+            }
+        }
+        R::accept(socket).await
+    }
+}
+
+/// A place for one connection of a listener, which is counted as long as this is kept.
+#[derive(Debug)]
+pub struct Seat {
+    /// The listener.
+    pub listener: Arc<Listener>,
+}
+
+impl Seat {
+    fn new(listener: Arc<Listener>) -> Self {
+        listener.counters.accepted.inc();
+        listener.counters.open.inc();
+        Self { listener }
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.listener.counters.open.dec();
+        self.listener.room.notify(1);
+    }
+}

@@ -1,0 +1,108 @@
+//! What the proxy needs of a runtime: tasks, a timer and sockets.
+
+#[cfg(any(feature = "smol", feature = "async-std"))]
+mod reactor;
+#[cfg(feature = "tokio")]
+mod tokio;
+
+use std::{
+    future::Future,
+    io,
+    net::{SocketAddr, TcpListener},
+    os::fd::BorrowedFd,
+    pin::pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use futures_util::{
+    AsyncRead, AsyncWrite,
+    future::{Either, select},
+};
+use rustix::net::{listen as set_backlog, sockopt::set_socket_reuseaddr};
+
+#[cfg(feature = "async-std")]
+pub use reactor::AsyncStd;
+#[cfg(feature = "smol")]
+pub use reactor::Smol;
+#[cfg(feature = "tokio")]
+pub use tokio::Tokio;
+
+/// Connections that the kernel keeps until they are accepted.
+const BACKLOG: i32 = 4096;
+
+/// A runtime.
+pub trait Runtime: Send + Sync + 'static {
+    /// What `--runtime` calls it.
+    const NAME: &'static str;
+
+    /// A TCP connection. Closing it shuts down its write direction.
+    type Tcp: Socket;
+
+    /// A listening TCP socket.
+    type Listener: Send + Sync + 'static;
+
+    /// Runs `future` with so many worker threads behind it. To be called once.
+    fn run<F: Future + Send>(threads: usize, future: F) -> F::Output;
+
+    /// Runs `future` in the background.
+    fn spawn(future: impl Future<Output = ()> + Send + 'static);
+
+    /// Makes a listening socket, which does not block, one of this runtime.
+    fn listener(socket: TcpListener) -> io::Result<Self::Listener>;
+
+    /// Waits for a connection.
+    fn accept(listener: &Self::Listener) -> impl Future<Output = io::Result<(Self::Tcp, SocketAddr)>> + Send;
+
+    /// Opens a connection.
+    fn connect(address: SocketAddr) -> impl Future<Output = io::Result<Self::Tcp>> + Send;
+
+    /// Waits for at least `period`.
+    fn sleep(period: Duration) -> impl Future<Output = ()> + Send;
+}
+
+/// Which readiness an operation waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ready {
+    /// Something can be read, or the stream has ended.
+    Read,
+    /// Something can be written.
+    Write,
+}
+
+/// A socket on which the program can do a system call of its own.
+pub trait Socket: AsyncRead + AsyncWrite + Unpin + Send + 'static {
+    /// The descriptor.
+    fn fd(&self) -> BorrowedFd<'_>;
+
+    /// Does an operation, and again when the socket is ready, until it does not fail with
+    /// [`io::ErrorKind::WouldBlock`].
+    fn poll_io<T>(
+        &self,
+        cx: &mut Context<'_>,
+        ready: Ready,
+        operation: impl FnMut() -> io::Result<T>,
+    ) -> Poll<io::Result<T>>;
+}
+
+/// A listening socket at `address`.
+///
+/// # Errors
+///
+/// If there cannot be one, such as where another program listens already.
+pub fn listen<R: Runtime>(address: SocketAddr) -> io::Result<R::Listener> {
+    let socket = TcpListener::bind(address)?;
+    set_socket_reuseaddr(&socket, true)?;
+    // The one of std is short.
+    set_backlog(&socket, BACKLOG)?;
+    socket.set_nonblocking(true)?;
+    R::listener(socket)
+}
+
+/// The output of `future`, or `None` if it takes longer than `period`.
+pub async fn within<R: Runtime, F: Future>(period: Duration, future: F) -> Option<F::Output> {
+    match select(pin!(future), pin!(R::sleep(period))).await {
+        Either::Left((output, _)) => Some(output),
+        Either::Right(_) => None,
+    }
+}

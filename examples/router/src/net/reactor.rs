@@ -1,0 +1,149 @@
+//! smol and async-std: two executors, and the sockets and timers of the reactor that both have.
+
+use std::{
+    future::{Future, pending},
+    io::{self, IoSlice},
+    net::{Shutdown, SocketAddr, TcpListener, TcpStream},
+    os::fd::{AsFd, BorrowedFd},
+    pin::Pin,
+    task::{Context, Poll, ready},
+    thread,
+    time::Duration,
+};
+
+use async_io::{Async, Timer};
+use futures_util::{AsyncRead, AsyncWrite};
+
+use super::{Ready, Runtime, Socket};
+
+/// What is the same for both.
+macro_rules! sockets {
+    () => {
+        type Tcp = Tcp;
+        type Listener = Async<TcpListener>;
+
+        fn listener(socket: TcpListener) -> io::Result<Async<TcpListener>> {
+            Async::new_nonblocking(socket)
+        }
+
+        async fn accept(listener: &Async<TcpListener>) -> io::Result<(Tcp, SocketAddr)> {
+            let (stream, peer) = listener.accept().await?;
+            Ok((Tcp(stream), peer))
+        }
+
+        async fn connect(address: SocketAddr) -> io::Result<Tcp> {
+            Ok(Tcp(Async::<TcpStream>::connect(address).await?))
+        }
+
+        async fn sleep(period: Duration) {
+            Timer::after(period).await;
+        }
+    };
+}
+
+/// smol's executor.
+#[cfg(feature = "smol")]
+#[derive(Debug)]
+pub struct Smol;
+
+#[cfg(feature = "smol")]
+static EXECUTOR: async_executor::Executor<'static> = async_executor::Executor::new();
+
+#[cfg(feature = "smol")]
+impl Runtime for Smol {
+    const NAME: &'static str = "smol";
+
+    fn run<F: Future + Send>(threads: usize, future: F) -> F::Output {
+        for _ in 1..threads {
+            thread::spawn(|| async_io::block_on(EXECUTOR.run(pending::<()>())));
+        }
+        async_io::block_on(EXECUTOR.run(future))
+    }
+
+    fn spawn(future: impl Future<Output = ()> + Send + 'static) {
+        EXECUTOR.spawn(future).detach();
+    }
+
+    sockets!();
+}
+
+/// async-std's executor. Its reactor is the one of smol, and is used by itself here, as async-std's own
+/// sockets do not say when they are ready.
+#[cfg(feature = "async-std")]
+#[derive(Debug)]
+pub struct AsyncStd;
+
+#[cfg(feature = "async-std")]
+impl Runtime for AsyncStd {
+    const NAME: &'static str = "async-std";
+
+    fn run<F: Future + Send>(threads: usize, future: F) -> F::Output {
+        let config = async_global_executor::GlobalExecutorConfig::default()
+            .with_min_threads(threads)
+            .with_max_threads(threads);
+        async_global_executor::init_with_config(config);
+        async_std::task::block_on(future)
+    }
+
+    fn spawn(future: impl Future<Output = ()> + Send + 'static) {
+        async_std::task::spawn(future);
+    }
+
+    sockets!();
+}
+
+/// A connection of the reactor. Closing it shuts down its write direction.
+#[derive(Debug)]
+pub struct Tcp(Async<TcpStream>);
+
+impl Socket for Tcp {
+    fn fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+
+    fn poll_io<T>(
+        &self,
+        cx: &mut Context<'_>,
+        ready: Ready,
+        mut operation: impl FnMut() -> io::Result<T>,
+    ) -> Poll<io::Result<T>> {
+        loop {
+            match operation() {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                result => return Poll::Ready(result),
+            }
+            match ready {
+                Ready::Read => ready!(self.0.poll_readable(cx))?,
+                Ready::Write => ready!(self.0.poll_writable(cx))?,
+            }
+        }
+    }
+}
+
+impl AsyncRead for Tcp {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Tcp {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write_vectored(cx, bufs)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(self.0.get_ref().shutdown(Shutdown::Write))
+    }
+}

@@ -1,0 +1,171 @@
+//! What is known about a connection, and its line in the log.
+
+use std::{
+    fmt,
+    net::SocketAddr,
+    time::Instant,
+};
+
+use tracing::info;
+
+use crate::{
+    announce::Announced,
+    connection::Outcome,
+    listener::{Route, Seat, Settings},
+    rule::Seen,
+};
+
+/// Why a connection is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// Both sides have closed it in order.
+    Closed,
+    /// Nothing moved for too long.
+    Idle,
+    /// The connection to the client failed.
+    ClientError,
+    /// The connection to the server failed.
+    UpstreamError,
+    /// The client closed before it was clear where it wants to.
+    ClientLeft,
+    /// No route takes it.
+    NoRoute,
+    /// Its PROXY header is wrong, or is missing.
+    BadProxyHeader,
+    /// The handshake of TLS failed.
+    TlsFailed,
+    /// No server could be reached.
+    Unreachable,
+    /// The program ended.
+    Cut,
+}
+
+impl Reason {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::Closed,
+        Self::Idle,
+        Self::ClientError,
+        Self::UpstreamError,
+        Self::ClientLeft,
+        Self::NoRoute,
+        Self::BadProxyHeader,
+        Self::TlsFailed,
+        Self::Unreachable,
+        Self::Cut,
+    ];
+
+    /// What log and counters call it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Idle => "idle",
+            Self::ClientError => "client_error",
+            Self::UpstreamError => "upstream_error",
+            Self::ClientLeft => "client_left",
+            Self::NoRoute => "no_route",
+            Self::BadProxyHeader => "bad_proxy_header",
+            Self::TlsFailed => "tls_failed",
+            Self::Unreachable => "unreachable",
+            Self::Cut => "cut",
+        }
+    }
+}
+
+/// What is known about a connection. When it is dropped, it is counted and logged.
+pub struct Record<'a> {
+    settings: &'a Settings,
+    seat: &'a Seat,
+    /// The client, or the proxy in front of the router.
+    pub peer: SocketAddr,
+    /// What that proxy has said about the client.
+    pub announced: Option<Announced>,
+    /// What has decided.
+    pub seen: Seen,
+    /// The route that has taken it.
+    pub route: Option<&'a Route>,
+    /// The server that it goes to.
+    pub server: Option<SocketAddr>,
+    began: Instant,
+    to_upstream: u64,
+    to_client: u64,
+    reason: Reason,
+    error: String,
+}
+
+impl<'a> Record<'a> {
+    /// A connection that has just been accepted.
+    pub fn new(settings: &'a Settings, peer: SocketAddr, seat: &'a Seat) -> Self {
+        Self {
+            settings,
+            seat,
+            peer,
+            announced: None,
+            seen: Seen::Nothing,
+            route: None,
+            server: None,
+            began: Instant::now(),
+            to_upstream: 0,
+            to_client: 0,
+            reason: Reason::Cut,
+            error: String::new(),
+        }
+    }
+
+    /// The client, if a proxy in front of the router tells about it, or else the peer.
+    pub fn client(&self) -> SocketAddr {
+        self.announced.as_ref().and_then(|announced| announced.addresses).map_or(self.peer, |addresses| addresses.0)
+    }
+
+    /// The time for deciding is over.
+    pub fn undetected(&self) {
+        self.seat.listener.counters.undetected.inc();
+    }
+
+    /// It was carried to its end.
+    pub fn carried(&mut self, outcome: Outcome) {
+        self.to_upstream = outcome.to_upstream;
+        self.to_client = outcome.to_client;
+        self.end(outcome.reason, outcome.error.map(|error| error.to_string()).unwrap_or_default());
+    }
+
+    /// It is over.
+    pub fn end(&mut self, reason: Reason, error: String) {
+        self.reason = reason;
+        self.error = error;
+    }
+}
+
+impl Drop for Record<'_> {
+    fn drop(&mut self) {
+        let counters = self.route.map_or(&self.settings.unrouted, |route| &route.counters);
+        counters.to_upstream.inc_by(self.to_upstream);
+        counters.to_client.inc_by(self.to_client);
+        counters.ended(self.reason.as_str());
+        info!(
+            listener = %self.seat.listener.address,
+            client = %self.client(),
+            route = self.route.map_or("-", |route| route.config.name.as_str()),
+            server = %OrDash(self.server),
+            seen = %self.seen,
+            to_server = self.to_upstream,
+            to_client = self.to_client,
+            ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX),
+            end = self.reason.as_str(),
+            error = %OrDash((!self.error.is_empty()).then_some(&self.error)),
+            "connection ended",
+        );
+    }
+}
+
+/// A value, or `-`.
+struct OrDash<T>(Option<T>);
+
+impl<T: fmt::Display> fmt::Display for OrDash<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Some(value) => value.fmt(f),
+            None => f.write_str("-"),
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! Which connections a route takes, and which route takes a connection.
+
+use std::{cell::OnceCell, fmt};
+
+use crate::{
+    config::Name,
+    detect::{Answer, http1, resp, ssh, tls},
+};
+
+/// What the first bytes of a connection have to be. A list without an entry asks for nothing; of one
+/// with entries, one has to be there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rule {
+    /// Anything, nothing at all too.
+    Any,
+    /// A ClientHello of TLS.
+    Tls {
+        /// Names of servers.
+        names: Vec<Name>,
+        /// Protocols that the client offers.
+        alpn: Vec<Vec<u8>>,
+    },
+    /// A request of HTTP/1.
+    Http {
+        /// Names in the header Host.
+        hosts: Vec<Name>,
+        /// How the path begins.
+        paths: Vec<String>,
+    },
+    /// A command of Redis.
+    Resp {
+        /// Names of commands.
+        commands: Vec<String>,
+        /// How the first key begins.
+        keys: Vec<String>,
+    },
+    /// The banner of a client of SSH.
+    Ssh,
+}
+
+/// What all matchers have said about the same bytes, each asked at most once.
+struct View<'a> {
+    bytes: &'a [u8],
+    tls: OnceCell<Answer<tls::ClientHello>>,
+    http: OnceCell<Answer<http1::Request<'a>>>,
+    resp: OnceCell<Answer<resp::Command<'a>>>,
+}
+
+impl<'a> View<'a> {
+    fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, tls: OnceCell::new(), http: OnceCell::new(), resp: OnceCell::new() }
+    }
+
+    fn tls(&self) -> &Answer<tls::ClientHello> {
+        self.tls.get_or_init(|| tls::client_hello(self.bytes))
+    }
+
+    fn http(&self) -> &Answer<http1::Request<'a>> {
+        self.http.get_or_init(|| http1::request(self.bytes))
+    }
+
+    fn resp(&self) -> &Answer<resp::Command<'a>> {
+        self.resp.get_or_init(|| resp::command(self.bytes))
+    }
+
+    fn seen(&self) -> Seen {
+        if let Some(Answer::Yes(hello)) = self.tls.get() {
+            return Seen::Tls { name: hello.server_name.clone() };
+        }
+        if let Some(Answer::Yes(request)) = self.http.get() {
+            return Seen::Http { host: request.host.map(str::to_owned) };
+        }
+        match self.resp.get() {
+            Some(Answer::Yes(command)) => Seen::Resp { command: command.name.escape_ascii().to_string() },
+            _ => Seen::Nothing,
+        }
+    }
+}
+
+/// What has decided, for the log.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Seen {
+    /// Nothing that the rules know.
+    #[default]
+    Nothing,
+    /// TLS, and the server that the client asks for.
+    Tls {
+        /// Its name.
+        name: Option<String>,
+    },
+    /// HTTP/1.
+    Http {
+        /// The name of the server.
+        host: Option<String>,
+    },
+    /// Redis.
+    Resp {
+        /// The first command.
+        command: String,
+    },
+}
+
+impl fmt::Display for Seen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (protocol, what) = match self {
+            Self::Nothing => return f.write_str("-"),
+            Self::Tls { name } => ("tls", name.as_deref()),
+            Self::Http { host } => ("http", host.as_deref()),
+            Self::Resp { command } => ("resp", Some(command.as_str())),
+        };
+        write!(f, "{protocol}:{}", what.unwrap_or("-").escape_default())
+    }
+}
+
+/// What is known about a connection.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The route at this place takes it.
+    Route(usize, Seen),
+    /// At least so many more bytes are needed, one or more.
+    Need(usize),
+    /// No route takes it.
+    None(Seen),
+}
+
+/// The first route that matches. A route is not taken before each one in front of it is ruled out.
+///
+/// With `last`, no more bytes will come: what needs some does not match.
+pub fn decide<'r>(rules: impl IntoIterator<Item = &'r Rule>, bytes: &[u8], last: bool) -> Verdict {
+    let view = View::new(bytes);
+    let mut need: Option<usize> = None;
+    for (place, rule) in rules.into_iter().enumerate() {
+        match rule.matches(&view) {
+            Answer::No(_) => {}
+            Answer::Need(_) if last => {}
+            // The least that could change something.
+            Answer::Need(n) => need = Some(need.map_or(n, |least| least.min(n))),
+            Answer::Yes(()) => {
+                return match need {
+                    Some(n) => Verdict::Need(n),
+                    None => Verdict::Route(place, view.seen()),
+                };
+            }
+        }
+    }
+    match need {
+        Some(n) => Verdict::Need(n),
+        None => Verdict::None(view.seen()),
+    }
+}
+
+impl Rule {
+    fn matches(&self, view: &View<'_>) -> Answer<()> {
+        match self {
+            Self::Any => Answer::Yes(()),
+            Self::Tls { names, alpn } => check(view.tls(), |hello| {
+                one(names, |name| hello.server_name.as_deref().is_some_and(|asked| name.matches(asked)))
+                    && one(alpn, |wanted| hello.alpn.contains(wanted))
+            }),
+            Self::Http { hosts, paths } => check(view.http(), |request| {
+                one(hosts, |name| request.host.is_some_and(|host| name.matches(host)))
+                    && one(paths, |path| request.path.starts_with(path.as_str()))
+            }),
+            Self::Resp { commands, keys } => check(view.resp(), |command| {
+                one(commands, |name| command.name.eq_ignore_ascii_case(name.as_bytes()))
+                    && one(keys, |key| command.key.is_some_and(|sent| sent.starts_with(key.as_bytes())))
+            }),
+            Self::Ssh => check(&ssh::banner(view.bytes), |_| true),
+        }
+    }
+}
+
+fn check<T>(answer: &Answer<T>, matches: impl FnOnce(&T) -> bool) -> Answer<()> {
+    match answer {
+        Answer::No(reason) => Answer::No(reason),
+        Answer::Need(n) => Answer::Need(*n),
+        Answer::Yes(found) if matches(found) => Answer::Yes(()),
+        Answer::Yes(_) => Answer::No("another server, path or key"),
+    }
+}
+
+/// Whether one of them does, or there is none to ask for.
+fn one<T>(wanted: &[T], does: impl FnMut(&T) -> bool) -> bool {
+    wanted.is_empty() || wanted.iter().any(does)
+}

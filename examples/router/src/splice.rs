@@ -1,0 +1,240 @@
+//! Moving bytes from one socket to the other in the kernel, through pipes.
+//!
+//! A direction has a pipe only while something is in it: a thread keeps a few that are empty for the
+//! directions of its connections. So a connection that waits holds neither memory nor descriptors
+//! for this.
+
+use std::{
+    cell::RefCell,
+    future::poll_fn,
+    io,
+    os::fd::OwnedFd,
+    pin::{Pin, pin},
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use futures_handoff::bytes::{Buf, Bytes};
+use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with, splice};
+
+use crate::{
+    connection::Outcome,
+    net::{Ready, Runtime, Socket},
+    record::Reason,
+};
+
+/// What a pipe takes at a time, if the system lets it be so large.
+const CAPACITY: usize = 256 * 1024;
+
+/// Empty pipes that a thread keeps.
+const SPARE: usize = 16;
+
+/// Rounds that a direction makes before other tasks have their turn.
+const ROUNDS: usize = 16;
+
+/// What is read at a time and dropped, of a direction that cannot go on.
+const DROPPED: usize = 8 * 1024;
+
+struct Pipe {
+    reader: OwnedFd,
+    writer: OwnedFd,
+}
+
+thread_local! {
+    static EMPTY: RefCell<Vec<Pipe>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Pipe {
+    fn take() -> io::Result<Self> {
+        if let Some(pipe) = EMPTY.with_borrow_mut(Vec::pop) {
+            return Ok(pipe);
+        }
+        let (reader, writer) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
+        // Users may have less, in all or for each pipe: it moves less at a time then.
+        let _ = fcntl_setpipe_size(&writer, CAPACITY);
+        Ok(Self { reader, writer })
+    }
+
+    /// Keeps an empty pipe for the next direction of this thread.
+    fn put_back(self) {
+        EMPTY.with_borrow_mut(|pipes| {
+            if pipes.len() < SPARE {
+                pipes.push(self);
+            }
+        });
+    }
+}
+
+/// How a direction ended.
+enum End {
+    Closed,
+    Read(io::Error),
+    Write(io::Error),
+}
+
+/// One direction.
+#[derive(Default)]
+struct Way {
+    /// What goes before all that is read.
+    first: [Bytes; 2],
+    pipe: Option<Pipe>,
+    /// Bytes in the pipe.
+    held: usize,
+    /// Bytes that the writer has taken.
+    moved: u64,
+    /// Times that something has moved.
+    activity: u64,
+    source_ended: bool,
+    end: Option<End>,
+}
+
+impl Way {
+    /// Moves bytes until one of the two has to be waited for, or the direction ends. Whether the reader
+    /// has failed.
+    fn poll<S: Socket>(&mut self, cx: &mut Context<'_>, from: &mut S, to: &mut S) -> bool {
+        if self.end.is_none() {
+            match self.carry(cx, from, to) {
+                Poll::Ready(end) => {
+                    self.pipe = None;
+                    self.end = Some(end);
+                }
+                Poll::Pending => return false,
+            }
+        }
+        match self.end {
+            Some(End::Read(_)) => true,
+            Some(End::Write(_)) => self.discard(cx, from),
+            _ => false,
+        }
+    }
+
+    fn carry<S: Socket>(&mut self, cx: &mut Context<'_>, from: &mut S, to: &mut S) -> Poll<End> {
+        for _ in 0..ROUNDS {
+            let step = match self.write(cx, to) {
+                Poll::Ready(Ok(())) if self.source_ended => {
+                    return Pin::new(to)
+                        .poll_close(cx)
+                        .map(|closed| closed.map_or_else(End::Write, |()| End::Closed));
+                }
+                Poll::Ready(Ok(())) => self.read(cx, from).map_err(End::Read),
+                Poll::Ready(Err(error)) => Poll::Ready(Err(End::Write(error))),
+                Poll::Pending => Poll::Pending,
+            };
+            if let Err(end) = ready!(step) {
+                return Poll::Ready(end);
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Writes all there is.
+    fn write<S: Socket>(&mut self, cx: &mut Context<'_>, to: &mut S) -> Poll<io::Result<()>> {
+        for bytes in &mut self.first {
+            while !bytes.is_empty() {
+                let written = ready!(Pin::new(&mut *to).poll_write(cx, bytes))?;
+                if written == 0 {
+                    return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+                }
+                bytes.advance(written);
+                self.moved += written as u64;
+                self.activity += 1;
+            }
+            *bytes = Bytes::new();
+        }
+        while let (Some(pipe), true) = (&self.pipe, self.held > 0) {
+            let written = ready!(to.poll_io(cx, Ready::Write, || {
+                Ok(splice(&pipe.reader, None, to.fd(), None, self.held, flags())?)
+            }))?;
+            self.held -= written;
+            self.moved += written as u64;
+            self.activity += 1;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Fills the pipe, which is empty.
+    fn read<S: Socket>(&mut self, cx: &mut Context<'_>, from: &S) -> Poll<io::Result<()>> {
+        let pipe = match self.pipe.take() {
+            Some(pipe) => pipe,
+            None => Pipe::take()?,
+        };
+        let read = from
+            .poll_io(cx, Ready::Read, || Ok(splice(from.fd(), None, &pipe.writer, None, CAPACITY, flags())?));
+        match read {
+            Poll::Ready(Ok(n)) if n > 0 => {
+                self.held = n;
+                self.activity += 1;
+                self.pipe = Some(pipe);
+            }
+            Poll::Ready(Ok(_)) => {
+                self.source_ended = true;
+                pipe.put_back();
+            }
+            Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+            Poll::Pending => {
+                pipe.put_back();
+                return Poll::Pending;
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Drops what still comes for a writer that has failed, so that the answer is not lost in a reset.
+    /// Whether the reader has failed.
+    fn discard<S: Socket>(&mut self, cx: &mut Context<'_>, from: &mut S) -> bool {
+        let mut scratch = [0; DROPPED];
+        while !self.source_ended {
+            match Pin::new(&mut *from).poll_read(cx, &mut scratch) {
+                Poll::Ready(Ok(0)) => self.source_ended = true,
+                Poll::Ready(Ok(_)) => self.activity += 1,
+                Poll::Ready(Err(_)) => return true,
+                Poll::Pending => return false,
+            }
+        }
+        false
+    }
+}
+
+fn flags() -> SpliceFlags {
+    SpliceFlags::MOVE | SpliceFlags::NONBLOCK
+}
+
+/// Carries bytes in both directions until both have ended, or nothing has moved for one or two times
+/// `idle`. What is in `first` goes to the server before what the client sends. It ends as a
+/// [`Tunnel`](futures_handoff::tunnel::Tunnel) does.
+pub async fn carry<R: Runtime>(
+    client: &mut R::Tcp,
+    server: &mut R::Tcp,
+    first: [Bytes; 2],
+    idle: Duration,
+) -> Outcome {
+    let mut up = Way { first, ..Way::default() };
+    let mut down = Way::default();
+    let mut timer = pin!(R::sleep(idle));
+    let mut seen = 0;
+    let quiet = poll_fn(|cx| {
+        let client_failed = up.poll(cx, client, server);
+        let server_failed = down.poll(cx, server, client);
+        if client_failed || server_failed || (up.end.is_some() && down.end.is_some()) {
+            return Poll::Ready(false);
+        }
+        while timer.as_mut().poll(cx).is_ready() {
+            let activity = up.activity + down.activity;
+            if activity == seen {
+                return Poll::Ready(true);
+            }
+            seen = activity;
+            timer.set(R::sleep(idle));
+        }
+        Poll::Pending
+    })
+    .await;
+    let (reason, error) = match (up.end, down.end) {
+        (Some(End::Read(error)), _) | (_, Some(End::Write(error))) => (Reason::ClientError, Some(error)),
+        (Some(End::Write(error)), _) | (_, Some(End::Read(error))) => (Reason::UpstreamError, Some(error)),
+        _ if quiet => (Reason::Idle, None),
+        _ => (Reason::Closed, None),
+    };
+    Outcome { to_upstream: up.moved, to_client: down.moved, reason, error }
+}
