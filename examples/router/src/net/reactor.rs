@@ -5,6 +5,7 @@ use std::{
     io::{self, IoSlice},
     net::{Shutdown, SocketAddr, TcpListener, TcpStream},
     os::fd::{AsFd, BorrowedFd},
+    panic::AssertUnwindSafe,
     pin::Pin,
     task::{Context, Poll, ready},
     thread,
@@ -12,9 +13,14 @@ use std::{
 };
 
 use async_io::{Async, Timer};
-use futures_util::{AsyncRead, AsyncWrite};
+use futures_util::{AsyncRead, AsyncWrite, FutureExt};
 
 use super::{Ready, Runtime, Socket};
+
+/// A task that panics ends, and says so as panics do; it must not end the thread that runs it, too.
+async fn caught(future: impl Future<Output = ()>) {
+    let _ = AssertUnwindSafe(future).catch_unwind().await;
+}
 
 /// What is the same for both.
 macro_rules! sockets {
@@ -61,7 +67,7 @@ impl Runtime for Smol {
     }
 
     fn spawn(future: impl Future<Output = ()> + Send + 'static) {
-        EXECUTOR.spawn(future).detach();
+        EXECUTOR.spawn(caught(future)).detach();
     }
 
     sockets!();
@@ -86,7 +92,7 @@ impl Runtime for AsyncStd {
     }
 
     fn spawn(future: impl Future<Output = ()> + Send + 'static) {
-        async_std::task::spawn(future);
+        async_std::task::spawn(caught(future));
     }
 
     sockets!();
