@@ -108,7 +108,7 @@ impl fmt::Display for Seen {
             Self::Http { host } => ("http", host.as_deref()),
             Self::Resp { command } => ("resp", Some(command.as_str())),
         };
-        write!(f, "{protocol}:{}", what.unwrap_or("-").escape_default())
+        write!(f, "{protocol}:{}", what.unwrap_or("-"))
     }
 }
 
