@@ -1,5 +1,5 @@
-//! What the fuzz targets share: the schedules of `tests/schedules`, cases of frame finders, packets of messages, and encrypted
-//! sessions.
+//! What the fuzz targets share: the schedules of `tests/schedules`, cases of frame finders, packets of messages, encrypted
+//! sessions, and the matchers of the router.
 #![forbid(unsafe_code)]
 // The schedules have more uses than these.
 #![allow(dead_code)]
@@ -17,6 +17,10 @@ mod write;
 #[path = "../../tests/fragment/model.rs"]
 mod model;
 
+#[path = "../../examples/router/tests/detect/matcher.rs"]
+mod matcher;
+
+pub mod detect;
 pub mod fragment;
 pub mod frames;
 pub mod schedule;

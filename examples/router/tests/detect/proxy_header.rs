@@ -145,7 +145,7 @@ fn a_malformed_header_of_version_2_is_ruled_out_and_not_taken_for_none() {
 
 #[test]
 fn a_checksum_of_a_header_is_verified() {
-    // That of the bytes below with zeros in its place, by an implementation with the table of RFC 4960.
+    // That of the bytes below with zeros in its place, by another implementation.
     const SUM: u32 = 0xed49_ed0f;
     let checked = |sum: &[u8]| {
         let len = u16::try_from(sum.len()).unwrap().to_be_bytes();

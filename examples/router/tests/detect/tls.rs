@@ -19,7 +19,7 @@ const NAME: &str = "the server name is empty or not printable ASCII";
 const PROTOCOLS: &str = "the list of protocols is malformed";
 
 /// What rustls sends first, with a post-quantum key share.
-pub fn post_quantum(name: &'static str, alpn: &[&str]) -> Vec<u8> {
+pub fn post_quantum(name: &str, alpn: &[&str]) -> Vec<u8> {
     let provider = CryptoProvider {
         kx_groups: vec![aws_lc_rs::kx_group::X25519MLKEM768, aws_lc_rs::kx_group::X25519],
         ..aws_lc_rs::default_provider()
@@ -30,7 +30,7 @@ pub fn post_quantum(name: &'static str, alpn: &[&str]) -> Vec<u8> {
         .with_root_certificates(RootCertStore::empty())
         .with_no_client_auth();
     config.alpn_protocols = alpn.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
-    let mut client = ClientConnection::new(Arc::new(config), name.try_into().unwrap()).unwrap();
+    let mut client = ClientConnection::new(Arc::new(config), name.to_owned().try_into().unwrap()).unwrap();
     let mut hello = Vec::new();
     client.write_tls(&mut hello).unwrap();
     hello
@@ -86,12 +86,14 @@ fn hello(extensions: &[Vec<u8>]) -> Vec<u8> {
 
 #[test]
 fn a_post_quantum_hello_is_found_however_it_is_cut_and_split() {
-    let alpn = ["h2", "http/1.1"];
-    let hello = post_quantum("Shop.Example.com", &alpn);
-    assert!(hello.len() > 1200, "{}", hello.len());
-    yes(Matcher::Tls, &hello, found(Some("shop.example.com"), &alpn));
+    let alpn = ["h2", "http/1.1", "\u{fc}", &"x".repeat(100)];
+    let name = format!("Shop.{}EXAMPLE.com", "label.".repeat(35));
+    let hello = post_quantum(&name, &alpn);
+    assert!(hello.len() > 1741, "{}", hello.len());
+    let expected = found(Some(&name.to_lowercase()), &alpn);
+    yes(Matcher::Tls, &hello, &expected);
     for len in [1, 2, 100, 1000] {
-        yes(Matcher::Tls, records(&hello[5..], len), found(Some("shop.example.com"), &alpn));
+        yes(Matcher::Tls, records(&hello[5..], len), &expected);
     }
     yes(Matcher::Tls, post_quantum("192.0.2.1", &[]), found(None, &[]));
 }

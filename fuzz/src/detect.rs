@@ -1,0 +1,87 @@
+//! Any bytes at the matchers of the router. Whatever arrives, no answer changes with more bytes and
+//! none comes sooner than it was said to; what a matcher finds, it finds again once it is written.
+
+use futures_handoff_router::detect::{
+    Answer,
+    http1::{self, Request},
+    proxy_header,
+    resp::{self, Command},
+    ssh,
+};
+
+use crate::matcher::Matcher;
+
+/// As they are behind a zero. Behind another byte they are the body of a hello, in records of so
+/// many bytes: it says the same as in one record.
+pub fn tls(bytes: &[u8]) {
+    let (len, body) = match bytes.split_first() {
+        Some((0, bytes)) => return drop(Matcher::Tls.decide(bytes)),
+        Some((len, body)) => (usize::from(*len), body),
+        None => return,
+    };
+    let Ok(body_len) = u16::try_from(body.len()) else { return };
+    let message = [&[1, 0], &body_len.to_be_bytes(), body].concat();
+    // Few enough to be cut everywhere in no time.
+    let len = len.max(message.len() / 64 + 1);
+    let split = Matcher::Tls.decide(&records(&message, len)).map(|(_, answer)| answer);
+    let whole = Matcher::Tls.decide(&records(&message, 1 << 14)).map(|(_, answer)| answer);
+    assert_eq!(split, whole);
+}
+
+fn records(message: &[u8], len: usize) -> Vec<u8> {
+    let record = |body: &[u8]| [&[22, 3, 1, (body.len() >> 8) as u8, body.len() as u8], body].concat();
+    message.chunks(len).flat_map(record).collect()
+}
+
+/// A request with what was found and nothing else is the same request.
+pub fn http1(bytes: &[u8]) {
+    Matcher::Http1.decide(bytes);
+    let Answer::Yes(found) = http1::request(bytes) else { return };
+    let target = match found {
+        Request { path: "", host: Some(host), .. } => host,
+        Request { path, .. } => path,
+    };
+    let host = found.host.unwrap_or_default();
+    let again = format!("{} {target} HTTP/1.1\nHost:{host}\n\n", found.method);
+    assert_eq!(http1::request(again.as_bytes()), Answer::Yes(found));
+}
+
+/// A command with what was found and nothing else is the same command.
+pub fn resp(bytes: &[u8]) {
+    Matcher::Resp.decide(bytes);
+    let Answer::Yes(found) = resp::command(bytes) else { return };
+    let strings = [Some(found.name), found.key];
+    let mut again = format!("*{}\r\n", strings.iter().flatten().count()).into_bytes();
+    for string in strings.into_iter().flatten() {
+        again.extend_from_slice(format!("${}\r\n", string.len()).as_bytes());
+        again.extend_from_slice(string);
+        again.extend_from_slice(b"\r\n");
+    }
+    let Command { name, key } = found;
+    assert_eq!(resp::command(&again), Answer::Yes(Command { name, key }));
+}
+
+/// The version in a line of its own is the same version.
+pub fn ssh(bytes: &[u8]) {
+    Matcher::Ssh.decide(bytes);
+    if let Answer::Yes(found) = ssh::banner(bytes) {
+        let again = format!("SSH-2.0-{}\r\n", found.version);
+        assert_eq!(ssh::banner(again.as_bytes()), Answer::Yes(found));
+    }
+}
+
+/// What was found is found again in headers that are written with it.
+pub fn proxy_header(bytes: &[u8]) {
+    Matcher::ProxyHeader.decide(bytes);
+    let Answer::Yes(found) = proxy_header::header(bytes) else { return };
+    // A checksum is one of other bytes.
+    let tlvs: Vec<_> = found.tlvs.filter(|(kind, _)| *kind != 3).collect();
+    for (again, tlvs) in [
+        (proxy_header::encode_v1(found.addresses), &[][..]),
+        (proxy_header::encode_v2(found.addresses, &tlvs), &tlvs),
+    ] {
+        let Answer::Yes(header) = proxy_header::header(&again) else { panic!("{}", again.escape_ascii()) };
+        assert_eq!((header.len, header.addresses), (again.len(), found.addresses));
+        assert_eq!(header.tlvs.collect::<Vec<_>>(), tlvs);
+    }
+}
