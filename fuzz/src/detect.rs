@@ -22,7 +22,7 @@ pub fn tls(bytes: &[u8]) {
     let Ok(body_len) = u16::try_from(body.len()) else { return };
     let message = [&[1, 0], &body_len.to_be_bytes(), body].concat();
     // Few enough to be cut everywhere in no time.
-    let len = len.max(message.len() / 64 + 1);
+    let len = len.max(message.len() / 16 + 1);
     let split = Matcher::Tls.decide(&records(&message, len)).map(|(_, answer)| answer);
     let whole = Matcher::Tls.decide(&records(&message, 1 << 14)).map(|(_, answer)| answer);
     assert_eq!(split, whole);

@@ -45,7 +45,8 @@ pub struct ClientHello {
 ///   `Need`.
 ///
 /// Only a complete hello allocates: what it returns, and at most [`LIMIT`] bytes for the time of
-/// the call.
+/// the call. Each call looks at the headers of all records before it; bytes of the hello are read
+/// once it is complete.
 pub fn client_hello(view: &[u8]) -> Answer<ClientHello> {
     let mut at = 0;
     let mut message = Message::default();

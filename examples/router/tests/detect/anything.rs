@@ -44,6 +44,8 @@ fn bytes() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn no_answer_changes_and_none_comes_sooner_than_needed(bytes in bytes()) {
         for matcher in Matcher::ALL {

@@ -201,6 +201,8 @@ fn a_header_beyond_the_limit_is_not_written() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn what_is_written_is_read(
         addresses in any::<Option<(SocketAddr, SocketAddr)>>(),
