@@ -110,16 +110,20 @@ fn version_1(view: &[u8]) -> Answer<Header<'_>> {
 
 fn addresses_1(line: &[u8]) -> Result<(SocketAddr, SocketAddr), ()> {
     match v1::Header::try_from(line).map_err(drop)?.addresses {
-        v1::Addresses::Tcp4(pair) => Ok((
-            (pair.source_address, pair.source_port).into(),
-            (pair.destination_address, pair.destination_port).into(),
-        )),
-        v1::Addresses::Tcp6(pair) => Ok((
-            (pair.source_address, pair.source_port).into(),
-            (pair.destination_address, pair.destination_port).into(),
-        )),
+        v1::Addresses::Tcp4(pair) => Ok(of_ipv4(pair)),
+        v1::Addresses::Tcp6(pair) => Ok(of_ipv6(pair)),
         v1::Addresses::Unknown => Err(()),
     }
+}
+
+fn of_ipv4(pair: v1::IPv4) -> (SocketAddr, SocketAddr) {
+    let source = (pair.source_address, pair.source_port);
+    (source.into(), (pair.destination_address, pair.destination_port).into())
+}
+
+fn of_ipv6(pair: v1::IPv6) -> (SocketAddr, SocketAddr) {
+    let source = (pair.source_address, pair.source_port);
+    (source.into(), (pair.destination_address, pair.destination_port).into())
 }
 
 fn version_2(view: &[u8]) -> Answer<Header<'_>> {
@@ -170,14 +174,8 @@ fn version_2(view: &[u8]) -> Answer<Header<'_>> {
         at += value.len();
     }
     let addresses = match addresses {
-        v2::Addresses::IPv4(pair) => Some((
-            (pair.source_address, pair.source_port).into(),
-            (pair.destination_address, pair.destination_port).into(),
-        )),
-        v2::Addresses::IPv6(pair) => Some((
-            (pair.source_address, pair.source_port).into(),
-            (pair.destination_address, pair.destination_port).into(),
-        )),
+        v2::Addresses::IPv4(pair) => Some(of_ipv4(pair)),
+        v2::Addresses::IPv6(pair) => Some(of_ipv6(pair)),
         v2::Addresses::Unspecified | v2::Addresses::Unix(_) => None,
     };
     Answer::Yes(Header { len, addresses, tlvs })
