@@ -1,0 +1,135 @@
+//! How connections end.
+
+use std::{
+    net::{Shutdown, SocketAddr, TcpStream},
+    sync::mpsc,
+};
+
+use crate::support::{
+    DEADLINE, Mode, Router,
+    client::{noise, read_exact, reset, write_with_end},
+    connect, read_all, serve,
+    servers::mirror,
+    write_all,
+};
+
+const LONG: usize = 1 << 20;
+
+fn routed(mode: Mode, server: SocketAddr) -> Router {
+    mode.router().upstream("server", &[server]).route("server", "match.resp.key = [\"k\"]").start()
+}
+
+const REQUEST: &[u8] = b"*2\r\n$3\r\nGET\r\n$1\r\nk\r\n";
+
+/// A server whose connections are handed over.
+fn handed_over() -> (SocketAddr, mpsc::Receiver<TcpStream>) {
+    let (sender, receiver) = mpsc::channel();
+    (serve(move |stream| _ = sender.send(stream)), receiver)
+}
+
+/// Both ends of a connection through a router, after the request.
+fn pair(mode: Mode) -> (Router, TcpStream, TcpStream) {
+    let (address, accepted) = handed_over();
+    let router = routed(mode, address);
+    let client = connect(router.address);
+    write_all(&client, REQUEST);
+    let server = accepted.recv_timeout(DEADLINE).unwrap();
+    assert_eq!(read_exact(&server, REQUEST.len()), REQUEST);
+    (router, client, server)
+}
+
+also_spliced! {
+    fn a_client_that_has_said_all_gets_its_answer(mode) needs [] {
+        let router = routed(mode, mirror());
+        let long = noise(10 * LONG);
+        for rest in [&b""[..], &long[..LONG], &long] {
+            let client = connect(router.address);
+            write_all(&client, REQUEST);
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    write_all(&client, rest);
+                    client.shutdown(Shutdown::Write).unwrap();
+                });
+                let (answer, end) = read_all(&client);
+                end.unwrap();
+                assert!(answer == [REQUEST, rest].concat());
+            });
+        }
+    }
+
+    fn a_server_that_has_said_all_gets_the_rest(mode) needs [] {
+        let (_router, client, server) = pair(mode);
+        write_all(&server, b"all");
+        server.shutdown(Shutdown::Write).unwrap();
+        let (answer, end) = read_all(&client);
+        end.unwrap();
+        assert_eq!(answer, b"all");
+        let long = noise(LONG);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                write_all(&client, &long);
+                client.shutdown(Shutdown::Write).unwrap();
+            });
+            let (rest, end) = read_all(&server);
+            end.unwrap();
+            assert!(rest == long);
+        });
+    }
+
+    fn an_end_may_come_with_the_bytes_that_decide(mode) needs [] {
+        let router = routed(mode, mirror());
+        for _ in 0..20 {
+            let client = connect(router.address);
+            write_with_end(&client, REQUEST);
+            let (answer, end) = read_all(&client);
+            end.unwrap();
+            assert_eq!(answer, REQUEST);
+        }
+    }
+
+    /// All that came before, then an error: the client has to know that it is not all.
+    fn a_reset_of_the_server_is_no_clean_end(mode) needs [] {
+        for count in [0, 10 << 10] {
+            let (router, client, server) = pair(mode);
+            let sent = noise(count);
+            write_all(&server, &sent);
+            reset(server);
+            let (answer, end) = read_all(&client);
+            assert!(answer == sent, "{} bytes", answer.len());
+            assert_eq!(end.unwrap_err().kind(), std::io::ErrorKind::ConnectionReset);
+            router.log.wait_for(1, &["end=upstream_error", &format!("to_client={count} ")]);
+        }
+    }
+
+    fn a_reset_of_the_client_is_no_clean_end(mode) needs [] {
+        let (router, client, server) = pair(mode);
+        write_all(&client, &noise(10 << 10));
+        reset(client);
+        let (rest, end) = read_all(&server);
+        assert!(rest == noise(10 << 10), "{} bytes", rest.len());
+        assert_eq!(end.unwrap_err().kind(), std::io::ErrorKind::ConnectionReset);
+        router.log.wait_for(1, &["end=client_error", &format!("to_server={} ", REQUEST.len() + (10 << 10))]);
+    }
+
+    fn a_connection_without_a_byte_is_ended(mode) needs [] {
+        let (address, accepted) = handed_over();
+        let router = mode
+            .router()
+            .upstream("server", &[address])
+            .listener("idle_timeout = \"300ms\"")
+            .route("server", "match.resp.key = [\"k\"]\nidle_timeout = \"200ms\"")
+            .start();
+        let client = connect(router.address);
+        write_all(&client, REQUEST);
+        let server = accepted.recv_timeout(DEADLINE).unwrap();
+        // As long as there are bytes, it goes on.
+        for _ in 0..20 {
+            write_all(&server, b".");
+            read_exact(&client, 1);
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        _ = read_all(&client);
+        assert!(read_all(&server).0.starts_with(REQUEST));
+        assert_eq!(router.log.wait_for(1, &["end=idle"]).len(), 1);
+    }
+}

@@ -1,0 +1,43 @@
+//! More connections than there may be.
+
+use std::{io::Write as _, net::Shutdown};
+
+use crate::support::{
+    Greeter, Mode, client::in_parallel, connect, exchange, program::eventually, read_all, router::BINARY,
+};
+
+on_each_runtime! {
+    fn no_more_are_open_than_allowed(mode) needs [] {
+        let greeter = Greeter::new("hi");
+        let router = mode
+            .router()
+            .upstream("server", &[greeter.address])
+            .listener("max_connections = 4")
+            .route("server", "")
+            .start();
+        in_parallel(60, |_| assert_eq!(exchange(router.address, b"x\r\n"), b"hix\r\n"));
+        let (_, most) = *greeter.open.lock().unwrap();
+        assert!(most <= 4, "{most} at a time");
+        assert_eq!(greeter.accepted(), 60);
+    }
+
+    fn it_goes_on_after_there_were_no_descriptors(mode) needs [] {
+        let greeter = Greeter::new("hi");
+        let configuration = mode.router().upstream("server", &[greeter.address]).route("server", "");
+        let router = configuration.start_by("sh", &["-c", "ulimit -n 64; exec \"$0\" \"$@\"", BINARY]);
+        let before = router.descriptors();
+        exchange(router.address, b"x\r\n");
+        let held: Vec<_> = (0..100).map(|_| connect(router.address)).collect();
+        held.iter().for_each(|mut stream| _ = stream.write_all(b"x\r\n"));
+        // What is accepted and cannot be passed on is closed, and the rest waits.
+        router.log.wait_for(1, &["Too many open files"]);
+        drop(held);
+        eventually("connections again", || {
+            let stream = connect(router.address);
+            _ = (&stream).write_all(b"y\r\n");
+            _ = stream.shutdown(Shutdown::Write);
+            (read_all(&stream).0 == b"hiy\r\n").then_some(())
+        });
+        eventually("as many descriptors as before", || (router.descriptors() <= before).then_some(()));
+    }
+}

@@ -1,0 +1,131 @@
+//! SIGTERM, SIGHUP and `--check`.
+
+use std::net::{Shutdown, TcpStream};
+
+use rustix::process::Signal;
+
+use crate::support::{
+    DEADLINE, Greeter, Mode,
+    client::{noise, read_exact},
+    connect, exchange, local,
+    program::{directory, eventually},
+    read_all,
+    router::BINARY,
+    run, serve, write_all,
+};
+
+also_spliced! {
+    fn open_connections_end_before_the_program(mode) needs [] {
+        let (sender, accepted) = std::sync::mpsc::channel();
+        let address = serve(move |stream| _ = sender.send(stream));
+        let mut router = mode.router().upstream("server", &[address]).route("server", "").start();
+        let client = connect(router.address);
+        write_all(&client, b"download\r\n");
+        let server = accepted.recv_timeout(DEADLINE).unwrap();
+        // Those that come later are closed.
+        drop(accepted);
+        let sent = noise(10 << 20);
+        write_all(&server, &sent[..1000]);
+        assert_eq!(read_exact(&client, 1000), sent[..1000]);
+        router.signal(Signal::TERM);
+        eventually("no new connections", || TcpStream::connect(router.address).err());
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                write_all(&server, &sent[1000..]);
+                server.shutdown(Shutdown::Write).unwrap();
+            });
+            let (rest, end) = read_all(&client);
+            end.unwrap();
+            assert!(rest == sent[1000..]);
+        });
+        drop((client, server));
+        assert!(router.ended().success());
+    }
+}
+
+on_each_runtime! {
+    fn what_does_not_end_is_cut(mode) needs [] {
+        let greeter = Greeter::new("hello");
+        let mut router = mode
+            .router()
+            .general("drain_timeout = \"200ms\"")
+            .upstream("server", &[greeter.address])
+            .route("server", "")
+            .start();
+        let stuck = connect(router.address);
+        write_all(&stuck, b"x\r\n");
+        read_exact(&stuck, 5);
+        router.signal(Signal::TERM);
+        _ = read_all(&stuck);
+        router.ended();
+        router.log.wait_for(1, &["ended before", "cut=1"]);
+    }
+
+    /// One that waits for its verdict is a connection, too.
+    fn nothing_open_is_nothing_to_wait_for(mode) needs [] {
+        let greeter = Greeter::new("hello");
+        let mut router = mode.router().upstream("server", &[greeter.address]).route("server", "").start();
+        exchange(router.address, b"x\r\n");
+        router.signal(Signal::TERM);
+        assert!(router.ended().success());
+    }
+
+    fn routes_are_read_again(mode) needs [] {
+        let servers = ["old!", "new!"].map(Greeter::new);
+        let greeted = |router: &crate::support::Router| {
+            let stream = connect(router.address);
+            write_all(&stream, b"x\r\n");
+            (read_exact(&stream, 7), stream)
+        };
+        let first = mode.router().upstream("server", &[servers[0].address]).route("server", "");
+        let router = first.start();
+        let (said, old) = greeted(&router);
+        assert_eq!(said, b"old!x\r\n");
+
+        let second = first.emptied().upstream("other", &[servers[1].address]).route("other", "");
+        router.rewrite(&second.text());
+        router.signal(Signal::HUP);
+        eventually("the new route", || (greeted(&router).0 == b"new!x\r\n").then_some(()));
+
+        // What does not hold changes nothing, and is told.
+        let broken = second.text().replace("upstream = \"other\"", "upstream = \"nowhere\"");
+        let line = 1 + broken.lines().position(|line| line.contains("nowhere")).unwrap();
+        router.rewrite(&broken);
+        router.signal(Signal::HUP);
+        let told = router.log.wait_for(1, &["nowhere"]);
+        assert!(told[0].contains(&format!("router.toml:{line}: ")) && told[0].contains("upstream"), "{told:?}");
+        assert_eq!(greeted(&router).0, b"new!x\r\n");
+
+        // The old connection has seen nothing of all that.
+        write_all(&old, b"still");
+        assert_eq!(read_exact(&old, 5), b"still");
+
+        router.rewrite(&first.text());
+        router.signal(Signal::HUP);
+        eventually("the old route", || (greeted(&router).0 == b"old!x\r\n").then_some(()));
+    }
+}
+
+#[test]
+fn a_configuration_is_checked_without_being_used() {
+    let mode = Mode { runtime: "tokio", splice: false };
+    let router = mode.router().upstream("web", &[local(80)]).route("web", "");
+    let sound = router.text();
+    let broken = sound.replace("servers", "serverz");
+    let line = 1 + broken.lines().position(|line| line.contains("serverz")).unwrap();
+    let files = [("sound.toml", sound.as_bytes()), ("broken.toml", broken.as_bytes())];
+    let directory = directory(&files);
+    // Even while another program listens there.
+    let _running = router.start();
+    for (file, status, told) in [
+        ("sound.toml", 0, "".into()),
+        ("broken.toml", 1, format!("broken.toml:{line}: unknown field `serverz`")),
+        ("missing.toml", 1, "missing.toml: ".into()),
+    ] {
+        let path = directory.path().join(file);
+        let output = run(BINARY, &["--check", path.to_str().unwrap()], b"");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(status), "{file}: {said}");
+        assert!(said.contains(&told) && said.is_empty() == told.is_empty(), "{file}: {said}");
+    }
+}
