@@ -5,7 +5,7 @@ use std::{
     net::SocketAddr,
     pin::pin,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use async_channel::Receiver;
@@ -24,6 +24,10 @@ use crate::{
 
 /// How long to wait after the first `accept` that fails, and after any number of them.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(5), Duration::from_secs(1));
+
+/// At most once in this time it is said that accepting fails: while descriptors are few, it fails and
+/// succeeds in turn, hundreds of times a second.
+const BETWEEN_WARNINGS: Duration = Duration::from_secs(10);
 
 /// A route, and what is counted of it.
 #[derive(Debug)]
@@ -118,6 +122,7 @@ impl Listener {
         let mut stopped = pin!(stop.recv());
         let mut pause = PAUSES.0;
         let mut full = false;
+        let mut warned: Option<Instant> = None;
         loop {
             let next = pin!(self.next::<R>(&socket, &mut full));
             let accepted = match select(next, stopped.as_mut()).await {
@@ -136,7 +141,8 @@ impl Listener {
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
                 Err(error) => {
                     self.counters.accept_errors.inc();
-                    if pause == PAUSES.0 {
+                    if warned.is_none_or(|at| at.elapsed() >= BETWEEN_WARNINGS) {
+                        warned = Some(Instant::now());
                         warn!(listener = %self.address, %error, "accepting fails, will be tried again");
                     }
                     let waited = pin!(R::sleep(pause));

@@ -39,5 +39,8 @@ on_each_runtime! {
             (read_all(&stream).0 == b"hiy\r\n").then_some(())
         });
         eventually("as many descriptors as before", || (router.descriptors() <= before).then_some(()));
+        // It failed many times, and has said so once.
+        let lines = router.log.with(&["accepting fails"]);
+        assert_eq!(lines.len(), 1, "{lines:#?}");
     }
 }
