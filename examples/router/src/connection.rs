@@ -1,6 +1,6 @@
 //! One connection, from its first byte to its line in the log.
 
-use std::{io, net::SocketAddr};
+use std::{io, net::SocketAddr, pin::pin};
 
 use futures_handoff::{
     BufferError, HandoffBuffer,
@@ -8,13 +8,16 @@ use futures_handoff::{
     tunnel::{End, Report, Tunnel},
 };
 use futures_rustls::TlsAcceptor;
-use futures_util::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use futures_util::{
+    AsyncRead, AsyncWrite, AsyncWriteExt,
+    future::{Either, select},
+};
 
 use crate::{
     announce::{self, Announced},
     config::AcceptProxy,
     detect::{Answer, LIMIT, proxy_header},
-    listener::{Route, Seat, Settings},
+    listener::{Listener, Route, Seat, Settings},
     net::{Runtime, within},
     record::{Reason, Record},
     reset,
@@ -40,7 +43,14 @@ pub struct Outcome {
 pub async fn serve<R: Runtime>(client: R::Tcp, peer: SocketAddr, seat: Seat) {
     let settings = seat.listener.settings();
     let mut record = Record::new(&settings, peer, &seat);
-    if let Err((reason, error)) = route::<R>(client, &settings, &mut record).await {
+    let served = {
+        let served = pin!(route::<R>(client, &settings, &mut record));
+        match select(served, pin!(seat.listener.until_cut())).await {
+            Either::Left((served, _)) => served,
+            Either::Right(_) => Ok(()),
+        }
+    };
+    if let Err((reason, error)) = served {
         record.end(reason, error);
     }
 }
@@ -186,11 +196,12 @@ async fn plain<R: Runtime>(
     #[cfg(target_os = "linux")]
     if route.config.splice {
         let first = [announced.unwrap_or_default(), first];
-        let outcome = splice::carry::<R>(&mut client, &mut server, first, route.config.idle_timeout).await;
+        let quiet = || quiet::<R>(route, record.listener());
+        let outcome = splice::carry::<R, _>(&mut client, &mut server, first, quiet).await;
         drop(lease);
         return finish::<R>(client, server, outcome, record).await;
     }
-    let outcome = tunnel::<R, _, _>(&mut client, &mut server, [announced, Some(first)], route).await;
+    let outcome = tunnel::<R, _, _>(&mut client, &mut server, [announced, Some(first)], route, record.listener()).await;
     drop(lease);
     finish::<R>(client, server, outcome, record).await
 }
@@ -219,7 +230,7 @@ async fn terminated<R: Runtime>(
             return Err(refused);
         }
     };
-    let outcome = tunnel::<R, _, _>(&mut client, &mut server, [announced, None], route).await;
+    let outcome = tunnel::<R, _, _>(&mut client, &mut server, [announced, None], route, record.listener()).await;
     drop(lease);
     // What is cut short does not look whole without the end that TLS has of its own.
     let (client, _) = client.into_inner();
@@ -245,6 +256,7 @@ async fn tunnel<R, C, S>(
     server: &mut S,
     first: [Option<Bytes>; 2],
     route: &Route,
+    listener: &Listener,
 ) -> Outcome
 where
     R: Runtime,
@@ -255,7 +267,12 @@ where
     for bytes in first.into_iter().flatten() {
         tunnel = tunnel.with_first_to_b(bytes);
     }
-    tunnel.run_with_idle(|| R::sleep(route.config.idle_timeout)).await.into()
+    tunnel.run_with_idle(|| quiet::<R>(route, listener)).await.into()
+}
+
+/// A period in which something has to move. It is over at once when connections are cut.
+async fn quiet<R: Runtime>(route: &Route, listener: &Listener) {
+    select(pin!(R::sleep(route.config.idle_timeout)), pin!(listener.until_cut())).await;
 }
 
 /// Writes down how it ended. Where one side failed, the other one is told so.

@@ -4,7 +4,10 @@ use std::{
     io, mem,
     net::SocketAddr,
     pin::pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
     time::{Duration, Instant},
 };
 
@@ -88,6 +91,8 @@ pub struct Listener {
     settings: Mutex<Arc<Settings>>,
     /// A connection has ended, or the settings are new.
     room: Event,
+    is_cut: AtomicBool,
+    cut: Event,
 }
 
 impl Listener {
@@ -98,6 +103,8 @@ impl Listener {
             counters: metrics.listener(&address.to_string()),
             settings: Mutex::new(Arc::new(settings)),
             room: Event::new(),
+            is_cut: AtomicBool::new(false),
+            cut: Event::new(),
         }
     }
 
@@ -115,6 +122,25 @@ impl Listener {
     /// How many connections are open.
     pub fn open(&self) -> usize {
         usize::try_from(self.counters.open.get()).unwrap_or(0)
+    }
+
+    /// Ends all connections, for they have had their time.
+    pub fn cut(&self) {
+        self.is_cut.store(true, SeqCst);
+        self.cut.notify(usize::MAX);
+    }
+
+    /// Whether they were ended.
+    pub fn is_cut(&self) -> bool {
+        self.is_cut.load(SeqCst)
+    }
+
+    /// Waits until they are.
+    pub async fn until_cut(&self) {
+        let cut = self.cut.listen();
+        if !self.is_cut() {
+            cut.await;
+        }
     }
 
     /// Accepts connections until `stop` is closed. Those that are open go on.

@@ -11,7 +11,7 @@ use tracing::info;
 use crate::{
     announce::Announced,
     connection::Outcome,
-    listener::{Route, Seat, Settings},
+    listener::{Listener, Route, Seat, Settings},
     rule::Seen,
 };
 
@@ -117,6 +117,11 @@ impl<'a> Record<'a> {
         self.announced.as_ref().and_then(|announced| announced.addresses).map_or(self.peer, |addresses| addresses.0)
     }
 
+    /// Where it came in.
+    pub fn listener(&self) -> &'a Listener {
+        &self.seat.listener
+    }
+
     /// The time for deciding is over.
     pub fn undetected(&self) {
         self.seat.listener.counters.undetected.inc();
@@ -126,7 +131,11 @@ impl<'a> Record<'a> {
     pub fn carried(&mut self, outcome: Outcome) {
         self.to_upstream = outcome.to_upstream;
         self.to_client = outcome.to_client;
-        self.end(outcome.reason, outcome.error.map(|error| error.to_string()).unwrap_or_default());
+        let reason = match outcome.reason {
+            Reason::Idle if self.listener().is_cut() => Reason::Cut,
+            reason => reason,
+        };
+        self.end(reason, outcome.error.map(|error| error.to_string()).unwrap_or_default());
     }
 
     /// It is over.

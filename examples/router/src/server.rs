@@ -25,6 +25,9 @@ use crate::{
 /// How often it is looked whether connections are still open, at the end.
 const DRAIN_CHECK: Duration = Duration::from_millis(50);
 
+/// How long connections that are cut have to say so in the log.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
 /// A listener that accepts connections until this is dropped.
 #[derive(Debug)]
 struct Running {
@@ -158,8 +161,17 @@ async fn drain<R: Runtime>(state: &State, timeout: Duration, signals: &Receiver<
         }
     };
     within::<R, _>(timeout, waiting).await;
-    match open() {
-        0 => info!("ended"),
-        cut => warn!(cut, "ended before all connections had"),
+    let cut = open();
+    if cut == 0 {
+        info!("ended");
+        return;
     }
+    listeners.iter().for_each(|listener| listener.cut());
+    let ending = async {
+        while open() > 0 {
+            R::sleep(DRAIN_CHECK).await;
+        }
+    };
+    within::<R, _>(LAST_WORDS, ending).await;
+    warn!(cut, "ended before all connections had");
 }

@@ -11,7 +11,6 @@ use std::{
     os::fd::OwnedFd,
     pin::{Pin, pin},
     task::{Context, Poll, ready},
-    time::Duration,
 };
 
 use futures_handoff::bytes::{Buf, Bytes};
@@ -201,17 +200,17 @@ fn flags() -> SpliceFlags {
 }
 
 /// Carries bytes in both directions until both have ended, or nothing has moved for one or two times
-/// `idle`. What is in `first` goes to the server before what the client sends. It ends as a
+/// the period of `timer`. What is in `first` goes to the server before what the client sends. It ends as a
 /// [`Tunnel`](futures_handoff::tunnel::Tunnel) does.
-pub async fn carry<R: Runtime>(
+pub async fn carry<R: Runtime, F: Future<Output = ()>>(
     client: &mut R::Tcp,
     server: &mut R::Tcp,
     first: [Bytes; 2],
-    idle: Duration,
+    mut timer: impl FnMut() -> F,
 ) -> Outcome {
     let mut up = Way { first, ..Way::default() };
     let mut down = Way::default();
-    let mut timer = pin!(R::sleep(idle));
+    let mut running = pin!(timer());
     let mut seen = 0;
     let quiet = poll_fn(|cx| {
         let client_failed = up.poll(cx, client, server);
@@ -219,13 +218,13 @@ pub async fn carry<R: Runtime>(
         if client_failed || server_failed || (up.end.is_some() && down.end.is_some()) {
             return Poll::Ready(false);
         }
-        while timer.as_mut().poll(cx).is_ready() {
+        while running.as_mut().poll(cx).is_ready() {
             let activity = up.activity + down.activity;
             if activity == seen {
                 return Poll::Ready(true);
             }
             seen = activity;
-            timer.set(R::sleep(idle));
+            running.set(timer());
         }
         Poll::Pending
     })

@@ -41,27 +41,33 @@ also_spliced! {
         drop((client, server));
         assert!(router.ended().success());
     }
-}
 
-on_each_runtime! {
     fn what_does_not_end_is_cut(mode) needs [] {
         let greeter = Greeter::new("hello");
         let mut router = mode
             .router()
             .general("drain_timeout = \"200ms\"")
             .upstream("server", &[greeter.address])
+            .upstream("ssh", &[greeter.address])
+            .route("ssh", "match.ssh = true")
             .route("server", "")
             .start();
         let stuck = connect(router.address);
         write_all(&stuck, b"x\r\n");
-        read_exact(&stuck, 5);
+        read_exact(&stuck, 8);
+        let undecided = connect(router.address);
+        write_all(&undecided, b"SSH");
         router.signal(Signal::TERM);
         _ = read_all(&stuck);
         router.ended();
-        router.log.wait_for(1, &["ended before", "cut=1"]);
+        router.log.wait_for(1, &["ended before", "cut=2"]);
+        // What it has carried until then counts, as ever.
+        router.log.wait_for(1, &["route=server", "to_server=3 to_client=8 ", "end=cut"]);
+        router.log.wait_for(1, &["route=- ", "end=cut"]);
     }
+}
 
-    /// One that waits for its verdict is a connection, too.
+on_each_runtime! {
     fn nothing_open_is_nothing_to_wait_for(mode) needs [] {
         let greeter = Greeter::new("hello");
         let mut router = mode.router().upstream("server", &[greeter.address]).route("server", "").start();
