@@ -41,6 +41,8 @@ pub struct State {
     /// The counters.
     pub metrics: Metrics,
     listeners: Mutex<BTreeMap<SocketAddr, Running>>,
+    /// Listeners that accept no more, but may have connections.
+    stopped: Mutex<BTreeMap<SocketAddr, Arc<Listener>>>,
     groups: Mutex<Vec<Arc<Group>>>,
 }
 
@@ -75,9 +77,12 @@ impl State {
                 sockets.insert(address, socket);
             }
         }
-        listeners.retain(|address, _| {
+        let mut stopped = self.stopped.lock().unwrap_or_else(PoisonError::into_inner);
+        stopped.retain(|_, listener| listener.open() > 0);
+        listeners.retain(|address, running| {
             let stays = config.listeners.iter().any(|listener| listener.address == *address);
             if !stays {
+                stopped.insert(*address, running.listener.clone());
                 info!(listener = %address, "stopped listening");
             }
             stays
@@ -88,9 +93,15 @@ impl State {
             match (listeners.get(&address), sockets.remove(&address)) {
                 (Some(running), _) => running.listener.change(settings),
                 (None, Some(socket)) => {
-                    let listener = Arc::new(Listener::new(address, settings, &self.metrics));
-                    let (stop, stopped) = async_channel::bounded(1);
-                    R::spawn(listener.clone().run::<R>(socket, stopped));
+                    let listener = match stopped.remove(&address) {
+                        Some(listener) => {
+                            listener.change(settings);
+                            listener
+                        }
+                        None => Arc::new(Listener::new(address, settings, &self.metrics)),
+                    };
+                    let (stop, told) = async_channel::bounded(1);
+                    R::spawn(listener.clone().run::<R>(socket, told));
                     listeners.insert(address, Running { listener, _stop: stop });
                     info!(listener = %address, "listening");
                 }
@@ -148,8 +159,9 @@ fn reload<R: Runtime>(path: &Path, state: &State, admin: Option<SocketAddr>) -> 
 /// Accepts nothing more, and waits until no connection is open, or until it has waited for long
 /// enough, or for a second signal.
 async fn drain<R: Runtime>(state: &State, timeout: Duration, signals: &Receiver<Signal>) {
-    let listeners = state.listeners();
+    let mut listeners = state.listeners();
     state.listeners.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    listeners.extend(state.stopped.lock().unwrap_or_else(PoisonError::into_inner).values().cloned());
     let open = || listeners.iter().map(|listener| listener.open()).sum::<usize>();
     info!(open = open(), ?timeout, "ending: no new connections");
     let waiting = async {

@@ -76,6 +76,57 @@ on_each_runtime! {
         assert!(router.ended().success());
     }
 
+    /// Also at the end of the program.
+    fn a_listener_that_goes_leaves_its_connections(mode) needs [] {
+        let greeter = Greeter::new("hello");
+        let first = mode.router().upstream("server", &[greeter.address]).route("server", "");
+        let mut router = first.start();
+        let old = connect(router.address);
+        write_all(&old, b"x\r\n");
+        read_exact(&old, 8);
+        let second = first.emptied().elsewhere().upstream("server", &[greeter.address]).route("server", "");
+        router.rewrite(&second.text());
+        router.signal(Signal::HUP);
+        router.log.wait_for(1, &["stopped listening", &router.address.to_string()]);
+        eventually("no new connections", || TcpStream::connect(router.address).err());
+        router.signal(Signal::TERM);
+        router.log.wait_for(1, &["ending"]);
+        write_all(&old, b"still");
+        assert_eq!(read_exact(&old, 5), b"still");
+        drop(old);
+        assert!(router.ended().success());
+        router.log.wait_for(1, &["end=closed", "to_server=8 to_client=13 "]);
+    }
+
+    /// It comes back before its first connection has gone.
+    fn a_listener_may_come_back(mode) needs [] {
+        let greeter = Greeter::new("hello");
+        let first = mode.router().upstream("server", &[greeter.address]).route("server", "");
+        let mut router = first.start();
+        let connections = [0; 2].map(|_| {
+            let old = connect(router.address);
+            write_all(&old, b"x\r\n");
+            read_exact(&old, 8);
+            let second = first.emptied().elsewhere().upstream("server", &[greeter.address]).route("server", "");
+            for text in [second.text(), first.text()] {
+                let before = router.log.with(&["was read again"]).len();
+                router.rewrite(&text);
+                router.signal(Signal::HUP);
+                router.log.wait_for(before + 1, &["was read again"]);
+            }
+            eventually("the listener", || TcpStream::connect(router.address).ok());
+            old
+        });
+        router.signal(Signal::TERM);
+        for old in &connections {
+            write_all(old, b"still");
+            assert_eq!(read_exact(old, 5), b"still");
+        }
+        drop(connections);
+        assert!(router.ended().success());
+        assert_eq!(router.log.wait_for(2, &["end=closed", "to_server=8 to_client=13 "]).len(), 2);
+    }
+
     fn routes_are_read_again(mode) needs [] {
         let servers = ["old!", "new!"].map(Greeter::new);
         let greeted = |router: &crate::support::Router| {

@@ -101,6 +101,12 @@ impl Configuration {
         Self { port, admin, ..mode.router() }
     }
 
+    /// At another address.
+    pub(crate) fn elsewhere(mut self) -> Self {
+        self.port = free_port();
+        self
+    }
+
     pub(crate) fn text(&self) -> String {
         let Self { general, upstreams, listener, routes, port, admin, .. } = self;
         format!(
