@@ -31,8 +31,8 @@ const SPARE: usize = 16;
 /// Rounds that a direction makes before other tasks have their turn.
 const ROUNDS: usize = 16;
 
-/// What is read at a time and dropped, of a direction that cannot go on.
-const DROPPED: usize = 8 * 1024;
+/// What is read at a time where there is no pipe for it.
+const SCRATCH: usize = 8 * 1024;
 
 struct Pipe {
     reader: OwnedFd,
@@ -74,7 +74,7 @@ enum End {
 /// One direction.
 #[derive(Default)]
 struct Way {
-    /// What goes before all that is read.
+    /// What goes before all that is read next.
     first: [Bytes; 2],
     pipe: Option<Pipe>,
     /// Bytes in the pipe.
@@ -152,11 +152,18 @@ impl Way {
         Poll::Ready(Ok(()))
     }
 
-    /// Fills the pipe, which is empty.
-    fn read<S: Socket>(&mut self, cx: &mut Context<'_>, from: &S) -> Poll<io::Result<()>> {
-        let pipe = match self.pipe.take() {
-            Some(pipe) => pipe,
-            None => Pipe::take()?,
+    /// Fills the pipe, which is empty. Where no descriptors are left for one, bytes go through memory.
+    fn read<S: Socket>(&mut self, cx: &mut Context<'_>, from: &mut S) -> Poll<io::Result<()>> {
+        let Ok(pipe) = self.pipe.take().map_or_else(Pipe::take, Ok) else {
+            let mut scratch = [0; SCRATCH];
+            match ready!(Pin::new(from).poll_read(cx, &mut scratch))? {
+                0 => self.source_ended = true,
+                n => {
+                    self.first[0] = Bytes::copy_from_slice(&scratch[..n]);
+                    self.activity += 1;
+                }
+            }
+            return Poll::Ready(Ok(()));
         };
         let read = from
             .poll_io(cx, Ready::Read, || Ok(splice(from.fd(), None, &pipe.writer, None, CAPACITY, flags())?));
@@ -182,7 +189,7 @@ impl Way {
     /// Drops what still comes for a writer that has failed, so that the answer is not lost in a reset.
     /// Whether the reader has failed.
     fn discard<S: Socket>(&mut self, cx: &mut Context<'_>, from: &mut S) -> bool {
-        let mut scratch = [0; DROPPED];
+        let mut scratch = [0; SCRATCH];
         while !self.source_ended {
             match Pin::new(&mut *from).poll_read(cx, &mut scratch) {
                 Poll::Ready(Ok(0)) => self.source_ended = true,
