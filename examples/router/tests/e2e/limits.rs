@@ -1,15 +1,20 @@
 //! More connections than there may be.
 
-use std::{io::Write as _, net::Shutdown, thread};
+use std::{
+    io::Write as _,
+    net::{Shutdown, TcpStream},
+    thread,
+    time::Duration,
+};
 
 use crate::support::{
-    Greeter, Mode,
+    DEADLINE, Greeter, Mode,
     client::{in_parallel, noise, read_exact},
     connect, exchange,
     program::eventually,
     read_all,
     router::BINARY,
-    write_all,
+    serve, write_all,
 };
 
 on_each_runtime! {
@@ -30,6 +35,33 @@ on_each_runtime! {
 }
 
 also_spliced! {
+    /// A sender is as fast as its receiver, and what lies in between is little.
+    fn what_nobody_reads_is_not_kept(mode) needs [] {
+        let (sender, accepted) = std::sync::mpsc::channel();
+        let address = serve(move |stream| sender.send(stream).unwrap());
+        let router = mode.router().upstream("server", &[address]).route("server", "").start();
+        let pairs: Vec<_> = (0..20)
+            .map(|_| {
+                let client = connect(router.address);
+                write_all(&client, b"x");
+                (client, accepted.recv_timeout(DEADLINE).unwrap())
+            })
+            .collect();
+        let before = router.memory();
+        let block = noise(64 << 10);
+        let fill = |mut stream: &TcpStream| {
+            stream.set_write_timeout(Some(Duration::from_millis(200))).unwrap();
+            while stream.write_all(&block).is_ok() {}
+        };
+        in_parallel(pairs.len(), |number| {
+            fill(&pairs[number].0);
+            fill(&pairs[number].1);
+        });
+        let grown = router.memory().saturating_sub(before);
+        // 256 KiB for each direction, and half as much again for blocks that are not full.
+        assert!(grown < pairs.len() * 2 * (384 << 10), "{grown} bytes");
+    }
+
     fn it_goes_on_when_there_are_no_descriptors(mode) needs [] {
         let greeter = Greeter::new("hi");
         let configuration = mode.router().upstream("server", &[greeter.address]).route("server", "");

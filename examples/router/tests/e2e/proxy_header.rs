@@ -7,6 +7,7 @@ use crate::support::{
     client::cut_everywhere,
     connect, exchange, free_port, local, nginx, read_all,
     servers::{haproxy, mirror},
+    tls::{self, Certificate},
     write_all,
 };
 
@@ -147,12 +148,23 @@ on_each_runtime! {
             router = router.upstream_with(send, &[local(port)], &format!("send_proxy = \"{send}\""));
             router = router.route(send, &format!("match.http.path = [\"/{send}\"]"));
         }
-        let router = router.start();
+        let certificate = Certificate::of(&["b.test"]);
+        let router = router
+            .file("cert.pem", &certificate.pem)
+            .file("key.pem", &certificate.key)
+            .route("v2", "terminate = { certificate = \"cert.pem\", key = \"key.pem\" }\nmatch.tls.sni = [\"b.test\"]")
+            .start();
         for (send, authority) in [("v1", ""), ("v2", ""), ("forward", "a.test")] {
             let request = format!("GET /{send} HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n");
             let bytes = [&v2(1, 0x11, &[V4, TLVS]), request.as_bytes()].concat();
             assert_eq!(body(&exchange(router.address, &bytes)), format!("192.0.2.7 4321 {authority}"));
         }
+        // A name that the client of TLS asked for is in the header that the router makes.
+        let stream = connect(router.address);
+        write_all(&stream, &v2(1, 0x11, &[V4]));
+        let mut client = certificate.client("b.test", &[], None);
+        let said = body(&tls::exchange(&mut client, &stream, REQUEST, false));
+        assert_eq!(said, "192.0.2.7 4321 b.test");
     }
 
     fn others_may_send_it_in_front_of_the_router(mode) needs ["haproxy", "nginx"] {
