@@ -14,6 +14,7 @@ use futures_handoff_router::{
     net::{self, Runtime},
     server,
 };
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tracing::level_filters::LevelFilter;
 
 const USAGE: &str = "\
@@ -101,9 +102,18 @@ fn chosen(name: Option<&str>) -> Result<Start, String> {
 }
 
 fn start<R: Runtime>(file: PathBuf, config: Config) -> io::Result<()> {
+    take_all_descriptors();
     let threads =
         config.threads.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
     R::run(threads, server::run::<R>(file, config))
+}
+
+/// Lets the program have as many descriptors as it may: a connection needs two, and most systems begin
+/// with a thousand.
+fn take_all_descriptors() {
+    let limit = getrlimit(Resource::Nofile);
+    // Where it cannot be, there are fewer.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }
 
 /// The options, or `None` where help is asked for.

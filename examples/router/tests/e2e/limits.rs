@@ -34,6 +34,16 @@ on_each_runtime! {
 
 }
 
+on_each_runtime! {
+    fn it_takes_what_descriptors_it_may(mode) needs [] {
+        let greeter = Greeter::new("hi");
+        let configuration = mode.router().upstream("server", &[greeter.address]).route("server", "");
+        let router = configuration.start_by("sh", &["-c", "ulimit -Sn 64; exec \"$0\" \"$@\"", BINARY]);
+        let held: Vec<_> = (0..100).map(|_| connect(router.address)).collect();
+        held.iter().for_each(|stream| assert_eq!(read_exact(stream, 2), b"hi"));
+    }
+}
+
 also_spliced! {
     /// A sender is as fast as its receiver, and what lies in between is little.
     fn what_nobody_reads_is_not_kept(mode) needs [] {
