@@ -6,11 +6,14 @@
 //! | `testing` | [`tests!`] and its relatives, [`watched`], [`alone`], [`cancel`] |
 //! | [`io`] | readers and writers that do what a script says, and in-memory pipes |
 //! | `harness` | `cargo harness`: routed streams through proxies, measured on every runtime; behind the feature `harness` |
+//! | `page` | figures as a page of tables and charts; behind the feature `page` |
 #![forbid(unsafe_code)]
 
 #[cfg(feature = "harness")]
 pub mod harness;
 pub mod io;
+#[cfg(feature = "page")]
+pub mod page;
 mod runtime;
 mod testing;
 

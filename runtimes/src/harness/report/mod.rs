@@ -1,8 +1,6 @@
 //! `report`: results as one page of tables and charts. Nothing in it depends on where or when it was made.
 
-mod chart;
 mod ratios;
-mod render;
 
 use std::{collections::BTreeSet, path::PathBuf};
 
@@ -13,7 +11,7 @@ use super::{
     console::print_line,
     results::{groups, load, make, replace, text},
 };
-use render::{Part, Table};
+use crate::page::{self, Part, Table, digits};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -49,7 +47,7 @@ impl Args {
         let out = make(out.unwrap_or_default())?;
         let title = format!("Routed streams: {}", titles.join(", "));
         let path = out.join("report.html");
-        replace(&path, render::html(&title, &parts(&records)).as_bytes())?;
+        replace(&path, page::html(&title, &parts(&records)).as_bytes())?;
         print_line!("{}", path.display())
     }
 }
@@ -138,14 +136,4 @@ fn spread(samples: &Samples) -> String {
         1 => digits(samples.median()),
         _ => format!("{} ({} to {})", digits(samples.median()), digits(samples.min()), digits(samples.max())),
     }
-}
-
-/// A number to three digits, or all that are before the point.
-fn digits(value: f64) -> String {
-    if value == 0.0 || !value.is_finite() {
-        return value.to_string();
-    }
-    let rounded: f64 = format!("{value:.2e}").parse().unwrap_or(value);
-    let decimals = (2 - rounded.abs().log10().floor() as i32).max(0) as usize;
-    if decimals > 6 { format!("{rounded:e}") } else { format!("{rounded:.decimals$}") }
 }

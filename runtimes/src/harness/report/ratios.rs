@@ -1,11 +1,9 @@
 //! Figures of the handoff divided by those of what it is compared with.
 
-use super::{
-    chart::chart,
-    digits,
-    render::{Part, Table},
+use crate::{
+    harness::{Record, Samples, results::groups},
+    page::{Part, Table, chart, digits},
 };
-use crate::harness::{Record, Samples, results::groups};
 
 /// What is compared with all the others.
 const OF: &str = "handoff";
@@ -65,7 +63,7 @@ pub(super) fn add(parts: &mut Vec<Part>, records: &[Record], varied: &[String]) 
         let bars = comparisons.iter().filter(|comparison| !comparison.ratios[place].0.is_empty());
         let bars: Vec<_> = bars.map(|bar| (bar.labels.join(", "), &bar.ratios[place])).collect();
         if !bars.is_empty() {
-            parts.push(Part::Chart(chart(&format!("{name} of {OF}, {}", better(more)), &bars)));
+            parts.push(Part::Chart(chart(&format!("{name} of {OF}, {}", better(more)), &bars, Some(1.0))));
         }
     }
 }

@@ -2,9 +2,8 @@
 
 mod directory;
 mod record;
-mod samples;
 
+pub use crate::page::Samples;
 pub use directory::{Output, load};
 pub(super) use directory::{make, replace};
 pub use record::{Record, groups, setup, text};
-pub use samples::Samples;

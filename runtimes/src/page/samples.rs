@@ -14,10 +14,16 @@ impl FromIterator<f64> for Samples {
 impl Samples {
     /// The value in the middle, or the mean of the two there.
     pub fn median(&self) -> f64 {
+        self.quantile(0.5)
+    }
+
+    /// The value below which `share` of the others are, or one between the two that are nearest to it.
+    pub fn quantile(&self, share: f64) -> f64 {
         let mut sorted = self.0.clone();
         sorted.sort_by(f64::total_cmp);
-        let at = |place: usize| sorted.get(place).copied().unwrap_or(f64::NAN);
-        (at(sorted.len().saturating_sub(1) / 2) + at(sorted.len() / 2)) / 2.0
+        let place = share * sorted.len().saturating_sub(1) as f64;
+        let at = |place: f64| sorted.get(place as usize).copied().unwrap_or(f64::NAN);
+        at(place.floor()) + (at(place.ceil()) - at(place.floor())) * place.fract()
     }
 
     /// The least value.

@@ -3,7 +3,8 @@
 use std::fmt::Write;
 
 /// A part of the page.
-pub(super) enum Part {
+#[derive(Debug)]
+pub enum Part {
     Heading(String),
     Text(String),
     Table(Table),
@@ -12,17 +13,20 @@ pub(super) enum Part {
 }
 
 /// A table whose columns are numbers, but for some labels in front.
-pub(super) struct Table {
-    pub(super) labels: usize,
-    pub(super) head: Vec<String>,
-    pub(super) rows: Vec<Vec<String>>,
+#[derive(Debug)]
+pub struct Table {
+    /// How many columns are labels.
+    pub labels: usize,
+    pub head: Vec<String>,
+    pub rows: Vec<Vec<String>>,
 }
 
 const STYLE: &str = "body{font:15px/1.4 sans-serif;margin:2em auto;max-width:75em;padding:0 1em}\
     div{overflow-x:auto}table{border-collapse:collapse}th,td{border-bottom:1px solid #ccc;padding:.2em .6em;\
     text-align:right;white-space:nowrap}.label{text-align:left}svg{max-width:60em;width:100%;display:block}";
 
-pub(super) fn html(title: &str, parts: &[Part]) -> String {
+/// The whole page.
+pub fn html(title: &str, parts: &[Part]) -> String {
     let title = escaped(title);
     let mut page = format!(
         "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"/><title>{title}</title>\
