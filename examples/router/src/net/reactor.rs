@@ -2,7 +2,7 @@
 
 use std::{
     future::{Future, pending},
-    io::{self, IoSlice},
+    io::{self, IoSlice, Read},
     net::{Shutdown, SocketAddr, TcpListener, TcpStream},
     os::fd::{AsFd, BorrowedFd},
     panic::AssertUnwindSafe,
@@ -34,11 +34,11 @@ macro_rules! sockets {
 
         async fn accept(listener: &Async<TcpListener>) -> io::Result<(Tcp, SocketAddr)> {
             let (stream, peer) = listener.accept().await?;
-            Ok((Tcp(stream), peer))
+            Ok((stream.into(), peer))
         }
 
         async fn connect(address: SocketAddr) -> io::Result<Tcp> {
-            Ok(Tcp(Async::<TcpStream>::connect(address).await?))
+            Ok(Async::<TcpStream>::connect(address).await?.into())
         }
 
         async fn sleep(period: Duration) {
@@ -100,11 +100,22 @@ impl Runtime for AsyncStd {
 
 /// A connection of the reactor. Closing it shuts down its write direction.
 #[derive(Debug)]
-pub struct Tcp(Async<TcpStream>);
+pub struct Tcp {
+    stream: Async<TcpStream>,
+    /// The last read left nothing, so that the next one waits for the reactor first. A task that is woken
+    /// for one of its connections polls the other one, too, and that would be a call for nothing.
+    drained: bool,
+}
+
+impl From<Async<TcpStream>> for Tcp {
+    fn from(stream: Async<TcpStream>) -> Self {
+        Self { stream, drained: false }
+    }
+}
 
 impl Socket for Tcp {
     fn fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+        self.stream.as_fd()
     }
 
     fn poll_io<T>(
@@ -119,8 +130,8 @@ impl Socket for Tcp {
                 result => return Poll::Ready(result),
             }
             match ready {
-                Ready::Read => ready!(self.0.poll_readable(cx))?,
-                Ready::Write => ready!(self.0.poll_writable(cx))?,
+                Ready::Read => ready!(self.stream.poll_readable(cx))?,
+                Ready::Write => ready!(self.stream.poll_writable(cx))?,
             }
         }
     }
@@ -128,13 +139,27 @@ impl Socket for Tcp {
 
 impl AsyncRead for Tcp {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_read(cx, buf)
+        loop {
+            if self.drained {
+                ready!(self.stream.poll_readable(cx))?;
+                self.drained = false;
+            }
+            match self.stream.get_ref().read(buf) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.drained = true,
+                Ok(len) => {
+                    // The reactor tells again what it has told before and is still there.
+                    self.drained = 0 < len && len < buf.len();
+                    return Poll::Ready(Ok(len));
+                }
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
     }
 }
 
 impl AsyncWrite for Tcp {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(cx, buf)
+        Pin::new(&mut self.stream).poll_write(cx, buf)
     }
 
     fn poll_write_vectored(
@@ -142,14 +167,14 @@ impl AsyncWrite for Tcp {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write_vectored(cx, bufs)
+        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(cx)
+        Pin::new(&mut self.stream).poll_flush(cx)
     }
 
     fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(self.0.get_ref().shutdown(Shutdown::Write))
+        Poll::Ready(self.stream.get_ref().shutdown(Shutdown::Write))
     }
 }
