@@ -3,14 +3,14 @@
 use std::{io, net::SocketAddr, pin::pin};
 
 use futures_handoff::{
-    BufferError, HandoffBuffer,
+    BufferError, HandoffBuffer, HandoffBufferConfig,
     bytes::Bytes,
     tunnel::{End, Report, Tunnel},
 };
 use futures_rustls::TlsAcceptor;
 use futures_util::{
     AsyncRead, AsyncWrite, AsyncWriteExt,
-    future::{Either, select},
+    future::select,
 };
 
 use crate::{
@@ -43,14 +43,7 @@ pub struct Outcome {
 pub async fn serve<R: Runtime>(client: R::Tcp, peer: SocketAddr, seat: Seat) {
     let settings = seat.listener.settings();
     let mut record = Record::new(&settings, peer, &seat);
-    let served = {
-        let served = pin!(route::<R>(client, &settings, &mut record));
-        match select(served, pin!(seat.listener.until_cut())).await {
-            Either::Left((served, _)) => served,
-            Either::Right(_) => Ok(()),
-        }
-    };
-    if let Err((reason, error)) = served {
+    if let Err((reason, error)) = route::<R>(client, &settings, &mut record).await {
         record.end(reason, error);
     }
 }
@@ -63,10 +56,25 @@ async fn route<'a, R: Runtime>(
     settings: &'a Settings,
     record: &mut Record<'a>,
 ) -> Result<(), Refused> {
-    let mut buffer = HandoffBuffer::new(LIMIT);
-    let detected = detect(&mut client, &mut buffer, settings, record);
     // On the heap, as it is gone while bytes are carried.
-    let place = match within::<R, _>(settings.detect_timeout, Box::pin(detected)).await {
+    let (route, first) = Box::pin(verdict::<R>(&mut client, settings, record)).await?;
+    match &route.config.terminate {
+        None => plain::<R>(client, first, route, record).await,
+        // A session of TLS is so large that another allocation does not matter.
+        Some(acceptor) => Box::pin(terminated::<R>(client, first, acceptor, settings, route, record)).await,
+    }
+}
+
+/// The route that takes the connection, and what was read.
+async fn verdict<'a, R: Runtime>(
+    client: &mut R::Tcp,
+    settings: &'a Settings,
+    record: &mut Record<'a>,
+) -> Result<(&'a Route, Bytes), Refused> {
+    let mut buffer = HandoffBuffer::new(LIMIT);
+    let listener = record.listener();
+    let detected = detect(client, &mut buffer, settings, record);
+    let place = match listener.unless_cut(within::<R, _>(settings.detect_timeout, detected)).await? {
         Some(place) => place?,
         None => {
             record.undetected();
@@ -78,15 +86,7 @@ async fn route<'a, R: Runtime>(
     };
     let route = &settings.routes[place];
     record.route = Some(route);
-    match &route.config.terminate {
-        None => {
-            let first = buffer.freeze_all();
-            drop(buffer);
-            plain::<R>(client, first, route, record).await
-        }
-        // A session of TLS is so large that another allocation does not matter.
-        Some(acceptor) => Box::pin(terminated::<R>(client, buffer, acceptor, settings, route, record)).await,
-    }
+    Ok((route, buffer.freeze_all()))
 }
 
 /// Reads until it is clear which route takes the connection.
@@ -191,7 +191,7 @@ async fn plain<R: Runtime>(
     route: &Route,
     record: &mut Record<'_>,
 ) -> Result<(), Refused> {
-    let (mut server, lease) = connect::<R>(route, record).await?;
+    let (mut server, lease) = Box::pin(connect::<R>(route, record)).await?;
     let announced = announce::header(route.group.send_proxy, record, &client);
     #[cfg(target_os = "linux")]
     if route.config.splice {
@@ -209,13 +209,15 @@ async fn plain<R: Runtime>(
 /// Ends TLS and carries what is inside.
 async fn terminated<R: Runtime>(
     client: R::Tcp,
-    buffer: HandoffBuffer,
+    first: Bytes,
     acceptor: &TlsAcceptor,
     settings: &Settings,
     route: &Route,
     record: &mut Record<'_>,
 ) -> Result<(), Refused> {
     let announced = announce::header(route.group.send_proxy, record, &client);
+    let buffer = HandoffBuffer::from_tail(first.into(), HandoffBufferConfig::new(LIMIT));
+    let buffer = buffer.expect("it was in a buffer with the same limit");
     let handshake = acceptor.accept(buffer.into_reader(client));
     let mut client = match within::<R, _>(settings.detect_timeout, handshake).await {
         Some(Ok(client)) => client,
@@ -242,7 +244,7 @@ async fn connect<'r, R: Runtime>(
     route: &'r Route,
     record: &mut Record<'_>,
 ) -> Result<(R::Tcp, crate::upstream::Lease<'r>), Refused> {
-    match route.group.connect::<R>().await {
+    match record.listener().unless_cut(route.group.connect::<R>()).await? {
         Ok((server, lease)) => {
             record.server = Some(lease.server.address);
             Ok((server, lease))

@@ -21,6 +21,7 @@ use crate::{
     config, connection,
     metrics::{ListenerCounters, Metrics, RouteCounters},
     net::{Runtime, Socket},
+    record::Reason,
     rule::Rule,
     upstream::Group,
 };
@@ -140,6 +141,18 @@ impl Listener {
         let cut = self.cut.listen();
         if !self.is_cut() {
             cut.await;
+        }
+    }
+
+    /// The output of `future`, unless all connections are ended before.
+    ///
+    /// # Errors
+    ///
+    /// What is written down then.
+    pub async fn unless_cut<F: Future>(&self, future: F) -> Result<F::Output, (Reason, String)> {
+        match select(pin!(future), pin!(self.until_cut())).await {
+            Either::Left((output, _)) => Ok(output),
+            Either::Right(_) => Err((Reason::Cut, String::new())),
         }
     }
 

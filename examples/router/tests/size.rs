@@ -1,0 +1,27 @@
+//! What the task of a connection takes, whatever it does.
+#![cfg(unix)]
+
+use std::net::SocketAddr;
+
+use futures_handoff_router::{
+    connection,
+    listener::Seat,
+    net::{AsyncStd, Runtime, Smol, Tokio},
+};
+
+/// Of the 4 KiB that a connection may keep, with its two sockets at the runtime.
+const MOST: usize = 2304;
+
+fn size<R: Runtime, F: Future>(_: impl FnOnce(R::Tcp, SocketAddr, Seat) -> F) -> usize {
+    size_of::<F>()
+}
+
+#[test]
+fn the_task_of_a_connection_is_small() {
+    let sizes = [
+        (Tokio::NAME, size::<Tokio, _>(connection::serve::<Tokio>)),
+        (Smol::NAME, size::<Smol, _>(connection::serve::<Smol>)),
+        (AsyncStd::NAME, size::<AsyncStd, _>(connection::serve::<AsyncStd>)),
+    ];
+    assert!(sizes.iter().all(|(_, size)| *size <= MOST), "{sizes:?}");
+}
