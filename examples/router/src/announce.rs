@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use futures_handoff::bytes::Bytes;
 use rustix::net::getsockname;
 
-use crate::{config::SendProxy, detect::proxy_header, net::Socket, record::Record, rule::Seen};
+use crate::{config::SendProxy, detect::proxy_header, net::{Socket, canonical}, record::Record, rule::Seen};
 
 /// The TLV with the name of the server that the client asks for, in section 2.2 of the PROXY protocol.
 const AUTHORITY: u8 = 0x02;
@@ -40,5 +40,5 @@ pub fn header(send: SendProxy, record: &Record<'_>, client: &impl Socket) -> Opt
 }
 
 fn local_address(socket: &impl Socket) -> Option<SocketAddr> {
-    getsockname(socket.fd()).ok()?.try_into().ok()
+    getsockname(socket.fd()).ok()?.try_into().ok().map(canonical)
 }

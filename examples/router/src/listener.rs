@@ -20,7 +20,7 @@ use tracing::warn;
 use crate::{
     config, connection,
     metrics::{ListenerCounters, Metrics, RouteCounters},
-    net::{Runtime, Socket},
+    net::{Runtime, Socket, canonical},
     record::Reason,
     rule::Rule,
     upstream::Group,
@@ -174,7 +174,7 @@ impl Listener {
                     // It fails if the client has left already, which will be seen soon.
                     let _ = set_tcp_nodelay(client.fd(), true);
                     let seat = Seat::new(self.clone());
-                    R::spawn(connection::serve::<R>(client, peer, seat));
+                    R::spawn(connection::serve::<R>(client, canonical(peer), seat));
                 }
                 // The client has left before it was accepted.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}

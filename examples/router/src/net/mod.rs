@@ -8,7 +8,7 @@ mod tokio;
 use std::{
     future::Future,
     io,
-    net::{SocketAddr, TcpListener},
+    net::{IpAddr, SocketAddr, TcpListener},
     os::fd::BorrowedFd,
     pin::pin,
     task::{Context, Poll},
@@ -97,6 +97,14 @@ pub fn listen<R: Runtime>(address: SocketAddr) -> io::Result<R::Listener> {
     set_backlog(&socket, BACKLOG)?;
     socket.set_nonblocking(true)?;
     R::listener(socket)
+}
+
+/// An address of IPv4 as such, also where a socket for both kinds has it as one of IPv6.
+pub fn canonical(address: SocketAddr) -> SocketAddr {
+    match address.ip().to_canonical() {
+        IpAddr::V4(ip) => SocketAddr::from((ip, address.port())),
+        IpAddr::V6(_) => address,
+    }
 }
 
 /// The output of `future`, or `None` if it takes longer than `period`.

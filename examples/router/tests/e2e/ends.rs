@@ -77,13 +77,20 @@ also_spliced! {
     }
 
     fn an_end_may_come_with_the_bytes_that_decide(mode) needs [] {
-        let router = routed(mode, mirror());
-        for _ in 0..20 {
+        let router = mode
+            .router()
+            .upstream("server", &[mirror()])
+            .route("server", "match.resp.key = [\"k\"]")
+            .route("server", "")
+            .start();
+        // With what is decided, and with what is not and never will be.
+        for (bytes, route) in [(REQUEST, "server "), (&REQUEST[..7], "server-1 ")].repeat(10) {
             let client = connect(router.address);
-            write_with_end(&client, REQUEST);
+            write_with_end(&client, bytes);
             let (answer, end) = read_all(&client);
             end.unwrap();
-            assert_eq!(answer, REQUEST);
+            assert_eq!(answer, bytes);
+            router.log.wait_for(1, &[&format!("route={route}"), "end=closed"]);
         }
     }
 

@@ -118,6 +118,26 @@ on_each_runtime! {
     }
 }
 
+on_each_runtime! {
+    /// Where one socket is for both kinds of addresses, those of IPv4 are no less ones of IPv4.
+    fn an_address_is_of_the_kind_that_the_client_uses(mode) needs [] {
+        if std::net::TcpListener::bind("[::]:0").is_err() {
+            return;
+        }
+        let mut router = mode.router().everywhere();
+        for send in ["v1", "v2"] {
+            router = router.upstream_with(send, &[mirror()], &format!("send_proxy = \"{send}\""));
+            router = router.route(send, &format!("match.http.path = [\"/{send}\"]"));
+        }
+        let router = router.start();
+        let told = exchange(router.address, b"GET /v1 HTTP/1.1\r\n\r\n");
+        assert!(told.starts_with(b"PROXY TCP4 127.0.0.1 127.0.0.1 "), "{}", told.escape_ascii());
+        let told = exchange(router.address, b"GET /v2 HTTP/1.1\r\n\r\n");
+        assert_eq!((told[13], &told[16..24]), (0x11, &[127, 0, 0, 1, 127, 0, 0, 1][..]));
+        router.log.wait_for(2, &["client=127.0.0.1:"]);
+    }
+}
+
 also_spliced! {
     fn a_header_is_passed_on_as_it_was(mode) needs [] {
         let router = mode

@@ -25,6 +25,7 @@ pub(crate) struct Configuration {
     listener: String,
     routes: String,
     files: Vec<(String, Vec<u8>)>,
+    host: &'static str,
     port: u16,
     admin: u16,
 }
@@ -47,6 +48,7 @@ impl Mode {
             listener: empty(),
             routes: empty(),
             files: Vec::new(),
+            host: "127.0.0.1",
             port,
             admin,
         }
@@ -101,6 +103,12 @@ impl Configuration {
         Self { port, admin, ..mode.router() }
     }
 
+    /// At all addresses of this host, also those of IPv6.
+    pub(crate) fn everywhere(mut self) -> Self {
+        self.host = "[::]";
+        self
+    }
+
     /// At another address.
     pub(crate) fn elsewhere(mut self) -> Self {
         self.port = free_port();
@@ -108,10 +116,10 @@ impl Configuration {
     }
 
     pub(crate) fn text(&self) -> String {
-        let Self { general, upstreams, listener, routes, port, admin, .. } = self;
+        let Self { general, upstreams, listener, routes, host, port, admin, .. } = self;
         format!(
             "{general}\n[admin]\naddress = \"127.0.0.1:{admin}\"\n{upstreams}\n\
-             [[listener]]\naddress = \"127.0.0.1:{port}\"\n{listener}\n{routes}"
+             [[listener]]\naddress = \"{host}:{port}\"\n{listener}\n{routes}"
         )
     }
 
@@ -129,7 +137,7 @@ impl Configuration {
         let arguments = [arguments, &["--runtime", self.mode.runtime, "router.toml"]].concat();
         let program = Program::start(Path::new(program), &arguments, directory(&files));
         let router = Router { program, address: local(self.port), admin: local(self.admin) };
-        router.log.wait_for(1, &["listening", &router.address.to_string()]);
+        router.log.wait_for(1, &["listening", &format!("{}:{}", self.host, self.port)]);
         router
     }
 }
