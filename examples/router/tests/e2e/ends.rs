@@ -7,7 +7,7 @@ use std::{
 
 use crate::support::{
     DEADLINE, Mode, Router,
-    client::{noise, read_exact, reset, write_with_end},
+    client::{in_parallel, noise, read_exact, reset, write_with_end},
     connect, read_all, serve,
     servers::mirror,
     write_all,
@@ -96,7 +96,8 @@ also_spliced! {
 
     /// All that came before, then an error: the client has to know that it is not all.
     fn a_reset_of_the_server_is_no_clean_end(mode) needs [] {
-        for count in [0, 10 << 10] {
+        in_parallel(2, |number| {
+            let count = [0, 10 << 10][number];
             let (router, client, server) = pair(mode);
             let sent = noise(count);
             write_all(&server, &sent);
@@ -105,7 +106,7 @@ also_spliced! {
             assert!(answer == sent, "{} bytes", answer.len());
             assert_eq!(end.unwrap_err().kind(), std::io::ErrorKind::ConnectionReset);
             router.log.wait_for(1, &["end=upstream_error", &format!("to_client={count} ")]);
-        }
+        });
     }
 
     fn a_reset_of_the_client_is_no_clean_end(mode) needs [] {

@@ -1,12 +1,13 @@
 //! HTTP by host and path to nginx: each response is the one that nginx gives without the router.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::LazyLock};
 
 use crate::support::{
     Mode, Program, Router, client::noise, curl, exchange, free_port, local, nginx, program::undated, run,
 };
 
-pub(crate) const BODY: usize = 10 << 20;
+/// 10 MiB.
+pub(crate) static BODY: LazyLock<Vec<u8>> = LazyLock::new(|| noise(10 << 20));
 
 /// An nginx that tells its name in a header, with a big file, a place to put files, and answers in chunks.
 pub(crate) fn site(name: &str, listen: &str, more: &[(&str, &[u8])]) -> (Program, SocketAddr) {
@@ -17,9 +18,8 @@ pub(crate) fn site(name: &str, listen: &str, more: &[(&str, &[u8])]) -> (Program
          location /chunked {{ ssi on; ssi_types *; try_files /chunked.txt =404; }} \
          location /told {{ return 200 '{name} $request_method $http_host $request_uri $http_x_test'; }} }}"
     );
-    let body = noise(BODY);
     let chunked = "<!--# echo var='request_uri' -->\n".repeat(2_000);
-    let files: &[(&str, &[u8])] = &[("files/big", &body), ("files/chunked.txt", chunked.as_bytes())];
+    let files: &[(&str, &[u8])] = &[("files/big", &BODY), ("files/chunked.txt", chunked.as_bytes())];
     (nginx(&server, "", &[port], &[files, more].concat()), local(port))
 }
 
@@ -64,8 +64,7 @@ also_spliced! {
 
     fn uploads_arrive_as_they_were_sent(mode) needs ["nginx", "curl"] {
         let (router, [_, (two, _)]) = routed(mode);
-        let body = noise(BODY);
-        std::fs::write(two.path().join("sent"), &body).unwrap();
+        std::fs::write(two.path().join("sent"), &*BODY).unwrap();
         let sent = two.path().join("sent");
         let sent = sent.to_str().unwrap();
         for (name, how) in [("sized", "Expect: 100-continue"), ("chunked", "Transfer-Encoding: chunked")] {
@@ -73,7 +72,7 @@ also_spliced! {
             let answer = curl(router.address, &["-H", how, "-T", sent, &url]);
             assert!(String::from_utf8_lossy(&answer).contains(" 201 Created"), "{name}");
             let path = two.path().join(format!("files/put/{name}"));
-            assert!(std::fs::read(path).unwrap() == body, "{name}");
+            assert!(std::fs::read(path).unwrap() == *BODY, "{name}");
         }
     }
 }

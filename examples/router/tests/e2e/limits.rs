@@ -42,9 +42,7 @@ on_each_runtime! {
         let held: Vec<_> = (0..100).map(|_| connect(router.address)).collect();
         held.iter().for_each(|stream| assert_eq!(read_exact(stream, 2), b"hi"));
     }
-}
 
-also_spliced! {
     /// A sender is as fast as its receiver, and what lies in between is little.
     fn what_nobody_reads_is_not_kept(mode) needs [] {
         let (sender, accepted) = std::sync::mpsc::channel();
@@ -71,7 +69,9 @@ also_spliced! {
         // 256 KiB for each direction, and half as much again for blocks that are not full.
         assert!(grown < pairs.len() * 2 * (384 << 10), "{grown} bytes");
     }
+}
 
+also_spliced! {
     fn it_goes_on_when_there_are_no_descriptors(mode) needs [] {
         let greeter = Greeter::new("hi");
         let configuration = mode.router().upstream("server", &[greeter.address]).route("server", "");

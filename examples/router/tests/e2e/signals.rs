@@ -52,11 +52,12 @@ also_spliced! {
             .route("ssh", "match.ssh = true")
             .route("server", "")
             .start();
+        // The first one is accepted first.
+        let undecided = connect(router.address);
+        write_all(&undecided, b"SSH");
         let stuck = connect(router.address);
         write_all(&stuck, b"x\r\n");
         read_exact(&stuck, 8);
-        let undecided = connect(router.address);
-        write_all(&undecided, b"SSH");
         router.signal(Signal::TERM);
         _ = read_all(&stuck);
         router.ended();

@@ -3,7 +3,7 @@
 use std::net::{Shutdown, SocketAddr};
 
 use crate::{
-    http::site,
+    http::{BODY, site},
     support::{
         Mode, Program,
         client::noise,
@@ -136,12 +136,11 @@ on_each_runtime! {
                 assert!(over_tls == direct, "{path} {version:?}");
             }
         }
-        let body = noise(crate::http::BODY);
         let sent = router.path().join("sent");
-        std::fs::write(&sent, &body).unwrap();
+        std::fs::write(&sent, &*BODY).unwrap();
         let upload = ["-T", sent.to_str().unwrap(), "https://a.test/put/sent"];
         curl(router.address, &[&trusted[..], &upload].concat());
-        assert!(std::fs::read(site.path().join("files/put/sent")).unwrap() == body);
+        assert!(std::fs::read(site.path().join("files/put/sent")).unwrap() == *BODY);
 
         for (offered, chosen) in [("h2,http/1.1", Some("http/1.1")), ("http/1.1", Some("http/1.1"))] {
             let said = s_client(router.address, &["-servername", "a.test", "-alpn", offered]);
