@@ -65,7 +65,7 @@ fn routed(mode: Mode, good: &Greeter) -> Router {
         .router()
         .upstream("dead", &[local(free_port())])
         .upstream("good", &[good.address])
-        .listener("detect_timeout = \"400ms\"")
+        .listener("detect_timeout = \"600ms\"")
         .route("dead", r#"match.resp.key = ["dead"]"#)
         .route("good", r#"match.http.host = ["good.test"]"#)
         .route("good", r#"match.tls.sni = ["good.test"]"#)

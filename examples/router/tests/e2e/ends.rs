@@ -124,8 +124,8 @@ also_spliced! {
         let router = mode
             .router()
             .upstream("server", &[address])
-            .listener("idle_timeout = \"300ms\"")
-            .route("server", "match.resp.key = [\"k\"]\nidle_timeout = \"200ms\"")
+            .listener("idle_timeout = \"10m\"")
+            .route("server", "match.resp.key = [\"k\"]\nidle_timeout = \"500ms\"")
             .start();
         let client = connect(router.address);
         write_all(&client, REQUEST);
@@ -134,7 +134,7 @@ also_spliced! {
         for _ in 0..20 {
             write_all(&server, b".");
             read_exact(&client, 1);
-            std::thread::sleep(std::time::Duration::from_millis(20));
+            std::thread::sleep(std::time::Duration::from_millis(50));
         }
         _ = read_all(&client);
         assert!(read_all(&server).0.starts_with(REQUEST));
