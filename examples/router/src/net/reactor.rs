@@ -18,8 +18,10 @@ use futures_util::{AsyncRead, AsyncWrite, FutureExt};
 use super::{Ready, Runtime, Socket};
 
 /// A task that panics ends, and says so as panics do; it must not end the thread that runs it, too.
-async fn caught(future: impl Future<Output = ()>) {
-    let _ = AssertUnwindSafe(future).catch_unwind().await;
+///
+/// It is no `async fn`, which would hold the task twice.
+fn caught(future: impl Future<Output = ()>) -> impl Future<Output = ()> {
+    AssertUnwindSafe(future).catch_unwind().map(drop)
 }
 
 /// What is the same for both.
