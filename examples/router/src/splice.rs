@@ -2,7 +2,7 @@
 //!
 //! A direction has a pipe only while something is in it: a thread keeps a few that are empty for the
 //! directions of its connections. So a connection that waits holds neither memory nor descriptors
-//! for this.
+//! for this. What is short is read and written, which takes fewer calls.
 
 use std::{
     cell::RefCell,
@@ -31,8 +31,12 @@ const SPARE: usize = 16;
 /// Rounds that a direction makes before other tasks have their turn.
 const ROUNDS: usize = 16;
 
-/// What is read at a time where there is no pipe for it.
-const SCRATCH: usize = 8 * 1024;
+/// What is read at a time without a pipe. The kernel does not say whether it has moved all there was,
+/// so that a pipe costs three calls for less than this, where reading and writing are two.
+const SHORT: usize = 4 * 1024;
+
+/// Short pieces, one after the other, that go through a pipe before they go without one.
+const LEAN_READS: u8 = 4;
 
 struct Pipe {
     reader: OwnedFd,
@@ -79,6 +83,8 @@ struct Way {
     pipe: Option<Pipe>,
     /// Bytes in the pipe.
     held: usize,
+    /// Pieces that go through the pipe, unless they are short, before reading is tried again.
+    long_reads: u8,
     /// Bytes that the writer has taken.
     moved: u64,
     /// Times that something has moved.
@@ -152,18 +158,17 @@ impl Way {
         Poll::Ready(Ok(()))
     }
 
-    /// Fills the pipe, which is empty. Where no descriptors are left for one, bytes go through memory.
+    /// Reads something, while there is nothing to be written and the pipe is empty.
     fn read<S: Socket>(&mut self, cx: &mut Context<'_>, from: &mut S) -> Poll<io::Result<()>> {
-        let Ok(pipe) = self.pipe.take().map_or_else(Pipe::take, Ok) else {
-            let mut scratch = [0; SCRATCH];
-            match ready!(Pin::new(from).poll_read(cx, &mut scratch))? {
-                0 => self.source_ended = true,
-                n => {
-                    self.first[0] = Bytes::copy_from_slice(&scratch[..n]);
-                    self.activity += 1;
-                }
+        if self.long_reads == 0 {
+            if let Some(pipe) = self.pipe.take() {
+                pipe.put_back();
             }
-            return Poll::Ready(Ok(()));
+            return self.copy(cx, from);
+        }
+        // Where no descriptors are left for a pipe, bytes go through memory.
+        let Ok(pipe) = self.pipe.take().map_or_else(Pipe::take, Ok) else {
+            return self.copy(cx, from);
         };
         let read = from
             .poll_io(cx, Ready::Read, || Ok(splice(from.fd(), None, &pipe.writer, None, CAPACITY, flags())?));
@@ -171,6 +176,7 @@ impl Way {
             Poll::Ready(Ok(n)) if n > 0 => {
                 self.held = n;
                 self.activity += 1;
+                self.long_reads = if n >= SHORT { LEAN_READS } else { self.long_reads - 1 };
                 self.pipe = Some(pipe);
             }
             Poll::Ready(Ok(_)) => {
@@ -186,10 +192,24 @@ impl Way {
         Poll::Ready(Ok(()))
     }
 
+    /// Reads what is short, or else the beginning of it, into memory.
+    fn copy<S: Socket>(&mut self, cx: &mut Context<'_>, from: &mut S) -> Poll<io::Result<()>> {
+        let mut bytes = [0; SHORT];
+        match ready!(Pin::new(from).poll_read(cx, &mut bytes))? {
+            0 => self.source_ended = true,
+            n => {
+                self.first[0] = Bytes::copy_from_slice(&bytes[..n]);
+                self.activity += 1;
+                self.long_reads = if n == SHORT { LEAN_READS } else { 0 };
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
     /// Drops what still comes for a writer that has failed, so that the answer is not lost in a reset.
     /// Whether the reader has failed.
     fn discard<S: Socket>(&mut self, cx: &mut Context<'_>, from: &mut S) -> bool {
-        let mut scratch = [0; SCRATCH];
+        let mut scratch = [0; SHORT];
         while !self.source_ended {
             match Pin::new(&mut *from).poll_read(cx, &mut scratch) {
                 Poll::Ready(Ok(0)) => self.source_ended = true,
