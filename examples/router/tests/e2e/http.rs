@@ -15,6 +15,7 @@ pub(crate) fn site(name: &str, listen: &str, more: &[(&str, &[u8])]) -> (Program
     let server = format!(
         "server {{ listen 127.0.0.1:{port} {listen}; root files; add_header X-Server {name} always; \
          location /put/ {{ dav_methods PUT; create_full_put_path on; }} \
+         location /small/ {{ client_max_body_size 1k; }} \
          location /chunked {{ ssi on; ssi_types *; try_files /chunked.txt =404; }} \
          location /told {{ return 200 '{name} $request_method $http_host $request_uri $http_x_test'; }} }}"
     );
@@ -63,7 +64,7 @@ also_spliced! {
     }
 
     fn uploads_arrive_as_they_were_sent(mode) needs ["nginx", "curl"] {
-        let (router, [_, (two, _)]) = routed(mode);
+        let (router, [(_one, _), (two, _)]) = routed(mode);
         std::fs::write(two.path().join("sent"), &*BODY).unwrap();
         let sent = two.path().join("sent");
         let sent = sent.to_str().unwrap();
@@ -74,6 +75,10 @@ also_spliced! {
             let path = two.path().join(format!("files/put/{name}"));
             assert!(std::fs::read(path).unwrap() == *BODY, "{name}");
         }
+        // An answer that comes before all is sent.
+        let early = ["-H", "Expect:", "-T", sent, "http://one.test/small/x"];
+        let early = curl(router.address, &early);
+        assert!(String::from_utf8_lossy(&early).starts_with("HTTP/1.1 413 "));
     }
 }
 

@@ -3,8 +3,8 @@
 use std::net::{Shutdown, SocketAddr};
 
 use crate::support::{
-    Mode, Program,
-    client::cut_everywhere,
+    Greeter, Mode, Program,
+    client::{cut_everywhere, read_exact},
     connect, exchange, free_port, local, nginx, read_all,
     servers::{haproxy, mirror},
     tls::{self, Certificate},
@@ -210,6 +210,33 @@ on_each_runtime! {
             write_all(&stream, REQUEST);
             let said = body(&read_all(&stream).0);
             assert_eq!(said, format!("127.0.0.1 {}", stream.local_addr().unwrap().port()));
+        }
+    }
+
+    fn a_header_has_to_come_in_time(mode) needs [] {
+        let greeter = Greeter::new("hello");
+        for (accept, first, answer) in [
+            ("always", &b""[..], &b""[..]),
+            ("always", b"PROXY TCP4 ", b""),
+            ("always", &v2(1, 0x11, &[V4])[..20], b""),
+            ("always", &v2(1, 0x11, &[V4]), b"hello"),
+            ("optional", b"", b"hello"),
+            ("optional", b"PROX", b"hello"),
+        ] {
+            let router = mode
+                .router()
+                .upstream("greeter", &[greeter.address])
+                .listener(&format!("accept_proxy = \"{accept}\"\ndetect_timeout = \"200ms\""))
+                .route("greeter", r#"match.http.host = ["a.test"]"#)
+                .route("greeter", "")
+                .start();
+            let stream = connect(router.address);
+            write_all(&stream, first);
+            assert_eq!(read_exact(&stream, answer.len()), answer, "{accept} {}", first.escape_ascii());
+            if answer.is_empty() {
+                assert_eq!(read_all(&stream).0, b"");
+                assert_eq!(router.log.wait_for(1, &["end=bad_proxy_header"]).len(), 1);
+            }
         }
     }
 

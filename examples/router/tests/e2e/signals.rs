@@ -77,6 +77,18 @@ on_each_runtime! {
         assert!(router.ended().success());
     }
 
+    fn a_second_signal_does_not_wait(mode) needs [] {
+        let greeter = Greeter::new("hello");
+        let mut router = mode.router().upstream("server", &[greeter.address]).route("server", "").start();
+        let open = connect(router.address);
+        read_exact(&open, 5);
+        router.signal(Signal::TERM);
+        router.log.wait_for(1, &["ending", "open=1"]);
+        router.signal(Signal::TERM);
+        router.ended();
+        router.log.wait_for(1, &["ended before", "cut=1"]);
+    }
+
     /// Also at the end of the program.
     fn a_listener_that_goes_leaves_its_connections(mode) needs [] {
         let greeter = Greeter::new("hello");
@@ -154,6 +166,13 @@ on_each_runtime! {
         assert!(told[0].contains(&format!("router.toml:{line}: ")) && told[0].contains("upstream"), "{told:?}");
         assert_eq!(greeted(&router).0, b"new!x\r\n");
 
+        let taken = serve(drop).port();
+        router.rewrite(&format!("{}\n[[listener]]\naddress = \"127.0.0.1:{taken}\"\n\
+            [[listener.route]]\nupstream = \"other\"\n", second.text()));
+        router.signal(Signal::HUP);
+        router.log.wait_for(1, &[&format!("cannot listen at 127.0.0.1:{taken}")]);
+        assert_eq!(greeted(&router).0, b"new!x\r\n");
+
         // The old connection has seen nothing of all that.
         write_all(&old, b"still");
         assert_eq!(read_exact(&old, 5), b"still");
@@ -173,8 +192,11 @@ fn a_configuration_is_checked_without_being_used() {
     let line = 1 + broken.lines().position(|line| line.contains("serverz")).unwrap();
     let files = [("sound.toml", sound.as_bytes()), ("broken.toml", broken.as_bytes())];
     let directory = directory(&files);
-    // Even while another program listens there.
     let _running = router.start();
+    let mut second = router.launch(BINARY, &[]);
+    // It is not sound while another program listens there, which only running it shows.
+    assert_eq!(second.ended().code(), Some(1));
+    second.log.wait_for(1, &["cannot listen at 127.0.0.1:"]);
     for (file, status, told) in [
         ("sound.toml", 0, "".into()),
         ("broken.toml", 1, format!("broken.toml:{line}: unknown field `serverz`")),

@@ -1,19 +1,30 @@
 //! TLS that the router passes on, and TLS that it ends.
 
-use std::net::{Shutdown, SocketAddr};
+use std::{
+    io::{Read as _, Write as _},
+    net::{Shutdown, SocketAddr},
+    sync::mpsc,
+};
+
+use futures_rustls::rustls::Stream;
+use rustix::process::Signal;
 
 use crate::{
     http::{BODY, site},
     support::{
-        Mode, Program,
-        client::noise,
-        connect, curl, exchange as plain, read_all, run,
+        DEADLINE, Mode, Program,
+        client::{noise, read_exact, reset},
+        connect, curl, exchange as plain, read_all, run, serve,
+        servers::mirror,
         tls::{Certificate, exchange, hello},
         write_all,
     },
 };
 
-pub(crate) fn tls_site(name: &str, names: &[&str]) -> (Program, SocketAddr, Certificate) {
+const TERMINATED: &str =
+    "match.tls.sni = [\"a.test\"]\nterminate = { certificate = \"cert.pem\", key = \"key.pem\" }";
+
+fn tls_site(name: &str, names: &[&str]) -> (Program, SocketAddr, Certificate) {
     let certificate = Certificate::of(names);
     let listen =
         "ssl http2; ssl_certificate cert.pem; ssl_certificate_key key.pem; ssl_protocols TLSv1.2 TLSv1.3";
@@ -156,11 +167,10 @@ on_each_runtime! {
         let certificate = Certificate::of(&["a.test"]);
         let router = mode
             .router()
-            .upstream("mirror", &[crate::support::servers::mirror()])
+            .upstream("mirror", &[mirror()])
             .file("cert.pem", &certificate.pem)
             .file("key.pem", &certificate.key)
-            .route("mirror", "match.tls.sni = [\"a.test\"]\n\
-                terminate = { certificate = \"cert.pem\", key = \"key.pem\" }")
+            .route("mirror", TERMINATED)
             .start();
         let mut client = certificate.client("a.test", &[], None);
         let sent = noise(1 << 20);
@@ -169,16 +179,75 @@ on_each_runtime! {
         assert_eq!(plain(router.address, b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n"), b"");
     }
 
+    /// Each end of the server is one of TLS, or none.
+    fn ends_of_the_server_go_through_tls(mode) needs [] {
+        let (sender, accepted) = mpsc::channel();
+        let certificate = Certificate::of(&["a.test"]);
+        let router = mode
+            .router()
+            .upstream("server", &[serve(move |stream| sender.send(stream).unwrap())])
+            .file("cert.pem", &certificate.pem)
+            .file("key.pem", &certificate.key)
+            .route("server", TERMINATED)
+            .start();
+        for clean in [true, false] {
+            let mut client = certificate.client("a.test", &[], None);
+            let stream = connect(router.address);
+            let mut stream = &stream;
+            let mut tls = Stream::new(&mut client, &mut stream);
+            tls.write_all(b"x").unwrap();
+            let server = accepted.recv_timeout(DEADLINE).unwrap();
+            assert_eq!(read_exact(&server, 1), b"x");
+            let sent = noise(10 << 10);
+            write_all(&server, &sent);
+            let mut answer = Vec::new();
+            if clean {
+                server.shutdown(Shutdown::Write).unwrap();
+                tls.read_to_end(&mut answer).unwrap();
+                // The server still listens.
+                tls.write_all(b"more").unwrap();
+                assert_eq!(read_exact(&server, 4), b"more");
+            } else {
+                reset(server);
+                tls.read_to_end(&mut answer).unwrap_err();
+            }
+            assert!(answer == sent, "{clean}: {} bytes", answer.len());
+        }
+    }
+
+    fn a_certificate_is_read_again(mode) needs ["openssl"] {
+        let certificates = [(); 2].map(|()| Certificate::of(&["a.test"]));
+        let router = mode
+            .router()
+            .upstream("mirror", &[mirror()])
+            .file("cert.pem", &certificates[0].pem)
+            .file("key.pem", &certificates[0].key)
+            .route("mirror", TERMINATED)
+            .start();
+        let shown = |certificate: &Certificate| {
+            s_client(router.address, &["-servername", "a.test"]).contains(certificate.pem.replace('\r', "").trim())
+        };
+        assert!(shown(&certificates[0]));
+        // A certificate without its key is none.
+        std::fs::write(router.path().join("cert.pem"), &certificates[1].pem).unwrap();
+        router.signal(Signal::HUP);
+        router.log.wait_for(1, &["the configuration stays as it was", "cert.pem"]);
+        assert!(shown(&certificates[0]));
+        std::fs::write(router.path().join("key.pem"), &certificates[1].key).unwrap();
+        router.signal(Signal::HUP);
+        router.log.wait_for(1, &["the configuration was read again"]);
+        assert!(shown(&certificates[1]));
+    }
+
     /// What goes wrong in a handshake has one line.
     fn a_handshake_that_fails_is_told(mode) needs [] {
         let certificate = Certificate::of(&["a.test"]);
         let router = mode
             .router()
-            .upstream("mirror", &[crate::support::servers::mirror()])
+            .upstream("mirror", &[mirror()])
             .file("cert.pem", &certificate.pem)
             .file("key.pem", &certificate.key)
-            .route("mirror", "match.tls.sni = [\"a.test\"]\n\
-                terminate = { certificate = \"cert.pem\", key = \"key.pem\" }")
+            .route("mirror", TERMINATED)
             .start();
         let hello = hello(&mut certificate.client("a.test", &[], None));
         let stream = connect(router.address);

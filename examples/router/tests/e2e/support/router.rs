@@ -128,14 +128,19 @@ impl Configuration {
         self.start_by(BINARY, &[])
     }
 
-    /// Starts it by another program, which gets the router and what belongs to it behind `arguments`.
-    #[track_caller]
-    pub(crate) fn start_by(&self, program: &str, arguments: &[&str]) -> Router {
+    /// Starts it without waiting for it.
+    pub(crate) fn launch(&self, program: &str, arguments: &[&str]) -> Program {
         let text = self.text();
         let mut files = vec![("router.toml", text.as_bytes())];
         files.extend(self.files.iter().map(|(name, content)| (name.as_str(), content.as_slice())));
         let arguments = [arguments, &["--runtime", self.mode.runtime, "router.toml"]].concat();
-        let program = Program::start(Path::new(program), &arguments, directory(&files));
+        Program::start(Path::new(program), &arguments, directory(&files))
+    }
+
+    /// Starts it by another program, which gets the router and what belongs to it behind `arguments`.
+    #[track_caller]
+    pub(crate) fn start_by(&self, program: &str, arguments: &[&str]) -> Router {
+        let program = self.launch(program, arguments);
         let router = Router { program, address: local(self.port), admin: local(self.admin) };
         router.log.wait_for(1, &["listening", &format!("{}:{}", self.host, self.port)]);
         router
