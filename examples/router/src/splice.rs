@@ -210,7 +210,10 @@ impl Way {
     /// Whether the reader has failed.
     fn discard<S: Socket>(&mut self, cx: &mut Context<'_>, from: &mut S) -> bool {
         let mut scratch = [0; SHORT];
-        while !self.source_ended {
+        for _ in 0..ROUNDS {
+            if self.source_ended {
+                return false;
+            }
             match Pin::new(&mut *from).poll_read(cx, &mut scratch) {
                 Poll::Ready(Ok(0)) => self.source_ended = true,
                 Poll::Ready(Ok(_)) => self.activity += 1,
@@ -218,6 +221,7 @@ impl Way {
                 Poll::Pending => return false,
             }
         }
+        cx.waker().wake_by_ref();
         false
     }
 }
