@@ -71,13 +71,16 @@ fn decided(rules: &[Rule], bytes: &[u8]) -> (usize, Option<usize>) {
     certain.expect("the end decides")
 }
 
+/// What it shows, the rules, the bytes, and how many of them it takes for which route.
+type Case<'a> = (&'a str, &'a [Rule], &'a [u8], (usize, Option<usize>));
+
 #[test]
 fn the_first_route_that_matches_takes_it_and_only_when_those_in_front_are_ruled_out() {
     let whole = hello("www.example.com", &["h2", "http/1.1"]);
     let all = whole.len();
     let get = b"GET /v1/things HTTP/1.1\r\nHost: api.example.com:80\r\n\r\n";
     let set = b"*3\r\n$3\r\nset\r\n$6\r\nuser:1\r\n$1\r\nx\r\n";
-    let cases: &[(&str, &[Rule], &[u8], (usize, Option<usize>))] = &[
+    let cases: &[Case<'_>] = &[
         ("nothing has to be there for a default", &[Rule::Any], b"", (0, Some(0))),
         ("a default waits for those in front of it", &[tls(&[], &[]), Rule::Any], &whole, (all, Some(0))),
         ("one byte rules TLS out", &[tls(&[], &[]), Rule::Any], get, (1, Some(1))),

@@ -1,14 +1,13 @@
 //! smol and async-std: two executors, and the sockets and timers of the reactor that both have.
 
 use std::{
-    future::{Future, pending},
+    future::Future,
     io::{self, IoSlice, Read},
     net::{Shutdown, SocketAddr, TcpListener, TcpStream},
     os::fd::{AsFd, BorrowedFd},
     panic::AssertUnwindSafe,
     pin::Pin,
     task::{Context, Poll, ready},
-    thread,
     time::Duration,
 };
 
@@ -63,7 +62,7 @@ impl Runtime for Smol {
 
     fn run<F: Future + Send>(threads: usize, future: F) -> F::Output {
         for _ in 1..threads {
-            thread::spawn(|| async_io::block_on(EXECUTOR.run(pending::<()>())));
+            std::thread::spawn(|| async_io::block_on(EXECUTOR.run(std::future::pending::<()>())));
         }
         async_io::block_on(EXECUTOR.run(future))
     }
