@@ -9,7 +9,8 @@ use crate::support::{
 /// 10 MiB.
 pub(crate) static BODY: LazyLock<Vec<u8>> = LazyLock::new(|| noise(10 << 20));
 
-/// An nginx that tells its name in a header, with a big file, a place to put files, and answers in chunks.
+/// An nginx that tells its name in a header, with a big file, a place to put files, and answers in
+/// chunks.
 pub(crate) fn site(name: &str, listen: &str, more: &[(&str, &[u8])]) -> (Program, SocketAddr) {
     let port = free_port();
     let server = format!(

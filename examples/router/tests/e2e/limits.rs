@@ -44,7 +44,7 @@ on_each_runtime! {
     }
 
     /// A sender is as fast as its receiver, and what lies in between is little.
-    fn what_nobody_reads_is_not_kept(mode) needs [] {
+    fn what_is_not_read_is_not_kept(mode) needs [] {
         let (sender, accepted) = std::sync::mpsc::channel();
         let address = serve(move |stream| sender.send(stream).unwrap());
         let router = mode.router().upstream("server", &[address]).route("server", "").start();

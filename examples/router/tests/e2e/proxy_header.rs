@@ -13,7 +13,7 @@ use crate::support::{
 
 const V4: &[u8] = &[192, 0, 2, 7, 198, 51, 100, 9, 0x10, 0xe1, 0x01, 0xbb];
 const TLVS: &[u8] = b"\x01\x00\x02h2\x02\x00\x06a.test\x05\x00\x04\x00\x01\x02\x03\xe0\x00\x03own";
-pub(crate) const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n";
+const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n";
 
 fn v2(command: u8, family: u8, rest: &[&[u8]]) -> Vec<u8> {
     let rest = rest.concat();
@@ -28,7 +28,7 @@ fn v6() -> Vec<u8> {
 }
 
 /// Headers, and the address that each names, if it names one.
-pub(crate) fn headers() -> Vec<(Vec<u8>, Option<&'static str>)> {
+fn headers() -> Vec<(Vec<u8>, Option<&'static str>)> {
     let [four, six] = ["192.0.2.7 4321", "2001:db8::7 4321"].map(Some);
     vec![
         (b"PROXY TCP4 192.0.2.7 198.51.100.9 4321 443\r\n".to_vec(), four),
@@ -44,7 +44,7 @@ pub(crate) fn headers() -> Vec<(Vec<u8>, Option<&'static str>)> {
 }
 
 /// An nginx that tells what the header said, and one that gets none.
-pub(crate) fn told() -> (Program, [SocketAddr; 2]) {
+fn told() -> (Program, [SocketAddr; 2]) {
     let ports = [free_port(), free_port()];
     let http = format!(
         "server {{ listen 127.0.0.1:{} proxy_protocol; \
@@ -56,7 +56,7 @@ pub(crate) fn told() -> (Program, [SocketAddr; 2]) {
 }
 
 /// What the answer says behind its headers.
-pub(crate) fn body(answer: &[u8]) -> String {
+fn body(answer: &[u8]) -> String {
     let answer = String::from_utf8_lossy(answer);
     answer.split_once('<').unwrap_or_else(|| panic!("{answer:?}")).1.into()
 }

@@ -35,7 +35,7 @@ fn tls_site(name: &str, names: &[&str]) -> (Program, SocketAddr, Certificate) {
 }
 
 /// What `openssl s_client` says about a connection.
-pub(crate) fn s_client(address: SocketAddr, arguments: &[&str]) -> String {
+fn s_client(address: SocketAddr, arguments: &[&str]) -> String {
     let address = address.to_string();
     let output =
         run("openssl", &[&["s_client", "-connect", &address, "-showcerts"], arguments].concat(), b"");

@@ -10,10 +10,10 @@ use crate::support::{
 };
 use rustix::net::{AddressFamily, SocketType, bind, listen, socket};
 
-pub(crate) const REQUEST: &[u8] = b"*1\r\n$4\r\nPING\r\n";
+const REQUEST: &[u8] = b"*1\r\n$4\r\nPING\r\n";
 
-/// A server that does not answer: nobody takes connections out of its queue, which is full.
-pub(crate) fn silent() -> (TcpListener, SocketAddr, Vec<TcpStream>) {
+/// A server that does not answer: its queue of connections is full, and none is taken out.
+fn silent() -> (TcpListener, SocketAddr, Vec<TcpStream>) {
     let socket = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
     bind(&socket, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)).unwrap();
     listen(&socket, 0).unwrap();
@@ -51,7 +51,7 @@ on_each_runtime! {
         }
     }
 
-    fn nobody_else_is_hurt_when_all_are_dead(mode) needs [] {
+    fn others_are_not_hurt_when_all_are_dead(mode) needs [] {
         let (_listener, silent, _queued) = silent();
         let good = Greeter::new("good");
         let router = mode

@@ -90,7 +90,8 @@ pub(crate) fn in_parallel(count: usize, each: impl Fn(usize) + Sync) {
     });
 }
 
-/// Connects once for each place inside of `bytes`, sends what is in front of it, and a little later the rest.
+/// Connects once for each place inside of `bytes`, sends what is in front of it, and a little later
+/// the rest.
 pub(crate) fn cut_everywhere(address: SocketAddr, bytes: &[u8], then: impl Fn(TcpStream) + Sync) {
     in_parallel(bytes.len() - 1, |number| {
         let stream = connect(address);

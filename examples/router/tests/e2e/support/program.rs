@@ -21,7 +21,7 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 
 fn found(program: &str) -> Option<PathBuf> {
     let paths = std::env::var_os("PATH").unwrap_or_default();
-    // Those of root are not on everybody's path.
+    // Programs of root are on the path of root alone.
     let places = std::env::split_paths(&paths).chain(["/usr/sbin".into(), "/usr/local/sbin".into()]);
     places.map(|place| place.join(program)).find(|path| path.is_file())
 }
@@ -45,7 +45,8 @@ pub(crate) fn local(port: u16) -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], port))
 }
 
-/// A port that nothing listens on, and that no other test gets. It is none of those that clients get.
+/// A port that nothing listens on, and that no other test gets. It is none of those that clients
+/// get.
 pub(crate) fn free_port() -> u16 {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let first = std::process::id().wrapping_mul(131);

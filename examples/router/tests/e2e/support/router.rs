@@ -137,7 +137,7 @@ impl Configuration {
         Program::start(Path::new(program), &arguments, directory(&files))
     }
 
-    /// Starts it by another program, which gets the router and what belongs to it behind `arguments`.
+    /// Starts it by another program, which gets the router and its arguments behind `arguments`.
     #[track_caller]
     pub(crate) fn start_by(&self, program: &str, arguments: &[&str]) -> Router {
         let program = self.launch(program, arguments);
