@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::support::{
-    DEADLINE, Mode, Router,
+    DEADLINE, Greeter, Mode, Router,
     client::{in_parallel, noise, read_exact, reset, write_with_end},
     connect, read_all, serve,
     servers::mirror,
@@ -74,6 +74,36 @@ also_spliced! {
             end.unwrap();
             assert!(rest == long);
         });
+    }
+
+    /// Both directions at once, in pieces of all sizes, while others do the same.
+    fn many_connections_get_back_what_each_has_sent(mode) needs [] {
+        let echo = Greeter::new("");
+        let router = routed(mode, echo.address);
+        let long = noise(LONG);
+        in_parallel(96, |number| {
+            let client = connect(router.address);
+            let sent = [REQUEST, &long[number * 1000..][..300_000]].concat();
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    let mut rest = &sent[..];
+                    while let Some((piece, behind)) = rest.split_at_checked(40 * usize::from(rest[0]) + 40)
+                        && !behind.is_empty()
+                    {
+                        write_all(&client, piece);
+                        rest = behind;
+                    }
+                    write_all(&client, rest);
+                    client.shutdown(Shutdown::Write).unwrap();
+                });
+                let (answer, end) = read_all(&client);
+                end.unwrap();
+                assert!(answer == sent, "{} bytes", answer.len());
+            });
+        });
+        let carried = format!("to_server={0} to_client={0} ", REQUEST.len() + 300_000);
+        router.log.wait_for(96, &["end=closed", &carried]);
+        assert_eq!(echo.accepted(), 96);
     }
 
     fn an_end_may_come_with_the_bytes_that_decide(mode) needs [] {
