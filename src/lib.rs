@@ -143,6 +143,7 @@
 //! | `smol` | `Smol`; [`Executor`] for `smol::Executor` and `smol::LocalExecutor` |
 //! | `async-std` | `AsyncStd`. async-std is discontinued upstream (RUSTSEC-2025-0052) |
 //! | `fragment` | [`fragment`](https://docs.rs/futures-handoff/latest/futures_handoff/fragment/): long messages through short packets, without copies |
+//! | `message` | [`message`](https://docs.rs/futures-handoff/latest/futures_handoff/message/): owned messages between tasks, bounded until they are done with |
 //! | `secure` | [`secure`](https://docs.rs/futures-handoff/latest/futures_handoff/secure/): authenticated, encrypted messages over any reader and writer |
 //! | `secure-rustcrypto` | the same with ciphers in Rust alone, for targets without a C compiler |
 //! | `tunnel` | [`tunnel`](https://docs.rs/futures-handoff/latest/futures_handoff/tunnel/): both directions between two streams |
@@ -172,6 +173,9 @@ mod executor;
 #[cfg(feature = "fragment")]
 #[cfg_attr(docsrs, doc(cfg(feature = "fragment")))]
 pub mod fragment;
+#[cfg(feature = "message")]
+#[cfg_attr(docsrs, doc(cfg(feature = "message")))]
+pub mod message;
 mod read;
 #[cfg(any(feature = "secure", feature = "secure-rustcrypto"))]
 #[cfg_attr(docsrs, doc(cfg(feature = "secure")))]

@@ -1,0 +1,210 @@
+//! What both ends share: the queue, the room that is taken, and those that wait.
+
+use std::{collections::VecDeque, mem, task::Waker};
+
+use crate::{
+    coop::Budget,
+    waiters::{Waiters, Wakers},
+};
+
+use super::{MessageHandoffConfig, error::RejectReason};
+
+/// A message on its way, with the bytes that it declares.
+pub(super) type Entry<T> = (T, usize);
+
+/// The state of a handoff.
+pub(super) struct State<T> {
+    config: MessageHandoffConfig,
+    queue: VecDeque<Entry<T>>,
+    /// The messages that are charged, wherever they are.
+    items: usize,
+    /// Their bytes.
+    bytes: usize,
+    closed: bool,
+    /// Of those that stood in `line` at the close, the first one. It and all behind it got no room.
+    refused_from: u64,
+    pub(super) senders: usize,
+    receivers: usize,
+    last_id: u64,
+    /// Those that wait for room, each for so many bytes. One that has left without a call of `remove`
+    /// has its room.
+    pub(super) line: Waiters<u64, usize>,
+    /// Those that wait for a message. One that has left without a call of `remove` is to look for it.
+    pub(super) receiving: Waiters<u64, ()>,
+    /// Those that wait for the close.
+    pub(super) watching: Waiters<u64, ()>,
+    pub(super) budget: Budget,
+}
+
+impl<T> State<T> {
+    pub(super) fn new(config: MessageHandoffConfig) -> Self {
+        Self {
+            config,
+            queue: VecDeque::new(),
+            items: 0,
+            bytes: 0,
+            closed: false,
+            refused_from: u64::MAX,
+            senders: 1,
+            receivers: 1,
+            last_id: 0,
+            line: Waiters::new(),
+            receiving: Waiters::new(),
+            watching: Waiters::new(),
+            budget: Budget::new(config.cooperative()),
+        }
+    }
+
+    pub(super) fn config(&self) -> &MessageHandoffConfig {
+        &self.config
+    }
+
+    /// Never 0.
+    pub(super) fn new_id(&mut self) -> u64 {
+        self.last_id += 1;
+        self.last_id
+    }
+
+    #[inline]
+    fn fits(&self, bytes: usize) -> bool {
+        self.items < self.config.max_items() && bytes <= self.config.max_bytes() - self.bytes
+    }
+
+    /// Whether a message may be charged at once. Nothing overtakes a waiter.
+    #[inline]
+    pub(super) fn admits(&self, bytes: usize) -> bool {
+        self.fits(bytes) && self.line.is_empty() && !self.closed
+    }
+
+    /// Whether there is an answer without waiting: it is admitted, or never will be.
+    #[inline]
+    pub(super) fn admits_or_never(&self, bytes: usize) -> bool {
+        self.admits(bytes) || bytes > self.config.max_bytes()
+    }
+
+    /// Why a message is not admitted.
+    #[cold]
+    pub(super) fn rejection(&self, bytes: usize) -> RejectReason {
+        let (max_items, limit) = (self.config.max_items(), self.config.max_bytes());
+        if self.closed {
+            RejectReason::Closed
+        } else if bytes > limit {
+            RejectReason::TooLarge { bytes, limit }
+        } else {
+            RejectReason::Full { bytes, free_items: max_items - self.items, free_bytes: limit - self.bytes }
+        }
+    }
+
+    #[inline]
+    pub(super) fn charge(&mut self, bytes: usize) {
+        self.items += 1;
+        self.bytes += bytes;
+    }
+
+    #[inline]
+    pub(super) fn release(&mut self, bytes: usize) {
+        self.items -= 1;
+        self.bytes -= bytes;
+    }
+
+    /// Gives room to those at the front of the line, first come first served. Returns whether there
+    /// are more than one section may wake.
+    #[inline]
+    pub(super) fn grant(&mut self, wakes: &mut Wakers) -> bool {
+        while let Some((_, bytes)) = self.line.first() {
+            if self.closed || !self.fits(bytes) {
+                break;
+            }
+            if wakes.is_full() {
+                return true;
+            }
+            self.charge(bytes);
+            wakes.waiter(self.line.pop_first());
+        }
+        false
+    }
+
+    /// Whether the room of one that has left the line was given to it.
+    pub(super) fn was_granted(&self, id: u64) -> bool {
+        id < self.refused_from
+    }
+
+    /// Queues a message that is charged. The first receiver that waits is to look for it.
+    #[inline]
+    pub(super) fn push(&mut self, message: Entry<T>) -> Option<Waker> {
+        self.queue.push_back(message);
+        self.receiving.pop_first()
+    }
+
+    /// The oldest message, which stays charged.
+    #[inline]
+    pub(super) fn pop(&mut self) -> Option<Entry<T>> {
+        self.queue.pop_front()
+    }
+
+    /// All messages, which stay charged.
+    pub(super) fn take_all(&mut self) -> VecDeque<Entry<T>> {
+        mem::take(&mut self.queue)
+    }
+
+    /// Whether a receiver has something to return: a message, or that none will come.
+    #[inline]
+    pub(super) fn has_news(&self) -> bool {
+        !self.queue.is_empty() || self.closed
+    }
+
+    pub(super) fn close(&mut self) {
+        if !self.closed {
+            self.closed = true;
+            self.refused_from = self.line.first().map_or_else(|| self.new_id(), |(id, _)| id);
+        }
+    }
+
+    /// Wakes those whose wait the close has ended. Returns whether there are more.
+    pub(super) fn tell_closed(&mut self, wakes: &mut Wakers) -> bool {
+        while !(self.line.is_empty() && self.receiving.is_empty() && self.watching.is_empty()) {
+            if wakes.is_full() {
+                return true;
+            }
+            let first = self.line.first().map(|_| self.line.pop_first());
+            let first = first.or_else(|| self.receiving.first().map(|_| self.receiving.pop_first()));
+            wakes.waiter(first.unwrap_or_else(|| self.watching.pop_first()));
+        }
+        false
+    }
+
+    /// Takes all messages out and releases them.
+    pub(super) fn discard(&mut self) -> VecDeque<Entry<T>> {
+        let queue = self.take_all();
+        for (_, bytes) in &queue {
+            self.release(*bytes);
+        }
+        queue
+    }
+
+    pub(super) fn add_receiver(&mut self) {
+        self.receivers += 1;
+    }
+
+    /// Whether it was the last one.
+    pub(super) fn drop_receiver(&mut self) -> bool {
+        self.receivers -= 1;
+        self.receivers == 0
+    }
+
+    pub(super) fn receivers(&self) -> usize {
+        self.receivers
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    pub(super) fn queued(&self) -> usize {
+        self.queue.len()
+    }
+
+    pub(super) fn pending(&self) -> (usize, usize) {
+        (self.items, self.bytes)
+    }
+}

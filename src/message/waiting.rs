@@ -1,0 +1,219 @@
+//! Waiting for room, for a message, and for the close.
+
+use std::task::{Context, Poll, Waker};
+
+use crate::{contain::contain, sync::Arc, waiters::Waiters};
+
+use super::{
+    error::RejectReason,
+    shared::{Shared, wake},
+    state::{Entry, State},
+};
+
+/// A place in a line. 0 is none.
+type Id = u64;
+
+/// Waits in a line until `is_over`, and then has the answer taken under the same lock. `take` is told
+/// whether the place was still in the line.
+///
+/// A future that goes on waiting keeps its place. Wakers are cloned and dropped without the lock.
+fn wait<T, W: Copy, R>(
+    shared: &Shared<T>,
+    cx: &Context<'_>,
+    (id, wants): (&mut Id, W),
+    line: fn(&mut State<T>) -> &mut Waiters<Id, W>,
+    is_over: impl Fn(&State<T>, Id) -> bool,
+    take: impl FnOnce(&mut State<T>, bool) -> (R, Option<Waker>),
+) -> Poll<R> {
+    let mut waker: Option<Waker> = None;
+    loop {
+        let mut state = shared.lock();
+        if is_over(&state, *id) {
+            if waker.is_some() {
+                drop(state);
+                waker = None;
+                continue;
+            }
+            if state.budget.must_yield(cx) {
+                drop(state);
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            let left = if *id == 0 { None } else { line(&mut state).remove(*id) };
+            let (answer, told) = take(&mut state, left.is_some());
+            *id = 0;
+            drop(state);
+            wake(told);
+            contain(|| drop(left));
+            return Poll::Ready(answer);
+        }
+        if *id != 0 && line(&mut state).is_set(*id, cx.waker()) {
+            return Poll::Pending;
+        }
+        let Some(waker) = waker.take() else {
+            drop(state);
+            waker = Some(cx.waker().clone());
+            continue;
+        };
+        if *id == 0 {
+            *id = state.new_id();
+        }
+        state.budget.waited();
+        let replaced = line(&mut state).put(*id, wants, Some(waker));
+        drop(state);
+        contain(|| drop(replaced));
+        return Poll::Pending;
+    }
+}
+
+/// A wait for room for one message.
+#[derive(Debug, Default)]
+pub(super) struct Room(Id);
+
+impl Room {
+    /// Runs `admitted` once the room is charged, under the same lock. It returns which receiver to wake.
+    pub(super) fn poll<T>(
+        &mut self,
+        shared: &Shared<T>,
+        bytes: usize,
+        cx: &Context<'_>,
+        admitted: impl FnOnce(&mut State<T>) -> Option<Waker>,
+    ) -> Poll<Result<(), RejectReason>> {
+        let place = self.0;
+        let is_over = |state: &State<T>, id| {
+            let now = if id == 0 { state.admits_or_never(bytes) } else { !state.line.contains(id) };
+            now || state.is_closed()
+        };
+        let take = |state: &mut State<T>, was_in_line: bool| {
+            let granted = place != 0 && !was_in_line && state.was_granted(place);
+            if state.is_closed() {
+                if granted {
+                    state.release(bytes);
+                }
+                return (Err(RejectReason::Closed), None);
+            }
+            if !granted {
+                if !state.admits(bytes) {
+                    return (Err(state.rejection(bytes)), None);
+                }
+                state.charge(bytes);
+            }
+            state.budget.spend(bytes);
+            (Ok(()), admitted(state))
+        };
+        wait(shared, cx, (&mut self.0, bytes), |state| &mut state.line, is_over, take)
+    }
+
+    /// Stops waiting. What was granted goes to others, and those behind may fit now.
+    pub(super) fn leave<T>(&mut self, shared: &Shared<T>, bytes: usize) {
+        if self.0 == 0 {
+            return;
+        }
+        let mut state = shared.lock();
+        let left = state.line.remove(self.0);
+        if left.is_none() && state.was_granted(self.0) {
+            state.release(bytes);
+        }
+        self.0 = 0;
+        drop(state);
+        shared.grant();
+        contain(|| drop(left));
+    }
+}
+
+/// A wait for room that ends with the future that it is in.
+pub(super) struct RoomOf<'a, T> {
+    shared: &'a Shared<T>,
+    bytes: usize,
+    room: Room,
+}
+
+impl<'a, T> RoomOf<'a, T> {
+    pub(super) fn new(shared: &'a Shared<T>, bytes: usize) -> Self {
+        Self { shared, bytes, room: Room::default() }
+    }
+
+    pub(super) fn poll(
+        &mut self,
+        cx: &Context<'_>,
+        admitted: impl FnOnce(&mut State<T>) -> Option<Waker>,
+    ) -> Poll<Result<(), RejectReason>> {
+        self.room.poll(self.shared, self.bytes, cx, admitted)
+    }
+}
+
+impl<T> Drop for RoomOf<'_, T> {
+    fn drop(&mut self) {
+        self.room.leave(self.shared, self.bytes);
+    }
+}
+
+/// A wait for a message.
+///
+/// The message stays in the queue until the future that was woken for it is polled, so none is lost
+/// with it; it goes to the next one that waits then.
+#[derive(Debug, Default)]
+pub(super) struct Arrival(Id);
+
+impl Arrival {
+    /// A message, which is still charged, or `None` if none will come.
+    pub(super) fn poll<T>(&mut self, shared: &Shared<T>, cx: &Context<'_>) -> Poll<Option<Entry<T>>> {
+        let take = |state: &mut State<T>, _| {
+            let entry = state.pop();
+            state.budget.spend(entry.as_ref().map_or(0, |(_, bytes)| *bytes));
+            (entry, None)
+        };
+        let place = (&mut self.0, ());
+        wait(shared, cx, place, |state| &mut state.receiving, |state, _| state.has_news(), take)
+    }
+
+    /// Stops waiting. If this was woken for a message, the next one is woken for it.
+    pub(super) fn leave<T>(&mut self, shared: &Shared<T>) {
+        if self.0 == 0 {
+            return;
+        }
+        let mut state = shared.lock();
+        let left = state.receiving.remove(self.0);
+        let next = if left.is_none() && state.queued() > 0 { state.receiving.pop_first() } else { None };
+        self.0 = 0;
+        drop(state);
+        wake(next);
+        contain(|| drop(left));
+    }
+}
+
+/// A wait for a message that ends with the future that it is in.
+pub(super) struct ArrivalAt<'a, T> {
+    pub(super) shared: &'a Arc<Shared<T>>,
+    pub(super) arrival: Arrival,
+}
+
+impl<T> Drop for ArrivalAt<'_, T> {
+    fn drop(&mut self) {
+        self.arrival.leave(self.shared);
+    }
+}
+
+/// A wait for the close.
+pub(super) struct Closing<'a, T> {
+    shared: &'a Shared<T>,
+    id: Id,
+}
+
+impl<'a, T> Closing<'a, T> {
+    pub(super) fn new(shared: &'a Shared<T>) -> Self {
+        Self { shared, id: 0 }
+    }
+
+    pub(super) fn poll(&mut self, cx: &Context<'_>) -> Poll<()> {
+        let is_over = |state: &State<T>, _| state.is_closed();
+        wait(self.shared, cx, (&mut self.id, ()), |state| &mut state.watching, is_over, |_, _| ((), None))
+    }
+}
+
+impl<T> Drop for Closing<'_, T> {
+    fn drop(&mut self) {
+        let left = if self.id == 0 { None } else { self.shared.lock().watching.remove(self.id) };
+        contain(|| drop(left));
+    }
+}
