@@ -43,7 +43,7 @@
 //!
 //! It parses no protocol, spawns nothing by itself, has no timer, and is not zero-copy: small pieces are copied on purpose.
 //! One consumer of lines is served well by a `BufReader`, one codec in both directions by a `Framed`, one producer that may
-//! wait for its socket by `write_all`, and typed messages by a channel.
+//! wait for its socket by `write_all`, and typed messages that need no bound once received by a channel.
 //!
 //! # Running the writer task
 //!
@@ -187,6 +187,7 @@ mod tokio_io;
 #[cfg_attr(docsrs, doc(cfg(feature = "tunnel")))]
 pub mod tunnel;
 mod waiters;
+mod waking;
 mod write;
 
 #[cfg(feature = "async-std")]

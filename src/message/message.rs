@@ -27,7 +27,6 @@ use super::{shared::Shared, state::Entry};
 /// assert_eq!((sender.pending_bytes(), &text[..]), (0, "in use"));
 /// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
-#[must_use = "dropping a message drops what was sent"]
 pub struct Message<T> {
     // Dropped in this order: what is not charged any more is gone.
     value: T,

@@ -64,8 +64,9 @@
 //!
 //! # Its cost
 //!
-//! A handoff is one allocation, and a queue that grows to the most messages that it has held and is
-//! never larger than the limit. Sending and receiving allocate nothing beside that unless they wait.
+//! A handoff is one allocation, and a queue that grows to what it has to hold, whatever the limits are.
+//! Sending and receiving allocate nothing beside that; waiting allocates for the lines of those that
+//! wait, which keep their memory.
 
 #[cfg(not(target_family = "wasm"))]
 mod blocking;

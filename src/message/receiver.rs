@@ -15,13 +15,15 @@ use super::{
     Message, MessageHandoffConfig,
     error::TryRecvError,
     shared::Shared,
+    state::By,
     waiting::{Arrival, ArrivalAt},
 };
 
 /// The end of a [`MessageHandoff`](super::MessageHandoff) that receives, and a [`Stream`]. Of its
 /// clones, each message goes to one.
 ///
-/// Receivers that wait are served in the order in which they began to wait.
+/// Receivers that wait are served in the order in which they began to wait. One that waits as a stream
+/// does not keep a message from those behind it, as it may not be polled any more.
 ///
 /// # Drop
 ///
@@ -60,7 +62,7 @@ impl<T> Receiver<T> {
     /// Cancel safe: a message is taken out of the queue only by the poll that returns it.
     pub async fn recv(&self) -> Option<Message<T>> {
         let mut waiting = ArrivalAt { shared: &self.shared, arrival: Arrival::default() };
-        let entry = poll_fn(|cx| waiting.arrival.poll(&self.shared, cx)).await?;
+        let entry = poll_fn(|cx| waiting.arrival.poll(&self.shared, By::Future, cx)).await?;
         Some(Message::new(entry, &self.shared))
     }
 
@@ -123,7 +125,7 @@ impl<T> Stream for Receiver<T> {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Message<T>>> {
         let Self { shared, arrival } = &mut *self;
-        arrival.poll(shared, cx).map(|entry| entry.map(|entry| Message::new(entry, shared)))
+        arrival.poll(shared, By::Stream, cx).map(|entry| entry.map(|entry| Message::new(entry, shared)))
     }
 }
 

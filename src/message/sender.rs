@@ -8,6 +8,7 @@ use super::{
     MessageHandoffConfig, MessageSink, Permit,
     error::{RejectReason, SendError},
     shared::Shared,
+    state::Told,
     waiting::{Closing, RoomOf},
 };
 
@@ -60,7 +61,10 @@ impl<T> Sender<T> {
         let mut room = RoomOf::new(&self.shared, bytes);
         let mut unsent = Some(message);
         let sent = poll_fn(|cx| {
-            room.poll(cx, |state| unsent.take().and_then(|message| state.push((message, bytes))))
+            room.poll(cx, |state| match unsent.take() {
+                Some(message) => state.push((message, bytes)),
+                None => Told::default(),
+            })
         });
         let sent = sent.await;
         match (sent, unsent) {
@@ -99,7 +103,7 @@ impl<T> Sender<T> {
     /// Cancel safe.
     pub async fn reserve(&self, bytes: usize) -> Result<Permit<'_, T>, RejectReason> {
         let mut room = RoomOf::new(&self.shared, bytes);
-        poll_fn(|cx| room.poll(cx, |_| None)).await.map(|()| Permit::new(self, bytes))
+        poll_fn(|cx| room.poll(cx, |_| Told::default())).await.map(|()| Permit::new(self, bytes))
     }
 
     /// Takes the oldest queued message back, so that there is room for a newer one. `None` if none is

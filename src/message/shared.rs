@@ -1,17 +1,17 @@
 //! The state behind its lock, and waking without it.
 
-use std::{fmt, task::Waker};
+use std::fmt;
 
 use crate::{
-    contain::contain,
     sync::{Arc, Mutex, MutexGuard},
     waiters::Wakers,
+    waking::wake_all,
 };
 
 use super::{
     MessageHandoffConfig,
     error::{RejectReason, SendError},
-    state::State,
+    state::{State, Told},
 };
 
 /// What the ends, permits and received messages of one handoff share.
@@ -21,18 +21,10 @@ pub(super) struct Shared<T> {
     state: Mutex<State<T>>,
 }
 
-/// Wakes a waiter, without the lock. A waker that panics does not keep the caller, which has nothing to
-/// do with it, from going on.
-#[inline]
-pub(super) fn wake(waker: Option<Waker>) {
-    if let Some(waker) = waker {
-        wake_now(waker);
-    }
-}
-
-#[cold]
-fn wake_now(waker: Waker) {
-    contain(|| waker.wake());
+/// Wakes those that a section has collected, without the lock.
+fn wake(wakers: &mut Wakers) {
+    // There is no task among them.
+    wake_all(wakers, drop, |_| Box::new(|| ()));
 }
 
 impl<T> Shared<T> {
@@ -50,9 +42,9 @@ impl<T> Shared<T> {
         let mut state = self.lock();
         if state.admits(bytes) {
             state.charge(bytes);
-            let receiver = state.push((message, bytes));
+            let told = state.push((message, bytes));
             drop(state);
-            wake(receiver);
+            self.tell(told);
             return Ok(());
         }
         let reason = state.rejection(bytes);
@@ -77,9 +69,9 @@ impl<T> Shared<T> {
             drop(state);
             return Err(SendError::new(message, RejectReason::Closed));
         }
-        let receiver = state.push((message, bytes));
+        let told = state.push((message, bytes));
         drop(state);
-        wake(receiver);
+        self.tell(told);
         Ok(())
     }
 
@@ -95,6 +87,24 @@ impl<T> Shared<T> {
         }
     }
 
+    /// Wakes those that are to look for a message, without the lock.
+    #[inline]
+    pub(super) fn tell(&self, told: Told) {
+        if told.first.is_some() {
+            self.wake_told(told);
+        }
+    }
+
+    #[cold]
+    fn wake_told(&self, told: Told) {
+        let mut wakers = Wakers::default();
+        wakers.waiter(told.first);
+        wake(&mut wakers);
+        if told.more {
+            self.in_pieces(State::tell_more_receivers);
+        }
+    }
+
     /// Gives room to those that wait, as many as there is room for.
     #[cold]
     pub(super) fn grant(&self) {
@@ -106,7 +116,7 @@ impl<T> Shared<T> {
         loop {
             let mut wakers = Wakers::default();
             let more = collect(&mut self.lock(), &mut wakers);
-            wakers.drain_waiters(|waker| wake(Some(waker)));
+            wake(&mut wakers);
             if !more {
                 return;
             }

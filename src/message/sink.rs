@@ -11,7 +11,7 @@ use futures_sink::Sink;
 use super::{
     Sender,
     error::{RejectReason, SendError},
-    state::State,
+    state::{State, Told},
     waiting::Room,
 };
 
@@ -54,7 +54,8 @@ impl<T, F> MessageSink<T, F> {
     fn poll_queued(&mut self, cx: &Context<'_>) -> Poll<Result<(), SendError<T>>> {
         let Self { sender: Some(sender), waiting, room, .. } = self else { return Poll::Ready(Ok(())) };
         let Some((_, bytes)) = *waiting else { return Poll::Ready(Ok(())) };
-        let push = |state: &mut State<T>| waiting.take().and_then(|entry| state.push(entry));
+        let push =
+            |state: &mut State<T>| waiting.take().map_or_else(Told::default, |entry| state.push(entry));
         let queued = ready!(room.poll(&sender.shared, bytes, cx, push));
         Poll::Ready(match (queued, waiting.take()) {
             (Err(reason), Some((message, _))) => Err(SendError::new(message, reason)),

@@ -12,6 +12,24 @@ use super::{MessageHandoffConfig, error::RejectReason};
 /// A message on its way, with the bytes that it declares.
 pub(super) type Entry<T> = (T, usize);
 
+/// How a receiver waits for a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum By {
+    /// A future: one that was woken is polled, or dropped.
+    Future,
+    /// As a stream: the receiver stays when nobody polls it any more. So it does not keep the one behind
+    /// it from being woken.
+    Stream,
+}
+
+/// Who is to look for a message.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    pub(super) first: Option<Waker>,
+    /// Whether those behind the first one are to look, too.
+    pub(super) more: bool,
+}
+
 /// The state of a handoff.
 pub(super) struct State<T> {
     config: MessageHandoffConfig,
@@ -30,7 +48,7 @@ pub(super) struct State<T> {
     /// has its room.
     pub(super) line: Waiters<u64, usize>,
     /// Those that wait for a message. One that has left without a call of `remove` is to look for it.
-    pub(super) receiving: Waiters<u64, ()>,
+    pub(super) receiving: Waiters<u64, By>,
     /// Those that wait for the close.
     pub(super) watching: Waiters<u64, ()>,
     pub(super) budget: Budget,
@@ -131,9 +149,32 @@ impl<T> State<T> {
 
     /// Queues a message that is charged. The first receiver that waits is to look for it.
     #[inline]
-    pub(super) fn push(&mut self, message: Entry<T>) -> Option<Waker> {
+    pub(super) fn push(&mut self, message: Entry<T>) -> Told {
         self.queue.push_back(message);
-        self.receiving.pop_first()
+        self.tell_receiver()
+    }
+
+    /// Has the first receiver that waits look for a message.
+    #[inline]
+    pub(super) fn tell_receiver(&mut self) -> Told {
+        match self.receiving.first() {
+            None => Told::default(),
+            Some((_, by)) => Told { first: self.receiving.pop_first(), more: by == By::Stream },
+        }
+    }
+
+    /// Goes on behind a stream that was told. Returns whether there are more than one section may wake.
+    pub(super) fn tell_more_receivers(&mut self, wakes: &mut Wakers) -> bool {
+        while let (false, Some((_, by))) = (self.queue.is_empty(), self.receiving.first()) {
+            if wakes.is_full() {
+                return true;
+            }
+            wakes.waiter(self.receiving.pop_first());
+            if by == By::Future {
+                break;
+            }
+        }
+        false
     }
 
     /// The oldest message, which stays charged.

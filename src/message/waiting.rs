@@ -6,8 +6,8 @@ use crate::{contain::contain, sync::Arc, waiters::Waiters};
 
 use super::{
     error::RejectReason,
-    shared::{Shared, wake},
-    state::{Entry, State},
+    shared::Shared,
+    state::{By, Entry, State, Told},
 };
 
 /// A place in a line. 0 is none.
@@ -23,7 +23,7 @@ fn wait<T, W: Copy, R>(
     (id, wants): (&mut Id, W),
     line: fn(&mut State<T>) -> &mut Waiters<Id, W>,
     is_over: impl Fn(&State<T>, Id) -> bool,
-    take: impl FnOnce(&mut State<T>, bool) -> (R, Option<Waker>),
+    take: impl FnOnce(&mut State<T>, bool) -> (R, Told),
 ) -> Poll<R> {
     let mut waker: Option<Waker> = None;
     loop {
@@ -43,7 +43,7 @@ fn wait<T, W: Copy, R>(
             let (answer, told) = take(&mut state, left.is_some());
             *id = 0;
             drop(state);
-            wake(told);
+            shared.tell(told);
             contain(|| drop(left));
             return Poll::Ready(answer);
         }
@@ -77,7 +77,7 @@ impl Room {
         shared: &Shared<T>,
         bytes: usize,
         cx: &Context<'_>,
-        admitted: impl FnOnce(&mut State<T>) -> Option<Waker>,
+        admitted: impl FnOnce(&mut State<T>) -> Told,
     ) -> Poll<Result<(), RejectReason>> {
         let place = self.0;
         let is_over = |state: &State<T>, id| {
@@ -90,11 +90,11 @@ impl Room {
                 if granted {
                     state.release(bytes);
                 }
-                return (Err(RejectReason::Closed), None);
+                return (Err(RejectReason::Closed), Told::default());
             }
             if !granted {
                 if !state.admits(bytes) {
-                    return (Err(state.rejection(bytes)), None);
+                    return (Err(state.rejection(bytes)), Told::default());
                 }
                 state.charge(bytes);
             }
@@ -136,7 +136,7 @@ impl<'a, T> RoomOf<'a, T> {
     pub(super) fn poll(
         &mut self,
         cx: &Context<'_>,
-        admitted: impl FnOnce(&mut State<T>) -> Option<Waker>,
+        admitted: impl FnOnce(&mut State<T>) -> Told,
     ) -> Poll<Result<(), RejectReason>> {
         self.room.poll(self.shared, self.bytes, cx, admitted)
     }
@@ -157,13 +157,13 @@ pub(super) struct Arrival(Id);
 
 impl Arrival {
     /// A message, which is still charged, or `None` if none will come.
-    pub(super) fn poll<T>(&mut self, shared: &Shared<T>, cx: &Context<'_>) -> Poll<Option<Entry<T>>> {
+    pub(super) fn poll<T>(&mut self, shared: &Shared<T>, by: By, cx: &Context<'_>) -> Poll<Option<Entry<T>>> {
         let take = |state: &mut State<T>, _| {
             let entry = state.pop();
             state.budget.spend(entry.as_ref().map_or(0, |(_, bytes)| *bytes));
-            (entry, None)
+            (entry, Told::default())
         };
-        let place = (&mut self.0, ());
+        let place = (&mut self.0, by);
         wait(shared, cx, place, |state| &mut state.receiving, |state, _| state.has_news(), take)
     }
 
@@ -174,10 +174,11 @@ impl Arrival {
         }
         let mut state = shared.lock();
         let left = state.receiving.remove(self.0);
-        let next = if left.is_none() && state.queued() > 0 { state.receiving.pop_first() } else { None };
+        let is_for_others = left.is_none() && state.queued() > 0;
+        let told = if is_for_others { state.tell_receiver() } else { Told::default() };
         self.0 = 0;
         drop(state);
-        wake(next);
+        shared.tell(told);
         contain(|| drop(left));
     }
 }
@@ -207,7 +208,14 @@ impl<'a, T> Closing<'a, T> {
 
     pub(super) fn poll(&mut self, cx: &Context<'_>) -> Poll<()> {
         let is_over = |state: &State<T>, _| state.is_closed();
-        wait(self.shared, cx, (&mut self.id, ()), |state| &mut state.watching, is_over, |_, _| ((), None))
+        wait(
+            self.shared,
+            cx,
+            (&mut self.id, ()),
+            |state| &mut state.watching,
+            is_over,
+            |_, _| ((), Told::default()),
+        )
     }
 }
 

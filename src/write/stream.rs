@@ -9,10 +9,9 @@ use crate::{
     contain::contain,
     sync::{Arc, AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering, thread},
     waiters::{Waiters, Wakers},
+    waking::wake_all,
 };
 use std::{
-    cell::{Cell, RefCell},
-    collections::VecDeque,
     fmt,
     ops::{Deref, DerefMut},
     task::{Context, Poll, Waker},
@@ -259,49 +258,6 @@ impl<T: Waiting> Drop for Scoped<'_, T> {
     }
 }
 
-/// How deep wakers may wake each other. One that runs its task inside of `wake` may come back here from there.
-const WAKE_DEPTH_MAX: usize = 16;
-
-// A model checker runs many threads on one, each with what it is waking.
-#[cfg(not(any(handoff_loom, handoff_shuttle)))]
-thread_local! { static NESTING: Nesting = const { Nesting::new() } }
-#[cfg(handoff_loom)]
-loom::thread_local! { static NESTING: Nesting = Nesting::new() }
-#[cfg(handoff_shuttle)]
-shuttle::thread_local! { static NESTING: Nesting = Nesting::new() }
-
-/// What this thread is waking.
-struct Nesting {
-    depth: Cell<usize>,
-    /// What was to be woken deeper than [`WAKE_DEPTH_MAX`]: the call at that depth does it.
-    later: RefCell<VecDeque<Later>>,
-}
-
-impl Nesting {
-    const fn new() -> Self {
-        Self { depth: Cell::new(0), later: RefCell::new(VecDeque::new()) }
-    }
-}
-
-enum Later {
-    Waiter(Waker),
-    Task(Waker, Arc<Stream>),
-}
-
-impl Later {
-    fn wake(self) {
-        match self {
-            Self::Waiter(waker) => wake_waiter(waker),
-            Self::Task(waker, stream) => wake_task(waker, &stream),
-        }
-    }
-}
-
-/// A waker that panics keeps neither the others asleep nor the caller, which has nothing to do with it, from going on.
-fn wake_waiter(waker: Waker) {
-    contain(|| waker.wake());
-}
-
 /// Nobody else would wake the task: if its waker fails, the stream ends.
 fn wake_task(waker: Waker, stream: &Arc<Stream>) {
     if contain(|| waker.wake()).is_none() {
@@ -328,37 +284,14 @@ impl<'a> WakeList<'a> {
         }
     }
 
-    #[inline(never)]
     fn wake_all(&mut self) {
-        let Self { stream, wakers } = self;
-        let depth = NESTING.try_with(|nesting| nesting.depth.replace(nesting.depth.get() + 1)).unwrap_or(0);
-        if depth < WAKE_DEPTH_MAX {
-            wakers.drain_waiters(wake_waiter);
-            wakers.take_task().into_iter().for_each(|task| wake_task(task, stream));
-        } else {
-            put_off(wakers, stream);
-        }
-        if depth + 1 == WAKE_DEPTH_MAX {
-            while let Some(later) = next_put_off() {
-                later.wake();
-            }
-        }
-        // A thread that is ending has no depth.
-        let _ = NESTING.try_with(|nesting| nesting.depth.set(depth));
+        let stream = self.stream;
+        let later = |task| -> Box<dyn FnOnce()> {
+            let stream = Arc::clone(stream);
+            Box::new(move || wake_task(task, &stream))
+        };
+        wake_all(&mut self.wakers, |task| wake_task(task, stream), later);
     }
-}
-
-#[cold]
-fn put_off(wakers: &mut Wakers, stream: &Arc<Stream>) {
-    let mut put_off = Vec::new();
-    wakers.drain_waiters(|waker| put_off.push(Later::Waiter(waker)));
-    put_off.extend(wakers.take_task().map(|waker| Later::Task(waker, Arc::clone(stream))));
-    let _ = NESTING.try_with(|nesting| nesting.later.borrow_mut().extend(put_off));
-}
-
-#[cold]
-fn next_put_off() -> Option<Later> {
-    NESTING.try_with(|nesting| nesting.later.borrow_mut().pop_front()).ok().flatten()
 }
 
 impl Deref for WakeList<'_> {
