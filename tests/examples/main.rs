@@ -14,6 +14,8 @@ mod readme;
 mod relay;
 mod routing;
 mod support;
+#[cfg(feature = "message")]
+mod workers;
 
 /// Takes an example in.
 macro_rules! example {
@@ -27,6 +29,8 @@ macro_rules! example {
 example!(content_routing, "../../examples/content_routing.rs");
 example!(length_prefix, "../../examples/length_prefix.rs");
 example!(line_protocol, "../../examples/line_protocol.rs");
+#[cfg(feature = "message")]
+example!(ordered_workers, "../../examples/ordered_workers.rs");
 example!(own_thread, "../../examples/own_thread.rs");
 #[cfg(feature = "tunnel")]
 example!(tcp_proxy, "../../examples/tcp_proxy.rs");

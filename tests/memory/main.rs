@@ -4,6 +4,8 @@ mod connections;
 #[cfg(feature = "fragment")]
 mod fragment;
 mod freed;
+#[cfg(feature = "message")]
+mod message;
 mod reading;
 mod writing;
 
