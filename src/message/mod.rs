@@ -51,14 +51,16 @@
 //!   refused message comes back, and a receiver that was woken and is dropped wakes the next one.
 //! - **Nothing waits for ever.** A message above the limit is refused at once. Closing ends every wait:
 //!   what was accepted is received, then receivers get `None`.
+//!   Room that was granted to a future, and a message for which it was woken, go on when that future is
+//!   polled or dropped; one that is kept and neither polled nor dropped keeps them from others.
 //! - **Nothing of yours runs under a lock**: no `Drop` or `Clone` of a message, and no waker.
 //!
 //! # How it ends
 //!
 //! | event | senders | receivers |
 //! |---|---|---|
-//! | [`close`](Sender::close) at either end, or the last sender is dropped | refused, with their message; also permits, and those that wait | what is queued, then `None` |
-//! | the last receiver is dropped | the same, and [`closed`](Sender::closed) completes | what is queued is dropped |
+//! | [`close`](Sender::close) at either end, or the last sender is dropped | refused, with their message; also permits, and those that wait; [`closed`](Sender::closed) completes | what is queued, then `None` |
+//! | the last receiver is dropped | the same | what is queued is dropped |
 //!
 //! A message that is received stays charged through all of that, until it is done with.
 //!
