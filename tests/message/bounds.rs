@@ -118,6 +118,17 @@ fn a_refusal_for_want_of_room_tells_what_there_is() {
 }
 
 #[test]
+fn the_largest_limits_do_not_overflow() {
+    let (sender, receiver) = handoff(usize::MAX, usize::MAX);
+    sender.try_send("all", usize::MAX).unwrap();
+    sender.try_send("nothing", 0).unwrap();
+    let full = sender.try_send("one", 1).unwrap_err();
+    assert_eq!(full.reason(), RejectReason::Full { bytes: 1, free_items: usize::MAX - 2, free_bytes: 0 });
+    assert!(sender.try_reserve(usize::MAX).unwrap_err().is_full(), "it is not too large");
+    assert_eq!((drained(&receiver), pending(&sender)), (vec!["all", "nothing"], (0, 0)));
+}
+
+#[test]
 fn errors_become_those_of_io() {
     use std::io::ErrorKind::{BrokenPipe, InvalidInput, WouldBlock};
     let (sender, receiver) = holding(1, [1]);

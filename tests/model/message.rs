@@ -75,7 +75,7 @@ fn a_send_that_is_given_up_when_it_may_have_been_let_in() {
 
 #[test]
 fn a_close_beside_a_send_loses_nothing_that_was_accepted() {
-    explore(3, || {
+    explore(2, || {
         let (sender, receiver) = handoff();
         let producer = thread::spawn(move || {
             let accepted = sender.try_send(1, 1).is_ok();
