@@ -1,6 +1,9 @@
 //! Every future, dropped after every number of polls that it takes, and at the hand-over.
 
+use std::task::{Context, Wake, Waker};
+
 use futures_handoff_runtimes::cancel::at_every_poll;
+use futures_util::{SinkExt, future::BoxFuture};
 
 use super::support::*;
 
@@ -46,7 +49,6 @@ fn a_reservation() {
 
 #[test]
 fn a_sink() {
-    use futures_util::SinkExt;
     sends(async |sender: Sender<u32>| sender.into_sink(|_| 10).send(2).await.is_ok());
 }
 
@@ -149,6 +151,38 @@ fn room_that_meets_a_dropped_sender_goes_to_the_next_one() {
     }
     next.run().unwrap().unwrap();
     assert_eq!((drained(&receiver), pending(&sender)), (vec![1], (0, 0)));
+}
+
+#[test]
+fn a_wait_that_is_given_up_leaves_no_waker_behind() {
+    struct Unused;
+    impl Wake for Unused {
+        fn wake(self: Arc<Self>) {}
+    }
+    type Wait = BoxFuture<'static, ()>;
+    /// In a task that owns the end, and in whose place it is.
+    type Waits = fn(Sender<u32>, Receiver<u32>) -> Wait;
+    let waits: [Waits; 6] = [
+        |sender, _| async move { sender.send(1, 1).await }.map(drop).boxed(),
+        |sender, _| async move { sender.reserve(1).await.map(drop) }.map(drop).boxed(),
+        |sender, _| async move { sender.into_sink(|_| 1).send(1).await }.map(drop).boxed(),
+        |sender, _| async move { sender.closed().await }.boxed(),
+        |_, receiver| async move { receiver.recv().await }.map(drop).boxed(),
+        |_, mut receiver| async move { receiver.next().await }.map(drop).boxed(),
+    ];
+    for (which, wait) in waits.iter().enumerate() {
+        let (sender, receiver) = handoff(1, 1);
+        let held = sender.try_reserve(1).unwrap();
+        let unused = Arc::new(Unused);
+        let mut wait = wait(sender.clone(), receiver.clone());
+        let waker = Waker::from(Arc::clone(&unused));
+        assert!(wait.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        drop(waker);
+        assert_eq!(Arc::strong_count(&unused), 2, "{which}");
+        drop(wait);
+        assert_eq!(Arc::strong_count(&unused), 1, "{which}");
+        drop(held);
+    }
 }
 
 #[test]

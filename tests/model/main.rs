@@ -7,8 +7,8 @@
 //!
 //! Loom runs every interleaving of a scenario up to a number of preemptions: 3, but 5 or 4 where
 //! that is cheap and 2 where 3 takes long, and 1 for a sink beside a producer. That is 1.0 million
-//! executions of 54 scenarios, in 110 s on two cores. `LOOM_MAX_PREEMPTIONS` sets another bound for
-//! all of them.
+//! executions of 54 scenarios, in about two minutes on two cores. `LOOM_MAX_PREEMPTIONS` sets
+//! another bound for all of them.
 //!
 //! Shuttle runs 30 000 random schedules of each and as many with few preemptions at random places
 //! (PCT), and so for three more scenarios in which producers do random things: 3.5 million
