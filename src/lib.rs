@@ -209,6 +209,6 @@ pub use write::{
 };
 
 /// The code in the README, as tests.
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "smol", feature = "tokio", feature = "tunnel"))]
 #[doc = include_str!("../README.md")]
 pub struct ReadmeDoctests;

@@ -48,6 +48,13 @@ program! { write {
     }
 } }
 
+#[test]
+fn the_first_program_of_the_readme_is_an_example() {
+    let example = include_str!("../../examples/line_server.rs");
+    let (_, program) = example.split_once("\n\n").unwrap();
+    assert!(include_str!("../../README.md").contains(&format!("```rust,no_run\n{program}```")));
+}
+
 runtimes::tests! {
     async fn two_lines_come_whole_and_what_is_behind_them_stays<R: Runtime>() {
         let input = b"GET /a\nGET /b\nPOS";
