@@ -21,6 +21,8 @@ pub(super) enum Skip {
 /// Bytes arrive through [`read_available`](Self::read_available), [`fill_to`](Self::fill_to) or
 /// [`next_frame`](Self::next_frame) and leave from the front, owned or only looked at. What is not consumed is
 /// protocol state: it stays, over any number of reads, errors and cancelled futures, until it is consumed.
+/// When a reader ends, fails, panics or reports more bytes than it was given room for, what is
+/// buffered stays as well, and the buffer can be used on.
 ///
 /// # Memory
 ///

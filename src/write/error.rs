@@ -26,7 +26,7 @@ pub enum CloseReason {
         /// The bytes it was given.
         given: usize,
     },
-    /// The writer panicked, or the waker of its task did.
+    /// The writer panicked, or the waker of its task did. The panic reaches no producer.
     Panicked,
 }
 

@@ -48,7 +48,8 @@ use std::{
 /// At most [`max_pending_bytes`](WriteHandoffConfig::with_max_pending_bytes) bytes in at most
 /// [`max_items`](WriteHandoffConfig::with_max_items) queue entries are accepted and not yet written. Room is
 /// given in order of asking: nothing overtakes a producer that waits, so a large chunk is never starved, and
-/// one producer is woken for each write that becomes possible.
+/// one producer is woken for each write that becomes possible. When the writer takes a part of a
+/// chunk, the room of that part is free at once.
 ///
 /// Memory held is at most the byte budget, the written part of one chunk, 32 KiB of gather blocks, and for an
 /// entry 64 bytes, or 1 KiB where it is the small chunks between two large ones. What is gathered counts twice
@@ -64,6 +65,11 @@ use std::{
 /// | [`abort`](Self::abort) | nothing more is written; the writer and the unwritten bytes come back |
 /// | the writer fails, lies or panics | the same; tickets tell how far their bytes got |
 /// | the task is dropped | the writer is dropped, the unwritten bytes come back |
+///
+/// # Calls from the writer's own code
+///
+/// A handle may be used from within the writer's `poll_write`, from a waker and from a `Drop`: user
+/// code never runs under a lock, so nothing deadlocks, and the order of acceptance is kept.
 ///
 /// # A writer that may not leave its thread
 ///

@@ -3,7 +3,6 @@
 use std::{cell::Cell, rc::Rc};
 
 use futures_executor::{LocalPool, block_on};
-use futures_handoff::WriteHandoffConfig;
 use futures_util::{AsyncReadExt, FutureExt, task::LocalSpawnExt};
 
 use crate::{
@@ -14,8 +13,8 @@ use crate::{
     support::{End, SEEDS, kind, logged, reader, seeded},
 };
 
-// What the documentation shows: `answer`.
-include!("docs/answers.rs");
+// What the guide shows: `answer`.
+include!("../../src/guide/programs/answers.rs");
 
 /// Each side asks so many questions, and so many of them may be open.
 const QUESTIONS: usize = 500;

@@ -5,11 +5,12 @@
 
 use futures_handoff_runtimes as runtimes;
 
+#[allow(dead_code, reason = "the program has a main function")]
 mod answers;
+mod guide;
 mod lines;
 mod prefixes;
 mod producers;
-mod readme;
 #[cfg(feature = "tunnel")]
 mod relay;
 mod routing;

@@ -1,4 +1,4 @@
-//! The two routers: that of the example and that of the README.
+//! The two routers: that of the example and that of the guide.
 
 use std::{future::Future, io};
 
@@ -8,7 +8,7 @@ use futures_util::future::{join, join3};
 
 use crate::{
     content_routing::{Upstreams, route},
-    readme::router,
+    guide::router,
     runtimes::{
         self,
         io::{Gate, ScriptReader, ScriptWriter, WriteLog, WriteStep},
@@ -71,9 +71,9 @@ impl Router for Example {
     }
 }
 
-struct Readme;
+struct Guide;
 
-impl Router for Readme {
+impl Router for Guide {
     const FIRST: &[u8] = b"a:";
 
     async fn run(reader: ScriptReader, [a, b]: [ScriptWriter; 2]) -> io::Result<()> {
@@ -143,23 +143,23 @@ async fn is_not_held_up<T: Router>(end: End) {
     assert!(logs[0].written() == first && logs[0].is_closed());
 }
 
-async fn both(example: impl Future<Output = ()>, readme: impl Future<Output = ()>) {
+async fn both(example: impl Future<Output = ()>, guide: impl Future<Output = ()>) {
     example.await;
-    readme.await;
+    guide.await;
 }
 
 runtimes::tests! {
     async fn what_came_before_the_end_or_the_error_is_routed_and_a_line_cut_off_is_not<R: Runtime>() {
-        both(arrives_in_order::<Example>(), arrives_in_order::<Readme>()).await;
+        both(arrives_in_order::<Example>(), arrives_in_order::<Guide>()).await;
     }
 
     async fn what_was_accepted_for_one_upstream_is_written_though_the_other_fails<R: Runtime>() {
-        both(outlives_an_upstream::<Example>(), outlives_an_upstream::<Readme>()).await;
+        both(outlives_an_upstream::<Example>(), outlives_an_upstream::<Guide>()).await;
     }
 
     async fn an_upstream_that_takes_nothing_does_not_hold_up_the_other<R: Runtime>() {
         for end in [End::Closed, End::Reset] {
-            both(is_not_held_up::<Example>(end), is_not_held_up::<Readme>(end)).await;
+            both(is_not_held_up::<Example>(end), is_not_held_up::<Guide>(end)).await;
         }
     }
 }

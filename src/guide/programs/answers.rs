@@ -1,7 +1,10 @@
 use std::io;
 
 use futures_channel::mpsc;
-use futures_handoff::{Delimiter, HandoffBuffer, WriteHandoff, bytes::{Bytes, BytesMut}};
+use futures_handoff::{
+    Delimiter, HandoffBuffer, WriteHandoff, WriteHandoffConfig,
+    bytes::{Bytes, BytesMut},
+};
 use futures_util::{AsyncRead, AsyncWrite, StreamExt, future::join};
 
 /// Answers lines that start with `?`, and gives the others, the answers of the peer, to `answered`.
@@ -41,4 +44,15 @@ where
     // What was asked before the end, or before an error, is answered first.
     let (read, written) = join(read, write).await;
     read.and(written)
+}
+
+fn main() -> io::Result<()> {
+    let (out, task) = WriteHandoff::new(Vec::new(), WriteHandoffConfig::default());
+    let mut answers = Vec::new();
+    let answering = answer(&b"?one\n!two\n"[..], out, 8, |line| answers.push(line));
+    let (written, answered) = futures_executor::block_on(join(task, answering));
+    answered?;
+    assert_eq!(written?, b"!one\n");
+    assert_eq!(answers, ["!two\n"]);
+    Ok(())
 }

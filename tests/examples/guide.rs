@@ -1,4 +1,4 @@
-//! The programs of the README are the files in `readme`.
+//! The programs of the guide, and that of the README.
 
 use fastrand::Rng;
 use futures_handoff::HandoffBuffer;
@@ -13,7 +13,7 @@ macro_rules! program {
     ($name:ident { $($calls:item)* }) => {
         #[allow(dead_code, reason = "the program has a main function")]
         pub(crate) mod $name {
-            include!(concat!("readme/", stringify!($name), ".rs"));
+            include!(concat!("../../src/guide/programs/", stringify!($name), ".rs"));
 
             $($calls)*
         }
