@@ -2,7 +2,7 @@
 
 use std::{cell::Cell, rc::Rc};
 
-use futures_executor::{LocalPool, block_on};
+use futures_executor::LocalPool;
 use futures_util::{AsyncReadExt, FutureExt, task::LocalSpawnExt};
 
 use crate::{

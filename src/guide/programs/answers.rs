@@ -1,6 +1,7 @@
 use std::io;
 
 use futures_channel::mpsc;
+use futures_executor::block_on;
 use futures_handoff::{
     Delimiter, HandoffBuffer, WriteHandoff, WriteHandoffConfig,
     bytes::{Bytes, BytesMut},
@@ -50,7 +51,7 @@ fn main() -> io::Result<()> {
     let (out, task) = WriteHandoff::new(Vec::new(), WriteHandoffConfig::default());
     let mut answers = Vec::new();
     let answering = answer(&b"?one\n!two\n"[..], out, 8, |line| answers.push(line));
-    let (written, answered) = futures_executor::block_on(join(task, answering));
+    let (written, answered) = block_on(join(task, answering));
     answered?;
     assert_eq!(written?, b"!one\n");
     assert_eq!(answers, ["!two\n"]);
