@@ -58,6 +58,13 @@ fn ratios_are_of_runs_that_were_measured_together() {
     has_row(&page, "transport | cached");
     // There is a chart for each figure that is compared.
     assert_eq!(page.matches("<svg role=\"img\" aria-label=").count(), 4);
+    // That of the throughput can be had by itself.
+    let file = results("pairs").join("chart.svg");
+    assert_eq!(report(&format!("pairs --chart {}", file.display())), page);
+    let svg = fs::read_to_string(file).unwrap();
+    assert!(svg.starts_with("<svg ") && svg.contains("xmlns=") && page.contains(&svg));
+    contains(&svg, "throughput of handoff");
+    contains(&svg, "manual_vec: 2.50");
     contains(&page, "manual_vec: 2.50");
     for part in ["src=", "href=", "url("] {
         assert!(!page.contains(part), "a page stands alone, without {part}");
@@ -110,6 +117,7 @@ fn without_results_there_is_a_sentence() {
         assert!(!results(name).join("report.html").exists());
     }
     put("elsewhere", &[run("handoff", 1, 1.0, 1.0)]);
+    contains(&failed("report elsewhere --chart chart.svg"), "there is no chart: nothing was compared");
     let out = results("new").join("place");
     report(&format!("elsewhere --out {}", out.display()));
     assert!(out.join("report.html").exists() && !results("elsewhere").join("report.html").exists());

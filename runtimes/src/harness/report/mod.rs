@@ -22,6 +22,10 @@ pub(super) struct Args {
     /// Where report.html is written [default: to the first of the results]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+
+    /// Where the chart of the throughput is written besides, as an SVG file
+    #[arg(long, value_name = "FILE")]
+    chart: Option<PathBuf>,
 }
 
 impl Args {
@@ -44,10 +48,18 @@ impl Args {
             }
             out.get_or_insert(directory);
         }
+        let parts = parts(&records);
+        if let Some(path) = &self.chart {
+            // That of the throughput comes first.
+            let svg =
+                parts.iter().find_map(|part| if let Part::Chart(svg) = part { Some(svg) } else { None });
+            let svg = svg.ok_or_else(|| "there is no chart: nothing was compared".to_owned())?;
+            replace(path, svg.as_bytes())?;
+        }
         let out = make(out.unwrap_or_default())?;
         let title = format!("Routed streams: {}", titles.join(", "));
         let path = out.join("report.html");
-        replace(&path, page::html(&title, &parts(&records)).as_bytes())?;
+        replace(&path, page::html(&title, &parts).as_bytes())?;
         print_line!("{}", path.display())
     }
 }
