@@ -4,7 +4,7 @@ mod chart;
 mod html;
 mod samples;
 
-pub use chart::chart;
+pub use chart::{Axis, chart};
 pub use html::{Part, Table, html};
 pub use samples::Samples;
 

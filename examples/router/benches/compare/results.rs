@@ -1,6 +1,6 @@
 //! What was measured: as tables in the terminal, and as a page with charts.
 
-use futures_handoff_runtimes::page::{Part, Samples, Table, chart, digits, html};
+use futures_handoff_runtimes::page::{Axis, Part, Samples, Table, chart, digits, html};
 
 use crate::{
     arguments::Arguments,
@@ -77,7 +77,7 @@ impl Results {
             let mark = first.map(|first| self.samples[first][at].median());
             let table = self.table(at, figure);
             let title = format!("{}: {}", self.column.name, table.head[0]);
-            parts.push(Part::Chart(chart(&title, &bars, mark)));
+            parts.push(Part::Chart(chart(&title, &bars, Axis::Figures { mark })));
             parts.push(Part::Table(table));
         }
     }

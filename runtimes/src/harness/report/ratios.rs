@@ -2,7 +2,7 @@
 
 use crate::{
     harness::{Record, Samples, results::groups},
-    page::{Part, Table, chart, digits},
+    page::{Axis, Part, Table, chart, digits},
 };
 
 /// What is compared with all the others.
@@ -63,7 +63,7 @@ pub(super) fn add(parts: &mut Vec<Part>, records: &[Record], varied: &[String]) 
         let bars = comparisons.iter().filter(|comparison| !comparison.ratios[place].0.is_empty());
         let bars: Vec<_> = bars.map(|bar| (bar.labels.join(", "), &bar.ratios[place])).collect();
         if !bars.is_empty() {
-            parts.push(Part::Chart(chart(&format!("{name} of {OF}, {}", better(more)), &bars, Some(1.0))));
+            parts.push(Part::Chart(chart(&format!("{name} of {OF}, {}", better(more)), &bars, Axis::Ratios)));
         }
     }
 }
