@@ -11,6 +11,7 @@
 //! | [`answering`] | Why do two peers that answer each other wait for ever, and what helps? |
 //! | [`routing`] | How do I send messages on without taking them out of the buffer? |
 //! | [`tunnels`](tunnels/index.html) | How do I carry bytes in both directions between two streams? |
+//! | [`messages`](messages/index.html) | How do I bound messages between tasks until they are done with? |
 //! | [`tls`] | What is different over TLS? |
 //! | [`packets`] | What about datagrams, and encryption without certificates? |
 //! | [`runtimes`](runtimes/index.html) | What do I need of a runtime, and how do I name it? |
@@ -18,8 +19,8 @@
 //! | [`testing`] | How do I test my code without a network? |
 //! | [`from_tokio`](from_tokio/index.html), [`from_futures`], [`from_bytes_handoff`] | What becomes of the code that I have? |
 //!
-//! The pages about tunnels, runtimes and Tokio are there with the features that they use: `tunnel`,
-//! `tokio` and `smol`.
+//! The pages about tunnels, messages, runtimes and Tokio are there with the features that they use:
+//! `tunnel`, `message`, `tokio` and `smol`.
 
 // What the pages link to.
 #[allow(unused_imports, reason = "links are no uses")]
@@ -51,6 +52,11 @@ page!(
     #[cfg(feature = "tunnel")]
     tunnels,
     "tunnels.md"
+);
+page!(
+    #[cfg(feature = "message")]
+    messages,
+    "messages.md"
 );
 page!(tls, "tls.md");
 page!(packets, "packets.md");

@@ -1,10 +1,11 @@
 //! A proxy that routes connections by their first bytes.
 //!
 //! [`detect`] is usable apart, without any feature: each matcher is a function over the bytes that
-//! have arrived. The rest is the program, whose [`run`](server::run) goes through these:
+//! have arrived. The rest is the program, whose [`main`](command::main) goes through these:
 //!
 //! | module | what is there |
 //! |---|---|
+//! | [`command`] | the arguments, and the runtime to be used |
 //! | [`config`] | the file, checked whole |
 //! | [`server`] | listeners, reloading, draining |
 //! | [`listener`] | accepting, within a limit |
@@ -27,7 +28,7 @@ macro_rules! program {
     };
 }
 
-program!(admin announce config connection listener metrics net record reset rule server signals tls upstream);
+program!(admin announce command config connection listener metrics net record reset rule server signals tls upstream);
 
 #[cfg(all(feature = "program", target_os = "linux"))]
 pub mod splice;

@@ -1,7 +1,7 @@
 //! Where clients come in: accepting, within a limit, until it is stopped.
 
 use std::{
-    io, mem,
+    io,
     net::SocketAddr,
     pin::pin,
     sync::{
@@ -29,9 +29,24 @@ use crate::{
 /// How long to wait after the first `accept` that fails, and after any number of them.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(5), Duration::from_secs(1));
 
-/// At most once in this time it is said that accepting fails: while descriptors are few, it fails and
-/// succeeds in turn, hundreds of times a second.
+/// At most once in this time the same warning is given: at a limit, accepting fails or waits, and goes on,
+/// hundreds of times a second.
 const BETWEEN_WARNINGS: Duration = Duration::from_secs(10);
+
+/// When a warning was given last.
+#[derive(Default)]
+struct Seldom(Option<Instant>);
+
+impl Seldom {
+    /// Whether it is to be given again.
+    fn is_due(&mut self) -> bool {
+        let due = self.0.is_none_or(|at| at.elapsed() >= BETWEEN_WARNINGS);
+        if due {
+            self.0 = Some(Instant::now());
+        }
+        due
+    }
+}
 
 /// A route, and what is counted of it.
 #[derive(Debug)]
@@ -160,8 +175,7 @@ impl Listener {
     pub async fn run<R: Runtime>(self: Arc<Self>, socket: R::Listener, stop: Receiver<()>) {
         let mut stopped = pin!(stop.recv());
         let mut pause = PAUSES.0;
-        let mut full = false;
-        let mut warned: Option<Instant> = None;
+        let (mut full, mut failing) = (Seldom::default(), Seldom::default());
         loop {
             let next = pin!(self.next::<R>(&socket, &mut full));
             let accepted = match select(next, stopped.as_mut()).await {
@@ -180,8 +194,7 @@ impl Listener {
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
                 Err(error) => {
                     self.counters.accept_errors.inc();
-                    if warned.is_none_or(|at| at.elapsed() >= BETWEEN_WARNINGS) {
-                        warned = Some(Instant::now());
+                    if failing.is_due() {
                         warn!(listener = %self.address, %error, "accepting fails, will be tried again");
                     }
                     let waited = pin!(R::sleep(pause));
@@ -194,18 +207,17 @@ impl Listener {
         }
     }
 
-    /// The next connection, once there is room for it. It says when there begins to be none.
+    /// The next connection, once there is room for it.
     async fn next<R: Runtime>(
         &self,
         socket: &R::Listener,
-        full: &mut bool,
+        full: &mut Seldom,
     ) -> io::Result<(R::Tcp, SocketAddr)> {
         let is_full = || self.open() >= self.settings().max_connections;
-        let was_full = mem::replace(full, is_full());
-        if *full && !was_full {
-            warn!(listener = %self.address, open = self.open(), "max_connections is reached, others wait");
-        }
         while is_full() {
+            if full.is_due() {
+                warn!(listener = %self.address, open = self.open(), "max_connections is reached, others wait");
+            }
             let room = self.room.listen();
             if is_full() {
                 room.await;
