@@ -10,7 +10,7 @@ use crate::{
     detect::{Answer, LIMIT, http1},
     net::{Runtime, within},
     record::Reason,
-    server::State,
+    state::State,
 };
 
 /// How long a client may take to ask and to be answered.

@@ -10,15 +10,6 @@ use crate::{config::SendProxy, detect::proxy_header, net::{Socket, canonical}, r
 /// The TLV with the name of the server that the client asks for, in section 2.2 of the PROXY protocol.
 const AUTHORITY: u8 = 0x02;
 
-/// What a proxy in front of the router has said about the client.
-#[derive(Debug)]
-pub struct Announced {
-    /// The client, and where it has connected to; `None`: nothing that has an address of TCP.
-    pub addresses: Option<(SocketAddr, SocketAddr)>,
-    /// The header itself.
-    pub header: Bytes,
-}
-
 /// The header for a server.
 pub fn header(send: SendProxy, record: &Record<'_>, client: &impl Socket) -> Option<Bytes> {
     let addresses = || match &record.announced {

@@ -1,11 +1,11 @@
 //! One connection, from its first byte to its line in the log.
 
-use std::{io, net::SocketAddr, pin::pin};
+use std::{net::SocketAddr, pin::pin};
 
 use futures_handoff::{
     BufferError, HandoffBuffer, HandoffBufferConfig,
     bytes::Bytes,
-    tunnel::{End, Report, Tunnel},
+    tunnel::Tunnel,
 };
 use futures_rustls::TlsAcceptor;
 use futures_util::{
@@ -14,30 +14,17 @@ use futures_util::{
 };
 
 use crate::{
-    announce::{self, Announced},
+    announce,
     config::AcceptProxy,
     detect::{Answer, LIMIT, proxy_header},
     listener::{Listener, Route, Seat, Settings},
     net::{Runtime, within},
-    record::{Reason, Record},
+    record::{Announced, Outcome, Reason, Record},
     reset,
     rule::{Verdict, decide},
 };
 #[cfg(target_os = "linux")]
 use crate::splice;
-
-/// What has been carried, and how that ended.
-#[derive(Debug)]
-pub struct Outcome {
-    /// Bytes that the server has taken.
-    pub to_upstream: u64,
-    /// Bytes that the client has taken.
-    pub to_client: u64,
-    /// Why it is over.
-    pub reason: Reason,
-    /// What went wrong.
-    pub error: Option<io::Error>,
-}
 
 /// Serves a client to its end.
 pub async fn serve<R: Runtime>(client: R::Tcp, peer: SocketAddr, seat: Seat) {
@@ -50,6 +37,10 @@ pub async fn serve<R: Runtime>(client: R::Tcp, peer: SocketAddr, seat: Seat) {
 
 /// Why a connection was not carried, and the words for it.
 type Refused = (Reason, String);
+
+fn cut() -> Refused {
+    (Reason::Cut, String::new())
+}
 
 async fn route<'a, R: Runtime>(
     mut client: R::Tcp,
@@ -74,7 +65,7 @@ async fn verdict<'a, R: Runtime>(
     let mut buffer = HandoffBuffer::new(LIMIT);
     let listener = record.listener();
     let detected = detect(client, &mut buffer, settings, record);
-    let place = match listener.unless_cut(within::<R, _>(settings.detect_timeout, detected)).await? {
+    let place = match listener.unless_cut(within::<R, _>(settings.detect_timeout, detected)).await.ok_or_else(cut)? {
         Some(place) => place?,
         None => {
             record.undetected();
@@ -244,7 +235,7 @@ async fn connect<'r, R: Runtime>(
     route: &'r Route,
     record: &mut Record<'_>,
 ) -> Result<(R::Tcp, crate::upstream::Lease<'r>), Refused> {
-    match record.listener().unless_cut(route.group.connect::<R>()).await? {
+    match record.listener().unless_cut(route.group.connect::<R>()).await.ok_or_else(cut)? {
         Ok((server, lease)) => {
             record.server = Some(lease.server.address);
             Ok((server, lease))
@@ -292,17 +283,4 @@ async fn finish<R: Runtime>(
         _ => {}
     }
     Ok(())
-}
-
-impl From<Report> for Outcome {
-    fn from(report: Report) -> Self {
-        let Report { a_to_b, b_to_a, idle, .. } = report;
-        let (reason, error) = match (a_to_b.end, b_to_a.end) {
-            (End::Read(error), _) | (_, End::Write(error)) => (Reason::ClientError, Some(error)),
-            (End::Write(error), _) | (_, End::Read(error)) => (Reason::UpstreamError, Some(error)),
-            _ if idle => (Reason::Idle, None),
-            _ => (Reason::Closed, None),
-        };
-        Self { to_upstream: a_to_b.bytes, to_client: b_to_a.bytes, reason, error }
-    }
 }

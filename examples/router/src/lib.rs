@@ -7,8 +7,8 @@
 //! |---|---|
 //! | [`command`] | the arguments, and the runtime to be used |
 //! | [`config`] | the file, checked whole |
-//! | [`server`] | listeners, reloading, draining |
-//! | [`listener`] | accepting, within a limit |
+//! | [`server`], [`state`] | from its start to its end: reloading, draining |
+//! | [`accept`], [`listener`] | accepting, within a limit |
 //! | [`connection`] | one connection, from its first byte to its end |
 //! | [`rule`] | which route takes it |
 //! | [`upstream`] | groups of servers |
@@ -28,7 +28,7 @@ macro_rules! program {
     };
 }
 
-program!(admin announce command config connection listener metrics net record reset rule server signals tls upstream);
+program!(accept admin announce command config connection listener metrics net record reset rule server signals state tls upstream);
 
 #[cfg(all(feature = "program", target_os = "linux"))]
 pub mod splice;

@@ -1,52 +1,24 @@
-//! Where clients come in: accepting, within a limit, until it is stopped.
+//! Where clients come in: what is said about a listener, and how many connections it has.
 
 use std::{
-    io,
     net::SocketAddr,
     pin::pin,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering::SeqCst},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use async_channel::Receiver;
 use event_listener::Event;
 use futures_util::future::{Either, select};
-use rustix::net::sockopt::set_tcp_nodelay;
-use tracing::warn;
 
 use crate::{
-    config, connection,
+    config,
     metrics::{ListenerCounters, Metrics, RouteCounters},
-    net::{Runtime, Socket, canonical},
-    record::Reason,
     rule::Rule,
     upstream::Group,
 };
-
-/// How long to wait after the first `accept` that fails, and after any number of them.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(5), Duration::from_secs(1));
-
-/// At most once in this time the same warning is given: at a limit, accepting fails or waits, and goes on,
-/// hundreds of times a second.
-const BETWEEN_WARNINGS: Duration = Duration::from_secs(10);
-
-/// When a warning was given last.
-#[derive(Default)]
-struct Seldom(Option<Instant>);
-
-impl Seldom {
-    /// Whether it is to be given again.
-    fn is_due(&mut self) -> bool {
-        let due = self.0.is_none_or(|at| at.elapsed() >= BETWEEN_WARNINGS);
-        if due {
-            self.0 = Some(Instant::now());
-        }
-        due
-    }
-}
 
 /// A route, and what is counted of it.
 #[derive(Debug)]
@@ -159,71 +131,27 @@ impl Listener {
         }
     }
 
-    /// The output of `future`, unless all connections are ended before.
-    ///
-    /// # Errors
-    ///
-    /// What is written down then.
-    pub async fn unless_cut<F: Future>(&self, future: F) -> Result<F::Output, (Reason, String)> {
+    /// The output of `future`, or `None` if all connections are ended before.
+    pub async fn unless_cut<F: Future>(&self, future: F) -> Option<F::Output> {
         match select(pin!(future), pin!(self.until_cut())).await {
-            Either::Left((output, _)) => Ok(output),
-            Either::Right(_) => Err((Reason::Cut, String::new())),
+            Either::Left((output, _)) => Some(output),
+            Either::Right(_) => None,
         }
     }
 
-    /// Accepts connections until `stop` is closed. Those that are open go on.
-    pub async fn run<R: Runtime>(self: Arc<Self>, socket: R::Listener, stop: Receiver<()>) {
-        let mut stopped = pin!(stop.recv());
-        let mut pause = PAUSES.0;
-        let (mut full, mut failing) = (Seldom::default(), Seldom::default());
-        loop {
-            let next = pin!(self.next::<R>(&socket, &mut full));
-            let accepted = match select(next, stopped.as_mut()).await {
-                Either::Left((accepted, _)) => accepted,
-                Either::Right(_) => return,
-            };
-            match accepted {
-                Ok((client, peer)) => {
-                    pause = PAUSES.0;
-                    // It fails if the client has left already, which will be seen soon.
-                    let _ = set_tcp_nodelay(client.fd(), true);
-                    let seat = Seat::new(self.clone());
-                    R::spawn(connection::serve::<R>(client, canonical(peer), seat));
-                }
-                // The client has left before it was accepted.
-                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
-                Err(error) => {
-                    self.counters.accept_errors.inc();
-                    if failing.is_due() {
-                        warn!(listener = %self.address, %error, "accepting fails, will be tried again");
-                    }
-                    let waited = pin!(R::sleep(pause));
-                    if let Either::Right(_) = select(waited, stopped.as_mut()).await {
-                        return;
-                    }
-                    pause = PAUSES.1.min(2 * pause);
-                }
-            }
-        }
+    /// Whether there are as many connections as there may be.
+    pub fn is_full(&self) -> bool {
+        self.open() >= self.settings().max_connections
     }
 
-    /// The next connection, once there is room for it.
-    async fn next<R: Runtime>(
-        &self,
-        socket: &R::Listener,
-        full: &mut Seldom,
-    ) -> io::Result<(R::Tcp, SocketAddr)> {
-        let is_full = || self.open() >= self.settings().max_connections;
-        while is_full() {
-            if full.is_due() {
-                warn!(listener = %self.address, open = self.open(), "max_connections is reached, others wait");
-            }
+    /// Waits until there is room for another connection.
+    pub async fn room(&self) {
+        while self.is_full() {
             let room = self.room.listen();
-            if is_full() {
+            if self.is_full() {
                 room.await;
             }
         }
-        R::accept(socket).await
     }
 }
 
@@ -235,7 +163,8 @@ pub struct Seat {
 }
 
 impl Seat {
-    fn new(listener: Arc<Listener>) -> Self {
+    /// Takes a place.
+    pub fn new(listener: Arc<Listener>) -> Self {
         listener.counters.accepted.inc();
         listener.counters.open.inc();
         Self { listener }

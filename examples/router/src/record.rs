@@ -1,16 +1,14 @@
 //! What is known about a connection, and its line in the log.
 
-use std::{
-    fmt,
-    net::SocketAddr,
-    time::Instant,
-};
+use std::{fmt, io, net::SocketAddr, time::Instant};
 
+use futures_handoff::{
+    bytes::Bytes,
+    tunnel::{End, Report},
+};
 use tracing::info;
 
 use crate::{
-    announce::Announced,
-    connection::Outcome,
     listener::{Listener, Route, Seat, Settings},
     rule::Seen,
 };
@@ -69,6 +67,41 @@ impl Reason {
             Self::Unreachable => "unreachable",
             Self::Cut => "cut",
         }
+    }
+}
+
+/// What a proxy in front of the router has said about the client.
+#[derive(Debug)]
+pub struct Announced {
+    /// The client, and where it has connected to; `None`: nothing that has an address of TCP.
+    pub addresses: Option<(SocketAddr, SocketAddr)>,
+    /// The header itself.
+    pub header: Bytes,
+}
+
+/// What has been carried, and how that ended.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Bytes that the server has taken.
+    pub to_upstream: u64,
+    /// Bytes that the client has taken.
+    pub to_client: u64,
+    /// Why it is over.
+    pub reason: Reason,
+    /// What went wrong.
+    pub error: Option<io::Error>,
+}
+
+impl From<Report> for Outcome {
+    fn from(report: Report) -> Self {
+        let Report { a_to_b, b_to_a, idle, .. } = report;
+        let (reason, error) = match (a_to_b.end, b_to_a.end) {
+            (End::Read(error), _) | (_, End::Write(error)) => (Reason::ClientError, Some(error)),
+            (End::Write(error), _) | (_, End::Read(error)) => (Reason::UpstreamError, Some(error)),
+            _ if idle => (Reason::Idle, None),
+            _ => (Reason::Closed, None),
+        };
+        Self { to_upstream: a_to_b.bytes, to_client: b_to_a.bytes, reason, error }
     }
 }
 

@@ -17,9 +17,8 @@ use futures_handoff::bytes::{Buf, Bytes};
 use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with, splice};
 
 use crate::{
-    connection::Outcome,
     net::{Ready, Runtime, Socket},
-    record::Reason,
+    record::{Outcome, Reason},
 };
 
 /// What a pipe takes at a time, if the system lets it be so large.

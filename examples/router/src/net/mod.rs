@@ -91,7 +91,8 @@ pub trait Socket: AsyncRead + AsyncWrite + Unpin + Send + 'static {
 ///
 /// If there cannot be one, such as where another program listens already.
 pub fn listen<R: Runtime>(address: SocketAddr) -> io::Result<R::Listener> {
-    let socket = TcpListener::bind(address)?;
+    let socket = TcpListener::bind(address)
+        .map_err(|error| io::Error::new(error.kind(), format!("cannot listen at {address}: {error}")))?;
     set_socket_reuseaddr(&socket, true)?;
     // The one of std is short.
     set_backlog(&socket, BACKLOG)?;

@@ -1,0 +1,112 @@
+//! The listeners and the groups that there are, which change with the configuration.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    io,
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use async_channel::Sender;
+use tracing::info;
+
+use crate::{
+    accept,
+    config::Config,
+    listener::{Listener, Settings},
+    metrics::Metrics,
+    net::{Runtime, listen},
+    upstream::Group,
+};
+
+/// A listener that accepts connections until this is dropped.
+#[derive(Debug)]
+struct Running {
+    listener: Arc<Listener>,
+    _stop: Sender<()>,
+}
+
+/// What the router does at the moment, to be looked at.
+#[derive(Debug, Default)]
+pub struct State {
+    /// The counters.
+    pub metrics: Metrics,
+    listeners: Mutex<BTreeMap<SocketAddr, Running>>,
+    /// Listeners that accept no more, but may have connections.
+    stopped: Mutex<BTreeMap<SocketAddr, Arc<Listener>>>,
+    groups: Mutex<Vec<Arc<Group>>>,
+}
+
+impl State {
+    /// The listeners that accept connections.
+    pub fn listeners(&self) -> Vec<Arc<Listener>> {
+        let listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
+        listeners.values().map(|running| running.listener.clone()).collect()
+    }
+
+    /// The groups that new connections go to.
+    pub fn groups(&self) -> Vec<Arc<Group>> {
+        self.groups.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Begins with what a configuration says: opens what is new, changes what is there, and stops what
+    /// is not there any more.
+    ///
+    /// # Errors
+    ///
+    /// If a new listener cannot be opened. Nothing has changed then.
+    pub fn apply<R: Runtime>(&self, config: Config) -> io::Result<()> {
+        let groups: Vec<_> =
+            config.upstreams.iter().map(|upstream| Arc::new(Group::new(upstream, &self.metrics))).collect();
+        let mut listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sockets = HashMap::new();
+        for listener in &config.listeners {
+            let address = listener.address;
+            if !listeners.contains_key(&address) {
+                let socket = listen::<R>(address)?;
+                sockets.insert(address, socket);
+            }
+        }
+        let mut stopped = self.stopped.lock().unwrap_or_else(PoisonError::into_inner);
+        stopped.retain(|_, listener| listener.open() > 0);
+        listeners.retain(|address, running| {
+            let stays = config.listeners.iter().any(|listener| listener.address == *address);
+            if !stays {
+                stopped.insert(*address, running.listener.clone());
+                info!(listener = %address, "stopped listening");
+            }
+            stays
+        });
+        for listener in config.listeners {
+            let address = listener.address;
+            let settings = Settings::new(listener, &groups, &self.metrics);
+            match (listeners.get(&address), sockets.remove(&address)) {
+                (Some(running), _) => running.listener.change(settings),
+                (None, Some(socket)) => {
+                    let listener = match stopped.remove(&address) {
+                        Some(listener) => {
+                            listener.change(settings);
+                            listener
+                        }
+                        None => Arc::new(Listener::new(address, settings, &self.metrics)),
+                    };
+                    let (stop, told) = async_channel::bounded(1);
+                    R::spawn(accept::run::<R>(listener.clone(), socket, told));
+                    listeners.insert(address, Running { listener, _stop: stop });
+                    info!(listener = %address, "listening");
+                }
+                (None, None) => unreachable!("what was not there has been opened"),
+            }
+        }
+        *self.groups.lock().unwrap_or_else(PoisonError::into_inner) = groups;
+        Ok(())
+    }
+
+    /// Stops accepting. All listeners that have connections, or may have.
+    pub fn stop(&self) -> Vec<Arc<Listener>> {
+        let mut all = self.listeners();
+        self.listeners.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        all.extend(self.stopped.lock().unwrap_or_else(PoisonError::into_inner).values().cloned());
+        all
+    }
+}
