@@ -22,7 +22,7 @@ async fn serve(stream: TcpStream) -> io::Result<()> {
     let clock = out.downgrade();
     tokio::spawn(async move {
         while let Some(out) = clock.upgrade() {
-            // Never waits. A client that reads too slowly misses a tick, and holds nobody up.
+            // Never waits. A client that reads too slowly misses a tick, and delays no other.
             let _ = out.try_write_fire_and_forget(Bytes::from_static(b"tick\n"));
             drop(out);
             tokio::time::sleep(Duration::from_secs(1)).await;

@@ -22,7 +22,7 @@ pub use self::tokio::Tokio;
 /// Runs a future in the background, such as the task of a [`WriteHandoff`](crate::WriteHandoff::spawn).
 ///
 /// An implementation polls the future until it completes, or drops it. Dropping it is always safe, at any time and
-/// from any thread that may own it: whoever waits for its work is told that it ended. So `execute` reports no error;
+/// from any thread that may own it: what waits for its work ends with an error. So `execute` reports no error;
 /// an executor that has been shut down just drops what it is given.
 ///
 /// `Send` is not asked of the future here. Each implementation asks for what it needs, which is how one trait serves

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 /// The longest a buffer may be: no allocation can be larger, and no sum of two such lengths overflows.
 const MAX_LEN: usize = usize::MAX >> 1;
-/// What a buffer holds if nobody says otherwise.
+/// What a buffer holds unless something else is set.
 const MAX_LEN_DEFAULT: usize = 64 * 1024;
 /// A read of this size costs little memory on an idle connection, and holds most requests whole.
 const READ_MIN: usize = 4 * 1024;
@@ -127,7 +127,8 @@ impl HandoffBufferConfig {
     ///
     /// Copies of up to 512 bytes go into one small block of 2 KiB that they share, so most cost no
     /// allocation; longer ones get an allocation of their own. Whatever is set here, a prefix shorter than a
-    /// quarter of its block is copied too, lest a kept frame hold on to much more memory than it has bytes.
+    /// quarter of its block is copied too: otherwise a frame that is kept would hold on to much more
+    /// memory than it has bytes.
     ///
     /// # Examples
     ///
@@ -167,8 +168,8 @@ impl HandoffBufferConfig {
     /// Sets whether reads let other tasks run now and then (default: they do).
     ///
     /// A loop over a reader that always has something would otherwise never wait, and keep all
-    /// other tasks of its thread from running. So after 512 operations, or fewer large ones, in
-    /// which nobody had to wait, the next one yields: it wakes its task and is
+    /// other tasks of its thread from running. So after 512 operations, or fewer large ones, that
+    /// did not have to wait, the next one yields: it wakes its task and is
     /// [`Pending`](std::task::Poll::Pending) once, without having asked the reader or consumed
     /// anything. Nothing else changes. Turn it off where a thread has nothing else to do, or the
     /// runtime does the same for the reader.

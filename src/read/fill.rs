@@ -123,13 +123,14 @@ impl HandoffBuffer {
     /// Reads while it pays, up to `limit` bytes.
     ///
     /// Waits only while it has read nothing. Then it goes on as long as reads fill what they were offered, and
-    /// after a short read only if asking again brought bytes lately. So bursts are gathered, and paced input
-    /// costs no read in vain. It stops where the block is full, rather than move many bytes to a larger one: the
-    /// blocks grow with the reads, so that is soon as much as is asked for at a time. [`Filled`] tells how much
-    /// was read and why it stopped. With a limit of 0 it returns at once.
+    /// after a short read only if asking again brought bytes lately. So bursts are gathered, and input that
+    /// comes at intervals costs no extra read that returns `Pending`. It stops where the block is full, rather
+    /// than move many bytes to a larger one: blocks grow with the reads, so that is soon as much as is asked
+    /// for at a time. [`Filled`] tells how much was read and why it stopped. With a limit of 0 it returns at
+    /// once.
     ///
-    /// Whatever came after the bytes read, an error included, is told beside their number and then
-    /// forgotten. So a loop handles the bytes first, and then what came after them.
+    /// An error or the end of the stream that comes after the bytes is returned in [`Filled::then`] and
+    /// not stored. So a loop handles the bytes first, and then what came after them.
     ///
     /// Now and then it yields, over a reader that always has something; see
     /// [`with_cooperative`](crate::HandoffBufferConfig::with_cooperative).

@@ -61,7 +61,7 @@ struct Orphans {
 }
 
 /// Where a buffer has left its block, if it has. Nothing else was ever left there with that number,
-/// and no other thread has the same orphans, so nobody takes the block of another buffer for its
+/// and no other thread has the same orphans, so no buffer takes the block of another for its
 /// own.
 #[derive(Default)]
 pub(super) struct Place {

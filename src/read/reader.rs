@@ -214,7 +214,7 @@ impl<R: AsyncWrite + Unpin> AsyncWrite for HandoffReader<R> {
     }
 }
 
-/// A reader that claims more than it was given would have the caller trust bytes that nobody wrote.
+/// A reader that claims more than it was given would have the caller trust bytes that were not written.
 fn check(reported: usize, given: usize) -> io::Result<usize> {
     if reported > given { Err(BufferError::InvalidReader { reported, given }.into()) } else { Ok(reported) }
 }

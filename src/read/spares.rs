@@ -31,7 +31,7 @@ impl Spares {
         self.blocks.push_back(whole);
     }
 
-    /// Takes back a block of at least `capacity` that nobody else holds; forgets smaller ones on the way.
+    /// Takes back a block of at least `capacity` that has no other holder; forgets smaller ones on the way.
     pub(super) fn take_back(&mut self, capacity: usize) -> Option<BytesMut> {
         while let Some(at) = self.blocks.iter().position(Bytes::is_unique) {
             match self.blocks.remove(at)?.try_into_mut() {

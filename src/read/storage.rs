@@ -38,8 +38,8 @@ pub(super) struct Storage {
     /// Up to here `block` was offered to readers, which may have written to all of it, whatever
     /// they reported.
     dirty: usize,
-    /// So much of the end of `block`'s length does not count as initialised: it came initialised from the pool. What is
-    /// offered to a reader shall not depend on what others have left there.
+    /// The bytes at the end of `block` that came initialised from the pool and are treated as
+    /// uninitialised: what a reader is offered must not depend on what other buffers have left there.
     uncounted: usize,
     /// `block` came from elsewhere. It may be part of something larger, and is nothing for others.
     adopted: bool,

@@ -168,10 +168,10 @@ impl fmt::Display for RejectReason {
                 f.write_str("no room for the write until the writer task has had its turn")
             }
             Self::TooLarge { len, limit } => {
-                write!(f, "a write of {len} bytes is above the limit of {limit} bytes")
+                write!(f, "a write of {len} bytes exceeds the limit of {limit} bytes")
             }
             Self::TooManyChunks { chunks, limit } => {
-                write!(f, "a write of {chunks} chunks is above the limit of {limit} entries")
+                write!(f, "a write of {chunks} chunks exceeds the limit of {limit} entries")
             }
             Self::OutOfBounds { requested, available } => {
                 write!(f, "a prefix of {requested} bytes was asked for, {available} bytes are buffered")

@@ -264,8 +264,8 @@ impl<W: AsyncWrite + Unpin> WriteHandoff<W> {
 
     /// Sends what is held now: at once if this thread may poll the writer, by the task otherwise. Never waits.
     ///
-    /// For producers that compute for long without waiting, and for those that ask a question and wait for the answer:
-    /// without it, the question leaves only after one read in vain.
+    /// For producers that compute for long without waiting, and for clients that ask and then read the
+    /// answer: without it, the question leaves only after the first read has returned `Pending`.
     pub fn dispatch(&self) {
         send_now(&self.shared, Via::Call);
     }

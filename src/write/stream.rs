@@ -258,7 +258,7 @@ impl<T: Waiting> Drop for Scoped<'_, T> {
     }
 }
 
-/// Nobody else would wake the task: if its waker fails, the stream ends.
+/// Nothing else would wake the task: if its waker fails, the stream ends.
 fn wake_task(waker: Waker, stream: &Arc<Stream>) {
     if contain(|| waker.wake()).is_none() {
         stream.end(CloseReason::Panicked);

@@ -106,7 +106,7 @@ runtimes::tests! {
         let mut parts = [text("a"), text("b"), text("c")];
         let error = handoff.try_write_chunks(&mut parts).unwrap_err();
         assert!(matches!(error, RejectReason::TooManyChunks { chunks: 3, limit: 2 }), "{error}");
-        assert_eq!(error.to_string(), "a write of 3 chunks is above the limit of 2 entries");
+        assert_eq!(error.to_string(), "a write of 3 chunks exceeds the limit of 2 entries");
         let error = handoff.write_chunks(&mut parts).now_or_never().expect("never waits").unwrap_err();
         assert!(is_too_large(&error));
         assert_eq!(parts, ["a", "b", "c"]);
@@ -144,7 +144,7 @@ runtimes::tests! {
         assert_eq!(io::Error::from(full.unwrap_err()).kind(), io::ErrorKind::WouldBlock);
         assert_eq!(io::Error::from(too_large.unwrap_err()).kind(), io::ErrorKind::InvalidInput);
         for (name, reason) in refused(&handoff, 9) {
-            assert_eq!(reason.to_string(), "a write of 9 bytes is above the limit of 8 bytes", "{name}");
+            assert_eq!(reason.to_string(), "a write of 9 bytes exceeds the limit of 8 bytes", "{name}");
             assert_eq!(io::Error::from(reason).kind(), io::ErrorKind::InvalidInput, "{name}");
         }
         assert_eq!(io::Error::from(handoff.try_reserve(1).unwrap_err()).kind(), io::ErrorKind::WouldBlock);

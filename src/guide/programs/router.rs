@@ -37,7 +37,7 @@ where
             a.write_all_buf(&mut buffer).await?;
         }
         // All that came before the end, or before an error, has been sent. A line that was cut off
-        // reaches nobody.
+        // is not sent.
         match filled.then {
             Then::End if buffer.is_empty() => return Ok(()),
             Then::End => return Err(io::ErrorKind::UnexpectedEof.into()),

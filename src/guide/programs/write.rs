@@ -8,7 +8,7 @@ async fn produce<W: AsyncWrite + Unpin>(handoff: WriteHandoff<W>) -> io::Result<
     handoff.try_write_fire_and_forget(Bytes::from_static(b"one "))?;
     // Waits for room in the budget, not for the socket.
     let ticket = handoff.write(Bytes::from_static(b"two ")).await?;
-    // Adjacent on the wire, whoever else writes.
+    // Adjacent on the wire, whatever other producers write.
     handoff.write_chunks(&mut [Bytes::from_static(b"thr"), Bytes::from_static(b"ee")]).await?;
     // The writer has taken these bytes, or the error says how many of them.
     ticket.await?;
