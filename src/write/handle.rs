@@ -123,6 +123,22 @@ impl WriteHandoff {
     /// # Panics
     ///
     /// If the executor does, as that of Tokio does outside of a runtime.
+    ///
+    /// # Examples
+    ///
+    /// Any executor will do; with the features of runtimes there are `&Tokio`, `&Smol` and `&AsyncStd`.
+    ///
+    /// ```
+    /// use futures_handoff::{WriteHandoff, WriteHandoffConfig, executor_fn};
+    ///
+    /// let pool = futures_executor::ThreadPool::new()?;
+    /// let executor = executor_fn(move |task| pool.spawn_ok(task));
+    /// let handoff = WriteHandoff::spawn(Vec::new(), WriteHandoffConfig::default(), &executor);
+    /// handoff.try_write("written by the pool".into())?;
+    /// handoff.close();
+    /// futures_executor::block_on(handoff.closed())?;
+    /// # Ok::<_, std::io::Error>(())
+    /// ```
     pub fn spawn<E>(
         writer: impl AsyncWrite + Send + Unpin + 'static,
         config: WriteHandoffConfig,
@@ -301,6 +317,7 @@ impl<W: AsyncWrite + Unpin> WriteHandoff<W> {
 
     /// Stops accepting at once, on all handles, and has what was accepted written and flushed and the writer closed: by
     /// this call if this thread may poll the writer, by the task otherwise. Never waits; [`closed`](Self::closed) does.
+    /// [The guide](crate::guide::closing) has an end with a deadline.
     pub fn close(&self) {
         lifecycle::close(&self.shared);
     }

@@ -54,7 +54,24 @@ impl<W: AsyncWrite + Unpin> WriteHandoff<W> {
     ///
     /// [`WriteError`] with the chunk: [`Full`](RejectReason::Full) when there is no room or others wait for it,
     /// [`TooLarge`](RejectReason::TooLarge) when there never will be, [`Closed`](RejectReason::Closed) when the stream
-    /// takes no more writes.
+    /// takes no more writes. `Full` does not mean that the peer is slow: see
+    /// [`stalled`](RejectReason::Full::stalled).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_handoff::{RejectReason, WriteHandoff, WriteHandoffConfig};
+    ///
+    /// // At most 8 bytes wait. The task has had no turn yet.
+    /// let (handoff, task) = WriteHandoff::new(Vec::new(), WriteHandoffConfig::new(16, 8));
+    /// let ticket = handoff.try_write("eight by".into()).unwrap();
+    /// let rejected = handoff.try_write("tes".into()).unwrap_err();
+    /// assert!(matches!(rejected.reason(), RejectReason::Full { stalled: false }));
+    /// assert_eq!(rejected.into_bytes(), "tes");
+    /// # drop(handoff);
+    /// # futures_executor::block_on(task).unwrap();
+    /// # assert!(matches!(ticket.try_result(), Some(Ok(()))));
+    /// ```
     pub fn try_write(&self, bytes: Bytes) -> Result<WriteTicket, WriteError> {
         let mut chunk = Owned(Some(bytes));
         let submitted = try_submit(&self.shared, &mut chunk);
@@ -86,6 +103,24 @@ impl<W: AsyncWrite + Unpin> WriteHandoff<W> {
     ///
     /// Dropped before it completes, it has accepted nothing, and the chunk is dropped with it. To keep the chunk in such
     /// a case, [`reserve`](Self::reserve) first.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_handoff::{WriteHandoff, WriteHandoffConfig};
+    ///
+    /// # futures_executor::block_on(async {
+    /// let (handoff, mut task) = WriteHandoff::new(Vec::new(), WriteHandoffConfig::default());
+    /// let producer = async {
+    ///     // Accepted: the first await waits for room, the second one until it is written.
+    ///     handoff.write("a message".into()).await?.await?;
+    ///     Ok::<_, std::io::Error>(())
+    /// };
+    /// task.run_until(producer).await?;
+    /// # drop(handoff);
+    /// # assert_eq!(task.await?, b"a message");
+    /// # Ok::<_, std::io::Error>(()) }).unwrap();
+    /// ```
     #[inline]
     pub fn write(&self, bytes: Bytes) -> impl Future<Output = Result<WriteTicket, WriteError>> {
         Submit::new(&*self.shared, Owned(Some(bytes)), ticket::<W>)
@@ -242,6 +277,28 @@ impl<W: AsyncWrite + Unpin> WriteHandoff<W> {
     /// # Cancel safety
     ///
     /// Dropped before it completes, it has submitted what is no longer in the buffer. Call it again to go on.
+    ///
+    /// # Examples
+    ///
+    /// A copy loop, whatever the two limits are:
+    ///
+    /// ```
+    /// use futures_handoff::{HandoffBuffer, WriteHandoff, WriteHandoffConfig};
+    ///
+    /// # futures_executor::block_on(async {
+    /// let mut reader: &[u8] = b"more bytes than the budget";
+    /// let mut buffer = HandoffBuffer::new(1024);
+    /// let (handoff, mut task) = WriteHandoff::new(Vec::new(), WriteHandoffConfig::new(16, 8));
+    /// let copy = async move {
+    ///     while buffer.read_available(&mut reader).await? > 0 {
+    ///         handoff.write_all_buf(&mut buffer).await?;
+    ///     }
+    ///     Ok::<_, std::io::Error>(())
+    /// };
+    /// task.run_until(copy).await?;
+    /// assert_eq!(task.await?, b"more bytes than the budget");
+    /// # Ok::<_, std::io::Error>(()) }).unwrap();
+    /// ```
     pub async fn write_all_buf(&self, buffer: &mut HandoffBuffer) -> Result<Accepted<'_>, RejectReason> {
         // Two pieces fit, so that one can be written while the next one is accepted.
         let piece = self.config().max_pending_bytes().div_ceil(2);

@@ -50,9 +50,11 @@ program! { write {
 
 #[test]
 fn the_first_program_of_the_readme_is_an_example() {
-    let example = include_str!("../../examples/line_server.rs");
+    // Git may have checked them out with the line ends of the system.
+    let [example, readme] = [include_str!("../../examples/line_server.rs"), include_str!("../../README.md")]
+        .map(|text| text.replace('\r', ""));
     let (_, program) = example.split_once("\n\n").unwrap();
-    assert!(include_str!("../../README.md").contains(&format!("```rust,no_run\n{program}```")));
+    assert!(readme.contains(&format!("```rust,no_run\n{program}```")));
 }
 
 runtimes::tests! {
