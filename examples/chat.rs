@@ -46,11 +46,11 @@ impl Room {
         self.members.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Gives a line to all members. Waits for no socket, and lets others run after each line.
+    /// Gives a line to all members. Waits for no socket.
     async fn say(&self, line: Bytes) {
         let mut left: Vec<_> = self.members().values().filter_map(WeakWriteHandoff::upgrade).collect();
         let mut had_a_turn = false;
-        while !left.is_empty() {
+        loop {
             left.retain(|member| match member.try_write_fire_and_forget(line.clone()) {
                 Ok(()) => false,
                 Err(error) => match error.reason() {
@@ -64,6 +64,10 @@ impl Room {
                     _ => false,
                 },
             });
+            if left.is_empty() {
+                return;
+            }
+            // The writer tasks have a turn now.
             yield_now().await;
             had_a_turn = true;
         }
