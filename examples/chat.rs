@@ -16,7 +16,7 @@
 use std::{
     collections::HashMap,
     env, io,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -35,58 +35,49 @@ use smol::{
 const LINE: usize = 4096;
 const PATIENCE: Duration = Duration::from_secs(5);
 
-#[derive(Default)]
-struct Room {
-    /// They keep no connection open.
-    members: Mutex<HashMap<u64, WeakWriteHandoff>>,
-}
+/// The members keep no connection open.
+type Room = Mutex<HashMap<u64, WeakWriteHandoff>>;
 
-impl Room {
-    fn members(&self) -> MutexGuard<'_, HashMap<u64, WeakWriteHandoff>> {
-        self.members.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Gives a line to all members. Waits for no socket.
-    async fn say(&self, line: Bytes) {
-        let mut left: Vec<_> = self.members().values().filter_map(WeakWriteHandoff::upgrade).collect();
-        let mut had_a_turn = false;
-        loop {
-            left.retain(|member| match member.try_write_fire_and_forget(line.clone()) {
-                Ok(()) => false,
-                Err(error) => match error.reason() {
-                    RejectReason::Full { stalled: true } if had_a_turn => {
-                        // The budget is used up, and the socket takes nothing.
-                        member.abort();
-                        false
-                    }
-                    RejectReason::Full { .. } => true,
-                    // It has left.
-                    _ => false,
-                },
-            });
-            if left.is_empty() {
-                return;
-            }
-            // The writer tasks have a turn now.
-            yield_now().await;
-            had_a_turn = true;
+/// Gives a line to all members. Waits for no socket.
+async fn say(room: &Room, line: Bytes) {
+    let mut left: Vec<_> = room.lock().unwrap().values().filter_map(WeakWriteHandoff::upgrade).collect();
+    let mut had_a_turn = false;
+    loop {
+        left.retain(|member| match member.try_write_fire_and_forget(line.clone()) {
+            Ok(()) => false,
+            Err(error) => match error.reason() {
+                RejectReason::Full { stalled: true } if had_a_turn => {
+                    // The budget is used up, and the socket takes nothing.
+                    member.abort();
+                    false
+                }
+                RejectReason::Full { .. } => true,
+                // It has left.
+                _ => false,
+            },
+        });
+        if left.is_empty() {
+            return;
         }
+        // The writer tasks have a turn now.
+        yield_now().await;
+        had_a_turn = true;
     }
 }
 
 async fn serve(room: &Room, id: u64, mut stream: TcpStream) -> io::Result<()> {
     let out = WriteHandoff::spawn(stream.clone(), WriteHandoffConfig::default(), &Smol);
-    room.members().insert(id, out.downgrade());
+    room.lock().unwrap().insert(id, out.downgrade());
     let reading = async {
         let (mut buffer, mut lines) = (HandoffBuffer::new(LINE), Delimiter::new(b"\n"));
         while let Some(line) = buffer.next_frame(&mut stream, &mut lines).await? {
-            room.say(line).await;
+            say(room, line).await;
         }
         Ok(())
     };
     let closed = async || out.closed().await.map_err(io::Error::from);
     let read = or(reading, closed()).await;
-    room.members().remove(&id);
+    room.lock().unwrap().remove(&id);
     out.close();
     let in_time = async {
         Timer::after(PATIENCE).await;
@@ -119,12 +110,12 @@ async fn demonstrate() -> io::Result<()> {
     let mut talker = TcpStream::connect(address).await?;
     let mut readers =
         [talker.clone(), TcpStream::connect(address).await?].map(|it| (it, HandoffBuffer::new(LINE)));
-    while room.members().len() < 3 {
+    while room.lock().unwrap().len() < 3 {
         yield_now().await;
     }
     let line = [&[b'x'; 1023][..], b"\n"].concat();
     let mut said = 0;
-    while room.members().len() == 3 {
+    while room.lock().unwrap().len() == 3 {
         talker.write_all(&line.repeat(64)).await?;
         said += 64;
         for (stream, buffer) in &mut readers {
