@@ -24,6 +24,10 @@ use crate::{
 /// What a pipe takes at a time, if the system lets it be so large.
 const CAPACITY: usize = 256 * 1024;
 
+/// What is moved at a time at most. A pipe counts its capacity in pages, and takes more where what a
+/// socket holds comes in larger pieces.
+const MOST: usize = 4 * CAPACITY;
+
 /// Empty pipes that a thread keeps.
 const SPARE: usize = 16;
 
@@ -169,8 +173,8 @@ impl Way {
         let Ok(pipe) = self.pipe.take().map_or_else(Pipe::take, Ok) else {
             return self.copy(cx, from);
         };
-        let read = from
-            .poll_io(cx, Ready::Read, || Ok(splice(from.fd(), None, &pipe.writer, None, CAPACITY, flags())?));
+        let read =
+            from.poll_io(cx, Ready::Read, || Ok(splice(from.fd(), None, &pipe.writer, None, MOST, flags())?));
         match read {
             Poll::Ready(Ok(n)) if n > 0 => {
                 self.held = n;
