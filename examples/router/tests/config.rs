@@ -54,7 +54,15 @@ fn each_mistake_is_named_with_its_line() {
         (replaced("servers", "serves"), "FILE:2: unknown field `serves`"),
         (replaced("[\"127.0.0.1:8080\"]", "[]"), "FILE:2: upstream.web.servers: there is no server"),
         (replaced("127.0.0.1:8080", "127.0.0.1"), "FILE:2: \"127.0.0.1\" is not an address"),
-        (replaced("127.0.0.1:7443", "localhost:7443"), "FILE:5: invalid socket address syntax"),
+        (replaced("127.0.0.1:7443", "localhost:7443"), "FILE:5: \"localhost:7443\" is not an address"),
+        (
+            replaced("[[listener]]", "[listener]"),
+            "FILE:4: invalid type: one section, expected several, each in [[ ]]",
+        ),
+        (
+            replaced("[\"example.com\"]", "\"example.com\""),
+            "FILE:9: invalid type: string \"example.com\", expected a list in [ ]",
+        ),
         (replaced(":7443", ":0"), "FILE:5: listener.address 127.0.0.1:0: a port"),
         (
             replaced("upstream = \"web\"", "upstream = \"wb\""),
@@ -63,6 +71,14 @@ fn each_mistake_is_named_with_its_line() {
         (
             replaced("tls.sni = [\"example.com\"]", "tls.sni = [\"*example.com\"]"),
             "FILE:9: \"*example.com\" is not a name",
+        ),
+        (
+            replaced("tls.sni = [\"example.com\"]", "http.host = [\"example.com:7443\"]"),
+            "FILE:9: \"example.com:7443\" is not a name",
+        ),
+        (
+            replaced("tls.sni = [\"example.com\"]", "http.path = [\"/a\", \"b/\"]"),
+            "FILE:9: \"b/\" begins no path",
         ),
         (added("match.ssh = true\n"), "FILE:9: listener.route.match: exactly one of"),
         (

@@ -1,11 +1,11 @@
 //! The file, as it is written.
 
-use std::{collections::BTreeMap, net::SocketAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::value::{Name, Period, Server};
+use super::value::{Address, Name, PathStart, Period, Server};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -23,7 +23,7 @@ pub struct File {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Admin {
-    pub address: SocketAddr,
+    pub address: Address,
 }
 
 #[derive(Debug, Deserialize)]
@@ -67,7 +67,7 @@ pub enum SendProxy {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Listener {
-    pub address: Spanned<SocketAddr>,
+    pub address: Spanned<Address>,
     #[serde(default)]
     pub accept_proxy: AcceptProxy,
     #[serde(default = "detect_timeout")]
@@ -128,7 +128,7 @@ pub struct Http {
     #[serde(default)]
     pub host: Vec<Name>,
     #[serde(default)]
-    pub path: Vec<String>,
+    pub path: Vec<PathStart>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -121,10 +121,17 @@ impl Config {
         let text = fs::read_to_string(path).map_err(|error| fail(None, error.to_string()))?;
         let located = |fault: Fault| fail(fault.place.map(|place| line_of(&text, place)), fault.message);
         let file: file::File = toml::from_str(&text)
-            .map_err(|error| located(Fault { place: error.span(), message: error.message().to_owned() }))?;
+            .map_err(|error| located(Fault { place: error.span(), message: in_words_of_toml(error.message()) }))?;
         let directory = path.parent().unwrap_or(Path::new(""));
         resolve(file, directory).map_err(located)
     }
+}
+
+/// What the parser says, with the brackets that a list is written with.
+fn in_words_of_toml(message: &str) -> String {
+    message
+        .replace("map, expected a sequence", "one section, expected several, each in [[ ]]")
+        .replace("expected a sequence", "expected a list in [ ]")
 }
 
 /// Something wrong, and the bytes of the file where it is.
@@ -167,7 +174,7 @@ fn resolve(file: file::File, directory: &Path) -> Result<Config, Fault> {
     }
     let mut listeners: Vec<Listener> = Vec::new();
     for listener in file.listener {
-        let address = *listener.address.as_ref();
+        let address = listener.address.as_ref().0;
         let key = format!("listener.address {address}");
         if address.port() == 0 {
             return Err(Fault::at(&listener.address, format!("{key}: a port from 1 to 65535 is needed")));
@@ -193,7 +200,11 @@ fn resolve(file: file::File, directory: &Path) -> Result<Config, Fault> {
             if routes.iter().any(|other| other.name == route.name) {
                 return Err(Fault {
                     place: Some(at),
-                    message: format!("listener.route.name: another route of the listener is called {:?}", route.name),
+                    message: format!(
+                        "listener.route.name: another route of the listener is called {:?}, which is the name of its \
+                         upstream unless it has another: give one of them a name",
+                        route.name
+                    ),
                 });
             }
             routes.push(route);
@@ -209,7 +220,7 @@ fn resolve(file: file::File, directory: &Path) -> Result<Config, Fault> {
     Ok(Config {
         threads: file.threads,
         drain_timeout: file.drain_timeout.0,
-        admin: file.admin.map(|admin| admin.address),
+        admin: file.admin.map(|admin| admin.address.0),
         upstreams,
         listeners,
     })
@@ -266,7 +277,8 @@ fn resolve_match(spanned: Spanned<file::Match>) -> Result<Rule, Fault> {
         rules.push(Rule::Tls { names: tls.sni, alpn });
     }
     if let Some(http) = wanted.http {
-        rules.push(Rule::Http { hosts: http.host, paths: http.path });
+        let paths = http.path.into_iter().map(|path| path.0).collect();
+        rules.push(Rule::Http { hosts: http.host, paths });
     }
     if let Some(resp) = wanted.resp {
         rules.push(Rule::Resp { commands: resp.command, keys: resp.key });

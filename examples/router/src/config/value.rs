@@ -24,6 +24,21 @@ impl TryFrom<String> for Period {
     }
 }
 
+/// Where to listen: an address and a port. A name might have several addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Address(pub SocketAddr);
+
+impl TryFrom<String> for Address {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+            .map(Self)
+            .map_err(|_| format!("{text:?} is not an address to listen at, such as \"127.0.0.1:80\" or \"[::]:80\""))
+    }
+}
+
 /// Where a server is: an address and a port, or a name that is looked up when the file is read.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
@@ -40,6 +55,22 @@ impl TryFrom<String> for Server {
                 Err(format!("{text:?} is not an address such as \"127.0.0.1:80\" or \"host:80\": {error}"))
             }
         }
+    }
+}
+
+/// How the path of a request begins.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct PathStart(pub String);
+
+impl TryFrom<String> for PathStart {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        if text.starts_with('/') || text == "*" {
+            return Ok(Self(text));
+        }
+        Err(format!("{text:?} begins no path: paths begin with \"/\""))
     }
 }
 
@@ -67,6 +98,13 @@ impl TryFrom<String> for Name {
                 "{text:?} is not a name such as \"example.com\" or \"*.example.com\"; \"*.\" stands in front only"
             ));
         };
+        // What a client asks for has none of these, and would never be matched.
+        let address = name.starts_with('[') && name.ends_with(']');
+        if !name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'/' && (address || byte != b':')) {
+            return Err(format!(
+                "{text:?} is not a name such as \"example.com\": it has no scheme, no port and no path, and is in ASCII"
+            ));
+        }
         let name = name.trim_end_matches('.').to_ascii_lowercase();
         Ok(if wildcard { Self::Wildcard(format!(".{name}")) } else { Self::Exact(name) })
     }
@@ -107,7 +145,8 @@ mod tests {
             assert_eq!(wildcard.matches(tried), matches, "{tried:?}");
         }
         assert!(name("example.com.").unwrap().matches("EXAMPLE.com"));
-        for bad in ["", "*", "*.", "*example.com", "a.*.com", "*.*.com"] {
+        assert!(name("[::1]").unwrap().matches("[::1]"));
+        for bad in ["", "*", "*.", "*example.com", "a.*.com", "*.*.com", "a.com:80", "http://a.com", "a.com/b", "ä.com"] {
             assert!(name(bad).is_err(), "{bad:?}");
         }
     }
