@@ -26,7 +26,7 @@ usage: router [options] <file>
   --log <level>     error, warn, info (one line for each connection) or off; by default info
 
 The file is explained in examples/router/router.toml. SIGHUP reads it again; SIGTERM ends the router
-when its connections have ended.";
+when its connections have ended, and a second one at once.";
 
 struct Options {
     runtime: Option<String>,
@@ -67,7 +67,7 @@ fn run(options: Options) -> Result<(), String> {
     let config = Config::read(&options.file).map_err(|error| error.to_string())?;
     if options.check {
         println!(
-            "{}: {} listeners, {} upstreams",
+            "{} is good: listeners {}, upstreams {}",
             options.file.display(),
             config.listeners.len(),
             config.upstreams.len()

@@ -3,6 +3,7 @@
 use std::{
     io,
     net::SocketAddr,
+    num::NonZeroUsize,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -34,7 +35,7 @@ pub async fn run<R: Runtime>(path: PathBuf, config: Config) -> io::Result<()> {
     let signals = signals()?;
     let state = Arc::new(State::default());
     let mut drain_timeout = config.drain_timeout;
-    let admin = config.admin;
+    let (admin, threads) = (config.admin, config.threads);
     if let Some(address) = admin {
         let socket = listen::<R>(address)?;
         R::spawn(admin::run::<R>(socket, state.clone()));
@@ -42,7 +43,7 @@ pub async fn run<R: Runtime>(path: PathBuf, config: Config) -> io::Result<()> {
     }
     state.apply::<R>(config)?;
     while let Ok(Signal::Reload) = signals.recv().await {
-        match reload::<R>(&path, &state, admin) {
+        match reload::<R>(&path, &state, admin, threads) {
             Ok(timeout) => drain_timeout = timeout,
             Err(message) => error!("the configuration stays as it was: {message}"),
         }
@@ -52,11 +53,19 @@ pub async fn run<R: Runtime>(path: PathBuf, config: Config) -> io::Result<()> {
 }
 
 /// Reads the configuration again. How long connections may go on at the end, from now on.
-fn reload<R: Runtime>(path: &Path, state: &State, admin: Option<SocketAddr>) -> Result<Duration, String> {
+fn reload<R: Runtime>(
+    path: &Path,
+    state: &State,
+    admin: Option<SocketAddr>,
+    threads: Option<NonZeroUsize>,
+) -> Result<Duration, String> {
     let result = Config::read(path).map_err(|error| error.to_string()).and_then(|config| {
         let drain_timeout = config.drain_timeout;
         if config.admin != admin {
             warn!("admin.address changes when the program is started again");
+        }
+        if config.threads != threads {
+            warn!("threads changes when the program is started again");
         }
         state.apply::<R>(config).map(|()| drain_timeout).map_err(|error| error.to_string())
     });

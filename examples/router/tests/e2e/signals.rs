@@ -177,8 +177,9 @@ on_each_runtime! {
         write_all(&old, b"still");
         assert_eq!(read_exact(&old, 5), b"still");
 
-        router.rewrite(&first.text());
+        router.rewrite(&format!("threads = 7\n{}", first.text()));
         router.signal(Signal::HUP);
+        router.log.wait_for(1, &["threads changes when the program is started again"]);
         eventually("the old route", || (greeted(&router).0 == b"old!x\r\n").then_some(()));
     }
 }
