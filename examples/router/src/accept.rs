@@ -48,9 +48,10 @@ pub async fn run<R: Runtime>(listener: Arc<Listener>, socket: R::Listener, stop:
     let (mut full, mut failing) = (Seldom::default(), Seldom::default());
     loop {
         let next = pin!(next::<R>(&listener, &socket, &mut full));
-        let accepted = match select(next, stopped.as_mut()).await {
-            Either::Left((accepted, _)) => accepted,
-            Either::Right(_) => return,
+        // A stop comes first, also where there is always a next connection.
+        let accepted = match select(stopped.as_mut(), next).await {
+            Either::Left(_) => return,
+            Either::Right((accepted, _)) => accepted,
         };
         match accepted {
             Ok((client, peer)) => {

@@ -4,7 +4,7 @@ use std::{
     io,
     net::SocketAddr,
     num::NonZeroUsize,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::Arc,
     time::Duration,
 };
@@ -32,7 +32,7 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 ///
 /// If an address cannot be listened at, or signals cannot be had.
 pub async fn run<R: Runtime>(path: PathBuf, config: Config) -> io::Result<()> {
-    let signals = signals()?;
+    let signals = signals(path)?;
     let state = Arc::new(State::default());
     let mut drain_timeout = config.drain_timeout;
     let (admin, threads) = (config.admin, config.threads);
@@ -42,9 +42,17 @@ pub async fn run<R: Runtime>(path: PathBuf, config: Config) -> io::Result<()> {
         info!(admin = %address, "listening");
     }
     state.apply::<R>(config)?;
-    while let Ok(Signal::Reload) = signals.recv().await {
-        match reload::<R>(&path, &state, admin, threads) {
-            Ok(timeout) => drain_timeout = timeout,
+    while let Ok(Signal::Reload(read)) = signals.recv().await {
+        let reloaded = match read {
+            Ok(config) => reload::<R>(config, &state, admin, threads).await.map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
+        };
+        state.metrics.reloaded(if reloaded.is_ok() { "ok" } else { "failed" });
+        match reloaded {
+            Ok(timeout) => {
+                drain_timeout = timeout;
+                info!("the configuration was read again");
+            }
             Err(message) => error!("the configuration stays as it was: {message}"),
         }
     }
@@ -52,28 +60,25 @@ pub async fn run<R: Runtime>(path: PathBuf, config: Config) -> io::Result<()> {
     Ok(())
 }
 
-/// Reads the configuration again. How long connections may go on at the end, from now on.
-fn reload<R: Runtime>(
-    path: &Path,
+/// Goes on with what was read again. How long connections may go on at the end, from now on.
+async fn reload<R: Runtime>(
+    config: Config,
     state: &State,
     admin: Option<SocketAddr>,
     threads: Option<NonZeroUsize>,
-) -> Result<Duration, String> {
-    let result = Config::read(path).map_err(|error| error.to_string()).and_then(|config| {
-        let drain_timeout = config.drain_timeout;
-        if config.admin != admin {
-            warn!("admin.address changes when the program is started again");
-        }
-        if config.threads != threads {
-            warn!("threads changes when the program is started again");
-        }
-        state.apply::<R>(config).map(|()| drain_timeout).map_err(|error| error.to_string())
-    });
-    state.metrics.reloaded(if result.is_ok() { "ok" } else { "failed" });
-    if result.is_ok() {
-        info!("the configuration was read again");
+) -> io::Result<Duration> {
+    let drain_timeout = config.drain_timeout;
+    if config.admin != admin {
+        warn!("admin.address changes when the program is started again");
     }
-    result
+    if config.threads != threads {
+        warn!("threads changes when the program is started again");
+    }
+    for running in state.apply::<R>(config)? {
+        // Its address is free then, so that the next configuration may have it again.
+        running.ended().await;
+    }
+    Ok(drain_timeout)
 }
 
 /// Accepts nothing more, and waits until no connection is open, or until it has waited for long

@@ -7,7 +7,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use async_channel::Sender;
+use async_channel::{Receiver, Sender};
 use tracing::info;
 
 use crate::{
@@ -21,9 +21,19 @@ use crate::{
 
 /// A listener that accepts connections until this is dropped.
 #[derive(Debug)]
-struct Running {
+pub struct Running {
     listener: Arc<Listener>,
-    _stop: Sender<()>,
+    stop: Sender<()>,
+    /// Closed when its socket is.
+    ended: Receiver<()>,
+}
+
+impl Running {
+    /// Stops it, and waits until its socket is closed.
+    pub async fn ended(self) {
+        drop(self.stop);
+        let _ = self.ended.recv().await;
+    }
 }
 
 /// What the router does at the moment, to be looked at.
@@ -49,13 +59,13 @@ impl State {
         self.groups.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Begins with what a configuration says: opens what is new, changes what is there, and stops what
-    /// is not there any more.
+    /// Begins with what a configuration says: opens what is new, and changes what is there. Returns what
+    /// is not there any more, which is still to be stopped.
     ///
     /// # Errors
     ///
     /// If a new listener cannot be opened. Nothing has changed then.
-    pub fn apply<R: Runtime>(&self, config: Config) -> io::Result<()> {
+    pub fn apply<R: Runtime>(&self, config: Config) -> io::Result<Vec<Running>> {
         let groups: Vec<_> =
             config.upstreams.iter().map(|upstream| Arc::new(Group::new(upstream, &self.metrics))).collect();
         let mut listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
@@ -69,14 +79,12 @@ impl State {
         }
         let mut stopped = self.stopped.lock().unwrap_or_else(PoisonError::into_inner);
         stopped.retain(|_, listener| listener.open() > 0);
-        listeners.retain(|address, running| {
-            let stays = config.listeners.iter().any(|listener| listener.address == *address);
-            if !stays {
-                stopped.insert(*address, running.listener.clone());
-                info!(listener = %address, "stopped listening");
-            }
-            stays
-        });
+        let stays = |address: &SocketAddr| config.listeners.iter().any(|listener| listener.address == *address);
+        let stopping: Vec<_> = listeners.extract_if(.., |address, _| !stays(address)).collect();
+        for (address, running) in &stopping {
+            stopped.insert(*address, running.listener.clone());
+            info!(listener = %address, "stopped listening");
+        }
         for listener in config.listeners {
             let address = listener.address;
             let settings = Settings::new(listener, &groups, &self.metrics);
@@ -91,15 +99,20 @@ impl State {
                         None => Arc::new(Listener::new(address, settings, &self.metrics)),
                     };
                     let (stop, told) = async_channel::bounded(1);
-                    R::spawn(accept::run::<R>(listener.clone(), socket, told));
-                    listeners.insert(address, Running { listener, _stop: stop });
+                    let (open, ended) = async_channel::bounded(1);
+                    let run = accept::run::<R>(listener.clone(), socket, told);
+                    R::spawn(async move {
+                        run.await;
+                        drop(open);
+                    });
+                    listeners.insert(address, Running { listener, stop, ended });
                     info!(listener = %address, "listening");
                 }
                 (None, None) => unreachable!("what was not there has been opened"),
             }
         }
         *self.groups.lock().unwrap_or_else(PoisonError::into_inner) = groups;
-        Ok(())
+        Ok(stopping.into_iter().map(|(_, running)| running).collect())
     }
 
     /// Stops accepting. All listeners that have connections, or may have.

@@ -1,11 +1,17 @@
 //! SIGTERM, SIGHUP and `--check`.
 
-use std::net::{Shutdown, TcpStream};
+use std::{
+    fs::File,
+    io::Write as _,
+    net::{Shutdown, TcpStream},
+    thread,
+    time::Duration,
+};
 
 use rustix::process::Signal;
 
 use crate::support::{
-    DEADLINE, Greeter, Mode,
+    DEADLINE, Greeter, Mode, Router,
     client::{noise, read_exact},
     connect, exchange, local,
     program::{directory, eventually},
@@ -13,6 +19,15 @@ use crate::support::{
     router::BINARY,
     run, serve, write_all,
 };
+
+/// Has the router read a pipe, and waits until it does.
+fn reading(router: &Router) -> File {
+    let file = router.path().join("router.toml");
+    _ = std::fs::remove_file(&file);
+    assert!(run("mkfifo", &[&file], b"").status.success());
+    router.signal(Signal::HUP);
+    File::options().write(true).open(&file).unwrap()
+}
 
 also_spliced! {
     fn open_connections_end_before_the_program(mode) needs [] {
@@ -29,7 +44,7 @@ also_spliced! {
         assert_eq!(read_exact(&client, 1000), sent[..1000]);
         router.signal(Signal::TERM);
         eventually("no new connections", || TcpStream::connect(router.address).err());
-        std::thread::scope(|scope| {
+        thread::scope(|scope| {
             scope.spawn(|| {
                 write_all(&server, &sent[1000..]);
                 server.shutdown(Shutdown::Write).unwrap();
@@ -140,9 +155,42 @@ on_each_runtime! {
         assert_eq!(router.log.wait_for(2, &["end=closed", "to_server=8 to_client=13 "]).len(), 2);
     }
 
+    /// As when the servers of names take long to answer.
+    fn a_slow_configuration_holds_nothing_up(mode) needs ["mkfifo"] {
+        let greeter = Greeter::new("hello");
+        let first = mode.router().general("threads = 1").upstream("server", &[greeter.address]).route("server", "");
+        let mut router = first.start();
+        let mut writer = reading(&router);
+        assert_eq!(exchange(router.address, b"x\r\n"), b"hellox\r\n");
+        writer.write_all(first.text().as_bytes()).unwrap();
+        drop(writer);
+        router.log.wait_for(1, &["was read again"]);
+        let _writer = reading(&router);
+        router.signal(Signal::TERM);
+        assert!(router.ended().success());
+    }
+
+    /// The second signal is there before the first configuration is.
+    fn a_listener_may_come_back_at_once(mode) needs ["mkfifo"] {
+        let greeter = Greeter::new("hello");
+        let first = mode.router().general("threads = 1").upstream("server", &[greeter.address]).route("server", "");
+        let router = first.start();
+        let second = first.emptied().elsewhere().upstream("server", &[greeter.address]).route("server", "");
+        let mut writer = reading(&router);
+        router.signal(Signal::HUP);
+        thread::sleep(Duration::from_millis(50));
+        writer.write_all(second.text().as_bytes()).unwrap();
+        drop(writer);
+        router.log.wait_for(1, &["stopped listening"]);
+        File::options().write(true).open(router.path().join("router.toml")).unwrap()
+            .write_all(first.text().as_bytes()).unwrap();
+        router.log.wait_for(2, &["the configuration was read again"]);
+        assert_eq!(exchange(router.address, b"x\r\n"), b"hellox\r\n");
+    }
+
     fn routes_are_read_again(mode) needs [] {
         let servers = ["old!", "new!"].map(Greeter::new);
-        let greeted = |router: &crate::support::Router| {
+        let greeted = |router: &Router| {
             let stream = connect(router.address);
             write_all(&stream, b"x\r\n");
             (read_exact(&stream, 7), stream)
