@@ -53,6 +53,8 @@ pub fn main() -> ExitCode {
         .with_target(false)
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal())
+        // It would be told on stderr as well, where a failure panics: a full disk would end the program.
+        .log_internal_errors(false)
         .init();
     match run(options) {
         Ok(()) => ExitCode::SUCCESS,

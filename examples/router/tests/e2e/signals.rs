@@ -155,6 +155,20 @@ on_each_runtime! {
         assert_eq!(router.log.wait_for(2, &["end=closed", "to_server=8 to_client=13 "]).len(), 2);
     }
 
+    /// As on a disk that is full.
+    fn a_log_that_takes_nothing_ends_nothing(mode) needs [] {
+        let servers = ["old!", "new!"].map(Greeter::new);
+        let first = mode.router().upstream("server", &[servers[0].address]).route("server", "");
+        let mut router = first.start_unheard("sh", &["-c", "exec \"$0\" \"$@\" 2>/dev/full", BINARY]);
+        eventually("the listener", || TcpStream::connect(router.address).ok());
+        assert_eq!(exchange(router.address, b"x\r\n"), b"old!x\r\n");
+        router.rewrite(&first.emptied().upstream("server", &[servers[1].address]).route("server", "").text());
+        router.signal(Signal::HUP);
+        eventually("the new server", || (exchange(router.address, b"x\r\n") == b"new!x\r\n").then_some(()));
+        router.signal(Signal::TERM);
+        assert!(router.ended().success());
+    }
+
     /// As when the servers of names take long to answer.
     fn a_slow_configuration_holds_nothing_up(mode) needs ["mkfifo"] {
         let greeter = Greeter::new("hello");

@@ -137,11 +137,16 @@ impl Configuration {
         Program::start(Path::new(program), &arguments, directory(&files))
     }
 
+    /// As [`start_by`](Self::start_by), without waiting for what it says.
+    pub(crate) fn start_unheard(&self, program: &str, arguments: &[&str]) -> Router {
+        let program = self.launch(program, arguments);
+        Router { program, address: local(self.port), admin: local(self.admin) }
+    }
+
     /// Starts it by another program, which gets the router and its arguments behind `arguments`.
     #[track_caller]
     pub(crate) fn start_by(&self, program: &str, arguments: &[&str]) -> Router {
-        let program = self.launch(program, arguments);
-        let router = Router { program, address: local(self.port), admin: local(self.admin) };
+        let router = self.start_unheard(program, arguments);
         router.log.wait_for(1, &["listening", &format!("{}:{}", self.host, self.port)]);
         router
     }
