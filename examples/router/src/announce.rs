@@ -1,6 +1,6 @@
 //! What a server is told about the client, in front of all that the client sends.
 
-use std::net::SocketAddr;
+use std::{mem, net::SocketAddr};
 
 use futures_handoff::bytes::Bytes;
 use rustix::net::getsockname;
@@ -10,15 +10,18 @@ use crate::{config::SendProxy, detect::proxy_header, net::{Socket, canonical}, r
 /// The TLV with the name of the server that the client asks for, in section 2.2 of the PROXY protocol.
 const AUTHORITY: u8 = 0x02;
 
-/// The header for a server.
-pub fn header(send: SendProxy, record: &Record<'_>, client: &impl Socket) -> Option<Bytes> {
+/// The header for a server. The one that the client sent is not kept, as it may be long, and what waits
+/// keeps little.
+pub fn header(send: SendProxy, record: &mut Record<'_>, client: &impl Socket) -> Option<Bytes> {
+    let sent = record.announced.as_mut().map(|announced| mem::take(&mut announced.header));
+    let record = &*record;
     let addresses = || match &record.announced {
         Some(announced) => announced.addresses,
         None => local_address(client).map(|local| (record.peer, local)),
     };
-    match (send, &record.announced) {
+    match (send, sent) {
         (SendProxy::None, _) => None,
-        (SendProxy::Forward, Some(announced)) => Some(announced.header.clone()),
+        (SendProxy::Forward, Some(sent)) => Some(sent),
         (SendProxy::V1, _) => Some(proxy_header::encode_v1(addresses()).into()),
         (SendProxy::V2 | SendProxy::Forward, _) => {
             let name = match &record.seen {

@@ -75,7 +75,7 @@ impl Reason {
 pub struct Announced {
     /// The client, and where it has connected to; `None`: nothing that has an address of TCP.
     pub addresses: Option<(SocketAddr, SocketAddr)>,
-    /// The header itself.
+    /// The header itself, until it is passed on or not needed.
     pub header: Bytes,
 }
 

@@ -68,13 +68,30 @@ impl<'a> View<'a> {
             return Seen::Tls { name: hello.server_name.clone() };
         }
         if let Some(Answer::Yes(request)) = self.http.get() {
-            return Seen::Http { host: request.host.map(str::to_owned) };
+            return Seen::Http { host: request.host.map(|host| shown(host.as_bytes(), LONGEST_HOST)) };
         }
         match self.resp.get() {
-            Some(Answer::Yes(command)) => Seen::Resp { command: command.name.escape_ascii().to_string() },
+            Some(Answer::Yes(command)) => Seen::Resp { command: shown(command.name, LONGEST_COMMAND) },
             _ => Seen::Nothing,
         }
     }
+}
+
+/// The longest host that the log shows whole: the longest name that DNS has.
+const LONGEST_HOST: usize = 255;
+
+/// The longest name of a command that the log shows whole. Those of Redis are shorter.
+const LONGEST_COMMAND: usize = 32;
+
+/// Bytes of a client as one word for the log, which is kept for as long as the connection: of so many
+/// bytes at most, and without a space, behind which it could look like another field.
+fn shown(bytes: &[u8], most: usize) -> String {
+    let front = &bytes[..bytes.len().min(most)];
+    let mut text = front.escape_ascii().to_string().replace(' ', "\\x20");
+    if front.len() < bytes.len() {
+        text.push_str("...");
+    }
+    text
 }
 
 /// What has decided, for the log.

@@ -135,4 +135,13 @@ fn the_log_shows_what_has_decided_and_nothing_that_would_break_its_line() {
     assert_eq!(seen(b"GET / HTTP/1.0\r\n\r\n"), "http:-");
     assert_eq!(seen(b"GET / HTTP/1.1\r\nHost: a.b\r\n\r\n"), "http:a.b");
     assert_eq!(seen(b"*1\r\n$6\r\nP\r\n\x1bNG\r\n"), "resp:P\\r\\n\\x1bNG");
+    // Nor what would look like another field of it, or be much longer than a name.
+    assert_eq!(seen(b"*1\r\n$13\r\nPING end=idle\r\n"), "resp:PING\\x20end=idle");
+    assert_eq!(
+        seen(&[b"*1\r\n$500\r\n", &[0xff; 500][..], b"\r\n"].concat()),
+        format!("resp:{}...", "\\xff".repeat(32))
+    );
+    let long = "a".repeat(500);
+    let request = format!("GET / HTTP/1.1\r\nHost: {long}\r\n\r\n");
+    assert_eq!(seen(request.as_bytes()), format!("http:{}...", &long[..255]));
 }

@@ -17,6 +17,9 @@ use crate::support::{
     serve, write_all,
 };
 
+/// So many connections that what each one keeps can be told from what the program needs.
+const MANY: usize = 300;
+
 on_each_runtime! {
     fn no_more_are_open_than_allowed(mode) needs [] {
         let greeter = Greeter::new("hi");
@@ -41,6 +44,43 @@ on_each_runtime! {
         let router = configuration.start_by("sh", &["-c", "ulimit -Sn 64; exec \"$0\" \"$@\"", BINARY]);
         let held: Vec<_> = (0..100).map(|_| connect(router.address)).collect();
         held.iter().for_each(|stream| assert_eq!(read_exact(stream, 2), b"hi"));
+    }
+
+    /// Whatever the client has sent before.
+    fn what_waits_keeps_little(mode) needs [] {
+        let (sender, accepted) = std::sync::mpsc::channel();
+        let address = serve(move |stream| sender.send(stream).unwrap());
+        let router = mode
+            .router()
+            .upstream("server", &[address])
+            .listener("accept_proxy = \"optional\"")
+            .route("server", r#"match.http.host = ["other.test"]"#)
+            .route("server", r#"match.resp.key = ["other:"]"#)
+            .route("server", "")
+            .start();
+        let long = "a".repeat(16_000);
+        let command = [b"*1\r\n$16000\r\n", &[0xff; 16_000][..], b"\r\n"].concat();
+        let header = [&b"\r\n\r\n\0\r\nQUIT\n\x21\x00\x3e\x83\xe0\x3e\x80"[..], long.as_bytes(), b"x\r\n"].concat();
+        let host = format!("GET / HTTP/1.1\r\nHost: {long}\r\n\r\n").into_bytes();
+        for (name, bytes, sent) in [
+            ("nothing of note", &b"x\r\n"[..], 3),
+            ("a long command", &command, command.len()),
+            ("a long host", &host, host.len()),
+            ("a long header", &header, 3),
+        ] {
+            let before = router.memory();
+            let pairs: Vec<_> = (0..MANY)
+                .map(|_| {
+                    let client = connect(router.address);
+                    write_all(&client, bytes);
+                    let server = accepted.recv_timeout(DEADLINE).unwrap();
+                    read_exact(&server, sent);
+                    (client, server)
+                })
+                .collect();
+            let grown = router.memory().saturating_sub(before);
+            assert!(grown < pairs.len() * (8 << 10), "{name}: {grown} bytes");
+        }
     }
 
     /// A sender is as fast as its receiver, and what lies in between is little.
