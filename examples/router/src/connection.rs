@@ -210,7 +210,8 @@ async fn terminated<R: Runtime>(
     let buffer = HandoffBuffer::from_tail(first.into(), HandoffBufferConfig::new(LIMIT));
     let buffer = buffer.expect("it was in a buffer with the same limit");
     let handshake = acceptor.accept(buffer.into_reader(client));
-    let mut client = match within::<R, _>(settings.detect_timeout, handshake).await {
+    let handshake = within::<R, _>(settings.detect_timeout, handshake);
+    let mut client = match record.listener().unless_cut(handshake).await.ok_or_else(cut)? {
         Some(Ok(client)) => client,
         Some(Err(error)) => return Err((Reason::TlsFailed, error.to_string())),
         None => return Err((Reason::TlsFailed, format!("no handshake in {:?}", settings.detect_timeout))),

@@ -239,6 +239,25 @@ on_each_runtime! {
         assert!(shown(&certificates[1]));
     }
 
+    fn a_handshake_that_does_not_end_is_cut(mode) needs [] {
+        let certificate = Certificate::of(&["a.test"]);
+        let mut router = mode
+            .router()
+            .general("drain_timeout = \"200ms\"")
+            .upstream("mirror", &[mirror()])
+            .file("cert.pem", &certificate.pem)
+            .file("key.pem", &certificate.key)
+            .route("mirror", TERMINATED)
+            .start();
+        let stream = connect(router.address);
+        write_all(&stream, &hello(&mut certificate.client("a.test", &[], None)));
+        // The answer to the hello.
+        read_exact(&stream, 1);
+        router.signal(Signal::TERM);
+        router.ended();
+        router.log.wait_for(1, &["route=mirror", "end=cut"]);
+    }
+
     /// What goes wrong in a handshake has one line.
     fn a_handshake_that_fails_is_told(mode) needs [] {
         let certificate = Certificate::of(&["a.test"]);
