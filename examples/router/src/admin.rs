@@ -19,19 +19,28 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// How long to wait after an `accept` that fails.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// The most clients at a time. Others wait, so that none of them takes a descriptor from the listeners.
+const AT_ONCE: usize = 16;
+
 /// Answers those that ask, without an end.
 pub async fn run<R: Runtime>(socket: R::Listener, state: Arc<State>) {
-    loop {
+    // What is in it are clients.
+    let (enter, leave) = async_channel::bounded(AT_ONCE);
+    while enter.send(()).await.is_ok() {
         match R::accept(&socket).await {
             Ok((client, _)) => {
-                let state = state.clone();
+                let (state, leave) = (state.clone(), leave.clone());
                 R::spawn(async move {
                     if let Some(Err(error)) = within::<R, _>(PATIENCE, answer(client, &state)).await {
                         debug!(%error, "the admin page was not delivered");
                     }
+                    let _ = leave.try_recv();
                 });
             }
-            Err(_) => R::sleep(PAUSE).await,
+            Err(_) => {
+                let _ = leave.try_recv();
+                R::sleep(PAUSE).await;
+            }
         }
     }
 }

@@ -46,6 +46,20 @@ on_each_runtime! {
         held.iter().for_each(|stream| assert_eq!(read_exact(stream, 2), b"hi"));
     }
 
+    /// Those that ask nothing there take no descriptors from the listeners.
+    fn few_are_at_the_admin_page_at_a_time(mode) needs [] {
+        let greeter = Greeter::new("hi");
+        let router = mode.router().upstream("server", &[greeter.address]).route("server", "").start();
+        let before = router.sockets();
+        let asking: Vec<_> = (0..MANY).map(|_| connect(router.admin)).collect();
+        // The first ones are answered, so that as many as may be are there.
+        thread::sleep(Duration::from_millis(300));
+        let open = router.sockets() - before;
+        assert!(0 < open && open <= 32, "{open}");
+        drop(asking);
+        assert!(exchange(router.admin, b"GET / HTTP/1.1\r\n\r\n").starts_with(b"HTTP/1.1 200 OK"));
+    }
+
     /// Whatever the client has sent before.
     fn what_waits_keeps_little(mode) needs [] {
         let (sender, accepted) = std::sync::mpsc::channel();
