@@ -14,7 +14,10 @@ use std::{
 };
 
 use futures_handoff::bytes::{Buf, Bytes};
-use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with, splice};
+use rustix::{
+    io::{Errno, read},
+    pipe::{PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with, splice},
+};
 
 use crate::{
     net::{Ready, Runtime, Socket},
@@ -69,6 +72,12 @@ impl Pipe {
             }
         });
     }
+}
+
+/// What was read: into a pipe, or into memory.
+enum Piece {
+    Piped(usize),
+    Copied(Bytes),
 }
 
 /// How a direction ended.
@@ -173,14 +182,30 @@ impl Way {
         let Ok(pipe) = self.pipe.take().map_or_else(Pipe::take, Ok) else {
             return self.copy(cx, from);
         };
-        let read =
-            from.poll_io(cx, Ready::Read, || Ok(splice(from.fd(), None, &pipe.writer, None, MOST, flags())?));
+        let read = from.poll_io(cx, Ready::Read, || {
+            match splice(from.fd(), None, &pipe.writer, None, MOST, flags()) {
+                // In front of an urgent byte a pipe gets nothing, although there is something to read:
+                // reading skips that byte.
+                Err(Errno::AGAIN) => {
+                    let mut bytes = [0; SHORT];
+                    let n = read(from.fd(), &mut bytes)?;
+                    Ok(Piece::Copied(Bytes::copy_from_slice(&bytes[..n])))
+                }
+                piped => Ok(Piece::Piped(piped?)),
+            }
+        });
         match read {
-            Poll::Ready(Ok(n)) if n > 0 => {
+            Poll::Ready(Ok(Piece::Piped(n))) if n > 0 => {
                 self.held = n;
                 self.activity += 1;
                 self.long_reads = if n >= SHORT { LEAN_READS } else { self.long_reads - 1 };
                 self.pipe = Some(pipe);
+            }
+            Poll::Ready(Ok(Piece::Copied(bytes))) if !bytes.is_empty() => {
+                self.first[0] = bytes;
+                self.activity += 1;
+                self.long_reads -= 1;
+                pipe.put_back();
             }
             Poll::Ready(Ok(_)) => {
                 self.source_ended = true;

@@ -5,6 +5,8 @@ use std::{
     sync::mpsc,
 };
 
+use rustix::net::{SendFlags, send};
+
 use crate::support::{
     DEADLINE, Greeter, Mode, Router,
     client::{in_parallel, noise, read_exact, reset, write_with_end},
@@ -39,6 +41,21 @@ fn pair(mode: Mode) -> (Router, TcpStream, TcpStream) {
 }
 
 also_spliced! {
+    /// It is lost, as for each program that does not ask for it, and nothing else is.
+    fn an_urgent_byte_holds_nothing_up(mode) needs [] {
+        let (_router, client, server) = pair(mode);
+        let sent = noise(200_000);
+        // What is long is spliced.
+        write_all(&client, &sent);
+        assert!(read_exact(&server, sent.len()) == sent);
+        send(&client, b"!", SendFlags::OOB).unwrap();
+        write_all(&client, &sent);
+        assert!(read_exact(&server, sent.len()) == sent);
+        send(&client, b"!", SendFlags::OOB).unwrap();
+        client.shutdown(Shutdown::Write).unwrap();
+        assert!(read_all(&server).0.is_empty());
+    }
+
     fn a_client_that_has_said_all_gets_its_answer(mode) needs [] {
         let router = routed(mode, mirror());
         let long = noise(10 * LONG);
