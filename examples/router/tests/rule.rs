@@ -78,7 +78,9 @@ type Case<'a> = (&'a str, &'a [Rule], &'a [u8], (usize, Option<usize>));
 fn the_first_route_that_matches_takes_it_and_only_when_those_in_front_are_ruled_out() {
     let whole = hello("www.example.com", &["h2", "http/1.1"]);
     let all = whole.len();
+    let dotted = hello("a.test..", &[]);
     let get = b"GET /v1/things HTTP/1.1\r\nHost: api.example.com:80\r\n\r\n";
+    let dots = b"GET / HTTP/1.1\r\nHost: api.example.com..\r\n\r\n";
     let set = b"*3\r\n$3\r\nset\r\n$6\r\nuser:1\r\n$1\r\nx\r\n";
     let cases: &[Case<'_>] = &[
         ("nothing has to be there for a default", &[Rule::Any], b"", (0, Some(0))),
@@ -101,6 +103,8 @@ fn the_first_route_that_matches_takes_it_and_only_when_those_in_front_are_ruled_
             (all, Some(3)),
         ),
         ("a host, port or not", &[tls(&[], &[]), http(&["API.example.com"], &[])], get, (get.len(), Some(1))),
+        ("a host with two dots", &[http(&["api.example.com"], &[]), Rule::Any], dots, (dots.len(), Some(1))),
+        ("a server name with two", &[tls(&["a.test"], &[]), Rule::Any], &dotted, (dotted.len(), Some(1))),
         ("a path", &[http(&[], &["/v2/"]), http(&[], &["/v2/", "/v1/"])], get, (get.len(), Some(1))),
         ("host and path", &[http(&["api.example.com"], &["/v2/"]), Rule::Any], get, (get.len(), Some(1))),
         ("a key", &[resp(&[], &["session:"]), resp(&[], &["user:"])], set, (25, Some(1))),

@@ -111,9 +111,9 @@ impl TryFrom<String> for Name {
 }
 
 impl Name {
-    /// Whether this stands for `name`, in whatever case that is.
+    /// Whether this stands for `name`, in whatever case that is. A dot at its end has been taken off, as
+    /// the matchers do.
     pub fn matches(&self, name: &str) -> bool {
-        let name = name.strip_suffix('.').unwrap_or(name);
         match self {
             Self::Exact(exact) => exact.eq_ignore_ascii_case(name),
             Self::Wildcard(suffix) => match name.find('.') {
@@ -134,9 +134,10 @@ mod tests {
         let wildcard = name("*.Example.com").unwrap();
         for (tried, matches) in [
             ("a.example.com", true),
-            ("A.EXAMPLE.COM.", true),
+            ("A.EXAMPLE.COM", true),
             ("example.com", false),
             (".example.com", false),
+            ("a.example.com.", false),
             ("a.b.example.com", false),
             ("aexample.com", false),
             ("a.example.org", false),
