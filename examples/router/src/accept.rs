@@ -22,8 +22,8 @@ use crate::{
 /// How long to wait after the first `accept` that fails, and after any number of them.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(5), Duration::from_secs(1));
 
-/// At most once in this time the same warning is given: at a limit, accepting fails or waits, and goes on,
-/// hundreds of times a second.
+/// At most once in this time the same warning is given: at a limit, accepting fails or waits, and
+/// goes on, hundreds of times a second.
 const BETWEEN_WARNINGS: Duration = Duration::from_secs(10);
 
 /// When a warning was given last.

@@ -19,7 +19,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// How long to wait after an `accept` that fails.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// The most clients at a time. Others wait, so that none of them takes a descriptor from the listeners.
+/// The most clients at a time. Others wait, so that none of them takes a descriptor from the
+/// listeners.
 const AT_ONCE: usize = 16;
 
 /// Answers those that ask, without an end.

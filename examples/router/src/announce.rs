@@ -7,11 +7,12 @@ use rustix::net::getsockname;
 
 use crate::{config::SendProxy, detect::proxy_header, net::{Socket, canonical}, record::Record, rule::Seen};
 
-/// The TLV with the name of the server that the client asks for, in section 2.2 of the PROXY protocol.
+/// The TLV with the name of the server that the client asks for, in section 2.2 of the PROXY
+/// protocol.
 const AUTHORITY: u8 = 0x02;
 
-/// The header for a server. The one that the client sent is not kept, as it may be long, and what waits
-/// keeps little.
+/// The header for a server. The one that the client sent is not kept, as it may be long, and what
+/// waits keeps little.
 pub fn header(send: SendProxy, record: &mut Record<'_>, client: &impl Socket) -> Option<Bytes> {
     let sent = record.announced.as_mut().map(|announced| mem::take(&mut announced.header));
     let record = &*record;

@@ -53,7 +53,8 @@ pub fn main() -> ExitCode {
         .with_target(false)
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal())
-        // It would be told on stderr as well, where a failure panics: a full disk would end the program.
+        // It would be told on stderr as well, where a failure panics: a full disk would end the
+        // program.
         .log_internal_errors(false)
         .init();
     match run(options) {
@@ -112,8 +113,8 @@ fn start<R: Runtime>(file: PathBuf, config: Config) -> io::Result<()> {
     R::run(threads, server::run::<R>(file, config))
 }
 
-/// Lets the program have as many descriptors as it may: a connection needs two, and most systems begin
-/// with a thousand.
+/// Lets the program have as many descriptors as it may: a connection needs two, and most systems
+/// begin with a thousand.
 fn take_all_descriptors() {
     let limit = getrlimit(Resource::Nofile);
     // Where it cannot be, there are fewer.

@@ -7,8 +7,8 @@ use crate::{
     detect::{Answer, http1, resp, ssh, tls},
 };
 
-/// What the first bytes of a connection have to be. A list without an entry asks for nothing; of one
-/// with entries, one has to be there.
+/// What the first bytes of a connection have to be. A list without an entry asks for nothing; of
+/// one with entries, one has to be there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rule {
     /// Anything, nothing at all too.
@@ -83,8 +83,8 @@ const LONGEST_HOST: usize = 255;
 /// The longest name of a command that the log shows whole. Those of Redis are shorter.
 const LONGEST_COMMAND: usize = 32;
 
-/// Bytes of a client as one word for the log, which is kept for as long as the connection: of so many
-/// bytes at most, and without a space, behind which it could look like another field.
+/// Bytes of a client as one word for the log, which is kept for as long as the connection: of so
+/// many bytes at most, and without a space, behind which it could look like another field.
 fn shown(bytes: &[u8], most: usize) -> String {
     let front = &bytes[..bytes.len().min(most)];
     let mut text = front.escape_ascii().to_string().replace(' ', "\\x20");

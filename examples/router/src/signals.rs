@@ -19,8 +19,8 @@ pub enum Signal {
     Reload(Result<Config, ConfigError>),
 }
 
-/// The signals from now on. A thread waits for them, and another one reads the file at `path`: to look
-/// up the names in it may take long, and no connection waits for that.
+/// The signals from now on. A thread waits for them, and another one reads the file at `path`: to
+/// look up the names in it may take long, and no connection waits for that.
 ///
 /// # Errors
 ///

@@ -1,8 +1,8 @@
 //! Moving bytes from one socket to the other in the kernel, through pipes.
 //!
-//! A direction has a pipe only while something is in it: a thread keeps a few that are empty for the
-//! directions of its connections. So a connection that waits holds neither memory nor descriptors
-//! for this. What is short is read and written, which takes fewer calls.
+//! A direction has a pipe only while something is in it: a thread keeps a few that are empty for
+//! the directions of its connections. So a connection that waits holds neither memory nor
+//! descriptors for this. What is short is read and written, which takes fewer calls.
 
 use std::{
     cell::RefCell,
@@ -27,8 +27,8 @@ use crate::{
 /// What a pipe takes at a time, if the system lets it be so large.
 const CAPACITY: usize = 256 * 1024;
 
-/// What is moved at a time at most. A pipe counts its capacity in pages, and takes more where what a
-/// socket holds comes in larger pieces.
+/// What is moved at a time at most. A pipe counts its capacity in pages, and takes more where what
+/// a socket holds comes in larger pieces.
 const MOST: usize = 4 * CAPACITY;
 
 /// Empty pipes that a thread keeps.
@@ -37,8 +37,8 @@ const SPARE: usize = 16;
 /// Rounds that a direction makes before other tasks have their turn.
 const ROUNDS: usize = 16;
 
-/// What is read at a time without a pipe. The kernel does not say whether it has moved all there was,
-/// so that a pipe costs three calls for less than this, where reading and writing are two.
+/// What is read at a time without a pipe. The kernel does not say whether it has moved all there
+/// was, so that a pipe costs three calls for less than this, where reading and writing are two.
 const SHORT: usize = 4 * 1024;
 
 /// Short pieces, one after the other, that go through a pipe before they go without one.
@@ -106,8 +106,8 @@ struct Way {
 }
 
 impl Way {
-    /// Moves bytes until one of the two has to be waited for, or the direction ends. Whether the reader
-    /// has failed.
+    /// Moves bytes until one of the two has to be waited for, or the direction ends. Whether the
+    /// reader has failed.
     fn poll<S: Socket>(&mut self, cx: &mut Context<'_>, from: &mut S, to: &mut S) -> bool {
         if self.end.is_none() {
             match self.carry(cx, from, to) {
@@ -184,8 +184,8 @@ impl Way {
         };
         let read = from.poll_io(cx, Ready::Read, || {
             match splice(from.fd(), None, &pipe.writer, None, MOST, flags()) {
-                // In front of an urgent byte a pipe gets nothing, although there is something to read:
-                // reading skips that byte.
+                // In front of an urgent byte a pipe gets nothing, although there is something to
+                // read: reading skips that byte.
                 Err(Errno::AGAIN) => {
                     let mut bytes = [0; SHORT];
                     let n = read(from.fd(), &mut bytes)?;
@@ -234,8 +234,8 @@ impl Way {
         Poll::Ready(Ok(()))
     }
 
-    /// Drops what still comes for a writer that has failed, so that the answer is not lost in a reset.
-    /// Whether the reader has failed.
+    /// Drops what still comes for a writer that has failed, so that the answer is not lost in a
+    /// reset. Whether the reader has failed.
     fn discard<S: Socket>(&mut self, cx: &mut Context<'_>, from: &mut S) -> bool {
         let mut scratch = [0; SHORT];
         for _ in 0..ROUNDS {
@@ -258,9 +258,9 @@ fn flags() -> SpliceFlags {
     SpliceFlags::MOVE | SpliceFlags::NONBLOCK
 }
 
-/// Carries bytes in both directions until both have ended, or nothing has moved for one or two times
-/// the period of `timer`. What is in `first` goes to the server before what the client sends. It ends as a
-/// [`Tunnel`](futures_handoff::tunnel::Tunnel) does.
+/// Carries bytes in both directions until both have ended, or nothing has moved for one or two
+/// times the period of `timer`. What is in `first` goes to the server before what the client sends.
+/// It ends as a [`Tunnel`](futures_handoff::tunnel::Tunnel) does.
 pub async fn carry<R: Runtime, F: Future<Output = ()>>(
     client: &mut R::Tcp,
     server: &mut R::Tcp,

@@ -59,8 +59,8 @@ impl State {
         self.groups.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Begins with what a configuration says: opens what is new, and changes what is there. Returns what
-    /// is not there any more, which is still to be stopped.
+    /// Begins with what a configuration says: opens what is new, and changes what is there. Returns
+    /// what is not there any more, which is still to be stopped.
     ///
     /// # Errors
     ///

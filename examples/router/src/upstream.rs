@@ -56,8 +56,8 @@ impl Group {
         }
     }
 
-    /// Opens a connection to one of the servers: the one that is next, or else those behind it. What is
-    /// open is counted for as long as the lease is kept.
+    /// Opens a connection to one of the servers: the one that is next, or else those behind it.
+    /// What is open is counted for as long as the lease is kept.
     ///
     /// # Errors
     ///
