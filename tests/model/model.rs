@@ -1,8 +1,8 @@
 //! The real write side, and messages between tasks, under two model checkers.
 //!
 //! ```text
-//! RUSTFLAGS="--cfg handoff_loom" cargo test --release --test model --features message
-//! RUSTFLAGS="--cfg handoff_shuttle" cargo test --release --test model --features message
+//! RUSTFLAGS="--cfg handoff_loom" cargo test --release --package futures-handoff-model
+//! RUSTFLAGS="--cfg handoff_shuttle" cargo test --release --package futures-handoff-model
 //! ```
 //!
 //! Loom runs every interleaving of a scenario up to a number of preemptions: 3, but 5 or 4 where
@@ -24,7 +24,6 @@ mod ends;
 mod explore;
 mod flushes;
 mod handover;
-#[cfg(feature = "message")]
 mod message;
 #[cfg(handoff_shuttle)]
 mod random;
