@@ -112,7 +112,7 @@ fn host(authority: &[u8]) -> Option<&str> {
         let (host, port) = authority.split_at(authority.find(':').unwrap_or(authority.len()));
         let host = host.strip_suffix('.').unwrap_or(host);
         let named = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=".contains(&byte);
-        if host.is_empty() || !host.bytes().all(named) {
+        if host.is_empty() || host.ends_with('.') || !host.bytes().all(named) {
             return None;
         }
         (host, port)

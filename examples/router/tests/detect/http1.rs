@@ -98,6 +98,7 @@ fn a_request_whose_host_is_in_doubt_is_ruled_out_at_its_end() {
         "[a]",
         "[]",
         ".",
+        "a..",
         ":80",
         "\u{fc}",
         "[fe80::1%25lo]",
