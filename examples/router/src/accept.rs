@@ -83,9 +83,11 @@ async fn next<R: Runtime>(
     socket: &R::Listener,
     full: &mut Seldom,
 ) -> io::Result<(R::Tcp, SocketAddr)> {
-    if listener.is_full() && full.is_due() {
-        warn!(listener = %listener.address, open = listener.open(), "max_connections is reached, others wait");
+    if listener.is_full() {
+        if full.is_due() {
+            warn!(listener = %listener.address, open = listener.open(), "max_connections is reached, others wait");
+        }
+        listener.room().await;
     }
-    listener.room().await;
     R::accept(socket).await
 }
