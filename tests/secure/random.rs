@@ -16,6 +16,9 @@ enum Send {
 
 const MAX_MESSAGE: usize = 300;
 
+/// Records of the longest batch: 11 messages, with one byte in a record.
+const MAX_RECORDS: usize = 11 * MAX_MESSAGE;
+
 fn message() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         3 => (0..20_usize).prop_map(pattern),
@@ -36,10 +39,11 @@ fn configs() -> impl Strategy<Value = Config> {
     let record = prop_oneof![1..40_usize, Just(64 * 1024)];
     let rekey = prop_oneof![1..6_u64, Just(1 << 20)];
     (record, rekey, any::<bool>(), 0..2000_usize).prop_map(|(record, rekey, aes, copy_max)| {
+        let write = WriteHandoffConfig::default().with_copy_max(copy_max).with_max_items(MAX_RECORDS);
         limits(MAX_MESSAGE, record)
             .with_rekey_after(rekey)
             .with_suite(SUITES[usize::from(aes)])
-            .with_write(WriteHandoffConfig::default().with_copy_max(copy_max))
+            .with_write(write)
     })
 }
 
