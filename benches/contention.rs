@@ -1,7 +1,7 @@
 //! Many producers on one stream, named `operation.implementation/runtime/size`.
 //!
-//! `tokio_current` runs all of them and the task of the stream on one thread, the other runtimes on two.
-//! `cargo test --benches` runs each of them once.
+//! `tokio_current` runs all of them and the task of the stream on one thread, the other runtimes on
+//! two. `cargo test --benches` runs each of them once.
 #![expect(missing_docs, reason = "`criterion_group!` makes a function that has none")]
 
 mod support;
@@ -16,8 +16,8 @@ const FRAMES: usize = 8 * KIB;
 /// The same of a run over large ones.
 const LARGE_CHUNKS: usize = 256;
 
-/// Chunks of 64 bytes to a writer that counts and drops what it takes, so what shows is the way from the producers to
-/// it. The size is the number of producers.
+/// Chunks of 64 bytes to a writer that counts and drops what it takes, so what shows is the way
+/// from the producers to it. The size is the number of producers.
 fn contention(criterion: &mut Criterion) {
     let work = |tasks| Work { tasks, pending: 64 * KIB, ..Work::new(64, FRAMES) };
     over!(criterion, "contention.channel", channel to Count, PRODUCERS, work);
@@ -35,8 +35,8 @@ fn many_tasks(criterion: &mut Criterion) {
     over!(criterion, "many_tasks.ticket", ticket to Duplex, PRODUCERS, work);
 }
 
-/// Four producers that want far more than there is room for, in the budget and behind the writer. The size is the
-/// budget, in chunks.
+/// Four producers that want far more than there is room for, in the budget and behind the writer.
+/// The size is the budget, in chunks.
 fn backpressure(criterion: &mut Criterion) {
     let sizes = [4, 16];
     let work = |chunks| {

@@ -1,15 +1,15 @@
 //! What one operation of the write half costs, in instructions.
 //!
-//! `cargo bench --package futures-handoff-runtimes --bench instructions` needs valgrind and `gungraun-runner` in the
-//! version of the crate `gungraun`;
-//! `.ci/run speed` installs what is missing. Each row is [`COUNT`] operations, without what comes before them: the
-//! stream is open, its memory has grown to what it needs, and only then does the count begin. So the number of a row,
-//! with its last five digits cut off, is what one operation costs. A clone of the chunk and its drop, 28 instructions,
-//! are part of it.
+//! `cargo bench --package futures-handoff-runtimes --bench instructions` needs valgrind and
+//! `gungraun-runner` in the version of the crate `gungraun`; `.ci/run speed` installs what is
+//! missing. Each row is [`COUNT`] operations, without what comes before them: the stream is open,
+//! its memory has grown to what it needs, and only then does the count begin. So the number of a
+//! row, with its last five digits cut off, is what one operation costs. A clone of the chunk and
+//! its drop, 28 instructions, are part of it.
 //!
-//! A row fails if an operation costs more than [`SLACK`] per cent above what is written beside it. Builds of the same
-//! code differ by a few instructions, and those of another compiler by more. If a row becomes cheaper for good, write
-//! down the new number.
+//! A row fails if an operation costs more than [`SLACK`] per cent above what is written beside it.
+//! Builds of the same code differ by a few instructions, and those of another compiler by more. If
+//! a row becomes cheaper for good, write down the new number.
 
 /// How often an operation is done in one row.
 const COUNT: usize = 100_000;
@@ -142,7 +142,8 @@ mod counted {
     }
 }
 
-/// `cargo test --benches` passes by: it counts only for `cargo bench`, and in the processes that the runner starts.
+/// `cargo test --benches` passes by: it counts only for `cargo bench`, and in the processes that
+/// the runner starts.
 fn main() {
     #[cfg(target_os = "linux")]
     {

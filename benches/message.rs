@@ -1,8 +1,9 @@
 //! Messages between tasks, beside async-channel and bytes-handoff 2.0.0.
 //!
-//! `cargo bench --package futures-handoff-runtimes --features message --bench message` measures each row with Criterion, and
-//! with `-- compare` prints ratios of the CPU time that all threads take: both sides of a pair run in turns, in the other
-//! order every other turn, and the median ratio counts. `cargo test --benches` runs each row once.
+//! `cargo bench --package futures-handoff-runtimes --features message --bench message` measures
+//! each row with Criterion, and with `-- compare` prints ratios of the CPU time that all threads
+//! take: both sides of a pair run in turns, in the other order every other turn, and the median
+//! ratio counts. `cargo test --benches` runs each row once.
 //!
 //! | work | what it is |
 //! |---|---|
@@ -254,7 +255,8 @@ fn time(run: &mut Run, operations: usize) -> f64 {
     (clock() - start) / operations as f64
 }
 
-/// The CPU time of the process where it can be had: what other programs take of the processor is not in it.
+/// The CPU time of the process where it can be had: what other programs take of the processor is
+/// not in it.
 #[cfg(unix)]
 fn clock() -> f64 {
     use rustix::time::{ClockId, clock_gettime};

@@ -1,6 +1,8 @@
-//! The read half beside what is written by hand, over memory, named `operation.implementation/runtime/size`.
+//! The read half beside what is written by hand, over memory, named
+//! `operation.implementation/runtime/size`.
 //!
-//! Every run checks how many bytes and frames came out. `cargo test --benches` runs each of them once.
+//! Every run checks how many bytes and frames came out. `cargo test --benches` runs each of them
+//! once.
 #![expect(missing_docs, reason = "`criterion_group!` makes a function that has none")]
 
 mod support;
@@ -108,8 +110,8 @@ async fn owned_lines_by_vec(mut reader: Arrivals<'_>) -> Moved {
     }
 }
 
-/// A `BytesMut` that is read into, and a line split off without a copy. Room is cleared when it is reserved, and used up
-/// before more is.
+/// A `BytesMut` that is read into, and a line split off without a copy. Room is cleared when it is
+/// reserved, and used up before more is.
 async fn owned_lines_by_bytes_mut(mut reader: Arrivals<'_>) -> Moved {
     let mut pending = BytesMut::with_capacity(2 * READ);
     let mut filled = 0;

@@ -1,10 +1,12 @@
-//! Round trips: what writing through a handle costs a connection that asks and waits for the answer. Named
-//! `round_trip.transport.policy/runtime/burst`, where a burst is counted in frames of 64 bytes.
+//! Round trips: what writing through a handle costs a connection that asks and waits for the
+//! answer. Named `round_trip.transport.policy/runtime/burst`, where a burst is counted in frames of
+//! 64 bytes.
 //!
-//! A producer writes a burst of frames and then reads until the peer has answered it. The peer reads the whole burst
-//! before it sends it back, so the answer looks the same however the burst was written. Every byte that comes back is
-//! compared with the one that was sent. Over TCP the peer is a thread with a blocking socket, in memory it is a task of
-//! the same runtime. `cargo test --benches` runs each of them once.
+//! A producer writes a burst of frames and then reads until the peer has answered it. The peer
+//! reads the whole burst before it sends it back, so the answer looks the same however the burst
+//! was written. Every byte that comes back is compared with the one that was sent. Over TCP the
+//! peer is a thread with a blocking socket, in memory it is a task of the same runtime. `cargo test
+//! --benches` runs each of them once.
 #![expect(missing_docs, reason = "`criterion_group!` makes a function that has none")]
 
 mod support;
@@ -36,7 +38,8 @@ const PERIOD: usize = 65_521;
 enum Policy {
     /// `write_all` on the writer for each frame, without a handle.
     Direct,
-    /// A buffer of 16 KiB in front of the writer, flushed at the end of the burst: what a careful hand writes.
+    /// A buffer of 16 KiB in front of the writer, flushed at the end of the burst: what a careful
+    /// hand writes.
     Buffered,
     /// A handle as it comes, its task spawned.
     Default,

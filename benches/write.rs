@@ -1,8 +1,8 @@
 //! The write half beside what is written by hand, named `operation.implementation/runtime/size`.
 //!
-//! Large chunks go through an in-memory pipe, whose other end is read by a task. Small frames go to a writer that counts
-//! and drops what it takes, so what shows there is the cost of a frame, and not what gathering saves in system calls.
-//! `cargo test --benches` runs each of them once.
+//! Large chunks go through an in-memory pipe, whose other end is read by a task. Small frames go to
+//! a writer that counts and drops what it takes, so what shows there is the cost of a frame, and
+//! not what gathering saves in system calls. `cargo test --benches` runs each of them once.
 #![expect(missing_docs, reason = "`criterion_group!` makes a function that has none")]
 
 mod support;

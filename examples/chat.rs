@@ -7,8 +7,8 @@
 //!
 //! What to learn:
 //! - a line for a hundred members is shared and not copied, and no socket is waited for;
-//! - `Full` does not mean that a member is slow: its writer task may have had no turn. Only a member
-//!   whose socket takes nothing although its budget is used up is cut off;
+//! - `Full` does not mean that a member is slow: its writer task may have had no turn. Only a
+//!   member whose socket takes nothing although its budget is used up is cut off;
 //! - a connection ends with either half, and its end has a deadline.
 //!
 //! Without an address it tries itself out: two members read, one never does, and is cut off.

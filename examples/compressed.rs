@@ -5,12 +5,13 @@
 //! ```
 //!
 //! What to learn:
-//! - an encoder is a writer: below a handle it makes one compressed stream of what many tasks write.
-//!   The task flushes it when there is nothing more to write, so lines arrive while the stream is open;
+//! - an encoder is a writer: below a handle it makes one compressed stream of what many tasks
+//!   write. The task flushes it when there is nothing more to write, so lines arrive while the
+//!   stream is open;
 //! - `Inline::Never` leaves the time that it takes to the task;
 //! - a handle is a writer, too: an encoder above it compresses one body, beside plain bytes;
-//! - the reader of such a stream goes from plain lines to the decoder with `into_reader`, and loses no
-//!   byte that it has read ahead.
+//! - the reader of such a stream goes from plain lines to the decoder with `into_reader`, and loses
+//!   no byte that it has read ahead.
 
 use std::io;
 

@@ -1,11 +1,11 @@
 //! A connection whose content decides where its bytes go.
 //!
-//! The client sends lines. Each is routed by its first word to an upstream of its own, until the line `TUNNEL` turns
-//! the rest of the connection into opaque bytes for one of them.
+//! The client sends lines. Each is routed by its first word to an upstream of its own, until the
+//! line `TUNNEL` turns the rest of the connection into opaque bytes for one of them.
 //!
 //! What to learn:
-//! - look first, take later: `find` and `peek` show a line where it lies, `write_prefix` sends it from there, and it
-//!   becomes owned only if it has to wait;
+//! - look first, take later: `find` and `peek` show a line where it lies, `write_prefix` sends it
+//!   from there, and it becomes owned only if it has to wait;
 //! - every upstream has its own order, budget and writer task, and one reader feeds them all;
 //! - when the protocol changes, nothing is lost: what was read behind the last line is still in the
 //!   buffer;
@@ -50,7 +50,8 @@ where
                 break;
             }
             let upstream = if line.starts_with(b"order ") { &upstreams.orders } else { &upstreams.events };
-            // Waits for room when the upstream is slow: the client is then read from no faster than that.
+            // Waits for room when the upstream is slow: the client is then read from no faster than
+            // that.
             upstream.write_prefix(&mut buffer, end + 1).await?;
         }
         if tunnel {

@@ -2,7 +2,8 @@
 //!
 //! What to learn:
 //! - `write_all` keeps a header and its body adjacent, whoever else writes to the same stream;
-//! - `LengthPrefix` finds frames by their length, and refuses one that is announced too long before it arrives;
+//! - `LengthPrefix` finds frames by their length, and refuses one that is announced too long before
+//!   it arrives;
 //! - `parse` takes a message apart and consumes nothing unless all of it is there;
 //! - what came before the end, or before an error, is handed out first.
 //!

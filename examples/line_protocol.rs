@@ -3,7 +3,8 @@
 //! What to learn:
 //! - `next_frame` gives whole lines however their bytes arrive, and looks at each byte once;
 //! - a frame is owned: it outlives the buffer, and parts of it are slices of the same memory;
-//! - the end of the stream, a line that was cut off and a line that is too long are three different answers.
+//! - the end of the stream, a line that was cut off and a line that is too long are three different
+//!   answers.
 //!
 //! Run it with `cargo run --example line_protocol`.
 

@@ -1,5 +1,5 @@
-//! Answers lines on Tokio, while another task writes to the same connections. It is the program of the
-//! README.
+//! Answers lines on Tokio, while another task writes to the same connections. It is the program of
+//! the README.
 //!
 //! ```text
 //! cargo run --example line_server --features tokio

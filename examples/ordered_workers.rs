@@ -1,17 +1,19 @@
 //! Lines of a connection that are worked on by several threads, and answered in their order.
 //!
 //! What to learn:
-//! - a connection reserves the place of an answer before it gives a line away, so that answers leave in the order of the
-//!   lines, whichever worker is done first;
-//! - both handoffs charge a line until it is done with, and not only until somebody has received it: a client that sends
-//!   faster than the workers work, or than it reads its answers, is read no faster than that;
+//! - a connection reserves the place of an answer before it gives a line away, so that answers
+//!   leave in the order of the lines, whichever worker is done first;
+//! - both handoffs charge a line until it is done with, and not only until somebody has received
+//!   it: a client that sends faster than the workers work, or than it reads its answers, is read no
+//!   faster than that;
 //! - the workers are plain threads, and the connections tasks of whatever runtime;
 //! - what came before the end, or before an error, is answered first;
-//! - when nobody can be answered any more, the reader learns of it although the client sends nothing: waiting for a frame
-//!   is cancel safe, so it can be one of two things that are waited for.
+//! - when nobody can be answered any more, the reader learns of it although the client sends
+//!   nothing: waiting for a frame is cancel safe, so it can be one of two things that are waited
+//!   for.
 //!
-//! Run it with `cargo run --example ordered_workers --features message`. It tries itself out on each runtime that is
-//! enabled, over loopback.
+//! Run it with `cargo run --example ordered_workers --features message`. It tries itself out on
+//! each runtime that is enabled, over loopback.
 
 use std::{io, net::SocketAddr, pin::pin, process::ExitCode, thread};
 
@@ -36,7 +38,8 @@ pub(crate) struct Job {
     answer: oneshot::Sender<Bytes>,
 }
 
-/// Starts threads that work on lines of all connections, the oldest first. They end with the last sender.
+/// Starts threads that work on lines of all connections, the oldest first. They end with the last
+/// sender.
 pub(crate) fn workers(
     threads: usize,
     config: MessageHandoffConfig,
@@ -47,7 +50,8 @@ pub(crate) fn workers(
         let (receiver, work) = (receiver.clone(), work.clone());
         thread::spawn(move || {
             while let Some(job) = receiver.recv_blocking() {
-                // The line is charged until it has an answer. A connection that has failed needs none.
+                // The line is charged until it has an answer. A connection that has failed needs
+                // none.
                 let (Job { line, answer }, _charge) = job.into_parts();
                 let _ = answer.send(work(&line));
             }
@@ -105,7 +109,8 @@ where
     read
 }
 
-/// What is done with each line here: it is sent back reversed, which takes the longer the longer it is.
+/// What is done with each line here: it is sent back reversed, which takes the longer the longer it
+/// is.
 fn reversed(line: &[u8]) -> Bytes {
     let (text, end) = line.split_at(line.len() - 1);
     let mut answer = BytesMut::with_capacity(line.len());

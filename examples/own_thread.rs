@@ -2,10 +2,10 @@
 //!
 //! What to learn:
 //! - the writer task needs nothing but somebody who polls it, and a thread will do;
-//! - a blocking writer (a file, a pipe, standard output) in that thread holds up nobody else, as `Inline::Never` makes
-//!   sure of;
-//! - an `Executor` is three lines; `WriteHandoff::spawn` takes it like any runtime, and so does the task of a writer that is
-//!   wanted back as what it is;
+//! - a blocking writer (a file, a pipe, standard output) in that thread holds up nobody else, as
+//!   `Inline::Never` makes sure of;
+//! - an `Executor` is three lines; `WriteHandoff::spawn` takes it like any runtime, and so does the
+//!   task of a writer that is wanted back as what it is;
 //! - `into_parts` gives the writer back, open, when all is written.
 //!
 //! Run it with `cargo run --example own_thread`.

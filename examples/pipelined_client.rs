@@ -5,9 +5,11 @@
 //! ```
 //!
 //! What to learn:
-//! - the queue of open questions belongs to the connection's task. It writes a question and notes who
-//!   asked in one step, so answers go to the right task, and whatever ends the connection ends all waits;
-//! - a budget for as many questions as may be open: a write never waits, so the loop always reads on;
+//! - the queue of open questions belongs to the connection's task. It writes a question and notes
+//!   who asked in one step, so answers go to the right task, and whatever ends the connection ends
+//!   all waits;
+//! - a budget for as many questions as may be open: a write never waits, so the loop always reads
+//!   on;
 //! - `run_until` sends what many tasks have asked in one write, when the loop is about to wait.
 //!
 //! It tries itself out against a server that answers in capitals.

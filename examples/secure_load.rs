@@ -4,8 +4,8 @@
 //! cargo run --release --example secure_load --features secure,tokio -- --runtime tokio --len 16384 --seconds 10
 //! ```
 //!
-//! One task sends, another one receives, and neither waits for the other. It prints how many messages and bytes a second
-//! arrived; `docs/measuring.md` has the commands of the profilers.
+//! One task sends, another one receives, and neither waits for the other. It prints how many
+//! messages and bytes a second arrived; `docs/measuring.md` has the commands of the profilers.
 
 use std::{
     env,

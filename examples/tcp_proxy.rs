@@ -4,8 +4,9 @@
 //! cargo run --example tcp_proxy --features tunnel,tokio -- tokio 127.0.0.1:7000
 //! ```
 //!
-//! A client connects to the proxy and sends `CONNECT <address>\n`. The proxy opens a connection there, answers `OK\n`
-//! and is a tunnel from then on, in both directions. Bytes for the tunnel may come in one go with the line.
+//! A client connects to the proxy and sends `CONNECT <address>\n`. The proxy opens a connection
+//! there, answers `OK\n` and is a tunnel from then on, in both directions. Bytes for the tunnel may
+//! come in one go with the line.
 //!
 //! What to learn:
 //! - what came behind the line goes first, and so does the answer to it: the tunnel is given both;
@@ -15,11 +16,11 @@
 //!   in order: what was cut short must not look whole;
 //! - an `accept` that fails is no reason to stop: descriptors run out, and come back.
 //!
-//! It has no timeouts. A proxy that is not among friends bounds the time until it knows the line, and
-//! ends connections that move nothing for too long, with `run_with_idle`.
+//! It has no timeouts. A proxy that is not among friends bounds the time until it knows the line,
+//! and ends connections that move nothing for too long, with `run_with_idle`.
 //!
-//! The runtime is `local`, which is none at all, or one whose feature is on. Without arguments the proxy tries itself
-//! out on each of them, over loopback, and ends.
+//! The runtime is `local`, which is none at all, or one whose feature is on. Without arguments the
+//! proxy tries itself out on each of them, over loopback, and ends.
 
 use std::{env, future::Future, io, net::SocketAddr, process::ExitCode, time::Duration};
 

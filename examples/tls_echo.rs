@@ -5,8 +5,8 @@
 //! ```
 //!
 //! What to learn:
-//! - both halves work over a TLS stream as over any other, and nothing has to be flushed by hand: the
-//!   writer task flushes when it has nothing more to write;
+//! - both halves work over a TLS stream as over any other, and nothing has to be flushed by hand:
+//!   the writer task flushes when it has nothing more to write;
 //! - closing says `close_notify`, and shuts down the write direction;
 //! - an end with `close_notify`, an end inside a line, and a connection that was cut off are three
 //!   different things. Only the first one means that all has arrived.

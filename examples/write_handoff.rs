@@ -39,7 +39,8 @@ pub(crate) async fn many_producers<W: AsyncWrite + Unpin>(writer: W) -> io::Resu
         }
     });
     let producers = join_all(producers.collect::<Vec<_>>());
-    // The last handle: once it and its clones are gone, the task flushes and closes the writer and is done.
+    // The last handle: once it and its clones are gone, the task flushes and closes the writer and
+    // is done.
     drop(handoff);
 
     // The task has written what was accepted before anybody looks at what became of the producers.

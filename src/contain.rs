@@ -6,8 +6,9 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
-/// Runs user code (a writer, a waker, the owner of a buffer); `None` if it panicked. The panic hook has reported the
-/// panic by then. It goes no further, because the caller of this code is not its cause.
+/// Runs user code (a writer, a waker, the owner of a buffer); `None` if it panicked. The panic hook
+/// has reported the panic by then. It goes no further, because the caller of this code is not its
+/// cause.
 #[inline(always)]
 pub(crate) fn contain<R>(code: impl FnOnce() -> R) -> Option<R> {
     match catch_unwind(AssertUnwindSafe(code)) {

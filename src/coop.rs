@@ -2,15 +2,18 @@
 
 use std::task::{Context, Poll};
 
-/// What may be spent before a future yields once. An operation costs one, and one more for each [`BYTES`] that it moves.
+/// What may be spent before a future yields once. An operation costs one, and one more for each
+/// [`BYTES`] that it moves.
 ///
-/// Tokio gives a task 128 operations. These are smaller, and the chunks of 512 of them make one write of a usual size.
+/// Tokio gives a task 128 operations. These are smaller, and the chunks of 512 of them make one
+/// write of a usual size.
 const OPERATIONS: usize = 512;
 const BYTES: usize = 4 * 1024;
 
 /// What the owner of a loop may still do before it has to let other tasks run.
 ///
-/// It lies in what the loop goes through, a stream or a buffer, and so needs no runtime that says when a poll begins.
+/// It lies in what the loop goes through, a stream or a buffer, and so needs no runtime that says
+/// when a poll begins.
 #[derive(Debug)]
 pub(crate) struct Budget {
     /// 0 means that the next operation has to yield.
@@ -36,8 +39,8 @@ impl Budget {
         self.left == 0 && self.enabled
     }
 
-    /// Whether the next operation has to yield first. If so, the budget is full again, and the caller has to wake its task and to
-    /// return `Pending`.
+    /// Whether the next operation has to yield first. If so, the budget is full again, and the
+    /// caller has to wake its task and to return `Pending`.
     #[inline]
     pub(crate) fn must_yield(&mut self, cx: &Context<'_>) -> bool {
         self.left == 0 && self.refill(cx)
@@ -59,8 +62,8 @@ impl Budget {
         Poll::Ready(())
     }
 
-    /// A waker without data tells no task from another, as that of a future that is polled once and by hand. Then there is no task
-    /// to come back to, and none to let run.
+    /// A waker without data tells no task from another, as that of a future that is polled once and
+    /// by hand. Then there is no task to come back to, and none to let run.
     #[cold]
     fn refill(&mut self, cx: &Context<'_>) -> bool {
         self.left = OPERATIONS;

@@ -1,13 +1,13 @@
-//! Many tasks write to one connection, in order and within a budget. A bounded read buffer keeps the
-//! bytes that are not parsed yet across errors, cancellation and changes of protocol.
+//! Many tasks write to one connection, in order and within a budget. A bounded read buffer keeps
+//! the bytes that are not parsed yet across errors, cancellation and changes of protocol.
 //!
 //! - [`HandoffBuffer`] is the read half. Bytes arrive in any pieces, whole messages leave as owned
 //!   [`Bytes`](bytes::Bytes), and what is unread stays.
-//! - [`WriteHandoff`] is the write half. Any number of producers hand bytes to a writer that a task owns,
-//!   and learn what became of each write.
+//! - [`WriteHandoff`] is the write half. Any number of producers hand bytes to a writer that a task
+//!   owns, and learn what became of each write.
 //!
-//! Both work over [`futures_io::AsyncRead`] and [`futures_io::AsyncWrite`]: on Tokio, smol, async-std or no
-//! runtime at all, without `unsafe`.
+//! Both work over [`futures_io::AsyncRead`] and [`futures_io::AsyncWrite`]: on Tokio, smol,
+//! async-std or no runtime at all, without `unsafe`.
 //!
 //! ```
 //! use futures_handoff::{Delimiter, HandoffBuffer, WriteHandoff, WriteHandoffConfig};
@@ -70,17 +70,19 @@
 //!
 //! # What it promises
 //!
-//! - What a write accepts is written in the order of acceptance, exactly once. After a failure it is known of
-//!   every byte whether it was written, and the unwritten ones come back.
+//! - What a write accepts is written in the order of acceptance, exactly once. After a failure it
+//!   is known of every byte whether it was written, and the unwritten ones come back.
 //! - A rejected write hands its bytes back, on the waiting path too.
 //! - Memory stays within what was configured, whatever the peer sends or refuses to take.
-//! - Nothing hangs silently: when a stream ends, everything that waits for it ends with the one cause.
-//! - Readers, writers, wakers and byte owners may be wrong or hostile. An impossible byte count is reported as
-//!   an error, a writer's panic ends its stream and reaches no producer, and user code never runs under a lock.
+//! - Nothing hangs silently: when a stream ends, everything that waits for it ends with the one
+//!   cause.
+//! - Readers, writers, wakers and byte owners may be wrong or hostile. An impossible byte count is
+//!   reported as an error, a writer's panic ends its stream and reaches no producer, and user code
+//!   never runs under a lock.
 //! - Every future can be [dropped](guide::cancelling) at any time without losing bytes.
 //!
-//! It parses no protocol, opens no connection, spawns nothing by itself and has no timer. Small pieces are
-//! copied on purpose, because that is cheaper than to carry them around.
+//! It parses no protocol, opens no connection, spawns nothing by itself and has no timer. Small
+//! pieces are copied on purpose, because that is cheaper than to carry them around.
 //!
 //! # Features
 //!
@@ -100,8 +102,8 @@
 //!
 //! # Stability
 //!
-//! Until 1.0, minor releases may break. The types of [`bytes`], `futures-core`, `futures-io` and `futures-sink` are part of the
-//! interface, and those of a runtime with its feature.
+//! Until 1.0, minor releases may break. The types of [`bytes`], `futures-core`, `futures-io` and
+//! `futures-sink` are part of the interface, and those of a runtime with its feature.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 #![deny(clippy::unwrap_used)]

@@ -9,7 +9,8 @@ use shuttle::sync as primitives;
 #[cfg(not(any(handoff_loom, handoff_shuttle)))]
 use std::sync as primitives;
 
-// Some targets of 32 bits have no such instructions: there it is a lock. The flag is for checks on other targets.
+// Some targets of 32 bits have no such instructions: there it is a lock. The flag is for checks on
+// other targets.
 #[cfg(any(not(target_has_atomic = "64"), handoff_portable_atomic))]
 pub(crate) use portable_atomic::AtomicU64;
 #[cfg(not(any(not(target_has_atomic = "64"), handoff_portable_atomic)))]
@@ -21,7 +22,8 @@ use std::sync::{PoisonError, TryLockError};
 // `Arc` is not what is being checked, and loom's has no weak references.
 pub(crate) use std::sync::{Arc, Weak};
 
-/// A mutex that ignores poisoning: what it guards is consistent at every point where user code may panic.
+/// A mutex that ignores poisoning: what it guards is consistent at every point where user code may
+/// panic.
 pub(crate) struct Mutex<T>(Inner<T>);
 
 pub(crate) struct MutexGuard<'a, T>(InnerGuard<'a, T>);
@@ -85,7 +87,8 @@ pub(crate) mod thread {
         sync::atomic::{AtomicUsize, Ordering},
     };
 
-    /// The most promises, one inside of the other, that are known. Deeper ones are not recorded: there the task sends.
+    /// The most promises, one inside of the other, that are known. Deeper ones are not recorded:
+    /// there the task sends.
     const PROMISES_MAX: usize = 8;
 
     struct This {
@@ -93,7 +96,8 @@ pub(crate) mod thread {
         token: Cell<usize>,
         /// How many promises there are.
         depth: Cell<usize>,
-        /// Their streams, the innermost last. Nothing of it has to be dropped, so it is there until the thread has ended.
+        /// Their streams, the innermost last. Nothing of it has to be dropped, so it is there until
+        /// the thread has ended.
         streams: [Cell<usize>; PROMISES_MAX],
     }
 
@@ -144,7 +148,8 @@ pub(crate) mod thread {
         THIS.with(This::token)
     }
 
-    /// The token of this thread, whether it is batching for that stream, and whether it is for any, in one access.
+    /// The token of this thread, whether it is batching for that stream, and whether it is for any,
+    /// in one access.
     #[inline]
     pub(crate) fn standing(stream: usize) -> (usize, bool, bool) {
         THIS.with(|this| (this.token(), this.is_batching(stream), this.depth.get() > 0))
@@ -156,7 +161,8 @@ pub(crate) mod thread {
         THIS.with(|this| this.is_batching(stream))
     }
 
-    /// This thread is batching for that stream, too, until it [ends](end_batching) what it began last.
+    /// This thread is batching for that stream, too, until it [ends](end_batching) what it began
+    /// last.
     pub(crate) fn begin_batching(stream: usize) {
         THIS.with(|this| {
             let depth = this.depth.get();

@@ -11,9 +11,10 @@ use tokio::io::{AsyncRead as TokioRead, AsyncWrite as TokioWrite, ReadBuf};
 
 /// A Tokio reader or writer as a [`futures_io`] one.
 ///
-/// Other adapters leave `poll_write_vectored` to its default, which writes the first slice only: a writer that gathers
-/// chunks then costs one system call for each. This one forwards it wherever the inner writer says
-/// [`is_write_vectored`](TokioWrite::is_write_vectored), and closing shuts the inner writer down.
+/// Other adapters leave `poll_write_vectored` to its default, which writes the first slice only: a
+/// writer that gathers chunks then costs one system call for each. This one forwards it wherever
+/// the inner writer says [`is_write_vectored`](TokioWrite::is_write_vectored), and closing shuts
+/// the inner writer down.
 ///
 /// The inner stream has to be `Unpin`; wrap others as `TokioIo::new(Box::pin(stream))`.
 ///
@@ -66,7 +67,8 @@ impl<T: TokioRead + Unpin> AsyncRead for TokioIo<T> {
         let mut read = ReadBuf::new(buf);
         ready!(Pin::new(&mut self.inner).poll_read(cx, &mut read))?;
         let filled = read.filled();
-        // A reader may put another `ReadBuf` in place of the one it was lent. What it then filled is not in `buf`.
+        // A reader may put another `ReadBuf` in place of the one it was lent. What it then filled
+        // is not in `buf`.
         if filled.as_ptr() != offered {
             return Poll::Ready(Err(io::Error::other("the reader replaced the buffer that it was lent")));
         }

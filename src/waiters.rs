@@ -1,4 +1,5 @@
-//! Futures that wait, in the order in which they are served, and their wakers on the way out of a lock.
+//! Futures that wait, in the order in which they are served, and their wakers on the way out of a
+//! lock.
 
 use std::{
     cell::Cell,
@@ -16,9 +17,10 @@ const REFILL: usize = 32;
 
 /// Waiters sorted by key.
 ///
-/// Keys mostly arrive in rising order and leave from the front, where both take constant time in a ring buffer that allocates
-/// nothing once it has grown, and is never larger. It holds the first [`NEAR_MAX`]; those behind are in a tree, so that all takes
-/// `O(log n)` steps, in whichever order waiters come and go.
+/// Keys mostly arrive in rising order and leave from the front, where both take constant time in a
+/// ring buffer that allocates nothing once it has grown, and is never larger. It holds the first
+/// [`NEAR_MAX`]; those behind are in a tree, so that all takes `O(log n)` steps, in whichever order
+/// waiters come and go.
 #[derive(Debug)]
 pub(crate) struct Waiters<K, T> {
     near: VecDeque<(K, Waiter<T>)>,
@@ -42,8 +44,8 @@ impl<K: Ord + Copy, T: Copy> Waiters<K, T> {
         self.near.is_empty()
     }
 
-    /// Adds a waiter, or changes the waker of one that is there. Returns the waker it replaces, which may not be dropped
-    /// under a lock.
+    /// Adds a waiter, or changes the waker of one that is there. Returns the waker it replaces,
+    /// which may not be dropped under a lock.
     pub(crate) fn put(&mut self, key: K, wants: T, waker: Option<Waker>) -> Option<Waker> {
         let waiter = Waiter { wants, waker };
         let is_last = self.near.back().is_none_or(|(last, _)| *last < key);
@@ -92,7 +94,8 @@ impl<K: Ord + Copy, T: Copy> Waiters<K, T> {
         known.is_some_and(|known| known.will_wake(waker))
     }
 
-    /// Removes a waiter; `None` where it is gone already. The waker may not be dropped under a lock.
+    /// Removes a waiter; `None` where it is gone already. The waker may not be dropped under a
+    /// lock.
     pub(crate) fn remove(&mut self, key: K) -> Option<Option<Waker>> {
         let removed = match self.place(key) {
             Ok(at) => self.near.remove(at).map(|(_, waiter)| waiter),
@@ -148,11 +151,13 @@ impl<K: Ord + Copy, T: Copy> Waiters<K, T> {
     }
 }
 
-/// The most wakers of waiters that one critical section collects. The next section goes on with the others.
+/// The most wakers of waiters that one critical section collects. The next section goes on with the
+/// others.
 const PIECE: usize = 32;
 
 thread_local! {
-    /// The vector of the last list that had more than one waker, kept so that the next one allocates nothing.
+    /// The vector of the last list that had more than one waker, kept so that the next one
+    /// allocates nothing.
     static SPARE: Cell<Vec<Waker>> = const { Cell::new(Vec::new()) };
 }
 

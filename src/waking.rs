@@ -8,7 +8,8 @@ use std::{
 
 use crate::{contain::contain, waiters::Wakers};
 
-/// How deep wakers may wake each other. One that runs its task inside of `wake` may come back here from there.
+/// How deep wakers may wake each other. One that runs its task inside of `wake` may come back here
+/// from there.
 const WAKE_DEPTH_MAX: usize = 16;
 
 // A model checker runs many threads on one, each with what it is waking.
@@ -46,13 +47,14 @@ impl Later {
     }
 }
 
-/// A waker that panics keeps neither the others asleep nor the caller, which has nothing to do with it, from going on.
+/// A waker that panics keeps neither the others asleep nor the caller, which has nothing to do with
+/// it, from going on.
 fn wake_waiter(waker: Waker) {
     contain(|| waker.wake());
 }
 
-/// Wakes all of them, in order, and leaves the list empty. The task is woken by `task`, or, where that is put off, by what
-/// `task_later` makes of its waker.
+/// Wakes all of them, in order, and leaves the list empty. The task is woken by `task`, or, where
+/// that is put off, by what `task_later` makes of its waker.
 #[inline(never)]
 pub(crate) fn wake_all(
     wakers: &mut Wakers,

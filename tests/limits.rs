@@ -1,5 +1,5 @@
-//! The largest sizes, and memory that cannot be had: each ends in an error, with the buffer as it was. Apart from the other
-//! tests of the read half, some of which count what is allocated.
+//! The largest sizes, and memory that cannot be had: each ends in an error, with the buffer as it
+//! was. Apart from the other tests of the read half, some of which count what is allocated.
 
 #[path = "read/support.rs"]
 #[allow(dead_code, reason = "these tests use some of it")]

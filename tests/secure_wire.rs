@@ -1,4 +1,5 @@
-//! Another implementation of the protocol, after docs/security.md and with none of the code of the crate, against the crate.
+//! Another implementation of the protocol, after docs/security.md and with none of the code of the
+//! crate, against the crate.
 
 use std::{future::pending, time::Instant};
 
@@ -167,7 +168,8 @@ fn exchange_packets(ours: PacketKeys, [from_initiator, from_responder]: [PacketD
     assert_eq!(received, long());
 }
 
-/// The responder: answers the handshake with messages of the lengths that the page tells. Gives both directions and the binding.
+/// The responder: answers the handshake with messages of the lengths that the page tells. Gives
+/// both directions and the binding.
 async fn respond(
     stream: &mut Duplex,
     pattern: &str,

@@ -1,4 +1,5 @@
-//! `-- compare`: ratios from runs in turns, which a machine that does other things meanwhile distorts least.
+//! `-- compare`: ratios from runs in turns, which a machine that does other things meanwhile
+//! distorts least.
 
 use std::{fmt, process::exit, time::Duration};
 
@@ -85,7 +86,8 @@ impl Args {
 }
 
 impl Row {
-    /// Whether something can be learned from the ratio of the two. What has one cipher only is compared with both.
+    /// Whether something can be learned from the ratio of the two. What has one cipher only is
+    /// compared with both.
     fn rivals(&self, of: &Self) -> bool {
         self.cipher == of.cipher || matches!(self.implementation, Implementation::Commonware(_))
     }

@@ -10,8 +10,8 @@ use futures_handoff_runtimes::Runtime;
 #[cfg(unix)]
 use rustix::time::{ClockId, clock_gettime};
 
-/// Messages of an iteration, and how many of them may be under way. Fewer where nothing is optimised, for then it is tests
-/// that run the benchmarks once each.
+/// Messages of an iteration, and how many of them may be under way. Fewer where nothing is
+/// optimised, for then it is tests that run the benchmarks once each.
 pub const MESSAGES: usize = if cfg!(debug_assertions) { 16 } else { 256 };
 /// Messages of a batch.
 const BATCH: usize = MESSAGES / 4;

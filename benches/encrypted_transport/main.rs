@@ -1,9 +1,9 @@
 //! Encrypted messages over one TCP connection that lasts, from one of its ends to the other. Named
 //! `encrypted_transport.shape.implementation_cipher/runtime/size`; an iteration is 256 messages.
 //!
-//! Every message is compared with the one that was sent. `cargo encrypted-transport` also measures commonware-stream, and
-//! gives rustls the ciphers of aws-lc-rs. `-- compare` measures in turns and prints ratios. `cargo test --benches` runs
-//! each benchmark once.
+//! Every message is compared with the one that was sent. `cargo encrypted-transport` also measures
+//! commonware-stream, and gives rustls the ciphers of aws-lc-rs. `-- compare` measures in turns and
+//! prints ratios. `cargo test --benches` runs each benchmark once.
 #![allow(unreachable_pub, reason = "its modules are those of one program")]
 
 #[cfg(feature = "commonware")]

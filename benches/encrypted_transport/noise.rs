@@ -1,4 +1,5 @@
-//! snow, as it is used over a stream: the length of a message in front of it, and as many Noise messages as it takes.
+//! snow, as it is used over a stream: the length of a message in front of it, and as many Noise
+//! messages as it takes.
 
 use futures_handoff_runtimes::Runtime;
 use futures_util::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, io::BufReader};

@@ -1,4 +1,5 @@
-//! The write half, and what is written by hand for the same, over a pipe in memory or a writer that counts.
+//! The write half, and what is written by hand for the same, over a pipe in memory or a writer that
+//! counts.
 //!
 //! All rounds of a benchmark use one writer. How many bytes came out of it is checked at their end.
 #![allow(
@@ -32,7 +33,8 @@ const ROOM: usize = 4 * KIB * KIB;
 /// How much the other end of a pipe reads at a time.
 const READ: usize = 64 * KIB;
 
-/// Where the bytes of all rounds go. A new pipe for each round would show little but its memory being touched first.
+/// Where the bytes of all rounds go. A new pipe for each round would show little but its memory
+/// being touched first.
 pub trait Output: AsyncWrite + Unpin + Send + Sized + 'static {
     /// The writer, and how many bytes came out of it, once it is closed.
     fn open<R: Runtime>(work: &Work) -> (Self, Task<usize>);
@@ -142,7 +144,8 @@ pub async fn direct<R: Runtime, W: Output>(mut writer: W, work: Work) -> W {
     .await
 }
 
-/// What is written for want of anything better: a channel of `futures`, and a task that writes what comes out of it.
+/// What is written for want of anything better: a channel of `futures`, and a task that writes what
+/// comes out of it.
 pub async fn channel<R: Runtime, W: Output>(mut writer: W, work: Work) -> W {
     // It holds one more for each sender.
     let chunks = (work.pending / work.chunk.len()).saturating_sub(work.tasks);

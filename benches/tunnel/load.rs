@@ -30,7 +30,8 @@ pub enum Load {
     Upload { mib: usize },
     /// The same from the server to the client.
     Download { mib: usize },
-    /// Requests of `size` bytes, each answered with as many, one after the other in each of some connections.
+    /// Requests of `size` bytes, each answered with as many, one after the other in each of some
+    /// connections.
     Requests { size: usize, connections: usize, each: usize },
 }
 

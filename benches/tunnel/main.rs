@@ -1,12 +1,14 @@
-//! Relays between two TCP connections: `Tunnel` beside what the runtimes bring. The relay is a process of its own, and so is
-//! what talks through it; with two cores or more, each has a core to itself.
+//! Relays between two TCP connections: `Tunnel` beside what the runtimes bring. The relay is a
+//! process of its own, and so is what talks through it; with two cores or more, each has a core to
+//! itself.
 //!
 //! ```text
 //! cargo bench --features tunnel,tokio,smol,async-std --bench tunnel -- [--rounds N] [--mib N] [FILTER..]
 //! ```
 //!
-//! All relays of a workload are measured in turns. It prints the median rate of each, and the medians of its ratios to
-//! the first one. Every byte is compared with the one that was sent. `cargo test --benches` carries a little through each.
+//! All relays of a workload are measured in turns. It prints the median rate of each, and the
+//! medians of its ratios to the first one. Every byte is compared with the one that was sent.
+//! `cargo test --benches` carries a little through each.
 #![allow(unreachable_pub, reason = "its modules are those of one program")]
 
 mod load;

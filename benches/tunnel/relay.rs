@@ -146,7 +146,8 @@ where
     there.and(back)
 }
 
-/// The relay process: serves as many connections as each line of its input says, then tells its CPU time.
+/// The relay process: serves as many connections as each line of its input says, then tells its CPU
+/// time.
 pub fn serve(args: &[String]) {
     load::pin(0);
     set_workers(1);

@@ -19,7 +19,8 @@ impl Table {
         }
     }
 
-    /// The rates, and how the first one compares with each: more speed and less CPU time are better.
+    /// The rates, and how the first one compares with each: more speed and less CPU time are
+    /// better.
     pub fn print(&self, (unit, per): (&str, f64)) {
         println!(
             "\n{:<34} {unit:>8} {:>10} {:>18} {:>18}",

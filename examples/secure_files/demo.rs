@@ -132,7 +132,8 @@ impl Case {
                     && fs::read(&arrived)? == fs::read(place.at("question"))?
                     && fs::read(by_client.join("answer"))? == fs::read(place.at("answer"))?
             }
-            // The client knows that the server has not received all, too, and no part of the file is left.
+            // The client knows that the server has not received all, too, and no part of the file
+            // is left.
             Some(sentence) => {
                 !server_status.success()
                     && !client_status.success()

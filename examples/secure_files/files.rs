@@ -1,5 +1,5 @@
-//! Files as messages: the length and the name of a file in one, then its bytes in as many as it takes. An empty message ends
-//! the files, and a receipt what each side says.
+//! Files as messages: the length and the name of a file in one, then its bytes in as many as it
+//! takes. An empty message ends the files, and a receipt what each side says.
 
 use std::{
     ffi::OsStr,

@@ -10,15 +10,16 @@
 //! ```
 //!
 //! What to learn:
-//! - the key of a peer is its name: the client says whom it wants to reach, and the server whom it admits;
+//! - the key of a peer is its name: the client says whom it wants to reach, and the server whom it
+//!   admits;
 //! - the handshake has a deadline, which is a timer of whichever runtime there is;
-//! - a close tells that the peer has sent all. That it has received all, only the peer can say: here it sends a
-//!   receipt;
+//! - a close tells that the peer has sent all. That it has received all, only the peer can say:
+//!   here it sends a receipt;
 //! - nothing of a file is to be seen under its name before all of it is there.
 //!
-//! `demo` (also without arguments) runs the two processes on two runtimes, with a proxy between them that replays a
-//! record or cuts the connection, and with keys that are not expected. It ends with status 0 if each of these fails
-//! as it should.
+//! `demo` (also without arguments) runs the two processes on two runtimes, with a proxy between
+//! them that replays a record or cuts the connection, and with keys that are not expected. It ends
+//! with status 0 if each of these fails as it should.
 
 mod demo;
 mod files;
@@ -35,7 +36,8 @@ use crate::{
     runtime::Connection,
 };
 
-/// How long a peer may take for the handshake, and the server to try again after an `accept` that failed.
+/// How long a peer may take for the handshake, and the server to try again after an `accept` that
+/// failed.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_secs(1);
 

@@ -1,4 +1,5 @@
-//! The identification of a client of SSH, or any bytes in its place: an answer that holds, and not too soon.
+//! The identification of a client of SSH, or any bytes in its place: an answer that holds, and not
+//! too soon.
 #![no_main]
 
 use futures_handoff_fuzz::detect;

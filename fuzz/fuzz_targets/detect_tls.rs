@@ -1,4 +1,5 @@
-//! A ClientHello, or any bytes in its place, in any records: an answer that holds, and not too soon.
+//! A ClientHello, or any bytes in its place, in any records: an answer that holds, and not too
+//! soon.
 #![no_main]
 
 use futures_handoff_fuzz::detect;

@@ -1,4 +1,5 @@
-//! Packets of any peers, sound and made up: each answer is that of a model, and no budget is exceeded.
+//! Packets of any peers, sound and made up: each answer is that of a model, and no budget is
+//! exceeded.
 #![no_main]
 
 use futures_handoff_fuzz::fragment::Packets;

@@ -1,4 +1,5 @@
-//! Any calls on a read buffer, cancelled anywhere, whose reader does whatever a reader may and now and then what it may not.
+//! Any calls on a read buffer, cancelled anywhere, whose reader does whatever a reader may and now
+//! and then what it may not.
 #![no_main]
 
 use futures_handoff_fuzz::schedule;

@@ -1,4 +1,5 @@
-//! Any bytes behind a handshake: never a message, never an end, and no memory for what they announce.
+//! Any bytes behind a handshake: never a message, never an end, and no memory for what they
+//! announce.
 #![no_main]
 
 use futures_handoff_fuzz::secure::Forged;

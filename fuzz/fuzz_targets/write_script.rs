@@ -1,5 +1,5 @@
-//! Producers that submit, wait, flush, close, abort and give up, in any order of polls, before a writer that is short, pending,
-//! stalled, fails or breaks its contract.
+//! Producers that submit, wait, flush, close, abort and give up, in any order of polls, before a
+//! writer that is short, pending, stalled, fails or breaks its contract.
 #![no_main]
 
 use futures_handoff_fuzz::schedule;

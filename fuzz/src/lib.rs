@@ -1,5 +1,5 @@
-//! What the fuzz targets share: the schedules of `tests/schedules`, cases of frame finders, packets of messages, encrypted
-//! sessions, and the matchers of the router.
+//! What the fuzz targets share: the schedules of `tests/schedules`, cases of frame finders, packets
+//! of messages, encrypted sessions, and the matchers of the router.
 #![forbid(unsafe_code)]
 // The schedules have more uses than these.
 #![allow(dead_code)]

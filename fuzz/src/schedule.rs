@@ -1,4 +1,5 @@
-//! The bytes of the fuzzer as a schedule of calls and faults, compared with a model after each step.
+//! The bytes of the fuzzer as a schedule of calls and faults, compared with a model after each
+//! step.
 
 use crate::{
     run::{Side, Trial},

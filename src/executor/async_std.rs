@@ -6,11 +6,11 @@ use super::Executor;
 
 /// The global executor behind [`async_std::task::spawn`].
 ///
-/// async-std is discontinued upstream (RUSTSEC-2025-0052). Programs that still use it are served; prefer the feature
-/// `smol` in new ones.
+/// async-std is discontinued upstream (RUSTSEC-2025-0052). Programs that still use it are served;
+/// prefer the feature `smol` in new ones.
 ///
-/// The task is detached. The executor needs no context and is never shut down: what still runs when the process exits
-/// is **not** dropped.
+/// The task is detached. The executor needs no context and is never shut down: what still runs when
+/// the process exits is **not** dropped.
 ///
 /// # Examples
 ///

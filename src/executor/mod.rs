@@ -1,7 +1,8 @@
 //! What runs a writer task in the background.
 //!
-//! Nothing in this crate needs an executor: [`WriteHandoff::new`](crate::WriteHandoff::new) returns the task as a plain
-//! future, to be spawned, joined or driven by hand. [`Executor`] is the short way for programs that have one.
+//! Nothing in this crate needs an executor: [`WriteHandoff::new`](crate::WriteHandoff::new) returns
+//! the task as a plain future, to be spawned, joined or driven by hand. [`Executor`] is the short
+//! way for programs that have one.
 
 use std::sync::Arc;
 
@@ -19,15 +20,17 @@ pub use self::smol::Smol;
 #[cfg(feature = "tokio")]
 pub use self::tokio::Tokio;
 
-/// Runs a future in the background, such as the task of a [`WriteHandoff`](crate::WriteHandoff::spawn).
+/// Runs a future in the background, such as the task of a
+/// [`WriteHandoff`](crate::WriteHandoff::spawn).
 ///
-/// An implementation polls the future until it completes, or drops it. Dropping it is always safe, at any time and
-/// from any thread that may own it: what waits for its work ends with an error. So `execute` reports no error;
-/// an executor that has been shut down just drops what it is given.
+/// An implementation polls the future until it completes, or drops it. Dropping it is always safe,
+/// at any time and from any thread that may own it: what waits for its work ends with an error. So
+/// `execute` reports no error; an executor that has been shut down just drops what it is given.
 ///
-/// `Send` is not asked of the future here. Each implementation asks for what it needs, which is how one trait serves
-/// thread pools and single-threaded executors. The trait can be used as `dyn Executor<F>`. References to an executor,
-/// `Arc` and `Box` are executors too, and [`executor_fn`] makes one of a closure.
+/// `Send` is not asked of the future here. Each implementation asks for what it needs, which is how
+/// one trait serves thread pools and single-threaded executors. The trait can be used as `dyn
+/// Executor<F>`. References to an executor, `Arc` and `Box` are executors too, and [`executor_fn`]
+/// makes one of a closure.
 ///
 /// # Available implementations
 ///

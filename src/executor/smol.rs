@@ -8,9 +8,10 @@ use super::Executor;
 
 /// The global executor behind [`smol::spawn`].
 ///
-/// It starts its threads at the first use (one, or as many as the environment variable `SMOL_THREADS` says) and needs
-/// no context, so any thread may call [`execute`](Executor::execute). It is never shut down: what still runs when the
-/// process exits is **not** dropped. Where the end matters, use a [`smol::Executor`] of your own, which drops its
+/// It starts its threads at the first use (one, or as many as the environment variable
+/// `SMOL_THREADS` says) and needs no context, so any thread may call
+/// [`execute`](Executor::execute). It is never shut down: what still runs when the process exits is
+/// **not** dropped. Where the end matters, use a [`smol::Executor`] of your own, which drops its
 /// tasks when it is dropped; for futures that are not `Send`, a [`smol::LocalExecutor`].
 ///
 /// All of them detach the task, so it keeps running although no handle is kept.
@@ -37,7 +38,8 @@ where
     }
 }
 
-/// Spawns on this executor, which runs the future on whichever threads run it, and drops it when it is dropped.
+/// Spawns on this executor, which runs the future on whichever threads run it, and drops it when it
+/// is dropped.
 impl<'a, F> Executor<F> for SmolExecutor<'a>
 where
     F: Future + Send + 'a,

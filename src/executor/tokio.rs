@@ -8,8 +8,8 @@ use super::Executor;
 
 /// The Tokio runtime in whose context [`execute`](Executor::execute) is called.
 ///
-/// To spawn from elsewhere, use a [`Handle`]; for futures that are not `Send`, a [`LocalSet`]. All three detach the
-/// task: it runs until it completes or its runtime is shut down, which drops it.
+/// To spawn from elsewhere, use a [`Handle`]; for futures that are not `Send`, a [`LocalSet`]. All
+/// three detach the task: it runs until it completes or its runtime is shut down, which drops it.
 ///
 /// # Panics
 ///
@@ -41,7 +41,8 @@ where
     }
 }
 
-/// Spawns on the runtime of the handle, from any thread. After that runtime has shut down, the future is dropped.
+/// Spawns on the runtime of the handle, from any thread. After that runtime has shut down, the
+/// future is dropped.
 impl<F> Executor<F> for Handle
 where
     F: Future + Send + 'static,
@@ -52,7 +53,8 @@ where
     }
 }
 
-/// Spawns on this set, which runs the future whenever it is polled itself. The future need not be `Send`.
+/// Spawns on this set, which runs the future whenever it is polled itself. The future need not be
+/// `Send`.
 impl<F> Executor<F> for LocalSet
 where
     F: Future + 'static,

@@ -2,9 +2,9 @@
 
 /// Limits of a [`MessageHandoff`](super::MessageHandoff).
 ///
-/// Both limits count what was sent and is not [done with](super::Message) yet: queued messages, room
-/// that is reserved, and received messages that are still in use. A message of no bytes counts as a
-/// message.
+/// Both limits count what was sent and is not [done with](super::Message) yet: queued messages,
+/// room that is reserved, and received messages that are still in use. A message of no bytes counts
+/// as a message.
 ///
 /// # Examples
 ///
@@ -44,8 +44,8 @@ impl MessageHandoffConfig {
         Self { max_items, ..self }
     }
 
-    /// Limits the declared bytes of the messages that are not done with. No single message may declare
-    /// more. The default is 256 KiB, as for a
+    /// Limits the declared bytes of the messages that are not done with. No single message may
+    /// declare more. The default is 256 KiB, as for a
     /// [`WriteHandoff`](crate::WriteHandoffConfig::with_max_pending_bytes).
     ///
     /// # Panics
@@ -58,9 +58,9 @@ impl MessageHandoffConfig {
         Self { max_bytes, ..self }
     }
 
-    /// Sets whether a future of the handoff yields once after about 500 operations that were all done
-    /// at once, so that a loop over messages that never run out lets other tasks run. The default is
-    /// yes.
+    /// Sets whether a future of the handoff yields once after about 500 operations that were all
+    /// done at once, so that a loop over messages that never run out lets other tasks run. The
+    /// default is yes.
     #[must_use = "returns the changed configuration"]
     pub fn with_cooperative(self, cooperative: bool) -> Self {
         Self { cooperative, ..self }

@@ -6,8 +6,8 @@ use std::{error, fmt, io};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RejectReason {
-    /// There is no room now, or others wait for room: later it may be accepted. Only from methods that
-    /// do not wait.
+    /// There is no room now, or others wait for room: later it may be accepted. Only from methods
+    /// that do not wait.
     Full {
         /// The bytes that the message declares.
         bytes: usize,

@@ -47,8 +47,8 @@ impl<T> Message<T> {
         value
     }
 
-    /// Moves the message out, and keeps its charge: for work that goes on with something else, such as
-    /// an answer that has to be written.
+    /// Moves the message out, and keeps its charge: for work that goes on with something else, such
+    /// as an answer that has to be written.
     #[inline]
     pub fn into_parts(self) -> (T, Charge<T>) {
         (self.value, self.charge)
@@ -87,7 +87,8 @@ impl<T: fmt::Debug> fmt::Debug for Message<T> {
     }
 }
 
-/// The room of a message that was moved out, from [`Message::into_parts`]. Dropping it ends the charge.
+/// The room of a message that was moved out, from [`Message::into_parts`]. Dropping it ends the
+/// charge.
 #[must_use = "dropping a charge gives its room back"]
 pub struct Charge<T> {
     shared: Arc<Shared<T>>,
@@ -114,8 +115,8 @@ impl<T> fmt::Debug for Charge<T> {
     }
 }
 
-/// A received message with several owners, from [`Message::into_shared`]. It stays charged until the
-/// last of them is dropped.
+/// A received message with several owners, from [`Message::into_shared`]. It stays charged until
+/// the last of them is dropped.
 pub struct SharedMessage<T>(Arc<Message<T>>);
 
 impl<T> SharedMessage<T> {

@@ -1,9 +1,9 @@
 //! Owned messages between tasks and threads, charged until the consumer is done with them.
 //!
-//! A [`MessageHandoff`] is a channel with many [`Sender`]s and [`Receiver`]s whose limits count what
-//! channels lose sight of: each message declares its bytes, and both the message and its bytes stay
-//! charged while a receiver works on it. So the limits bound what there is, not only what is queued. A
-//! consumer that passes messages on to tasks of its own holds back those that send, too.
+//! A [`MessageHandoff`] is a channel with many [`Sender`]s and [`Receiver`]s whose limits count
+//! what channels lose sight of: each message declares its bytes, and both the message and its bytes
+//! stay charged while a receiver works on it. So the limits bound what there is, not only what is
+//! queued. A consumer that passes messages on to tasks of its own holds back those that send, too.
 //!
 //! ```
 //! use futures_handoff::message::{MessageHandoff, MessageHandoffConfig};
@@ -30,8 +30,8 @@
 //! ```
 //!
 //! [`MessageHandoff::new`] takes its limits and returns the two ends, as
-//! [`WriteHandoff::new`](crate::WriteHandoff::new) returns its handle and its task. The ends have the
-//! names and methods that users of other channels know.
+//! [`WriteHandoff::new`](crate::WriteHandoff::new) returns its handle and its task. The ends have
+//! the names and methods that users of other channels know.
 //!
 //! | to | use |
 //! |---|---|
@@ -45,14 +45,14 @@
 //!
 //! # What it promises
 //!
-//! - **Order.** Messages leave in the order in which they were accepted. Room is given in the order in
-//!   which it was asked for, whatever the size.
+//! - **Order.** Messages leave in the order in which they were accepted. Room is given in the order
+//!   in which it was asked for, whatever the size.
 //! - **Nothing is lost on the way.** A message is in the queue until the poll that returns it. A
 //!   refused message comes back, and a receiver that was woken and is dropped wakes the next one.
-//! - **Nothing waits for ever.** A message above the limit is refused at once. Closing ends every wait:
-//!   what was accepted is received, then receivers get `None`.
-//!   Room that was granted to a future, and a message for which it was woken, go on when that future is
-//!   polled or dropped; one that is kept and neither polled nor dropped keeps them from others.
+//! - **Nothing waits for ever.** A message above the limit is refused at once. Closing ends every
+//!   wait: what was accepted is received, then receivers get `None`. Room that was granted to a
+//!   future, and a message for which it was woken, go on when that future is polled or dropped; one
+//!   that is kept and neither polled nor dropped keeps them from others.
 //! - **Nothing of yours runs under a lock**: no `Drop` or `Clone` of a message, and no waker.
 //!
 //! # How it ends
@@ -66,9 +66,9 @@
 //!
 //! # Its cost
 //!
-//! A handoff is one allocation, and a queue that grows to what it has to hold, whatever the limits are.
-//! Sending and receiving allocate nothing beside that; waiting allocates for the lines of those that
-//! wait, which keep their memory.
+//! A handoff is one allocation, and a queue that grows to what it has to hold, whatever the limits
+//! are. Sending and receiving allocate nothing beside that; waiting allocates for the lines of
+//! those that wait, which keep their memory.
 
 #[cfg(not(target_family = "wasm"))]
 mod blocking;
@@ -97,8 +97,8 @@ pub use sink::MessageSink;
 use crate::sync::Arc;
 use shared::Shared;
 
-/// A bounded handoff of owned messages. [`new`](Self::new) makes one and returns its two ends. See the
-/// [module](self).
+/// A bounded handoff of owned messages. [`new`](Self::new) makes one and returns its two ends. See
+/// the [module](self).
 pub struct MessageHandoff<T>(PhantomData<T>);
 
 impl<T> MessageHandoff<T> {

@@ -4,7 +4,8 @@ use std::fmt;
 
 use super::{Sender, error::SendError};
 
-/// Room for one message, from [`Sender::reserve`]. The message is in no future that could be dropped.
+/// Room for one message, from [`Sender::reserve`]. The message is in no future that could be
+/// dropped.
 ///
 /// # Drop
 ///
@@ -31,8 +32,8 @@ impl<'a, T> Permit<'a, T> {
         self.sender.shared.send_charged(message, bytes)
     }
 
-    /// The same permit with a sender of its own, for another task. It keeps the handoff open like any
-    /// sender.
+    /// The same permit with a sender of its own, for another task. It keeps the handoff open like
+    /// any sender.
     pub fn into_owned(mut self) -> OwnedPermit<T> {
         OwnedPermit { bytes: self.bytes.take(), sender: self.sender.clone() }
     }

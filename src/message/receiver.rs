@@ -22,8 +22,8 @@ use super::{
 /// The end of a [`MessageHandoff`](super::MessageHandoff) that receives, and a [`Stream`]. Of its
 /// clones, each message goes to one.
 ///
-/// Receivers that wait are served in the order in which they began to wait. One that waits as a stream
-/// does not keep a message from those behind it, as it may not be polled any more.
+/// Receivers that wait are served in the order in which they began to wait. One that waits as a
+/// stream does not keep a message from those behind it, as it may not be polled any more.
 ///
 /// # Drop
 ///
@@ -54,8 +54,8 @@ impl<T> Receiver<T> {
         Ok(Message::new(entry, &self.shared))
     }
 
-    /// The oldest message, once there is one. `None` once the handoff is closed and nothing is left of
-    /// what was sent.
+    /// The oldest message, once there is one. `None` once the handoff is closed and nothing is left
+    /// of what was sent.
     ///
     /// # Cancel safety
     ///
@@ -98,8 +98,8 @@ impl<T> Receiver<T> {
         self.len() == 0
     }
 
-    /// The messages that are charged: those that are queued, in use at receivers, and those that room
-    /// is reserved for.
+    /// The messages that are charged: those that are queued, in use at receivers, and those that
+    /// room is reserved for.
     pub fn pending_items(&self) -> usize {
         self.shared.lock().pending().0
     }

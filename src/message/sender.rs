@@ -15,14 +15,14 @@ use super::{
 /// The end of a [`MessageHandoff`](super::MessageHandoff) that sends. Clones of it send to the same
 /// receivers.
 ///
-/// Each message declares its bytes, by whatever measure the limit is meant in: the length of a buffer,
-/// what was allocated, a weight.
+/// Each message declares its bytes, by whatever measure the limit is meant in: the length of a
+/// buffer, what was allocated, a weight.
 ///
 /// # Room
 ///
 /// Those that wait for room get it in the order in which they began to wait, and nothing overtakes
-/// them: a large message does not starve behind small ones. A message that is larger than the limit is
-/// refused at once.
+/// them: a large message does not starve behind small ones. A message that is larger than the limit
+/// is refused at once.
 ///
 /// # Drop
 ///
@@ -50,8 +50,8 @@ impl<T> Sender<T> {
     ///
     /// # Errors
     ///
-    /// [`RejectReason::TooLarge`], at once, and [`RejectReason::Closed`]. The error hands the message
-    /// back.
+    /// [`RejectReason::TooLarge`], at once, and [`RejectReason::Closed`]. The error hands the
+    /// message back.
     ///
     /// # Cancel safety
     ///
@@ -106,8 +106,8 @@ impl<T> Sender<T> {
         poll_fn(|cx| room.poll(cx, |_| Told::default())).await.map(|()| Permit::new(self, bytes))
     }
 
-    /// Takes the oldest queued message back, so that there is room for a newer one. `None` if none is
-    /// queued: what takes the room then is reserved, or in use at a receiver.
+    /// Takes the oldest queued message back, so that there is room for a newer one. `None` if none
+    /// is queued: what takes the room then is reserved, or in use at a receiver.
     ///
     /// The room goes to those that wait for it first.
     ///
@@ -172,8 +172,8 @@ impl<T> Sender<T> {
         self.len() == 0
     }
 
-    /// The messages that are charged: those that are queued, in use at receivers, and those that room
-    /// is reserved for.
+    /// The messages that are charged: those that are queued, in use at receivers, and those that
+    /// room is reserved for.
     pub fn pending_items(&self) -> usize {
         self.shared.lock().pending().0
     }

@@ -111,7 +111,8 @@ impl<T> Shared<T> {
         self.in_pieces(State::grant);
     }
 
-    /// Wakes those that `collect` names, some in each section, until it says that there are no more.
+    /// Wakes those that `collect` names, some in each section, until it says that there are no
+    /// more.
     fn in_pieces(&self, collect: impl Fn(&mut State<T>, &mut Wakers) -> bool) {
         loop {
             let mut wakers = Wakers::default();

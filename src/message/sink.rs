@@ -17,11 +17,11 @@ use super::{
 
 /// A [`Sink`] of messages, from [`Sender::into_sink`].
 ///
-/// It holds at most one message that waits for room. Flushing waits until that is queued, not until a
-/// receiver has it. Closing drops the sender.
+/// It holds at most one message that waits for room. Flushing waits until that is queued, not until
+/// a receiver has it. Closing drops the sender.
 ///
-/// An error hands the message back. A message that is too large is an error of its own, and the sink
-/// goes on.
+/// An error hands the message back. A message that is too large is an error of its own, and the
+/// sink goes on.
 pub struct MessageSink<T, F> {
     /// `None` once it has been closed.
     sender: Option<Sender<T>>,

@@ -17,8 +17,8 @@ pub(super) type Entry<T> = (T, usize);
 pub(super) enum By {
     /// A future: one that was woken is polled, or dropped.
     Future,
-    /// As a stream: the receiver stays when nobody polls it any more. So it does not keep the one behind
-    /// it from being woken.
+    /// As a stream: the receiver stays when nobody polls it any more. So it does not keep the one
+    /// behind it from being woken.
     Stream,
 }
 
@@ -44,10 +44,11 @@ pub(super) struct State<T> {
     pub(super) senders: usize,
     receivers: usize,
     last_id: u64,
-    /// Those that wait for room, each for so many bytes. One that has left without a call of `remove`
-    /// has its room.
+    /// Those that wait for room, each for so many bytes. One that has left without a call of
+    /// `remove` has its room.
     pub(super) line: Waiters<u64, usize>,
-    /// Those that wait for a message. One that has left without a call of `remove` is to look for it.
+    /// Those that wait for a message. One that has left without a call of `remove` is to look for
+    /// it.
     pub(super) receiving: Waiters<u64, By>,
     /// Those that wait for the close.
     pub(super) watching: Waiters<u64, ()>,
@@ -163,7 +164,8 @@ impl<T> State<T> {
         }
     }
 
-    /// Goes on behind a stream that was told. Returns whether there are more than one section may wake.
+    /// Goes on behind a stream that was told. Returns whether there are more than one section may
+    /// wake.
     pub(super) fn tell_more_receivers(&mut self, wakes: &mut Wakers) -> bool {
         while let (false, Some((_, by))) = (self.queue.is_empty(), self.receiving.first()) {
             if wakes.is_full() {

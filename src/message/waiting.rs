@@ -13,8 +13,8 @@ use super::{
 /// A place in a line. 0 is none.
 type Id = u64;
 
-/// Waits in a line until `is_over`, and then has the answer taken under the same lock. `take` is told
-/// whether the place was still in the line.
+/// Waits in a line until `is_over`, and then has the answer taken under the same lock. `take` is
+/// told whether the place was still in the line.
 ///
 /// A future that goes on waiting keeps its place. Wakers are cloned and dropped without the lock.
 fn wait<T, W: Copy, R>(
@@ -71,7 +71,8 @@ fn wait<T, W: Copy, R>(
 pub(super) struct Room(Id);
 
 impl Room {
-    /// Runs `admitted` once the room is charged, under the same lock. It returns which receiver to wake.
+    /// Runs `admitted` once the room is charged, under the same lock. It returns which receiver to
+    /// wake.
     pub(super) fn poll<T>(
         &mut self,
         shared: &Shared<T>,

@@ -13,9 +13,10 @@ impl AsRef<[u8]> for HandoffBuffer {
 
 /// The unconsumed bytes, for what decodes from any [`Buf`].
 ///
-/// Where the type is known, `buffer.advance(n)` is [`HandoffBuffer::advance`], which returns an error.
-/// [`Buf::advance`] and the `get` methods panic instead if there are fewer bytes; they have `try_get` forms.
-/// [`Buf::copy_to_bytes`] shares the block as [`HandoffBuffer::split_prefix`] does.
+/// Where the type is known, `buffer.advance(n)` is [`HandoffBuffer::advance`], which returns an
+/// error. [`Buf::advance`] and the `get` methods panic instead if there are fewer bytes; they have
+/// `try_get` forms. [`Buf::copy_to_bytes`] shares the block as [`HandoffBuffer::split_prefix`]
+/// does.
 ///
 /// # Examples
 ///

@@ -19,24 +19,27 @@ pub(super) enum Skip {
 /// A bounded buffer between a reader and a protocol.
 ///
 /// Bytes arrive through [`read_available`](Self::read_available), [`fill_to`](Self::fill_to) or
-/// [`next_frame`](Self::next_frame) and leave from the front, owned or only looked at. What is not consumed is
-/// protocol state: it stays, over any number of reads, errors and cancelled futures, until it is consumed.
-/// When a reader ends, fails, panics or reports more bytes than it was given room for, what is
-/// buffered stays as well, and the buffer can be used on.
+/// [`next_frame`](Self::next_frame) and leave from the front, owned or only looked at. What is not
+/// consumed is protocol state: it stays, over any number of reads, errors and cancelled futures,
+/// until it is consumed. When a reader ends, fails, panics or reports more bytes than it was given
+/// room for, what is buffered stays as well, and the buffer can be used on.
 ///
 /// # Memory
 ///
-/// Nothing is allocated before the first read. The unconsumed bytes lie in one block of at most `max_len` bytes
-/// (a tail from elsewhere excepted), whose spare memory is initialised once and then remembered.
+/// Nothing is allocated before the first read. The unconsumed bytes lie in one block of at most
+/// `max_len` bytes (a tail from elsewhere excepted), whose spare memory is initialised once and
+/// then remembered.
 ///
-/// Bytes taken out of it never hold on to much more memory than they have: of the `n` bytes of a prefix,
-/// - up to [`small_copy_max`](HandoffBufferConfig::small_copy_max) bytes, and at most 512, are copied into a
-///   block of 2 KiB that they share with their like: they hold on to that;
+/// Bytes taken out of it never hold on to much more memory than they have: of the `n` bytes of a
+/// prefix,
+/// - up to [`small_copy_max`](HandoffBufferConfig::small_copy_max) bytes, and at most 512, are
+///   copied into a block of 2 KiB that they share with their like: they hold on to that;
 /// - fewer than a quarter of the block are copied: they hold on to `n` bytes;
 /// - all others share the block: they hold on to at most `4 * n` bytes.
 ///
-/// The buffer itself also remembers blocks that left it whole (at least three quarters filled), up to
-/// [`spare_blocks`](HandoffBufferConfig::spare_blocks), to use them again once their consumer has dropped them.
+/// The buffer itself also remembers blocks that left it whole (at least three quarters filled), up
+/// to [`spare_blocks`](HandoffBufferConfig::spare_blocks), to use them again once their consumer
+/// has dropped them.
 ///
 /// When a reader has nothing for an empty buffer, a block of what a quiet buffer may keep, up to
 /// 256 KiB, is left to the thread, and taken back from there when the reader is asked again: a
@@ -128,8 +131,8 @@ impl HandoffBuffer {
 
     /// A buffer that holds `tail`, the unconsumed rest of another.
     ///
-    /// The tail is adopted, not copied. If it is part of a larger allocation, the bounds given under
-    /// [Memory](Self#memory) hold only for what is read after it.
+    /// The tail is adopted, not copied. If it is part of a larger allocation, the bounds given
+    /// under [Memory](Self#memory) hold only for what is read after it.
     ///
     /// # Errors
     ///
@@ -183,7 +186,8 @@ impl HandoffBuffer {
         self.len() == 0
     }
 
-    /// How many bytes the current block has room for, counted from its first byte still in use or free.
+    /// How many bytes the current block has room for, counted from its first byte still in use or
+    /// free.
     ///
     /// Remembered and shared small blocks are not counted.
     pub fn capacity(&self) -> usize {
@@ -294,8 +298,8 @@ impl HandoffBuffer {
 
     /// Takes the first `n` bytes out, to be changed in place.
     ///
-    /// The same memory bounds hold as for [`split_prefix`](Self::split_prefix), but blocks that leave this way
-    /// are not used again.
+    /// The same memory bounds hold as for [`split_prefix`](Self::split_prefix), but blocks that
+    /// leave this way are not used again.
     ///
     /// # Errors
     ///
@@ -344,7 +348,8 @@ impl HandoffBuffer {
 
     /// Takes all bytes out, to be continued elsewhere: in another buffer, or in another protocol.
     ///
-    /// They take the block with its room along if they are at least a quarter of it, and are copied otherwise.
+    /// They take the block with its room along if they are at least a quarter of it, and are copied
+    /// otherwise.
     ///
     /// # Examples
     ///
@@ -364,7 +369,8 @@ impl HandoffBuffer {
 
     /// Drops the first `n` bytes.
     ///
-    /// Neither copies nor allocates. Once all bytes are consumed, the block is used again from its start.
+    /// Neither copies nor allocates. Once all bytes are consumed, the block is used again from its
+    /// start.
     ///
     /// # Errors
     ///

@@ -2,7 +2,8 @@
 
 use std::ops::RangeInclusive;
 
-/// The longest a buffer may be: no allocation can be larger, and no sum of two such lengths overflows.
+/// The longest a buffer may be: no allocation can be larger, and no sum of two such lengths
+/// overflows.
 const MAX_LEN: usize = usize::MAX >> 1;
 /// What a buffer holds unless something else is set.
 const MAX_LEN_DEFAULT: usize = 64 * 1024;
@@ -18,9 +19,9 @@ const SPARE_BLOCKS_MAX: usize = 64;
 
 /// The limits and habits of a [`HandoffBuffer`](crate::HandoffBuffer).
 ///
-/// All lengths and sizes are in bytes. A builder method panics where 0 would mean nothing, and takes what is above
-/// `max_len` as `max_len`; what a value became is what its getter returns. In which order the methods are called
-/// makes no difference.
+/// All lengths and sizes are in bytes. A builder method panics where 0 would mean nothing, and
+/// takes what is above `max_len` as `max_len`; what a value became is what its getter returns. In
+/// which order the methods are called makes no difference.
 ///
 /// # Examples
 ///
@@ -42,7 +43,8 @@ pub struct HandoffBufferConfig {
 }
 
 impl HandoffBufferConfig {
-    /// A configuration for at most `max_len` unconsumed bytes, with the defaults for everything else.
+    /// A configuration for at most `max_len` unconsumed bytes, with the defaults for everything
+    /// else.
     ///
     /// The defaults are a read size of 4 KiB to 256 KiB, copies of prefixes of up to 256 bytes (all
     /// of them no larger than `max_len`), 2 spare blocks, and cooperative reads.
@@ -77,8 +79,9 @@ impl HandoffBufferConfig {
 
     /// Sets the smallest and the largest read to ask a reader for.
     ///
-    /// A buffer starts with the smallest, doubles it while reads fill what was offered, and halves it when
-    /// they stop doing so. It is also the size of a new block. Either end is at most `max_len`.
+    /// A buffer starts with the smallest, doubles it while reads fill what was offered, and halves
+    /// it when they stop doing so. It is also the size of a new block. Either end is at most
+    /// `max_len`.
     ///
     /// # Panics
     ///
@@ -123,12 +126,13 @@ impl HandoffBufferConfig {
         self.with_read_size(n..=n)
     }
 
-    /// Sets the length up to which a prefix is always copied out of its block (0: none for its size alone).
+    /// Sets the length up to which a prefix is always copied out of its block (0: none for its size
+    /// alone).
     ///
     /// Copies of up to 512 bytes go into one small block of 2 KiB that they share, so most cost no
-    /// allocation; longer ones get an allocation of their own. Whatever is set here, a prefix shorter than a
-    /// quarter of its block is copied too: otherwise a frame that is kept would hold on to much more
-    /// memory than it has bytes.
+    /// allocation; longer ones get an allocation of their own. Whatever is set here, a prefix
+    /// shorter than a quarter of its block is copied too: otherwise a frame that is kept would hold
+    /// on to much more memory than it has bytes.
     ///
     /// # Examples
     ///
@@ -145,11 +149,11 @@ impl HandoffBufferConfig {
         self
     }
 
-    /// Sets how many blocks that were handed off whole are remembered, to be used again once the consumer
-    /// has dropped them (0: none; at most 64).
+    /// Sets how many blocks that were handed off whole are remembered, to be used again once the
+    /// consumer has dropped them (0: none; at most 64).
     ///
-    /// A remembered block spares an allocation and the clearing of its memory. While the consumer still holds
-    /// it, it costs nothing.
+    /// A remembered block spares an allocation and the clearing of its memory. While the consumer
+    /// still holds it, it costs nothing.
     ///
     /// # Examples
     ///

@@ -1,4 +1,5 @@
-//! What can go wrong on the read side. Every error leaves the buffer usable, with its bytes in place.
+//! What can go wrong on the read side. Every error leaves the buffer usable, with its bytes in
+//! place.
 
 use std::{error, fmt, io};
 
@@ -6,11 +7,12 @@ use bytes::BytesMut;
 
 /// What a [`HandoffBuffer`](crate::HandoffBuffer) could not do.
 ///
-/// The buffer is unchanged, and goes on. The end of the stream is no error: a read reports it as 0 bytes.
+/// The buffer is unchanged, and goes on. The end of the stream is no error: a read reports it as 0
+/// bytes.
 #[non_exhaustive]
 pub enum BufferError {
-    /// The buffer may not hold so many bytes. A read that finds the buffer full says so without asking the reader:
-    /// consume some bytes and read again.
+    /// The buffer may not hold so many bytes. A read that finds the buffer full says so without
+    /// asking the reader: consume some bytes and read again.
     LimitExceeded {
         /// How many unconsumed bytes the buffer would have to hold, at least.
         attempted: usize,
@@ -31,8 +33,8 @@ pub enum BufferError {
         /// The most unconsumed bytes the buffer would hold.
         limit: usize,
     },
-    /// There is no memory for a block; the reader was not asked. What a read tries last is the smallest read of the
-    /// configuration.
+    /// There is no memory for a block; the reader was not asked. What a read tries last is the
+    /// smallest read of the configuration.
     OutOfMemory {
         /// How many bytes the block would have.
         requested: usize,
@@ -49,7 +51,8 @@ pub enum BufferError {
 }
 
 impl BufferError {
-    /// How many more bytes have to be buffered before it is worth trying again, or `None` if more bytes do not help.
+    /// How many more bytes have to be buffered before it is worth trying again, or `None` if more
+    /// bytes do not help.
     ///
     /// # Examples
     ///
@@ -141,10 +144,10 @@ impl From<io::Error> for BufferError {
 }
 
 impl From<BufferError> for io::Error {
-    /// The reader's own error is passed on as it is, with its OS code. The others are the source of one of a fitting
-    /// kind: `InvalidData` if the buffer may not hold so much, as for a frame that is too long; `InvalidInput` if more
-    /// is to be taken than there is, and for a tail that is too long; `OutOfMemory`; or `Other` for a
-    /// reader that is wrong.
+    /// The reader's own error is passed on as it is, with its OS code. The others are the source of
+    /// one of a fitting kind: `InvalidData` if the buffer may not hold so much, as for a frame that
+    /// is too long; `InvalidInput` if more is to be taken than there is, and for a tail that is too
+    /// long; `OutOfMemory`; or `Other` for a reader that is wrong.
     fn from(error: BufferError) -> Self {
         let kind = match error {
             BufferError::Io(error) => return error,
@@ -172,22 +175,25 @@ pub enum FrameError {
         /// How many bytes of the frame are buffered.
         buffered: usize,
     },
-    /// The frame cannot fit in the buffer, or is longer than its finder allows. Reported as soon as it is known, before
-    /// the frame arrives. [`skip_frame`](crate::HandoffBuffer::skip_frame) gets past it.
+    /// The frame cannot fit in the buffer, or is longer than its finder allows. Reported as soon as
+    /// it is known, before the frame arrives. [`skip_frame`](crate::HandoffBuffer::skip_frame) gets
+    /// past it.
     TooLong {
         /// How many bytes the frame has, at least.
         needed: usize,
         /// The most bytes it may have.
         limit: usize,
     },
-    /// The finder reported a frame that is empty or longer than what is buffered, or a payload that is not in its frame.
+    /// The finder reported a frame that is empty or longer than what is buffered, or a payload that
+    /// is not in its frame.
     InvalidFinder {
         /// The length in bytes that the finder reported.
         reported: usize,
         /// How many bytes it was shown.
         buffered: usize,
     },
-    /// The finder says that no frame of its protocol starts with the buffered bytes. Nothing is consumed.
+    /// The finder says that no frame of its protocol starts with the buffered bytes. Nothing is
+    /// consumed.
     Rejected {
         /// What it gave as the reason.
         reason: &'static str,

@@ -14,8 +14,8 @@ use super::{
     reading::{self, Filled, Then},
 };
 
-/// Room worth offering to a reader rather than moving to another block, unless a quarter of the read size is
-/// less.
+/// Room worth offering to a reader rather than moving to another block, unless a quarter of the
+/// read size is less.
 const ENOUGH: usize = 4 * 1024;
 /// A reader that always has a little could otherwise keep a task from ever yielding.
 pub(super) const POLLS: usize = 256;
@@ -40,8 +40,8 @@ impl HandoffBuffer {
     ///
     /// # Errors
     ///
-    /// [`BufferError::LimitExceeded`] if the buffer holds `max_len` bytes: the reader is not asked then, so a
-    /// stream that ends just there shows its end only after some bytes are consumed.
+    /// [`BufferError::LimitExceeded`] if the buffer holds `max_len` bytes: the reader is not asked
+    /// then, so a stream that ends just there shows its end only after some bytes are consumed.
     /// [`BufferError::OutOfMemory`] if there is no memory to read into. [`BufferError::Io`] if the
     /// reader fails. [`BufferError::InvalidReader`] if it claims more than it was offered.
     ///
@@ -122,15 +122,15 @@ impl HandoffBuffer {
 
     /// Reads while it pays, up to `limit` bytes.
     ///
-    /// Waits only while it has read nothing. Then it goes on as long as reads fill what they were offered, and
-    /// after a short read only if asking again brought bytes lately. So bursts are gathered, and input that
-    /// comes at intervals costs no extra read that returns `Pending`. It stops where the block is full, rather
-    /// than move many bytes to a larger one: blocks grow with the reads, so that is soon as much as is asked
-    /// for at a time. [`Filled`] tells how much was read and why it stopped. With a limit of 0 it returns at
-    /// once.
+    /// Waits only while it has read nothing. Then it goes on as long as reads fill what they were
+    /// offered, and after a short read only if asking again brought bytes lately. So bursts are
+    /// gathered, and input that comes at intervals costs no extra read that returns `Pending`. It
+    /// stops where the block is full, rather than move many bytes to a larger one: blocks grow with
+    /// the reads, so that is soon as much as is asked for at a time. [`Filled`] tells how much was
+    /// read and why it stopped. With a limit of 0 it returns at once.
     ///
-    /// An error or the end of the stream that comes after the bytes is returned in [`Filled::then`] and
-    /// not stored. So a loop handles the bytes first, and then what came after them.
+    /// An error or the end of the stream that comes after the bytes is returned in [`Filled::then`]
+    /// and not stored. So a loop handles the bytes first, and then what came after them.
     ///
     /// Now and then it yields, over a reader that always has something; see
     /// [`with_cooperative`](crate::HandoffBufferConfig::with_cooperative).
@@ -280,8 +280,8 @@ impl HandoffBuffer {
         BufferError::LimitExceeded { attempted: limit + 1, limit }
     }
 
-    /// Whether the block is full enough to be handed off: reading up to `limit` more bytes would first move those
-    /// there are to another block, and they are half a read or more.
+    /// Whether the block is full enough to be handed off: reading up to `limit` more bytes would
+    /// first move those there are to another block, and they are half a read or more.
     fn is_worth_handing_off(&self, limit: usize) -> bool {
         let full = self.len() == self.config().max_len();
         !full && self.len() >= self.pace.size().div_ceil(2) && self.storage.spare() < self.enough(limit, 0)
@@ -360,7 +360,8 @@ impl HandoffBuffer {
         BufferError::OutOfMemory { requested: self.len() + size }
     }
 
-    /// The least room worth offering for a read of at most `limit` bytes, rather than to move to another block.
+    /// The least room worth offering for a read of at most `limit` bytes, rather than to move to
+    /// another block.
     fn enough(&self, limit: usize, goal: usize) -> usize {
         let len = self.len();
         let size = self.pace.size().min(self.config().max_len() - len);

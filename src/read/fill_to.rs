@@ -13,17 +13,17 @@ use super::{buffer::HandoffBuffer, error::BufferError, fill::POLLS, reading};
 impl HandoffBuffer {
     /// Waits until at least `n` bytes are buffered.
     ///
-    /// The output is whether they are: `false` means that the stream ended before, and that what it had is buffered.
-    /// If they are there already, the reader is not asked. Reads are of the usual size, so more than `n` bytes may be
-    /// buffered then.
+    /// The output is whether they are: `false` means that the stream ended before, and that what it
+    /// had is buffered. If they are there already, the reader is not asked. Reads are of the usual
+    /// size, so more than `n` bytes may be buffered then.
     ///
     /// Now and then it yields, over a reader that always has something; see
     /// [`with_cooperative`](crate::HandoffBufferConfig::with_cooperative).
     ///
     /// # Errors
     ///
-    /// [`BufferError::LimitExceeded`] at once if `n` is above `max_len`: the reader is not asked then. Otherwise those
-    /// of [`read_available`](Self::read_available).
+    /// [`BufferError::LimitExceeded`] at once if `n` is above `max_len`: the reader is not asked
+    /// then. Otherwise those of [`read_available`](Self::read_available).
     ///
     /// # Panics
     ///
@@ -35,8 +35,8 @@ impl HandoffBuffer {
     ///
     /// # Complexity
     ///
-    /// While the bytes arrive, each is moved a few times at most. Block and reads grow with what has arrived and not
-    /// with `n`, so a peer that announces much and sends little costs little.
+    /// While the bytes arrive, each is moved a few times at most. Block and reads grow with what
+    /// has arrived and not with `n`, so a peer that announces much and sends little costs little.
     ///
     /// # Examples
     ///
@@ -81,7 +81,8 @@ impl HandoffBuffer {
             return Poll::Ready(fits);
         }
         for _ in 0..POLLS {
-            // Bytes that are buffered move to a larger block at once only if those to come pay for it.
+            // Bytes that are buffered move to a larger block at once only if those to come pay for
+            // it.
             let goal = if n - self.len() > self.len() / 4 { n } else { 0 };
             if ready!(self.poll_read_toward(cx, Pin::new(&mut *reader), goal))? == 0 {
                 return Poll::Ready(Ok(false));

@@ -8,13 +8,14 @@ use std::{fmt, ops::Range};
 pub enum Found {
     /// The first so many bytes are a frame.
     Frame(usize),
-    /// No frame yet: look again once so many bytes in all are buffered. Values not above the number of
-    /// buffered bytes mean one byte more than that, and that nothing is known of the frame's length.
+    /// No frame yet: look again once so many bytes in all are buffered. Values not above the number
+    /// of buffered bytes mean one byte more than that, and that nothing is known of the frame's
+    /// length.
     Need(usize),
     /// The frame is so many bytes long, of which some may still have to arrive.
     ///
-    /// Differs from `Need` in that the end of the frame is known. So [`skip_frame`] can leave the frame behind
-    /// if it is too long for the buffer.
+    /// Differs from `Need` in that the end of the frame is known. So [`skip_frame`] can leave the
+    /// frame behind if it is too long for the buffer.
     ///
     /// [`skip_frame`]: crate::HandoffBuffer::skip_frame
     Length(usize),
@@ -68,27 +69,32 @@ pub enum Found {
 pub trait FrameFinder {
     /// Looks for the end of the frame that starts at the front of `buffered`, which is never empty.
     ///
-    /// Of these bytes, the finder was shown the first `searched` before, for this same frame, and found no end.
-    /// `searched` is 0 again where a future that was looking for the frame has been dropped.
+    /// Of these bytes, the finder was shown the first `searched` before, for this same frame, and
+    /// found no end. `searched` is 0 again where a future that was looking for the frame has been
+    /// dropped.
     fn find_frame(&mut self, buffered: &[u8], searched: usize) -> Found;
 
-    /// The needle that ends a frame, if each frame ends right after the first occurrence of a fixed one.
+    /// The needle that ends a frame, if each frame ends right after the first occurrence of a fixed
+    /// one.
     ///
-    /// The buffer then searches for it by itself, as [`HandoffBuffer::find`](crate::HandoffBuffer::find) does,
-    /// and the place where the search stopped outlives the future that searched. A finder that wraps another one
-    /// passes on its needle, its largest length and its payload.
+    /// The buffer then searches for it by itself, as
+    /// [`HandoffBuffer::find`](crate::HandoffBuffer::find) does, and the place where the search
+    /// stopped outlives the future that searched. A finder that wraps another one passes on its
+    /// needle, its largest length and its payload.
     fn needle(&self) -> Option<&[u8]> {
         None
     }
 
     /// The most bytes that a frame may have, if that is less than the buffer may hold.
     ///
-    /// A longer one ends in [`FrameError::TooLong`](crate::FrameError::TooLong), as soon as it is known to be longer.
+    /// A longer one ends in [`FrameError::TooLong`](crate::FrameError::TooLong), as soon as it is
+    /// known to be longer.
     fn max_frame_len(&self) -> usize {
         usize::MAX
     }
 
-    /// Which of the `frame_len` bytes of the frame that was just found are handed out. The others are dropped. A range that is not in the frame is an
+    /// Which of the `frame_len` bytes of the frame that was just found are handed out. The others
+    /// are dropped. A range that is not in the frame is an
     /// [`FrameError::InvalidFinder`](crate::FrameError::InvalidFinder), and consumes nothing.
     ///
     /// What is handed out is a part of the frame, and holds on to memory as the frame would.
@@ -105,8 +111,9 @@ impl<F: FnMut(&[u8], usize) -> Found> FrameFinder for F {
 
 /// Frames that end with a fixed needle.
 ///
-/// The needle is part of the frame, unless it is to be [left out](Self::without_delimiter). An empty needle ends no
-/// frame: looking for one with it fails with [`FrameError::InvalidFinder`](crate::FrameError::InvalidFinder).
+/// The needle is part of the frame, unless it is to be [left out](Self::without_delimiter). An
+/// empty needle ends no frame: looking for one with it fails with
+/// [`FrameError::InvalidFinder`](crate::FrameError::InvalidFinder).
 ///
 /// # Examples
 ///
@@ -143,7 +150,8 @@ impl<N: AsRef<[u8]>> Delimiter<N> {
         self
     }
 
-    /// Sets how many bytes a frame may have at most, its needle included (default: as many as the buffer may hold).
+    /// Sets how many bytes a frame may have at most, its needle included (default: as many as the
+    /// buffer may hold).
     ///
     /// [`FrameError::TooLong`](crate::FrameError::TooLong) tells of a longer one, and
     /// [`skip_frame`](crate::HandoffBuffer::skip_frame) goes on behind it.

@@ -20,17 +20,20 @@ use super::{
 impl HandoffBuffer {
     /// Waits for the next whole frame and takes it out.
     ///
-    /// Reads no more than it must to complete one frame, in reads of the usual size: what arrives behind it
-    /// stays in the buffer for the next call. The output is `None` if the stream ended with the buffer empty.
+    /// Reads no more than it must to complete one frame, in reads of the usual size: what arrives
+    /// behind it stays in the buffer for the next call. The output is `None` if the stream ended
+    /// with the buffer empty.
     ///
-    /// A loop over frames that are always there lets other tasks run: after at most 512 frames (fewer if they
-    /// are large) the future returns `Pending` once, has woken its task, and has consumed nothing.
+    /// A loop over frames that are always there lets other tasks run: after at most 512 frames
+    /// (fewer if they are large) the future returns `Pending` once, has woken its task, and has
+    /// consumed nothing.
     ///
     /// # Errors
     ///
-    /// If the reader fails, if the stream ends inside a frame, if a frame does not fit in the buffer or is longer than
-    /// its finder allows, or if the finder rejects the bytes or contradicts itself. The bytes stay in the buffer in
-    /// each case. A frame that is too long can be left behind with [`skip_frame`](Self::skip_frame).
+    /// If the reader fails, if the stream ends inside a frame, if a frame does not fit in the
+    /// buffer or is longer than its finder allows, or if the finder rejects the bytes or
+    /// contradicts itself. The bytes stay in the buffer in each case. A frame that is too long can
+    /// be left behind with [`skip_frame`](Self::skip_frame).
     ///
     /// # Panics
     ///
@@ -38,16 +41,16 @@ impl HandoffBuffer {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future loses no bytes. Unless the finder has a [needle](FrameFinder::needle), the next
-    /// call shows it the frame from its start again, with `searched` 0. So where another branch of a `select!`
-    /// drops the future again and again, a finder that goes through the bytes looks at a long frame from its
-    /// start each time. Keep the future, or a [`Frames`] stream, over the loop then: these show it each byte as
-    /// new once.
+    /// Dropping the future loses no bytes. Unless the finder has a [needle](FrameFinder::needle),
+    /// the next call shows it the frame from its start again, with `searched` 0. So where another
+    /// branch of a `select!` drops the future again and again, a finder that goes through the bytes
+    /// looks at a long frame from its start each time. Keep the future, or a [`Frames`] stream,
+    /// over the loop then: these show it each byte as new once.
     ///
     /// # Complexity
     ///
-    /// While a frame arrives, its bytes are moved a few times at most, however it arrives and whether or not
-    /// its length is known.
+    /// While a frame arrives, its bytes are moved a few times at most, however it arrives and
+    /// whether or not its length is known.
     ///
     /// # Examples
     ///
@@ -78,9 +81,10 @@ impl HandoffBuffer {
 
     /// The frames of a reader, as a stream.
     ///
-    /// It borrows the buffer and the reader, so the protocol may change after any frame: drop the stream and
-    /// go on with both. It ends with the input, and after the first error; [`Frames::skip_frame`] makes it go on
-    /// behind a frame that is too long. It lets other tasks run as [`next_frame`](Self::next_frame) does.
+    /// It borrows the buffer and the reader, so the protocol may change after any frame: drop the
+    /// stream and go on with both. It ends with the input, and after the first error;
+    /// [`Frames::skip_frame`] makes it go on behind a frame that is too long. It lets other tasks
+    /// run as [`next_frame`](Self::next_frame) does.
     ///
     /// # Examples
     ///
@@ -192,10 +196,11 @@ pub struct Frames<'a, R: ?Sized, F> {
 }
 
 impl<R: ?Sized, F> Frames<'_, R, F> {
-    /// Discards the frame at the front of the buffer and lets the stream go on behind it, also after an error.
+    /// Discards the frame at the front of the buffer and lets the stream go on behind it, also
+    /// after an error.
     ///
-    /// As [`HandoffBuffer::skip_frame`], with the reader and the finder of the stream. The finder is shown the
-    /// next frame from its start.
+    /// As [`HandoffBuffer::skip_frame`], with the reader and the finder of the stream. The finder
+    /// is shown the next frame from its start.
     ///
     /// # Errors
     ///

@@ -6,11 +6,13 @@ use super::finders::{Found, FrameFinder};
 
 /// Frames that start with their length, as an unsigned integer of 1 to 8 bytes.
 ///
-/// As it is, that integer comes first and counts the bytes behind it, and a frame is handed out with it. The methods
-/// change that: with an `offset` and an `adjustment`, a frame has `offset + width + length + adjustment` bytes.
+/// As it is, that integer comes first and counts the bytes behind it, and a frame is handed out
+/// with it. The methods change that: with an `offset` and an `adjustment`, a frame has `offset +
+/// width + length + adjustment` bytes.
 ///
-/// A frame that is too long is reported before it arrives, as [`FrameError::TooLong`](crate::FrameError::TooLong). One
-/// that would end within its own length is [`FrameError::Rejected`](crate::FrameError::Rejected).
+/// A frame that is too long is reported before it arrives, as
+/// [`FrameError::TooLong`](crate::FrameError::TooLong). One that would end within its own length is
+/// [`FrameError::Rejected`](crate::FrameError::Rejected).
 ///
 /// # Examples
 ///
@@ -28,7 +30,8 @@ use super::finders::{Found, FrameFinder};
 /// # }).unwrap();
 /// ```
 ///
-/// Frames of HTTP/2 have a length of 3 bytes, which counts neither itself nor the 6 bytes that follow it:
+/// Frames of HTTP/2 have a length of 3 bytes, which counts neither itself nor the 6 bytes that
+/// follow it:
 ///
 /// ```
 /// # use futures_handoff::LengthPrefix;
@@ -110,8 +113,8 @@ impl LengthPrefix {
         self
     }
 
-    /// Sets how many bytes a frame may have at most, all of its header included (default: as many as the buffer may
-    /// hold).
+    /// Sets how many bytes a frame may have at most, all of its header included (default: as many
+    /// as the buffer may hold).
     #[must_use]
     pub const fn with_max_frame_len(mut self, n: usize) -> Self {
         self.max_frame_len = n;

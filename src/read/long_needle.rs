@@ -1,15 +1,17 @@
-//! Needles so long that a search cannot afford to step back by their length whenever a byte arrives.
+//! Needles so long that a search cannot afford to step back by their length whenever a byte
+//! arrives.
 
 use std::ops::Range;
 
 use memchr::memchr;
 
-/// How much of a needle the last bytes searched match, and what it takes to go on from there: the search of Knuth, Morris
-/// and Pratt, which looks at each byte once.
+/// How much of a needle the last bytes searched match, and what it takes to go on from there: the
+/// search of Knuth, Morris and Pratt, which looks at each byte once.
 ///
-/// Of the needle only the beginning is kept that any byte was compared with. A search for another needle of the same length
-/// and beginning would have gone the same way, so all that is known is true of that one, too. So time and memory depend on
-/// how much of the needle was met, and not on its length.
+/// Of the needle only the beginning is kept that any byte was compared with. A search for another
+/// needle of the same length and beginning would have gone the same way, so all that is known is
+/// true of that one, too. So time and memory depend on how much of the needle was met, and not on
+/// its length.
 pub(super) struct LongNeedle {
     len: usize,
     /// The beginning of the needle, as far as it was compared.
@@ -31,8 +33,8 @@ impl LongNeedle {
         self.len == needle.len() && needle.starts_with(&self.known)
     }
 
-    /// The position of the first needle that starts at `from` or later; `bytes` lie at `base <= from` and later. It is known
-    /// not to start in `clean`.
+    /// The position of the first needle that starts at `from` or later; `bytes` lie at `base <=
+    /// from` and later. It is known not to start in `clean`.
     pub(super) fn find(
         &mut self,
         clean: &mut Range<usize>,
@@ -60,8 +62,8 @@ impl LongNeedle {
         (matched == self.len).then_some(at)
     }
 
-    /// Goes through `bytes`, up to the end of a needle of which `matched` bytes lie before them. Returns how many it looked at
-    /// and how much of the needle lies at the end of these.
+    /// Goes through `bytes`, up to the end of a needle of which `matched` bytes lie before them.
+    /// Returns how many it looked at and how much of the needle lies at the end of these.
     fn scan(&mut self, mut matched: usize, bytes: &[u8], needle: &[u8]) -> (usize, usize) {
         let mut at = 0;
         while at < bytes.len() && matched < self.len {
@@ -96,7 +98,8 @@ impl LongNeedle {
         self.borders.push(border);
     }
 
-    /// The most of the needle, up to `most` bytes, that ends with the same byte as its first `matched` ones.
+    /// The most of the needle, up to `most` bytes, that ends with the same byte as its first
+    /// `matched` ones.
     fn shorter(&self, mut matched: usize, most: usize) -> usize {
         while matched > most {
             matched = self.borders[matched - 1];

@@ -4,7 +4,8 @@ use super::config::HandoffBufferConfig;
 
 /// Calls in a row that read no more than half the read size, after which it is halved.
 const LEAN_CALLS: u8 = 4;
-/// The most full calls to wait for before the read size is doubled, where doubling it proved wrong before.
+/// The most full calls to wait for before the read size is doubled, where doubling it proved wrong
+/// before.
 const PATIENCE_MAX: u8 = 64;
 /// Once in so many short reads the reader is asked again even if that did not pay lately.
 const PROBE_EVERY: u8 = 64;
@@ -29,8 +30,8 @@ pub(super) struct Pace {
     lean: u8,
     /// Calls that read all of `size` since the last lean one.
     full: u8,
-    /// How many of those it takes to double `size`: few, unless arrivals of one size keep filling one read
-    /// size and half of the next.
+    /// How many of those it takes to double `size`: few, unless arrivals of one size keep filling
+    /// one read size and half of the next.
     patience: u8,
     /// `size` was doubled and has not been filled yet.
     grown: bool,
@@ -100,13 +101,15 @@ impl Pace {
         self.size
     }
 
-    /// How much memory to initialise for a read: not much more than the last one used, so that a quiet
-    /// connection with a large block touches little of it. A fixed size is a promise and not split up.
+    /// How much memory to initialise for a read: not much more than the last one used, so that a
+    /// quiet connection with a large block touches little of it. A fixed size is a promise and not
+    /// split up.
     pub(super) fn step(&self) -> usize {
         if self.min == self.max { self.size } else { self.last.saturating_mul(2).max(STEP_MIN) }
     }
 
-    /// Whether a read of `n` bytes, if it filled what it was offered, was as large as reads are meant to be.
+    /// Whether a read of `n` bytes, if it filled what it was offered, was as large as reads are
+    /// meant to be.
     #[inline]
     pub(super) fn is_worth(&self, n: usize) -> bool {
         n >= self.size - self.size / 4
@@ -118,8 +121,8 @@ impl Pace {
         self.last = n;
     }
 
-    /// One call for at most `limit` bytes brought `total`; `filled` if a read filled an offer close to `size`.
-    /// Returns whether that made `size` smaller.
+    /// One call for at most `limit` bytes brought `total`; `filled` if a read filled an offer close
+    /// to `size`. Returns whether that made `size` smaller.
     pub(super) fn call(&mut self, total: usize, filled: bool, limit: usize) -> bool {
         let before = self.size;
         if filled || total >= self.size {

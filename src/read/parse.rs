@@ -7,7 +7,8 @@ use bytes::{Bytes, BytesMut};
 use super::{buffer::HandoffBuffer, error::BufferError};
 
 impl HandoffBuffer {
-    /// Runs a parser over the unconsumed bytes and commits what its cursor consumed only if it succeeds.
+    /// Runs a parser over the unconsumed bytes and commits what its cursor consumed only if it
+    /// succeeds.
     ///
     /// If the parser fails or panics, nothing is consumed, whatever it took, up to the last
     /// [checkpoint](ParseCursor::checkpoint) that it made.
@@ -18,23 +19,27 @@ impl HandoffBuffer {
     ///
     /// # Parsing what has not arrived yet
     ///
-    /// A parser that fails for want of bytes starts over when it is called again. Where it is called after every
-    /// read, and a message takes many of them, that adds up: a message of `n` bytes costs in proportion to the
-    /// square of `n`. Two things prevent it.
+    /// A parser that fails for want of bytes starts over when it is called again. Where it is
+    /// called after every read, and a message takes many of them, that adds up: a message of `n`
+    /// bytes costs in proportion to the square of `n`. Two things prevent it.
     ///
-    /// - [`BufferError::missing`] tells how many more bytes the parser has to have before it gets any further. Read
-    ///   until they are buffered, or have the parser tell of a need that it knows by itself, and call it then.
+    /// - [`BufferError::missing`] tells how many more bytes the parser has to have before it gets
+    ///   any further. Read until they are buffered, or have the parser tell of a need that it knows
+    ///   by itself, and call it then.
     /// - A parser of a message of many parts keeps the parts outside, and calls
-    ///   [`checkpoint`](ParseCursor::checkpoint) after each: the next call goes on behind the last part.
+    ///   [`checkpoint`](ParseCursor::checkpoint) after each: the next call goes on behind the last
+    ///   part.
     ///
     /// # Complexity
     ///
-    /// A commit costs nothing. Undoing costs nothing either, if the parser has dropped the frames that it
-    /// [took](ParseCursor::take). There are two exceptions, which copy what is buffered to a new block: frames that
-    /// share the block and that a failed parser kept, and the first parser that fails after one that succeeded.
+    /// A commit costs nothing. Undoing costs nothing either, if the parser has dropped the frames
+    /// that it [took](ParseCursor::take). There are two exceptions, which copy what is buffered to
+    /// a new block: frames that share the block and that a failed parser kept, and the first parser
+    /// that fails after one that succeeded.
     ///
-    /// A frame that shares the block has one allocation more than that of [`split_prefix`](Self::split_prefix),
-    /// until a parser has succeeded, and [`Bytes::try_into_mut`] does not take it.
+    /// A frame that shares the block has one allocation more than that of
+    /// [`split_prefix`](Self::split_prefix), until a parser has succeeded, and
+    /// [`Bytes::try_into_mut`] does not take it.
     ///
     /// # Examples
     ///
@@ -138,8 +143,8 @@ impl ParseCursor<'_> {
 
     /// Commits what was consumed so far: it stays consumed, even if the parser fails later.
     ///
-    /// So a parser that runs out of input in the middle of a long message need not start over. What it has found until then
-    /// has to be kept outside of it.
+    /// So a parser that runs out of input in the middle of a long message need not start over. What
+    /// it has found until then has to be kept outside of it.
     ///
     /// # Examples
     ///
@@ -206,8 +211,8 @@ impl ParseCursor<'_> {
 
     /// Consumes `n` bytes and returns them, owned.
     ///
-    /// The same memory bounds hold as for [`HandoffBuffer::split_prefix`]. If the parser fails, the bytes are
-    /// put back, and a frame it kept all the same stays valid.
+    /// The same memory bounds hold as for [`HandoffBuffer::split_prefix`]. If the parser fails, the
+    /// bytes are put back, and a frame it kept all the same stays valid.
     ///
     /// # Errors
     ///
@@ -252,8 +257,9 @@ impl ParseCursor<'_> {
 
     /// The offset in [`remaining`](Self::remaining) of the first `needle`, or `None`.
     ///
-    /// Shares its memory of past searches with [`HandoffBuffer::find`]: a parser that failed for want of bytes
-    /// and searches for the same needle at the same place again resumes where it stopped.
+    /// Shares its memory of past searches with [`HandoffBuffer::find`]: a parser that failed for
+    /// want of bytes and searches for the same needle at the same place again resumes where it
+    /// stopped.
     ///
     /// # Examples
     ///

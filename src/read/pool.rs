@@ -1,7 +1,8 @@
 //! Blocks of buffers that wait for their reader, left to the thread.
 //!
-//! Of all the buffers that a thread serves few hold unread bytes at a time. The others need no block until their reader has
-//! something again. They find their own one here, unless there are so many of them that others had to take it.
+//! Of all the buffers that a thread serves few hold unread bytes at a time. The others need no
+//! block until their reader has something again. They find their own one here, unless there are so
+//! many of them that others had to take it.
 //!
 //! No block outlives its buffer here. One that was dropped on the thread, or left a block to
 //! another thread since, takes it along; for one that was dropped on another thread that notes it,
@@ -35,8 +36,8 @@ pub(super) struct Rested {
 }
 
 impl Rested {
-    /// Itself if it is a whole block of that size. One that was handed off in parts comes back once its consumers have
-    /// dropped them.
+    /// Itself if it is a whole block of that size. One that was handed off in parts comes back once
+    /// its consumers have dropped them.
     #[inline]
     fn whole(self, size: usize) -> Option<Self> {
         if self.size != size {

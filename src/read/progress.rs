@@ -64,8 +64,8 @@ impl Progress {
         Ok(None)
     }
 
-    /// Whether to move what is buffered to a block of `n` bytes, if the present one is too small: the bytes still to come
-    /// have to pay for that, or it must not happen often.
+    /// Whether to move what is buffered to a block of `n` bytes, if the present one is too small:
+    /// the bytes still to come have to pay for that, or it must not happen often.
     fn is_worth_a_block(&mut self, n: usize, buffered: usize) -> bool {
         let more = n.saturating_sub(buffered);
         if more > buffered / 4 {

@@ -38,8 +38,8 @@ impl HandoffBuffer {
 
 /// A [`HandoffBuffer`] in front of a reader; see [`HandoffBuffer::into_reader`].
 ///
-/// Reads as large as the buffer's own bypass it once it is empty. Writes go straight to the inner stream if it
-/// is a writer too.
+/// Reads as large as the buffer's own bypass it once it is empty. Writes go straight to the inner
+/// stream if it is a writer too.
 ///
 /// # Cancel safety
 ///
@@ -214,7 +214,8 @@ impl<R: AsyncWrite + Unpin> AsyncWrite for HandoffReader<R> {
     }
 }
 
-/// A reader that claims more than it was given would have the caller trust bytes that were not written.
+/// A reader that claims more than it was given would have the caller trust bytes that were not
+/// written.
 fn check(reported: usize, given: usize) -> io::Result<usize> {
     if reported > given { Err(BufferError::InvalidReader { reported, given }.into()) } else { Ok(reported) }
 }

@@ -47,7 +47,8 @@ pub enum Then {
     /// The stream has ended.
     End,
     /// The buffer is full now: once something is consumed, there is room again. If nothing is, the
-    /// message is too long for the buffer, and the next read fails with [`BufferError::LimitExceeded`].
+    /// message is too long for the buffer, and the next read fails with
+    /// [`BufferError::LimitExceeded`].
     Full,
     /// The `n > 0` bytes were followed by an error.
     Error(BufferError),

@@ -10,8 +10,8 @@ use super::long_needle::LongNeedle;
 const OTHERS: usize = 3;
 /// Longer needles need an allocation to be remembered.
 const INLINE: usize = 16;
-/// The longest needle of which a search steps back by nearly its length, to look again at what may be the start of one.
-/// For longer ones it is remembered how much of them the last bytes match.
+/// The longest needle of which a search steps back by nearly its length, to look again at what may
+/// be the start of one. For longer ones it is remembered how much of them the last bytes match.
 const SHORT: usize = 64;
 
 enum Needle {
@@ -44,8 +44,8 @@ impl Needle {
 
 /// A needle, and a range of positions at which it is known not to start.
 ///
-/// Positions count from the first unread byte. What was read does not change, so the range stays true; it moves as bytes
-/// are consumed.
+/// Positions count from the first unread byte. What was read does not change, so the range stays
+/// true; it moves as bytes are consumed.
 struct Known {
     needle: Needle,
     clean: Range<usize>,
@@ -120,8 +120,8 @@ impl Search {
         Self { last: Known::new(&[], 0), others: Vec::new() }
     }
 
-    /// The position of the first `needle` that starts at `from` or later; `bytes` lie at `base <= from` and
-    /// later.
+    /// The position of the first `needle` that starts at `from` or later; `bytes` lie at `base <=
+    /// from` and later.
     #[inline]
     pub(super) fn find(&mut self, bytes: &[u8], base: usize, from: usize, needle: &[u8]) -> Option<usize> {
         match *needle {

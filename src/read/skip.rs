@@ -21,18 +21,19 @@ impl HandoffBuffer {
     /// Discards the frame at the front of the buffer, however long it is, to go on behind it after
     /// [`FrameError::TooLong`], or without looking at it.
     ///
-    /// The bytes are dropped as they arrive, so the buffer never holds more than it may. The output is how many bytes
-    /// this call has discarded, 0 if the stream ended with the buffer empty.
+    /// The bytes are dropped as they arrive, so the buffer never holds more than it may. The output
+    /// is how many bytes this call has discarded, 0 if the stream ended with the buffer empty.
     ///
-    /// It needs to know where the frame ends without having all of it: from the [needle](FrameFinder::needle) of the
-    /// finder ([`Delimiter`](crate::Delimiter) has one, which must not be longer than `max_len`), or from a
-    /// [`Found::Length`](crate::Found::Length), which [`LengthPrefix`](crate::LengthPrefix) and any closure can
-    /// tell. A finder that gives neither cannot leave behind a frame that does not fit.
+    /// It needs to know where the frame ends without having all of it: from the
+    /// [needle](FrameFinder::needle) of the finder ([`Delimiter`](crate::Delimiter) has one, which
+    /// must not be longer than `max_len`), or from a [`Found::Length`](crate::Found::Length), which
+    /// [`LengthPrefix`](crate::LengthPrefix) and any closure can tell. A finder that gives neither
+    /// cannot leave behind a frame that does not fit.
     ///
     /// # Errors
     ///
-    /// As for [`next_frame`](Self::next_frame). [`FrameError::TooLong`] again means that the end of the frame
-    /// cannot be known, and [`FrameError::Truncated`] that the stream ended before it.
+    /// As for [`next_frame`](Self::next_frame). [`FrameError::TooLong`] again means that the end of
+    /// the frame cannot be known, and [`FrameError::Truncated`] that the stream ended before it.
     ///
     /// # Panics
     ///
@@ -40,9 +41,10 @@ impl HandoffBuffer {
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped before the end of the frame, what is left of it is discarded by the next
-    /// `skip_frame`, [`next_frame`](Self::next_frame) or [`frames`](Self::frames), which have to be given a
-    /// finder of the same kind. Only a caller that consumes bytes itself takes over there.
+    /// If the future is dropped before the end of the frame, what is left of it is discarded by the
+    /// next `skip_frame`, [`next_frame`](Self::next_frame) or [`frames`](Self::frames), which have
+    /// to be given a finder of the same kind. Only a caller that consumes bytes itself takes over
+    /// there.
     ///
     /// # Examples
     ///

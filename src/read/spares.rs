@@ -6,8 +6,8 @@ use bytes::{Bytes, BytesMut};
 
 /// At most `max` whole blocks, oldest first.
 ///
-/// Each is a clone of what the consumer was given a slice of, so it becomes the only one once the consumer has
-/// dropped its own. Its length is its initialised extent, which `try_into_mut` keeps.
+/// Each is a clone of what the consumer was given a slice of, so it becomes the only one once the
+/// consumer has dropped its own. Its length is its initialised extent, which `try_into_mut` keeps.
 pub(super) struct Spares {
     blocks: VecDeque<Bytes>,
     max: usize,
@@ -31,7 +31,8 @@ impl Spares {
         self.blocks.push_back(whole);
     }
 
-    /// Takes back a block of at least `capacity` that has no other holder; forgets smaller ones on the way.
+    /// Takes back a block of at least `capacity` that has no other holder; forgets smaller ones on
+    /// the way.
     pub(super) fn take_back(&mut self, capacity: usize) -> Option<BytesMut> {
         while let Some(at) = self.blocks.iter().position(Bytes::is_unique) {
             match self.blocks.remove(at)?.try_into_mut() {

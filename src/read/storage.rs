@@ -25,10 +25,10 @@ const SURE: usize = 64 * 1024;
 
 /// One block, of which `start..filled` is unread.
 ///
-/// Invariants: `start <= filled <= block.len() <= block.capacity()`, and `start == filled` only if both are 0.
-/// `block.len()` is the initialised extent, not what was read: spare memory is cleared once and then stays
-/// initialised. For that reason `block` is never asked to grow while it holds more than the unread bytes, for
-/// growing would copy the whole extent.
+/// Invariants: `start <= filled <= block.len() <= block.capacity()`, and `start == filled` only if
+/// both are 0. `block.len()` is the initialised extent, not what was read: spare memory is cleared
+/// once and then stays initialised. For that reason `block` is never asked to grow while it holds
+/// more than the unread bytes, for growing would copy the whole extent.
 pub(super) struct Storage {
     block: BytesMut,
     /// What was allocated for `block`, of which a front may have been handed off.
@@ -39,7 +39,8 @@ pub(super) struct Storage {
     /// they reported.
     dirty: usize,
     /// The bytes at the end of `block` that came initialised from the pool and are treated as
-    /// uninitialised: what a reader is offered must not depend on what other buffers have left there.
+    /// uninitialised: what a reader is offered must not depend on what other buffers have left
+    /// there.
     uncounted: usize,
     /// `block` came from elsewhere. It may be part of something larger, and is nothing for others.
     adopted: bool,
@@ -181,9 +182,9 @@ impl Storage {
         true
     }
 
-    /// Moves the unread bytes to the front of the block if that makes enough room, and either enough was
-    /// consumed to pay for the move in a block that reads have not outgrown, or a block of `target` bytes would
-    /// be no larger.
+    /// Moves the unread bytes to the front of the block if that makes enough room, and either
+    /// enough was consumed to pay for the move in a block that reads have not outgrown, or a block
+    /// of `target` bytes would be no larger.
     fn compact(&mut self, enough: usize, read: usize, target: usize) -> bool {
         let capacity = self.block.capacity();
         let pays = (self.start >= capacity / 4 && self.size >= read) || target <= capacity;
@@ -195,8 +196,8 @@ impl Storage {
         compacts
     }
 
-    /// Gets the front of this block back if its consumers have dropped it. The spare has to be initialised
-    /// anew.
+    /// Gets the front of this block back if its consumers have dropped it. The spare has to be
+    /// initialised anew.
     fn reclaim(&mut self) -> bool {
         self.trim_to_unread();
         let reclaimed = self.block.try_reclaim(self.size - self.filled);
@@ -227,14 +228,15 @@ impl Storage {
         self.block = block;
     }
 
-    /// Whether a prefix of `n` bytes is copied rather than shared: a shared one is at least a quarter of the
-    /// block it holds on to.
+    /// Whether a prefix of `n` bytes is copied rather than shared: a shared one is at least a
+    /// quarter of the block it holds on to.
     #[inline]
     pub(super) fn copies(&self, n: usize) -> bool {
         n <= self.small_copy_max || n < self.size.div_ceil(4)
     }
 
-    /// Copies unread bytes out, counted from the first one, into the shared small block or one of their own.
+    /// Copies unread bytes out, counted from the first one, into the shared small block or one of
+    /// their own.
     pub(super) fn copy_out(&mut self, range: Range<usize>) -> BytesMut {
         let bytes = &self.block[self.start + range.start..self.start + range.end];
         if bytes.len() > self.small_copy_max.min(SMALL_MAX) {
@@ -256,8 +258,8 @@ impl Storage {
         self.block.split_to(n)
     }
 
-    /// As [`detach`](Self::detach), but a block that leaves nearly filled and whole is remembered, unless it came from
-    /// elsewhere.
+    /// As [`detach`](Self::detach), but a block that leaves nearly filled and whole is remembered,
+    /// unless it came from elsewhere.
     pub(super) fn detach_frozen(&mut self, n: usize) -> Bytes {
         let whole = self.block.capacity() == self.size && !self.adopted;
         if n < self.len() || n < self.size - self.size / 4 || !whole {
@@ -282,7 +284,8 @@ impl Storage {
         self.give_up_block()
     }
 
-    /// Puts the piece that was [detached](Self::detach) last back in front of the unread bytes, without copying it.
+    /// Puts the piece that was [detached](Self::detach) last back in front of the unread bytes,
+    /// without copying it.
     pub(super) fn rejoin(&mut self, mut piece: BytesMut) {
         debug_assert_eq!(self.start, 0, "nothing was consumed since");
         self.filled += piece.len();
@@ -333,8 +336,9 @@ impl Storage {
         self.spares.trim(budget.saturating_sub(self.size));
     }
 
-    /// With nothing unread: leaves the block to the thread's pool, or keeps it if it is too large for that and no larger
-    /// than `budget`; and keeps at most what is left of that of blocks handed off whole.
+    /// With nothing unread: leaves the block to the thread's pool, or keeps it if it is too large
+    /// for that and no larger than `budget`; and keeps at most what is left of that of blocks
+    /// handed off whole.
     pub(super) fn rest(&mut self, budget: usize) {
         if self.size > budget || self.adopted {
             self.give_up_block();

@@ -8,8 +8,8 @@ use crate::WriteHandoffConfig;
 /// The version of the protocol. It is part of what the handshake binds.
 const VERSION: &[u8] = b"futures-handoff secure 1";
 
-/// The length in front of a long message has 32 bits, and a block for one has to be possible memory: less than
-/// `isize::MAX` bytes, rounded up.
+/// The length in front of a long message has 32 bits, and a block for one has to be possible
+/// memory: less than `isize::MAX` bytes, rounded up.
 const MESSAGE_LEN_LIMIT: usize =
     if usize::BITS > 32 { u32::MAX as usize - 1 } else { isize::MAX as usize / 2 };
 
@@ -24,8 +24,9 @@ const REKEY_AFTER: u64 = 1 << 20;
 
 /// How messages are encrypted and how large they may be.
 ///
-/// The handshake binds the namespace, the suite, and the lengths of messages and records and the number of records for
-/// a key: with a peer that is configured differently, it fails. What is said about writing is a side's own business.
+/// The handshake binds the namespace, the suite, and the lengths of messages and records and the
+/// number of records for a key: with a peer that is configured differently, it fails. What is said
+/// about writing is a side's own business.
 ///
 /// # Examples
 ///
@@ -47,8 +48,8 @@ pub struct Config {
 }
 
 impl Config {
-    /// The defaults: ChaCha20-Poly1305, messages of up to 256 KiB in records of up to 64 KiB, another key after 2^20
-    /// records.
+    /// The defaults: ChaCha20-Poly1305, messages of up to 256 KiB in records of up to 64 KiB,
+    /// another key after 2^20 records.
     ///
     /// `namespace` tells one application's connections, and their versions, from all others'.
     pub fn new(namespace: impl AsRef<[u8]>) -> Self {
@@ -70,22 +71,24 @@ impl Config {
         Self { suite, ..self }
     }
 
-    /// Sets the longest message, in bytes, in both directions. The default is 256 KiB. 0 allows only empty messages.
+    /// Sets the longest message, in bytes, in both directions. The default is 256 KiB. 0 allows
+    /// only empty messages.
     ///
-    /// A message is accepted whole or not at all, so the budget of the write handoff is at least what the longest one
-    /// takes. A receiver holds as much for a message that comes in several records. More than `u32::MAX - 1` counts as
-    /// that, and on a machine of 32 bits more than 1 GiB - 1, of which memory can be had.
+    /// A message is accepted whole or not at all, so the budget of the write handoff is at least
+    /// what the longest one takes. A receiver holds as much for a message that comes in several
+    /// records. More than `u32::MAX - 1` counts as that, and on a machine of 32 bits more than 1
+    /// GiB - 1, of which memory can be had.
     #[must_use = "returns the changed configuration"]
     pub fn with_max_message_len(self, max_message_len: usize) -> Self {
         Self { max_message_len: max_message_len.min(MESSAGE_LEN_LIMIT), ..self }
     }
 
-    /// Sets the most bytes of a message, or of several short ones, that are encrypted as one record. The default is
-    /// 64 KiB; more than 16 MiB - 1 counts as that.
+    /// Sets the most bytes of a message, or of several short ones, that are encrypted as one
+    /// record. The default is 64 KiB; more than 16 MiB - 1 counts as that.
     ///
-    /// A receiver buffers a record before it can open it. Longer records cost a little less, and let the first bytes
-    /// of a long message leave later. With AES-256-GCM and more than 256 KiB, lower
-    /// [`rekey_after`](Self::with_rekey_after) by as much as records are longer than that.
+    /// A receiver buffers a record before it can open it. Longer records cost a little less, and
+    /// let the first bytes of a long message leave later. With AES-256-GCM and more than 256 KiB,
+    /// lower [`rekey_after`](Self::with_rekey_after) by as much as records are longer than that.
     ///
     /// # Panics
     ///
@@ -97,9 +100,10 @@ impl Config {
         Self { max_record_len: max_record_len.min(record::MAX_LEN), ..self }
     }
 
-    /// Sets how many records a key is used for. The default is 2^20. After that many, both sides go on with the next
-    /// key, without a message about it, and cannot go back: what was recorded before stays closed to a thief of the new
-    /// key. The default keeps AES-256-GCM within the limit of TLS 1.3 for records of up to 256 KiB.
+    /// Sets how many records a key is used for. The default is 2^20. After that many, both sides go
+    /// on with the next key, without a message about it, and cannot go back: what was recorded
+    /// before stays closed to a thief of the new key. The default keeps AES-256-GCM within the
+    /// limit of TLS 1.3 for records of up to 256 KiB.
     ///
     /// # Panics
     ///
@@ -111,9 +115,10 @@ impl Config {
         Self { rekey_after: records, ..self }
     }
 
-    /// Sets the limits and thresholds of the write handoff under the sender. Its budgets are raised to what the longest
-    /// message takes. The default is that of [`WriteHandoffConfig`], but that 64 KiB are held before a producer sends,
-    /// and the records of messages of up to 1 KiB are gathered.
+    /// Sets the limits and thresholds of the write handoff under the sender. Its budgets are raised
+    /// to what the longest message takes. The default is that of [`WriteHandoffConfig`], but that
+    /// 64 KiB are held before a producer sends, and the records of messages of up to 1 KiB are
+    /// gathered.
     #[must_use = "returns the changed configuration"]
     pub fn with_write(self, write: WriteHandoffConfig) -> Self {
         Self { write, ..self }
@@ -144,7 +149,8 @@ impl Config {
         self.rekey_after
     }
 
-    /// The limits of the write handoff: those that were set, or what the longest message takes if that is more.
+    /// The limits of the write handoff: those that were set, or what the longest message takes if
+    /// that is more.
     pub fn write(&self) -> WriteHandoffConfig {
         let room = record::room_of_message(self.max_message_len, self.max_record_len);
         self.write

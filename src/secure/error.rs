@@ -10,18 +10,20 @@ use crate::{BufferError, CloseReason, RejectReason};
 pub enum HandshakeError {
     /// The reader or the writer failed.
     Io(io::Error),
-    /// The connection ended within the handshake. This is also what a side sees where the peer has failed or refused it: the
-    /// reason is known to the peer alone.
+    /// The connection ended within the handshake. This is also what a side sees where the peer has
+    /// failed or refused it: the reason is known to the peer alone.
     Truncated,
-    /// The peer announced a handshake message that is longer than the one that is due. Not a byte of it was read.
+    /// The peer announced a handshake message that is longer than the one that is due. Not a byte
+    /// of it was read.
     TooLong {
         /// Its length, in bytes.
         len: usize,
         /// The length of the message that is due.
         limit: usize,
     },
-    /// A message of the peer does not prove what it should: one of the two sides has another key than the other one expects, or
-    /// another namespace, version, suite or limit, or the bytes were changed on the way.
+    /// A message of the peer does not prove what it should: one of the two sides has another key
+    /// than the other one expects, or another namespace, version, suite or limit, or the bytes were
+    /// changed on the way.
     Failed {
         /// Which message of the handshake, from 1.
         message: usize,
@@ -100,8 +102,8 @@ pub enum SendError {
     TooLong {
         /// Its length, in bytes.
         len: usize,
-        /// The longest there may be; for a list of messages, the bytes of the records that fit into the budget of the
-        /// write handoff.
+        /// The longest there may be; for a list of messages, the bytes of the records that fit into
+        /// the budget of the write handoff.
         limit: usize,
     },
     /// The messages of a list take more records together than the write handoff holds entries.
@@ -115,7 +117,8 @@ pub enum SendError {
     Full,
     /// Nothing more is sent.
     Closed(CloseReason),
-    /// The cipher failed, which it does not for want of anything that a program could see to. Nothing more is sent.
+    /// The cipher failed, which it does not for want of anything that a program could see to.
+    /// Nothing more is sent.
     Cipher,
 }
 
@@ -179,20 +182,22 @@ impl From<SendError> for io::Error {
 pub enum ReceiveError {
     /// The reader failed.
     Io(io::Error),
-    /// The connection ended, and the peer had not said that it would: what it sent may be incomplete.
+    /// The connection ended, and the peer had not said that it would: what it sent may be
+    /// incomplete.
     Truncated {
         /// The bytes of an unfinished record.
         buffered: usize,
     },
-    /// A record or a message is longer than the limit. It was not read, and nothing was allocated for it.
+    /// A record or a message is longer than the limit. It was not read, and nothing was allocated
+    /// for it.
     TooLong {
         /// Its length, in bytes.
         len: usize,
         /// The longest there may be.
         limit: usize,
     },
-    /// A record is not what was sealed by the peer as the next one: it was changed, repeated, left out, or sent by
-    /// another party.
+    /// A record is not what was sealed by the peer as the next one: it was changed, repeated, left
+    /// out, or sent by another party.
     Unauthentic,
     /// A record breaks the protocol.
     Malformed(&'static str),

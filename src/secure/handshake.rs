@@ -26,8 +26,9 @@ pub enum Role {
 
 /// A way to agree on keys and to learn the name of the peer. [`Noise`](super::Noise) is one.
 ///
-/// An implementation has to bind the prologue: if the two sides were given different ones, it has to fail on at least one
-/// of them before that side has keys. Its keys must differ in each handshake, whatever a peer sends.
+/// An implementation has to bind the prologue: if the two sides were given different ones, it has
+/// to fail on at least one of them before that side has keys. Its keys must differ in each
+/// handshake, whatever a peer sends.
 pub trait Handshake {
     /// What the peer has proved to be.
     type Peer;
@@ -48,7 +49,8 @@ pub trait Handshake {
         W: AsyncWrite + Unpin;
 }
 
-/// The connection, as a [`Handshake`] sees it: messages, each behind its length in 2 bytes, most significant first.
+/// The connection, as a [`Handshake`] sees it: messages, each behind its length in 2 bytes, most
+/// significant first.
 pub struct HandshakeIo<R, W> {
     pub(super) reader: R,
     pub(super) writer: W,
@@ -61,7 +63,8 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> HandshakeIo<R, W> {
     ///
     /// # Errors
     ///
-    /// [`HandshakeError::Io`] if the writer fails, and [`HandshakeError::Invalid`] for more than 65,535 bytes.
+    /// [`HandshakeError::Io`] if the writer fails, and [`HandshakeError::Invalid`] for more than
+    /// 65,535 bytes.
     ///
     /// # Cancel safety
     ///
@@ -91,8 +94,9 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> HandshakeIo<R, W> {
     ///
     /// # Errors
     ///
-    /// [`HandshakeError::TooLong`] as soon as a longer one is announced, [`HandshakeError::Truncated`] if the connection
-    /// ends before, and [`HandshakeError::Io`] if the reader fails.
+    /// [`HandshakeError::TooLong`] as soon as a longer one is announced,
+    /// [`HandshakeError::Truncated`] if the connection ends before, and [`HandshakeError::Io`] if
+    /// the reader fails.
     ///
     /// # Cancel safety
     ///

@@ -86,8 +86,8 @@ impl fmt::Debug for StaticKey {
     }
 }
 
-/// The public half of a peer's identity: an X25519 key. `Display` writes its 64 hexadecimal digits, and `FromStr` reads
-/// them.
+/// The public half of a peer's identity: an X25519 key. `Display` writes its 64 hexadecimal digits,
+/// and `FromStr` reads them.
 ///
 /// # Examples
 ///
@@ -109,8 +109,9 @@ impl PublicKey {
         &self.0
     }
 
-    /// Whether the bytes are the only ones for their key, a number below 2^255 - 19, and only its holder can prove it. X25519
-    /// takes others for it as well, and gives the same result to all for a key of low order.
+    /// Whether the bytes are the only ones for their key, a number below 2^255 - 19, and only its
+    /// holder can prove it. X25519 takes others for it as well, and gives the same result to all
+    /// for a key of low order.
     pub(super) fn is_provable(&self) -> bool {
         let [low, middle @ .., high] = self.0;
         let beyond = low >= 0xED && middle == [0xFF; KEY_LEN - 2] && high == 0x7F;
@@ -118,7 +119,8 @@ impl PublicKey {
     }
 }
 
-/// The points of X25519 whose order divides 8, [as far as they are below 2^255 - 19](https://cr.yp.to/ecdh.html#validate).
+/// The points of X25519 whose order divides 8, [as far as they are below 2^255 -
+/// 19](https://cr.yp.to/ecdh.html#validate).
 pub(super) const LOW_ORDER: [[u8; KEY_LEN]; 5] = [
     [0; KEY_LEN],
     {
@@ -188,7 +190,8 @@ impl fmt::Debug for PublicKey {
     }
 }
 
-/// What a handshake leaves to both sides: a secret of each direction, and a value that names the session.
+/// What a handshake leaves to both sides: a secret of each direction, and a value that names the
+/// session.
 ///
 /// Its memory is cleared when it is dropped.
 #[derive(Zeroize, ZeroizeOnDrop)]
@@ -201,9 +204,9 @@ pub struct SessionKeys {
 impl SessionKeys {
     /// The keys of a session by HKDF-SHA-256 ([RFC 5869](https://www.rfc-editor.org/rfc/rfc5869)).
     ///
-    /// `secret` is what only the two sides know, at least 32 bytes that are as good as random. `transcript` is a hash of
-    /// all that was said in the handshake, identities and prologue included: so keys of two handshakes are alike only
-    /// if those were.
+    /// `secret` is what only the two sides know, at least 32 bytes that are as good as random.
+    /// `transcript` is a hash of all that was said in the handshake, identities and prologue
+    /// included: so keys of two handshakes are alike only if those were.
     #[must_use]
     #[expect(clippy::missing_panics_doc, reason = "the lengths that are asked for are never too many")]
     pub fn derive(secret: &[u8], transcript: &[u8]) -> Self {

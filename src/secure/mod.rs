@@ -1,26 +1,29 @@
 //! Authenticated, encrypted messages over any reader and writer.
 //!
-//! [`connect`] and [`accept`] run a handshake over a connection, after which both sides know who the other one is. Then
-//! messages go in both directions: each arrives whole, once, in order, and unchanged, or the receiver says why not.
-//! Nothing here needs a runtime. A [`Sender`] seals a message straight from where it lies, once the
-//! [`WriteHandoff`] under it has room, and a [`Receiver`] opens it straight out of its
-//! [`HandoffBuffer`].
+//! [`connect`] and [`accept`] run a handshake over a connection, after which both sides know who
+//! the other one is. Then messages go in both directions: each arrives whole, once, in order, and
+//! unchanged, or the receiver says why not. Nothing here needs a runtime. A [`Sender`] seals a
+//! message straight from where it lies, once the [`WriteHandoff`] under it has room, and a
+//! [`Receiver`] opens it straight out of its [`HandoffBuffer`].
 //!
 //! **Nobody has audited this.** What it promises and what it does not is in
-//! [docs/security.md](https://docs.rs/crate/futures-handoff/latest/source/docs/security.md), with the format of the
-//! wire.
+//! [docs/security.md](https://docs.rs/crate/futures-handoff/latest/source/docs/security.md), with
+//! the format of the wire.
 //!
 //! # What an application has to do
 //!
-//! - **Know keys.** A peer is its [`PublicKey`]. The initiator of [`Noise::ik`] names the one that it wants to reach; a
-//!   responder decides in [`Noise::admit`] whom it serves. Without that, `accept` takes any peer, and the application has to
-//!   look at [`Session::peer`].
-//! - **Give a deadline**, or a peer that says nothing is waited for without end. There is none after the handshake.
-//! - **Run the task** of the session: spawn [`WriteTask::detach`], or [`WriteTask::run_until`] with what sends.
+//! - **Know keys.** A peer is its [`PublicKey`]. The initiator of [`Noise::ik`] names the one that
+//!   it wants to reach; a responder decides in [`Noise::admit`] whom it serves. Without that,
+//!   `accept` takes any peer, and the application has to look at [`Session::peer`].
+//! - **Give a deadline**, or a peer that says nothing is waited for without end. There is none
+//!   after the handshake.
+//! - **Run the task** of the session: spawn [`WriteTask::detach`], or [`WriteTask::run_until`] with
+//!   what sends.
 //! - **Close.** [`Sender::close`] tells the peer that all was sent; without it the peer sees
-//!   [`ReceiveError::Truncated`]. That the peer has *received* all, only a message of its own can tell.
-//! - **Wait for the first message** before anything that cannot be undone, where it has accepted a session of `ik` or `kk`: see
-//!   [`Noise`].
+//!   [`ReceiveError::Truncated`]. That the peer has *received* all, only a message of its own can
+//!   tell.
+//! - **Wait for the first message** before anything that cannot be undone, where it has accepted a
+//!   session of `ik` or `kk`: see [`Noise`].
 //!
 //! ```
 //! use std::future::pending;
@@ -97,26 +100,26 @@ pub use sink::SenderSink;
 
 use crate::{BoxWriter, HandoffBuffer, HandoffBufferConfig, WriteHandoff, WriteTask};
 
-/// How much a receiver reads at a time, so that one read brings a long message or many short ones. A connection that
-/// waits holds nothing of it.
+/// How much a receiver reads at a time, so that one read brings a long message or many short ones.
+/// A connection that waits holds nothing of it.
 const READ_SIZE: usize = 128 * 1024;
 
 /// An encrypted connection. Its parts are independent: each can go to a task of its own.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Session<R, W = BoxWriter, P = PublicKey> {
-    /// What the peer has proved to be. With [`Noise::ik`] and [`Noise::kk`] the proof of the initiator is complete once the first
-    /// message has come from it: see there.
+    /// What the peer has proved to be. With [`Noise::ik`] and [`Noise::kk`] the proof of the
+    /// initiator is complete once the first message has come from it: see there.
     pub peer: P,
-    /// A value that is the same on both sides and in no other session. An application that signs it, or puts it into a
-    /// token, ties that to this connection.
+    /// A value that is the same on both sides and in no other session. An application that signs
+    /// it, or puts it into a token, ties that to this connection.
     pub binding: [u8; 32],
     /// Sends messages. It can be cloned.
     pub sender: Sender<W>,
     /// Receives messages.
     pub receiver: Receiver<R>,
-    /// Writes what is sent. Nothing leaves before it runs: spawn [`WriteTask::detach`], or run it in the task that sends,
-    /// with [`WriteTask::run_until`].
+    /// Writes what is sent. Nothing leaves before it runs: spawn [`WriteTask::detach`], or run it
+    /// in the task that sends, with [`WriteTask::run_until`].
     pub task: WriteTask<W>,
     /// Keys for packets that go between the two sides beside the connection, as over UDP.
     #[cfg(feature = "fragment")]
@@ -127,15 +130,17 @@ pub struct Session<R, W = BoxWriter, P = PublicKey> {
 /// Opens a session as the side that speaks first.
 ///
 /// `deadline` is anything that completes when it is too late, such as a timer of the runtime, or
-/// [`pending`](std::future::pending). It covers the whole handshake, the admission of the peer included. With Tokio it is
-/// `tokio::time::sleep(duration)`, with smol `async { smol::Timer::after(duration).await; }`.
+/// [`pending`](std::future::pending). It covers the whole handshake, the admission of the peer
+/// included. With Tokio it is `tokio::time::sleep(duration)`, with smol `async {
+/// smol::Timer::after(duration).await; }`.
 ///
-/// `reader` and `writer` are the halves of one connection, or any two streams. On a socket, turn Nagle's algorithm off: what is
-/// sent leaves together as it is.
+/// `reader` and `writer` are the halves of one connection, or any two streams. On a socket, turn
+/// Nagle's algorithm off: what is sent leaves together as it is.
 ///
 /// # Errors
 ///
-/// [`HandshakeError`]. `reader` and `writer` are dropped. The peer is not told why: it sees the connection end.
+/// [`HandshakeError`]. `reader` and `writer` are dropped. The peer is not told why: it sees the
+/// connection end.
 ///
 /// # Cancel safety
 ///
@@ -157,9 +162,9 @@ where
 
 /// Opens a session as the side that answers.
 ///
-/// With [`Noise::ik`] and [`Noise::kk`] it succeeds also where an attacker sends the first message of an earlier handshake once more. No
-/// message comes out of such a session, and nobody can read what is sent in it; wait for the first message before anything that
-/// cannot be undone.
+/// With [`Noise::ik`] and [`Noise::kk`] it succeeds also where an attacker sends the first message
+/// of an earlier handshake once more. No message comes out of such a session, and nobody can read
+/// what is sent in it; wait for the first message before anything that cannot be undone.
 ///
 /// # Errors
 ///
@@ -217,7 +222,8 @@ where
     })
 }
 
-/// A buffer in which a record fits, and the beginning of the next one. So does the longest message of a handshake.
+/// A buffer in which a record fits, and the beginning of the next one. So does the longest message
+/// of a handshake.
 fn read_config(config: &Config) -> HandoffBufferConfig {
     let record = config.max_record_len() + record::OVERHEAD;
     HandoffBufferConfig::new((2 * record).max(READ_SIZE)).with_read_reserve(READ_SIZE)

@@ -29,7 +29,8 @@ enum Pattern {
 }
 
 impl Pattern {
-    /// The protocol by its name in Noise. The hash and the cipher of the handshake are the same for all suites.
+    /// The protocol by its name in Noise. The hash and the cipher of the handshake are the same for
+    /// all suites.
     fn protocol(self) -> &'static str {
         match self {
             Self::Xx => "Noise_XX_25519_ChaChaPoly_SHA256",
@@ -38,7 +39,8 @@ impl Pattern {
         }
     }
 
-    /// The lengths of its messages: keys, encrypted ones with a tag, and the tag of an empty payload.
+    /// The lengths of its messages: keys, encrypted ones with a tag, and the tag of an empty
+    /// payload.
     fn lengths(self) -> &'static [usize] {
         match self {
             Self::Xx => &[KEY, KEY + KEY + TAG + TAG, KEY + TAG + TAG],
@@ -48,7 +50,8 @@ impl Pattern {
     }
 }
 
-/// A Noise handshake with X25519, ChaCha20-Poly1305 and SHA-256. Both sides prove the key that names them.
+/// A Noise handshake with X25519, ChaCha20-Poly1305 and SHA-256. Both sides prove the key that
+/// names them.
 ///
 /// | pattern | what a side knows before | messages | who learns whose key |
 /// |---|---|---|---|
@@ -56,10 +59,12 @@ impl Pattern {
 /// | [`ik`](Self::ik) | the initiator knows the responder's key | 2 | only the peer |
 /// | [`kk`](Self::kk) | each side knows the other one's key | 2 | they are not sent |
 ///
-/// An attacker can record the first message of `ik` and `kk` and send it again. The responder admits it, answers, and has a session, whose
-/// [`peer`](super::Session::peer) is the one that sent it first; the attacker has none: it can neither send a record that opens nor open
-/// one, as the keys come from fresh numbers of both sides. So a responder knows that the initiator is there when the first message has
-/// come, and not before. In `xx` it knows by the third message of the handshake, which nobody can repeat.
+/// An attacker can record the first message of `ik` and `kk` and send it again. The responder
+/// admits it, answers, and has a session, whose [`peer`](super::Session::peer) is the one that sent
+/// it first; the attacker has none: it can neither send a record that opens nor open one, as the
+/// keys come from fresh numbers of both sides. So a responder knows that the initiator is there
+/// when the first message has come, and not before. In `xx` it knows by the third message of the
+/// handshake, which nobody can repeat.
 ///
 /// # Examples
 ///
@@ -88,8 +93,8 @@ impl Noise {
         Self::new(Pattern::Xx, local, None)
     }
 
-    /// The initiator knows the key of the responder: it has to name it. A responder gives `None`, or its own key; which
-    /// initiators it wants is for [`admit`](Self::admit) to say.
+    /// The initiator knows the key of the responder: it has to name it. A responder gives `None`,
+    /// or its own key; which initiators it wants is for [`admit`](Self::admit) to say.
     #[must_use]
     pub fn ik(local: StaticKey, responder: Option<PublicKey>) -> Self {
         Self::new(Pattern::Ik, local, responder)
@@ -105,14 +110,14 @@ impl Noise {
         Self { pattern, local, peer, admit: |_| ready(true) }
     }
 
-    /// Asks `admit` as soon as the key of the peer is known, before this side goes on: a responder of `ik` before it answers, both
-    /// sides of `xx` when the other one has proved its key, and before all else a side that was given the key: the initiator of
-    /// `ik` and both sides of `kk`.
+    /// Asks `admit` as soon as the key of the peer is known, before this side goes on: a responder
+    /// of `ik` before it answers, both sides of `xx` when the other one has proved its key, and
+    /// before all else a side that was given the key: the initiator of `ik` and both sides of `kk`.
     ///
     /// Without it every peer is admitted that can prove any key at all.
     ///
-    /// Where it says no, the handshake ends with [`HandshakeError::Refused`]. It is dropped with the handshake, by
-    /// the deadline for one.
+    /// Where it says no, the handshake ends with [`HandshakeError::Refused`]. It is dropped with
+    /// the handshake, by the deadline for one.
     #[must_use]
     pub fn admit<A, F>(self, admit: A) -> Noise<A>
     where
@@ -271,7 +276,8 @@ impl Exchange {
         Ok((payload.into(), message.len()))
     }
 
-    /// The keys of the session. The state of the handshake goes: nothing else may be sealed with what it held.
+    /// The keys of the session. The state of the handshake goes: nothing else may be sealed with
+    /// what it held.
     fn into_keys(mut self) -> Result<SessionKeys, HandshakeError> {
         if !self.state.is_handshake_finished() {
             return Err(HandshakeError::Failed { message: self.message });

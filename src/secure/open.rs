@@ -40,7 +40,8 @@ pub(super) struct Opener {
     short: Slab,
     blocks: Blocks,
     long: Option<Long>,
-    /// The messages of a batch that were not delivered yet, each behind its length. They were checked.
+    /// The messages of a batch that were not delivered yet, each behind its length. They were
+    /// checked.
     batch: Bytes,
 }
 
@@ -75,8 +76,8 @@ impl Opener {
         Some(self.batch.split_to(len))
     }
 
-    /// The header of the record that `buffered` begins with, once it is there. Checks it against all limits, before a byte
-    /// more is read or allocated.
+    /// The header of the record that `buffered` begins with, once it is there. Checks it against
+    /// all limits, before a byte more is read or allocated.
     #[inline]
     pub(super) fn header(&self, buffered: &[u8]) -> Result<Option<Header>, ReceiveError> {
         let Some(header) = buffered.first_chunk::<HEADER_LEN>() else { return Ok(None) };
@@ -159,7 +160,8 @@ impl Opener {
         if total <= self.max_record_len {
             return Err(ReceiveError::Malformed("a message that fits into a record comes in parts"));
         }
-        // The peer is known, and may send as much. New memory becomes real only as it is written to.
+        // The peer is known, and may send as much. New memory becomes real only as it is written
+        // to.
         self.long = Some(Long { block: self.blocks.take(total), len: total, have: 0 });
         Ok(Opened::Nothing)
     }

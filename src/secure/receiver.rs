@@ -34,11 +34,12 @@ enum Stage {
 ///
 /// # Memory
 ///
-/// It buffers up to 128 KiB, or two of the longest records if that is more, and nothing while it waits for a quiet
-/// connection. A message is opened into memory that is used again when all that shares it is dropped: messages of up
-/// to 1 KiB share blocks of 8 KiB, those of one batch share a block, and others have a block that is at most four times as long
-/// as they are, or 4 KiB. So nothing is allocated for a message as long as those before it are dropped in time; to keep a short
-/// one for long, copy it. While it waits it keeps one block, and 8 KiB of short ones.
+/// It buffers up to 128 KiB, or two of the longest records if that is more, and nothing while it
+/// waits for a quiet connection. A message is opened into memory that is used again when all that
+/// shares it is dropped: messages of up to 1 KiB share blocks of 8 KiB, those of one batch share a
+/// block, and others have a block that is at most four times as long as they are, or 4 KiB. So
+/// nothing is allocated for a message as long as those before it are dropped in time; to keep a
+/// short one for long, copy it. While it waits it keeps one block, and 8 KiB of short ones.
 ///
 /// # Cancel safety
 ///
@@ -57,7 +58,8 @@ impl<R> Receiver<R> {
         Self { reader, buffer, opener, stage: Stage::Open, budget: Budget::new(true) }
     }
 
-    /// The reader. What is read from it past the receiver is lost to it, and the next record does not open.
+    /// The reader. What is read from it past the receiver is lost to it, and the next record does
+    /// not open.
     pub fn get_ref(&self) -> &R {
         &self.reader
     }
@@ -67,8 +69,8 @@ impl<R> Receiver<R> {
         self.stage == Stage::Closed
     }
 
-    /// The next message of those that were read already. `None` where no whole record is there, and at the end: see
-    /// [`is_closed`](Self::is_closed). Never reads.
+    /// The next message of those that were read already. `None` where no whole record is there, and
+    /// at the end: see [`is_closed`](Self::is_closed). Never reads.
     ///
     /// # Errors
     ///
@@ -117,8 +119,9 @@ impl<R: AsyncRead + Unpin> Receiver<R> {
     ///
     /// # Errors
     ///
-    /// [`ReceiveError`], after which nothing more is received: [`Truncated`](ReceiveError::Truncated) where the
-    /// connection ended without such a word, and [`Closed`](ReceiveError::Closed) from the next call on.
+    /// [`ReceiveError`], after which nothing more is received:
+    /// [`Truncated`](ReceiveError::Truncated) where the connection ended without such a word, and
+    /// [`Closed`](ReceiveError::Closed) from the next call on.
     ///
     /// # Cancel safety
     ///

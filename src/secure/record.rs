@@ -1,7 +1,8 @@
 //! Records on the wire: their header, and how much room messages take in them.
 //!
-//! A record is a header of 4 bytes, which is authenticated with it, the encrypted bytes, and a tag of 16 bytes. The header
-//! is a kind and the length of the bytes, in 24 bits, most significant first.
+//! A record is a header of 4 bytes, which is authenticated with it, the encrypted bytes, and a tag
+//! of 16 bytes. The header is a kind and the length of the bytes, in 24 bits, most significant
+//! first.
 
 use super::{aead::TAG_LEN, error::ReceiveError};
 
@@ -55,8 +56,8 @@ impl Header {
         [self.kind as u8, a, b, c]
     }
 
-    /// Reads a header and checks it against the longest record and what its kind allows. Whether it is genuine is not
-    /// known before the record is opened.
+    /// Reads a header and checks it against the longest record and what its kind allows. Whether it
+    /// is genuine is not known before the record is opened.
     #[inline]
     pub(super) fn decode(
         [kind, rest @ ..]: [u8; HEADER_LEN],
@@ -127,7 +128,8 @@ pub(super) enum Group {
     Single(usize),
 }
 
-/// Divides messages of the given lengths into records: as many to a record as fit in it, in their order.
+/// Divides messages of the given lengths into records: as many to a record as fit in it, in their
+/// order.
 pub(super) fn groups<'a, M: AsRef<[u8]>>(
     messages: &'a [M],
     max_record_len: usize,

@@ -10,7 +10,8 @@ use super::{
 };
 use crate::blocks::Blocks;
 
-/// The most blocks that wait to be written, or to be used again. The budget of the write handoff bounds their bytes.
+/// The most blocks that wait to be written, or to be used again. The budget of the write handoff
+/// bounds their bytes.
 const BLOCKS_MAX: usize = 64;
 
 /// Seals what one side sends. The order of the calls is the order in which records have to leave.
@@ -57,7 +58,8 @@ impl Sealer {
         Ok(())
     }
 
-    /// Several messages in one record of `len` bytes. They are copied together, and then sealed in place.
+    /// Several messages in one record of `len` bytes. They are copied together, and then sealed in
+    /// place.
     pub(super) fn batch(&mut self, messages: &[&[u8]], len: usize) -> Result<Bytes, CipherError> {
         let header = Header { kind: Kind::Batch, len };
         let wire_len = header.wire_len();

@@ -29,7 +29,8 @@ struct Sealing {
     max_record_len: usize,
 }
 
-/// Records are sealed and accepted under its lock, so that they leave in the order of their numbers.
+/// Records are sealed and accepted under its lock, so that they leave in the order of their
+/// numbers.
 struct SealState {
     sealer: Sealer,
     /// A list for the records of a long message, empty.
@@ -44,29 +45,35 @@ struct SealState {
 
 /// Sends messages to a peer. From [`Session`](super::Session).
 ///
-/// Clones send over the same connection: each message goes whole, in the order of acceptance. A message is sealed once the write handoff
-/// has room for it, so one that is not accepted has left no trace.
+/// Clones send over the same connection: each message goes whole, in the order of acceptance. A
+/// message is sealed once the write handoff has room for it, so one that is not accepted has left
+/// no trace.
 ///
 /// # The end
 ///
-/// [`close`](Self::close) tells the peer that all was sent. If the last sender is dropped without it, what was accepted is
-/// still written, and the peer learns that the connection was
-/// [`Truncated`](super::ReceiveError::Truncated). So an error or a panic on the way to `close` never looks like the end.
+/// [`close`](Self::close) tells the peer that all was sent. If the last sender is dropped without
+/// it, what was accepted is still written, and the peer learns that the connection was
+/// [`Truncated`](super::ReceiveError::Truncated). So an error or a panic on the way to `close`
+/// never looks like the end.
 ///
-/// Neither a ticket nor `flush` nor `close` tells that the peer has received anything: they tell about the writer. Where that
-/// matters, have the peer send a receipt before it closes.
+/// Neither a ticket nor `flush` nor `close` tells that the peer has received anything: they tell
+/// about the writer. Where that matters, have the peer send a receipt before it closes.
 ///
 /// # Memory
 ///
-/// As for the [`WriteHandoff`] under it, but for what lies in blocks: a record that waits by itself keeps one that is at most four
-/// times as long as it is, or 4 KiB. So many short records that are not gathered, those of a long message with a small
-/// [`max_record_len`](super::Config::with_max_record_len) for one, take many times their length. Blocks are used again once they are
-/// written: at most as many as fill the budget. What a burst needed beyond two is given back one by one, each after 64 messages that do without. Records of up to
-/// [`copy_max`](crate::WriteHandoffConfig::with_copy_max) bytes (1 KiB) are copied once, to leave together.
+/// As for the [`WriteHandoff`] under it, but for what lies in blocks: a record that waits by itself
+/// keeps one that is at most four times as long as it is, or 4 KiB. So many short records that are
+/// not gathered, those of a long message with a small
+/// [`max_record_len`](super::Config::with_max_record_len) for one, take many times their length.
+/// Blocks are used again once they are written: at most as many as fill the budget. What a burst
+/// needed beyond two is given back one by one, each after 64 messages that do without. Records of
+/// up to [`copy_max`](crate::WriteHandoffConfig::with_copy_max) bytes (1 KiB) are copied once, to
+/// leave together.
 ///
 /// # Cancel safety
 ///
-/// A `send` that is dropped before it completes has sent nothing, and the two sides are in step: call it again.
+/// A `send` that is dropped before it completes has sent nothing, and the two sides are in step:
+/// call it again.
 pub struct Sender<W = BoxWriter> {
     pub(super) handoff: WriteHandoff<W>,
     sealing: Arc<Sealing>,
@@ -122,9 +129,10 @@ impl<W> Sender<W> {
         Ok(record::room_of_batch(messages, self.sealing.max_record_len).into())
     }
 
-    /// What is to be sent, and what it takes. `as_ref` is code of others: it may panic, give other bytes each time, or use
-    /// this session. So it runs without a lock, and what is sealed is what it has given once. Before that, all of it is counted,
-    /// so that nothing is allocated for a list that is refused.
+    /// What is to be sent, and what it takes. `as_ref` is code of others: it may panic, give other
+    /// bytes each time, or use this session. So it runs without a lock, and what is sealed is what
+    /// it has given once. Before that, all of it is counted, so that nothing is allocated for a
+    /// list that is refused.
     fn views<'m, M: AsRef<[u8]>>(&self, messages: &'m [M]) -> Result<(Vec<&'m [u8]>, Room), SendError> {
         let config = self.handoff.config();
         let room = self.room_of_all(messages)?;
@@ -158,7 +166,8 @@ impl<W> Sender<W> {
 impl<W: AsyncWrite + Unpin> Sender<W> {
     /// Sends a message. Waits for room if need be.
     ///
-    /// What it gives can be awaited until the message is written, kept as a ticket, or dropped at no cost.
+    /// What it gives can be awaited until the message is written, kept as a ticket, or dropped at
+    /// no cost.
     ///
     /// # Errors
     ///
@@ -171,8 +180,8 @@ impl<W: AsyncWrite + Unpin> Sender<W> {
     ///
     /// # Complexity
     ///
-    /// The message is encrypted straight from where it lies. Nothing is allocated once the blocks of the session are
-    /// there.
+    /// The message is encrypted straight from where it lies. Nothing is allocated once the blocks
+    /// of the session are there.
     pub async fn send(&self, message: &[u8]) -> Result<Accepted<'_>, SendError> {
         let permit = reserve_room(&self.handoff.shared, self.room_of(message)?).await?;
         self.seal_message(permit, Via::Poll, message)
@@ -188,13 +197,15 @@ impl<W: AsyncWrite + Unpin> Sender<W> {
         self.seal_message(permit, Via::Call, message)
     }
 
-    /// Sends messages together, in as few records as they fit in: short ones cost much less this way. The peer receives
-    /// them one by one. All of them are sent, or none. Waits for room for all of them if need be.
+    /// Sends messages together, in as few records as they fit in: short ones cost much less this
+    /// way. The peer receives them one by one. All of them are sent, or none. Waits for room for
+    /// all of them if need be.
     ///
     /// # Errors
     ///
-    /// As for [`send`](Self::send); [`SendError::TooLong`] also when all together are more than the budget of the
-    /// write handoff, and [`SendError::TooMany`] when they take more records than it holds entries.
+    /// As for [`send`](Self::send); [`SendError::TooLong`] also when all together are more than the
+    /// budget of the write handoff, and [`SendError::TooMany`] when they take more records than it
+    /// holds entries.
     ///
     /// # Cancel safety
     ///
@@ -225,8 +236,8 @@ impl<W: AsyncWrite + Unpin> Sender<W> {
         }
     }
 
-    /// As [`WriteHandoff::batching`]: what the future sends leaves when it is about to wait, without a hop through the
-    /// writer task.
+    /// As [`WriteHandoff::batching`]: what the future sends leaves when it is about to wait,
+    /// without a hop through the writer task.
     pub fn batching<F: Future>(&self, future: F) -> impl Future<Output = F::Output> {
         self.handoff.batching(future)
     }
@@ -249,7 +260,8 @@ impl<W: AsyncWrite + Unpin> Sender<W> {
         Ok(self.handoff.flush().await?)
     }
 
-    /// Tells the peer that all was sent, closes the writer, and waits until that is done. Other senders send no more.
+    /// Tells the peer that all was sent, closes the writer, and waits until that is done. Other
+    /// senders send no more.
     ///
     /// # Errors
     ///
@@ -257,7 +269,8 @@ impl<W: AsyncWrite + Unpin> Sender<W> {
     ///
     /// # Cancel safety
     ///
-    /// Dropped while it waits for room for its record, it has done nothing. Dropped later, the closing goes on.
+    /// Dropped while it waits for room for its record, it has done nothing. Dropped later, the
+    /// closing goes on.
     pub async fn close(&self) -> Result<(), SendError> {
         let room = WireRoom::record(0).into();
         match reserve_room(&self.handoff.shared, room).await {
@@ -309,7 +322,8 @@ impl<W: AsyncWrite + Unpin> Sender<W> {
         sealed
     }
 
-    /// Another sender may have closed since there was room, which comes to the same: how it ends is told by the end.
+    /// Another sender may have closed since there was room, which comes to the same: how it ends is
+    /// told by the end.
     pub(super) fn seal_close(&self, permit: Permit<'_, W>) -> Result<(), SendError> {
         let sealed = self.seal_one(permit, Via::Poll, |state| {
             state.closed = true;

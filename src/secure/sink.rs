@@ -30,13 +30,15 @@ enum Stage {
 
 /// A [`Sender`] as a [`Sink`] of messages. Made by [`Sender::into_sink`].
 ///
-/// A message for which there is no room waits in the sink, in the line for room, and the sink is ready again once it was sent. So
-/// each sink may have one message beside what the budget holds. The message gets into the line at the next poll of the sink. From then on
-/// its turn, and the room once that was granted, are the sink's until it is polled or dropped. So poll or drop a sink that was not
-/// ready before you wait for another sender of the session: `close` needs room as well.
+/// A message for which there is no room waits in the sink, in the line for room, and the sink is
+/// ready again once it was sent. So each sink may have one message beside what the budget holds.
+/// The message gets into the line at the next poll of the sink. From then on its turn, and the room
+/// once that was granted, are the sink's until it is polled or dropped. So poll or drop a sink that
+/// was not ready before you wait for another sender of the session: `close` needs room as well.
 ///
-/// `poll_flush` waits until what was sent is written and flushed. `poll_close` tells the peer that all was sent if this was
-/// the last sender, and waits until the connection has ended; otherwise it flushes and gives the sender up.
+/// `poll_flush` waits until what was sent is written and flushed. `poll_close` tells the peer that
+/// all was sent if this was the last sender, and waits until the connection has ended; otherwise it
+/// flushes and gives the sender up.
 ///
 /// # Drop
 ///
@@ -54,8 +56,8 @@ pub struct SenderSink<W = BoxWriter> {
 impl<W: AsyncWrite + Unpin> Sender<W> {
     /// This sender as a [`Sink`](futures_sink::Sink) of messages.
     ///
-    /// Closing it tells the peer that all was sent if it was the last sender, and otherwise only gives it up. Clone the sender
-    /// first to keep one.
+    /// Closing it tells the peer that all was sent if it was the last sender, and otherwise only
+    /// gives it up. Clone the sender first to keep one.
     pub fn into_sink(self) -> SenderSink<W> {
         SenderSink::new(self)
     }

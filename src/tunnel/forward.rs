@@ -80,8 +80,8 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Forward<R, W> {
         Transfer { bytes: direction.written(), end }
     }
 
-    /// The reader, the writer, and what was read and not written: also what a writer that failed has
-    /// refused.
+    /// The reader, the writer, and what was read and not written: also what a writer that failed
+    /// has refused.
     pub fn into_parts(self) -> (R, W, Bytes) {
         (self.reader, self.writer, self.direction.into_unwritten())
     }

@@ -82,11 +82,12 @@ const BUDGET: usize = 256 * 1024;
 
 /// Both directions between two streams. See the [module](self).
 ///
-/// To end a direction, the tunnel closes the writer, which has to shut down its write direction: the
-/// other side sees the end of the stream then and can still answer. The TCP streams of Tokio (in a
-/// `TokioIo`) and smol do that, and TLS streams. Those of async-std, and `async_io::Async`, only flush
-/// when they are closed; they need a wrapper whose `poll_close` calls `shutdown(Shutdown::Write)`, or
-/// the other side waits for an end that comes when the tunnel is dropped.
+/// To end a direction, the tunnel closes the writer, which has to shut down its write direction:
+/// the other side sees the end of the stream then and can still answer. The TCP streams of Tokio
+/// (in a `TokioIo`) and smol do that, and TLS streams. Those of async-std, and `async_io::Async`,
+/// only flush when they are closed; they need a wrapper whose `poll_close` calls
+/// `shutdown(Shutdown::Write)`, or the other side waits for an end that comes when the tunnel is
+/// dropped.
 ///
 /// The streams are anything that reads and writes; [`Halves`] makes one of two halves, and a
 /// [`WriteHandoff`](crate::WriteHandoff) writes as
@@ -236,8 +237,8 @@ where
     }
 }
 
-/// Goes on with a direction, or with what comes for a writer that has failed. Whether the reader has
-/// failed.
+/// Goes on with a direction, or with what comes for a writer that has failed. Whether the reader
+/// has failed.
 fn step<R, W>(
     cx: &mut Context<'_>,
     direction: &mut Direction,

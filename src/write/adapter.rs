@@ -28,8 +28,8 @@ use std::{
 
 /// A handle that is polled.
 ///
-/// It reserves no room. An item that found none waits in the line and is accepted there, even if the adapter is
-/// not polled any more: the future that polled it may be gone.
+/// It reserves no room. An item that found none waits in the line and is accepted there, even if
+/// the adapter is not polled any more: the future that polled it may be gone.
 struct Adapter<W> {
     shared: Arc<Shared<W>>,
     /// A place in the line for room: its number and what it is for.
@@ -77,7 +77,8 @@ impl<W> Adapter<W> {
         mem::take(&mut self.ready)
     }
 
-    /// Puts an item into the line that was not accepted at once. It comes back if the stream has been closed.
+    /// Puts an item into the line that was not accepted at once. It comes back if the stream has
+    /// been closed.
     fn defer(&mut self, item: Chunk) -> Result<(), (Chunk, CloseReason)> {
         let stream = &self.shared.stream;
         let mut state = stream.lock();
@@ -116,7 +117,8 @@ impl<W: AsyncWrite + Unpin> Adapter<W> {
         Poll::Ready(())
     }
 
-    /// Waits until something may be handed over: there is some room, or there was when its turn came.
+    /// Waits until something may be handed over: there is some room, or there was when its turn
+    /// came.
     fn poll_turn(&mut self, cx: &Context<'_>) -> Poll<Result<(), CloseReason>> {
         ready!(self.poll_place(cx));
         let stream = &self.shared.stream;
@@ -153,8 +155,8 @@ impl<W: AsyncWrite + Unpin> Adapter<W> {
         flush.poll(&shared.stream, cx, None, |state| send_locked(shared, state, Via::Poll))
     }
 
-    /// Gives up the handle, and waits until what it has handed over is flushed; until the stream has ended, if it was
-    /// the last.
+    /// Gives up the handle, and waits until what it has handed over is flushed; until the stream
+    /// has ended, if it was the last.
     fn poll_close(&mut self, cx: &Context<'_>) -> Poll<Result<(), CloseReason>> {
         if self.stage == Stage::Open {
             self.leave_line();
@@ -210,14 +212,14 @@ impl<W> Drop for Adapter<W> {
 /// A [`WriteHandoff`](crate::WriteHandoff) as a [`Sink`] of chunks. Made by
 /// [`WriteHandoff::into_sink`](crate::WriteHandoff::into_sink).
 ///
-/// Each clone is a handle of its own. `poll_ready` waits in the line for room, and reserves nothing: a sink
-/// that is ready and idle, or whose future was dropped, costs others nothing. So its item may find no room any
-/// more. Then it waits in the line by itself and is accepted in its turn, without the sink, which is ready
-/// again after that: each sink may have one item beside what the budget holds, as each sender of a channel of
-/// `futures` has.
+/// Each clone is a handle of its own. `poll_ready` waits in the line for room, and reserves
+/// nothing: a sink that is ready and idle, or whose future was dropped, costs others nothing. So
+/// its item may find no room any more. Then it waits in the line by itself and is accepted in its
+/// turn, without the sink, which is ready again after that: each sink may have one item beside what
+/// the budget holds, as each sender of a channel of `futures` has.
 ///
-/// `poll_flush` waits until all that the sink has taken is written and flushed. `poll_close` does that and
-/// gives up the handle; if it was the last one, it waits until the stream has ended.
+/// `poll_flush` waits until all that the sink has taken is written and flushed. `poll_close` does
+/// that and gives up the handle; if it was the last one, it waits until the stream has ended.
 ///
 /// # Drop
 ///
@@ -261,7 +263,8 @@ impl<W: AsyncWrite + Unpin> Sink<Bytes> for HandoffSink<W> {
 
     /// # Errors
     ///
-    /// [`WriteError`] with the chunk where it is larger than the byte budget, and where the handoff is closed.
+    /// [`WriteError`] with the chunk where it is larger than the byte budget, and where the handoff
+    /// is closed.
     ///
     /// # Panics
     ///
@@ -309,13 +312,14 @@ impl<W> fmt::Debug for HandoffSink<W> {
 /// A [`WriteHandoff`](crate::WriteHandoff) as an [`AsyncWrite`]. Made by
 /// [`WriteHandoff::into_writer`](crate::WriteHandoff::into_writer).
 ///
-/// Each clone is a handle of its own. A write takes as much as there is room for, and waits in the line while there
-/// is none. It reserves nothing: one that is dropped while it waits costs others nothing. Bytes are copied, up to
-/// 16 KiB in a call; only a large slice that may be sent at once is offered to the writer where it lies. Nothing is
-/// allocated for small ones once the stream has grown to what it needs.
+/// Each clone is a handle of its own. A write takes as much as there is room for, and waits in the
+/// line while there is none. It reserves nothing: one that is dropped while it waits costs others
+/// nothing. Bytes are copied, up to 16 KiB in a call; only a large slice that may be sent at once
+/// is offered to the writer where it lies. Nothing is allocated for small ones once the stream has
+/// grown to what it needs.
 ///
-/// `poll_flush` waits until all that this writer has taken is written and flushed. `poll_close` does that and
-/// gives up the handle; if it was the last one, it waits until the stream has ended.
+/// `poll_flush` waits until all that this writer has taken is written and flushed. `poll_close`
+/// does that and gives up the handle; if it was the last one, it waits until the stream has ended.
 ///
 /// # Drop
 ///
@@ -374,7 +378,8 @@ impl<W: AsyncWrite + Unpin> HandoffWriter<W> {
             return Ok(n);
         }
         drop(state);
-        // There was room when its turn came, and others have taken it since. This waits in the line by itself.
+        // There was room when its turn came, and others have taken it since. This waits in the line
+        // by itself.
         let len = bufs.iter().map(|buf| buf.len()).fold(0, usize::saturating_add);
         let mut block = Vec::with_capacity(len.min(MAX_COPY).min(limit));
         for buf in bufs {

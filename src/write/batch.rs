@@ -12,15 +12,17 @@ enum Vectored {
     Real,
     /// It took exactly the first of several slices this many times, and never more.
     Doubted(u8),
-    /// It only ever takes the first slice: copying into one block costs less than one call per chunk.
+    /// It only ever takes the first slice: copying into one block costs less than one call per
+    /// chunk.
     No,
 }
 
-/// Takes of exactly the first slice after which a writer counts as not vectored. A short write may end at a border
-/// once by chance.
+/// Takes of exactly the first slice after which a writer counts as not vectored. A short write may
+/// end at a border once by chance.
 const DOUBTS: u8 = 3;
 
-/// The longest chunk that is merged into one block for a writer without vectored writes, and the block's size.
+/// The longest chunk that is merged into one block for a writer without vectored writes, and the
+/// block's size.
 const MERGE_MAX: usize = 16 * 1024;
 
 /// The most slices offered in one write.
@@ -28,7 +30,8 @@ const SLICES_MAX: usize = 64;
 
 #[derive(Debug)]
 pub(crate) struct Batch {
-    /// The chunk that is being written. Apart from the others, because most often it is the only one.
+    /// The chunk that is being written. Apart from the others, because most often it is the only
+    /// one.
     current: Option<Chunk>,
     /// Bytes of it that are written.
     head: usize,
@@ -141,8 +144,9 @@ impl Batch {
         write(&slices[..count])
     }
 
-    /// Notes that `n` bytes were written, of what [`offer`](Self::offer) offered, and drops the chunks that are done;
-    /// returns how many of the bytes were not of this batch but of the payload.
+    /// Notes that `n` bytes were written, of what [`offer`](Self::offer) offered, and drops the
+    /// chunks that are done; returns how many of the bytes were not of this batch but of the
+    /// payload.
     #[inline]
     pub(crate) fn advance(&mut self, n: usize, offered: usize) -> usize {
         if self.current.is_none() { n } else { self.advance_chunks(n, offered) }
@@ -199,7 +203,8 @@ impl Batch {
             total += len;
             count += 1;
         }
-        // One that is large already, above all what is left of the last merged one, is not worth copying again.
+        // One that is large already, above all what is left of the last merged one, is not worth
+        // copying again.
         let first = self.current.as_ref().map_or(0, |chunk| chunk.as_slice().len() - self.head);
         if count < 2 || first > MERGE_MAX / 2 {
             return;

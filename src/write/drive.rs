@@ -19,7 +19,8 @@ use std::{
 
 /// The party that polls the writer.
 pub(crate) enum Driver<'a> {
-    /// Registers its waker with the writer and sleeps on it. The clone was made before the lock was taken.
+    /// Registers its waker with the writer and sleeps on it. The clone was made before the lock was
+    /// taken.
     Task(&'a Waker, Waker),
     /// Sends for itself and, on the way, for others. Whatever it leaves, the task gets.
     Producer,
@@ -39,7 +40,8 @@ impl Driver<'_> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Left {
     Nothing,
-    /// For the task: it was woken, or will be by the writer, or a producer has promised to see to it.
+    /// For the task: it was woken, or will be by the writer, or a producer has promised to see to
+    /// it.
     Work,
     /// The stream has ended.
     End,
@@ -48,8 +50,8 @@ pub(crate) enum Left {
 /// Calls of the writer in one poll of the task: then it lets other tasks run.
 const TASK_CALLS: usize = 32;
 
-/// Calls of the writer by one producer, those of the first round included: a short write is followed up once,
-/// or there is a flush to make and to close.
+/// Calls of the writer by one producer, those of the first round included: a short write is
+/// followed up once, or there is a flush to make and to close.
 const PRODUCER_CALLS: usize = 3;
 
 /// What the holder does next.
@@ -73,7 +75,8 @@ pub(crate) fn carry_out<'a, W: AsyncWrite + Unpin>(shared: &'a Shared<W>, state:
     }
 }
 
-/// Starts the work that `state` has: here if this producer may poll the writer, and by waking the task otherwise.
+/// Starts the work that `state` has: here if this producer may poll the writer, and by waking the
+/// task otherwise.
 pub(crate) fn send_locked<'a, W: AsyncWrite + Unpin>(
     shared: &'a Shared<W>,
     mut state: StateGuard<'a>,
@@ -83,7 +86,8 @@ pub(crate) fn send_locked<'a, W: AsyncWrite + Unpin>(
     carry_out(shared, state, next);
 }
 
-/// Has what is accepted written now if this producer may poll the writer, and by the task otherwise.
+/// Has what is accepted written now if this producer may poll the writer, and by the task
+/// otherwise.
 pub(crate) fn send_now<W: AsyncWrite + Unpin>(shared: &Shared<W>, via: Via) {
     send_locked(shared, shared.stream.lock(), via);
 }
@@ -93,8 +97,8 @@ struct Progress {
     /// The driver is a producer.
     inline: bool,
     calls_left: usize,
-    /// The last call, if the writer said `Pending` to it: then it is not asked for the same again. Any other
-    /// answer clears it: the writer may have dropped the waker that it was given then.
+    /// The last call, if the writer said `Pending` to it: then it is not asked for the same again.
+    /// Any other answer clears it: the writer may have dropped the waker that it was given then.
     pending: Option<Op>,
     /// The writer did not confirm a flush: newer bytes need not wait for it.
     flush_refused: bool,
@@ -235,7 +239,8 @@ fn first_round<'a, W: AsyncWrite + Unpin, P: Payload>(
     if !(is_whole && is_confirmed && state.is_quiet() && state.queue.is_empty()) {
         return go_on(shared, cell, state, driver, entry, Some(round));
     }
-    // The writer is released before the state says so: the party that sees the new phase finds it free.
+    // The writer is released before the state says so: the party that sees the new phase finds it
+    // free.
     drop(cell);
     state.wrote_whole(offered, flushes, matches!(driver, Driver::Producer), &shared.stream.written);
     idle(&shared.stream, state, driver);
@@ -327,11 +332,12 @@ fn run<'a, W: AsyncWrite + Unpin>(
     release_writer(guard, state, driver, progress.pending)
 }
 
-/// A flush that is waited for is asked for before newer bytes are written. They do not wait for its confirmation, unless
-/// that has been missing for long.
+/// A flush that is waited for is asked for before newer bytes are written. They do not wait for its
+/// confirmation, unless that has been missing for long.
 #[inline]
 fn next_op<W>(state: &State, cell: &WriterCell<W>, payload: &dyn Payload, flush_refused: bool) -> Op {
-    // A writer that has begun to close has nothing left to flush; those that wait for it are served by the end.
+    // A writer that has begun to close has nothing left to flush; those that wait for it are served
+    // by the end.
     let due = state.flush_is_due() && !(cell.flushed && state.closing == Closing::Close);
     if due && (!flush_refused || state.flush_is_overdue()) {
         return Op::Flush;
@@ -389,10 +395,12 @@ pub(crate) fn release_writer<'a, W>(
         None if detached => Some(CloseReason::Closed),
         end => end,
     };
-    // A task that is gone found the writer in use and left it to the holder, whatever ends the stream.
+    // A task that is gone found the writer in use and left it to the holder, whatever ends the
+    // stream.
     let writer = if state.task_is_gone { cell.writer.take() } else { None };
 
-    // The writer is released before the state says so: the party that sees the new phase finds it free.
+    // The writer is released before the state says so: the party that sees the new phase finds it
+    // free.
     guard.cell = None;
     let behind = match end {
         Some(_) => Left::End,

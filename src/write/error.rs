@@ -13,7 +13,8 @@ pub enum CloseReason {
     Closed,
     /// [`abort`](crate::WriteHandoff::abort) ended it.
     Aborted,
-    /// The writer task was dropped before it was done, for example because its executor was shut down.
+    /// The writer task was dropped before it was done, for example because its executor was shut
+    /// down.
     TaskDropped,
     /// The writer returned this error.
     Io(Arc<io::Error>),
@@ -44,8 +45,8 @@ impl CloseReason {
         }
     }
 
-    /// This, with more words, as an I/O error of the same kind. The code of an operating system's error is kept, which
-    /// leaves no place for words.
+    /// This, with more words, as an I/O error of the same kind. The code of an operating system's
+    /// error is kept, which leaves no place for words.
     pub(crate) fn to_io_error(&self, words: impl Into<Box<dyn error::Error + Send + Sync>>) -> io::Error {
         let kind = match self {
             Self::Closed | Self::TaskDropped => io::ErrorKind::BrokenPipe,
@@ -104,13 +105,14 @@ impl From<CloseReason> for io::Error {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum RejectReason {
-    /// There is no room now, or others are waiting for room: later it may be accepted. Only from methods that do not
-    /// wait.
+    /// There is no room now, or others are waiting for room: later it may be accepted. Only from
+    /// methods that do not wait.
     Full {
-        /// Whether the writer, when it was last asked, took nothing: the peer is slow. Otherwise the writer has not been
-        /// asked since it last took bytes, because its task had no turn: yield, and try again. A socket of
-        /// Tokio is also pending when its task is out of budget, so yield once before blaming the peer.
-        /// [`WriteStats`](crate::WriteStats) tells since when the writer has taken nothing.
+        /// Whether the writer, when it was last asked, took nothing: the peer is slow. Otherwise
+        /// the writer has not been asked since it last took bytes, because its task had no turn:
+        /// yield, and try again. A socket of Tokio is also pending when its task is out of budget,
+        /// so yield once before blaming the peer. [`WriteStats`](crate::WriteStats) tells since
+        /// when the writer has taken nothing.
         stalled: bool,
     },
     /// It is larger than the byte budget, or than its permit.
@@ -298,8 +300,8 @@ impl TicketError {
         self.written
     }
 
-    /// How many bytes after those may or may not have been taken: they were offered in a call that panicked or that
-    /// reported an impossible count. 0 after any other failure.
+    /// How many bytes after those may or may not have been taken: they were offered in a call that
+    /// panicked or that reported an impossible count. 0 after any other failure.
     pub fn in_doubt(&self) -> u64 {
         self.in_doubt
     }

@@ -23,38 +23,41 @@ use std::{
     future::{Future, poll_fn},
 };
 
-/// A handle to a byte stream into an async writer. Producers give it owned [`Bytes`](bytes::Bytes); a
-/// [`WriteTask`] owns the writer.
+/// A handle to a byte stream into an async writer. Producers give it owned [`Bytes`](bytes::Bytes);
+/// a [`WriteTask`] owns the writer.
 ///
-/// Handles are cheap to clone, and any number of producers may write through them. What is accepted is written
-/// in the order of acceptance, exactly once; borders between chunks carry no meaning, small ones are gathered.
+/// Handles are cheap to clone, and any number of producers may write through them. What is accepted
+/// is written in the order of acceptance, exactly once; borders between chunks carry no meaning,
+/// small ones are gathered.
 ///
-/// Without a type parameter the writer is boxed, as [`spawn`](Self::spawn) has it: `&WriteHandoff` is any such handoff.
-/// [`new`](Self::new) keeps the writer's type, and takes a boxed writer as well.
+/// Without a type parameter the writer is boxed, as [`spawn`](Self::spawn) has it: `&WriteHandoff`
+/// is any such handoff. [`new`](Self::new) keeps the writer's type, and takes a boxed writer as
+/// well.
 ///
 /// # When bytes leave
 ///
-/// A chunk is queued and the task woken; it runs once the producer waits for something, and then sends all that has
-/// gathered in one write. When [`send_at`](WriteHandoffConfig::with_send_at) bytes (16 KiB) are held, a producer that
-/// may poll the writer (see [`Inline`](crate::Inline)) sends them itself, and likewise in [`flush`](Self::flush), in
-/// [`dispatch`](Self::dispatch), and before it waits for room. There is no timer. When there is nothing more to
-/// write, the writer is [flushed](WriteHandoffConfig::with_flush_when_idle), so that one that buffers keeps nothing
-/// back. A producer that computes for long without waiting should call `dispatch`. One that runs [together with the
-/// task](WriteTask::run_until), or is wrapped in [`batching`](Self::batching), sends when it is about to wait without
-/// waking anything.
+/// A chunk is queued and the task woken; it runs once the producer waits for something, and then
+/// sends all that has gathered in one write. When [`send_at`](WriteHandoffConfig::with_send_at)
+/// bytes (16 KiB) are held, a producer that may poll the writer (see [`Inline`](crate::Inline))
+/// sends them itself, and likewise in [`flush`](Self::flush), in [`dispatch`](Self::dispatch), and
+/// before it waits for room. There is no timer. When there is nothing more to write, the writer is
+/// [flushed](WriteHandoffConfig::with_flush_when_idle), so that one that buffers keeps nothing
+/// back. A producer that computes for long without waiting should call `dispatch`. One that runs
+/// [together with the task](WriteTask::run_until), or is wrapped in [`batching`](Self::batching),
+/// sends when it is about to wait without waking anything.
 ///
 /// # Room
 ///
 /// At most [`max_pending_bytes`](WriteHandoffConfig::with_max_pending_bytes) bytes in at most
-/// [`max_items`](WriteHandoffConfig::with_max_items) queue entries are accepted and not yet written. Room is
-/// given in order of asking: nothing overtakes a producer that waits, so a large chunk is never starved, and
-/// one producer is woken for each write that becomes possible. When the writer takes a part of a
-/// chunk, the room of that part is free at once.
+/// [`max_items`](WriteHandoffConfig::with_max_items) queue entries are accepted and not yet
+/// written. Room is given in order of asking: nothing overtakes a producer that waits, so a large
+/// chunk is never starved, and one producer is woken for each write that becomes possible. When the
+/// writer takes a part of a chunk, the room of that part is free at once.
 ///
-/// Memory held is at most the byte budget, the written part of one chunk, 32 KiB of gather blocks, and for an
-/// entry 64 bytes, or 1 KiB where it is the small chunks between two large ones. What is gathered counts twice
-/// in this, for the block that it is in may be only half full. A chunk longer than
-/// [`copy_max`](WriteHandoffConfig::with_copy_max) keeps whatever block it is a slice of.
+/// Memory held is at most the byte budget, the written part of one chunk, 32 KiB of gather blocks,
+/// and for an entry 64 bytes, or 1 KiB where it is the small chunks between two large ones. What is
+/// gathered counts twice in this, for the block that it is in may be only half full. A chunk longer
+/// than [`copy_max`](WriteHandoffConfig::with_copy_max) keeps whatever block it is a slice of.
 ///
 /// # The end
 ///
@@ -80,14 +83,16 @@ use std::{
 ///
 /// - [`spawn`](Self::spawn), and executors that ask for `Send`, do not take it.
 /// - Its handles, permits, sinks and its task stay on its thread. Its tickets and
-///   [`sender`](Self::sender)s may go elsewhere; a sender leaves the writer to the task, and wakes it.
+///   [`sender`](Self::sender)s may go elsewhere; a sender leaves the writer to the task, and wakes
+///   it.
 /// - Of its handles, only a sender is a `WriteHandoff` without a type parameter.
 ///
 /// # Cancel safety
 ///
-/// Every future of this type can be dropped at any time. One that has not completed has submitted nothing; it gives back
-/// its place in the line, or the room that it was granted, and the order of the others stays as it was. A future that was
-/// granted room and is neither polled nor dropped keeps that room from others.
+/// Every future of this type can be dropped at any time. One that has not completed has submitted
+/// nothing; it gives back its place in the line, or the room that it was granted, and the order of
+/// the others stays as it was. A future that was granted room and is neither polled nor dropped
+/// keeps that room from others.
 ///
 /// # Examples
 ///
@@ -116,9 +121,10 @@ pub struct WriteHandoff<W = BoxWriter> {
 impl WriteHandoff {
     /// A handle to `writer`, which is boxed and whose task runs on `executor`.
     ///
-    /// How it ended is learned from [`closed`](Self::closed) and [`into_parts`](Self::into_parts). A writer that has
-    /// failed is dropped at once, unless `into_parts` waits for it; any other is kept for that until the last handle is
-    /// dropped. For a writer that is not `Send`, and to keep its type, spawn the task of [`new`](Self::new).
+    /// How it ended is learned from [`closed`](Self::closed) and [`into_parts`](Self::into_parts).
+    /// A writer that has failed is dropped at once, unless `into_parts` waits for it; any other is
+    /// kept for that until the last handle is dropped. For a writer that is not `Send`, and to keep
+    /// its type, spawn the task of [`new`](Self::new).
     ///
     /// # Panics
     ///
@@ -126,7 +132,8 @@ impl WriteHandoff {
     ///
     /// # Examples
     ///
-    /// Any executor will do; with the features of runtimes there are `&Tokio`, `&Smol` and `&AsyncStd`.
+    /// Any executor will do; with the features of runtimes there are `&Tokio`, `&Smol` and
+    /// `&AsyncStd`.
     ///
     /// ```
     /// use futures_handoff::{WriteHandoff, WriteHandoffConfig, executor_fn};
@@ -156,8 +163,8 @@ impl WriteHandoff {
 impl<W> WriteHandoff<W> {
     /// A handle to `writer` and the task that has to be run for it.
     ///
-    /// Allocates twice. Until the task is polled for the first time, chunks are only queued: a task that was forgotten
-    /// shows at once.
+    /// Allocates twice. Until the task is polled for the first time, chunks are only queued: a task
+    /// that was forgotten shows at once.
     pub fn new(writer: W, config: WriteHandoffConfig) -> (Self, WriteTask<W>) {
         let shared = Arc::new(Shared::new(writer, config));
         let task = WriteTask::new(Arc::clone(&shared));
@@ -178,7 +185,8 @@ impl<W> WriteHandoff<W> {
         self.stream().lock().pending()
     }
 
-    /// The length of the longest chunk that would be accepted now without waiting. 0 while others wait for room.
+    /// The length of the longest chunk that would be accepted now without waiting. 0 while others
+    /// wait for room.
     pub fn available(&self) -> usize {
         self.stream().lock().available()
     }
@@ -198,18 +206,22 @@ impl<W> WriteHandoff<W> {
         self.stream().lock().stats()
     }
 
-    /// Runs `f` on the writer, unless it is being polled at the moment or the stream has ended: then `None`.
+    /// Runs `f` on the writer, unless it is being polled at the moment or the stream has ended:
+    /// then `None`.
     ///
-    /// For looking at it (a peer address) and for settings (no-delay). What is written to it past the handoff may come
-    /// between any two chunks. Must not be called from within `f`: that gives `None`.
+    /// For looking at it (a peer address) and for settings (no-delay). What is written to it past
+    /// the handoff may come between any two chunks. Must not be called from within `f`: that gives
+    /// `None`.
     pub fn with_writer<R>(&self, f: impl FnOnce(&mut W) -> R) -> Option<R> {
         with_writer(&self.shared, f)
     }
 
-    /// Ends the stream without waiting for its writer, after the poll of the writer that is in progress, if any.
+    /// Ends the stream without waiting for its writer, after the poll of the writer that is in
+    /// progress, if any.
     ///
-    /// Tickets, flushes and waiting producers end with [`CloseReason::Aborted`]; the task completes and gives back the
-    /// writer, neither flushed nor closed, and the unwritten bytes. Does nothing to a stream that has ended.
+    /// Tickets, flushes and waiting producers end with [`CloseReason::Aborted`]; the task completes
+    /// and gives back the writer, neither flushed nor closed, and the unwritten bytes. Does nothing
+    /// to a stream that has ended.
     pub fn abort(&self) {
         self.stream().end(CloseReason::Aborted);
     }
@@ -219,29 +231,34 @@ impl<W> WriteHandoff<W> {
         WeakWriteHandoff { shared: Arc::downgrade(&self.shared), stream: Arc::downgrade(self.stream()) }
     }
 
-    /// A handle without the writer's type that leaves the writer to the task. It keeps the stream open like any other.
+    /// A handle without the writer's type that leaves the writer to the task. It keeps the stream
+    /// open like any other.
     ///
-    /// It is `Send` whatever the writer is: through it, other threads write to a stream whose writer may not leave its
-    /// own. Its [`with_writer`](Self::with_writer) and [`into_parts`](Self::into_parts) find neither the writer nor
-    /// unwritten bytes: [`closed`](Self::closed) tells how the stream ended, and the task gives the writer back.
+    /// It is `Send` whatever the writer is: through it, other threads write to a stream whose
+    /// writer may not leave its own. Its [`with_writer`](Self::with_writer) and
+    /// [`into_parts`](Self::into_parts) find neither the writer nor unwritten bytes:
+    /// [`closed`](Self::closed) tells how the stream ended, and the task gives the writer back.
     /// Allocates once.
     pub fn sender(&self) -> WriteHandoff {
         self.stream().add_handle();
         WriteHandoff { shared: Arc::new(Shared::remote(self.stream())) }
     }
 
-    /// Stops accepting, on all handles, when it is first polled, and gives the writer back when what was accepted is
-    /// written and flushed. It is not closed: a connection can go on with another protocol. The first to ask gets it.
+    /// Stops accepting, on all handles, when it is first polled, and gives the writer back when
+    /// what was accepted is written and flushed. It is not closed: a connection can go on with
+    /// another protocol. The first to ask gets it.
     ///
     /// # Errors
     ///
-    /// [`WriterFailure`] with the unwritten bytes if the stream has failed or was aborted, and without a writer if
-    /// another call has taken it or its task was dropped. A writer that was closed before comes back closed.
+    /// [`WriterFailure`] with the unwritten bytes if the stream has failed or was aborted, and
+    /// without a writer if another call has taken it or its task was dropped. A writer that was
+    /// closed before comes back closed.
     ///
     /// # Cancel safety
     ///
-    /// Dropped before the first poll, it drops the handle. Dropped later, the handoff stays closed to writes, as by
-    /// [`close`](Self::close) if this was the last handle. Another handle can ask again.
+    /// Dropped before the first poll, it drops the handle. Dropped later, the handoff stays closed
+    /// to writes, as by [`close`](Self::close) if this was the last handle. Another handle can ask
+    /// again.
     pub async fn into_parts(self) -> Result<W, WriterFailure<W>> {
         lifecycle::into_parts(&self.shared).await
     }
@@ -257,12 +274,13 @@ impl<W: AsyncWrite + Unpin> WriteHandoff<W> {
         submit::try_reserve(&self.shared, bytes)
     }
 
-    /// Waits for room for a chunk of up to `bytes` bytes and reserves it. The chunk never enters a future that could be
-    /// cancelled.
+    /// Waits for room for a chunk of up to `bytes` bytes and reserves it. The chunk never enters a
+    /// future that could be cancelled.
     ///
     /// # Errors
     ///
-    /// [`RejectReason`] when that is more than the byte budget and when the stream takes no more writes.
+    /// [`RejectReason`] when that is more than the byte budget and when the stream takes no more
+    /// writes.
     ///
     /// # Cancel safety
     ///
@@ -271,38 +289,45 @@ impl<W: AsyncWrite + Unpin> WriteHandoff<W> {
         submit::reserve(&self.shared, bytes).await
     }
 
-    /// Wraps the future of a producer, such as a connection's loop: what it writes through this handoff is sent whenever
-    /// it is about to wait and when it is done, by the producer itself, without a hop through the task. Large chunks
-    /// still leave at once. Do not block the thread inside until they are written: it would never end.
+    /// Wraps the future of a producer, such as a connection's loop: what it writes through this
+    /// handoff is sent whenever it is about to wait and when it is done, by the producer itself,
+    /// without a hop through the task. Large chunks still leave at once. Do not block the thread
+    /// inside until they are written: it would never end.
     pub fn batching<F: Future>(&self, future: F) -> impl Future<Output = F::Output> {
         Batching::new(&self.shared, future)
     }
 
-    /// Sends what is held now: at once if this thread may poll the writer, by the task otherwise. Never waits.
+    /// Sends what is held now: at once if this thread may poll the writer, by the task otherwise.
+    /// Never waits.
     ///
-    /// For producers that compute for long without waiting, and for clients that ask and then read the
-    /// answer: without it, the question leaves only after the first read has returned `Pending`.
+    /// For producers that compute for long without waiting, and for clients that ask and then read
+    /// the answer: without it, the question leaves only after the first read has returned
+    /// `Pending`.
     pub fn dispatch(&self) {
         send_now(&self.shared, Via::Call);
     }
 
-    /// A ticket for all that has been accepted so far. Has it sent, as [`dispatch`](Self::dispatch) does.
+    /// A ticket for all that has been accepted so far. Has it sent, as [`dispatch`](Self::dispatch)
+    /// does.
     pub fn written(&self) -> WriteTicket {
         self.dispatch();
         let accepted = self.stream().lock().accepted;
         WriteTicket::new(Arc::clone(self.stream()), accepted..accepted)
     }
 
-    /// Waits until all that was accepted before the first poll has been written and the writer has confirmed a flush.
+    /// Waits until all that was accepted before the first poll has been written and the writer has
+    /// confirmed a flush.
     ///
-    /// The writer is asked to flush as soon as those bytes are written. While it does not confirm that, newer bytes are
-    /// still offered to it, but no more than the byte budget: so no stream of later writes can keep a flush from being
-    /// confirmed. It is not needed for bytes to leave: that is done [when there is nothing more to
+    /// The writer is asked to flush as soon as those bytes are written. While it does not confirm
+    /// that, newer bytes are still offered to it, but no more than the byte budget: so no stream of
+    /// later writes can keep a flush from being confirmed. It is not needed for bytes to leave:
+    /// that is done [when there is nothing more to
     /// write](WriteHandoffConfig::with_flush_when_idle).
     ///
     /// # Errors
     ///
-    /// Why the stream ended, if it did before that. After an orderly close, which flushes, this is `Ok`.
+    /// Why the stream ended, if it did before that. After an orderly close, which flushes, this is
+    /// `Ok`.
     ///
     /// # Cancel safety
     ///
@@ -315,9 +340,10 @@ impl<W: AsyncWrite + Unpin> WriteHandoff<W> {
         .await
     }
 
-    /// Stops accepting at once, on all handles, and has what was accepted written and flushed and the writer closed: by
-    /// this call if this thread may poll the writer, by the task otherwise. Never waits; [`closed`](Self::closed) does.
-    /// [The guide](crate::guide::closing) has an end with a deadline.
+    /// Stops accepting at once, on all handles, and has what was accepted written and flushed and
+    /// the writer closed: by this call if this thread may poll the writer, by the task otherwise.
+    /// Never waits; [`closed`](Self::closed) does. [The guide](crate::guide::closing) has an end
+    /// with a deadline.
     pub fn close(&self) {
         lifecycle::close(&self.shared);
     }
@@ -337,16 +363,16 @@ impl<W: AsyncWrite + Unpin> WriteHandoff<W> {
 
     /// This handle as a [`Sink`](futures_sink::Sink) of chunks.
     ///
-    /// Closing it gives up this handle, and closes the stream only if it was the last. Clone the handle first to keep
-    /// one.
+    /// Closing it gives up this handle, and closes the stream only if it was the last. Clone the
+    /// handle first to keep one.
     pub fn into_sink(self) -> HandoffSink<W> {
         HandoffSink::new(&self.shared)
     }
 
     /// This handle as an [`AsyncWrite`].
     ///
-    /// Closing it gives up this handle, and closes the stream only if it was the last. Clone the handle first to keep
-    /// one.
+    /// Closing it gives up this handle, and closes the stream only if it was the last. Clone the
+    /// handle first to keep one.
     pub fn into_writer(self) -> HandoffWriter<W> {
         HandoffWriter::new(&self.shared)
     }
@@ -407,15 +433,15 @@ pub struct WeakWriteHandoff<W = BoxWriter> {
 }
 
 impl<W> WeakWriteHandoff<W> {
-    /// A handle; `None` after the last one is gone. Made from a [`sender`](WriteHandoff::sender): after the
-    /// last clone of that sender, whatever other handles there are.
+    /// A handle; `None` after the last one is gone. Made from a [`sender`](WriteHandoff::sender):
+    /// after the last clone of that sender, whatever other handles there are.
     pub fn upgrade(&self) -> Option<WriteHandoff<W>> {
         let shared = self.shared.upgrade()?;
         shared.stream.try_add_handle().then(|| WriteHandoff { shared })
     }
 
-    /// As [`WriteHandoff::abort`], also after the last handle was dropped, when the task is still trying to write what
-    /// was left to a peer that takes nothing.
+    /// As [`WriteHandoff::abort`], also after the last handle was dropped, when the task is still
+    /// trying to write what was left to a peer that takes nothing.
     pub fn abort(&self) {
         if let Some(stream) = self.stream.upgrade() {
             stream.end(CloseReason::Aborted);

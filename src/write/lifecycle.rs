@@ -58,7 +58,8 @@ pub(crate) async fn closed(stream: &Arc<Stream>) -> Result<(), CloseReason> {
     poll_fn(|cx| waiter.place.poll(stream, cx)).await
 }
 
-/// Accepts nothing more, and ends the stream if this thread may poll the writer, or else has the task do it.
+/// Accepts nothing more, and ends the stream if this thread may poll the writer, or else has the
+/// task do it.
 pub(crate) fn close<W: AsyncWrite + Unpin>(shared: &Shared<W>) {
     let stream = &shared.stream;
     let mut wakes = WakeList::new(stream);
@@ -95,7 +96,8 @@ pub(crate) async fn into_parts<W>(shared: &Shared<W>) -> Result<W, WriterFailure
     outcome
 }
 
-/// What became of an ended stream, and of its writer and the unwritten bytes if the caller may take them.
+/// What became of an ended stream, and of its writer and the unwritten bytes if the caller may take
+/// them.
 pub(crate) fn outcome<W>(shared: &Shared<W>, take: bool) -> Result<W, WriterFailure<W>> {
     let (writer, unwritten) = if take { shared.take_parts() } else { Default::default() };
     let state = shared.stream.lock();
@@ -136,8 +138,8 @@ impl<W> WriterFailure<W> {
         &self.left.reason
     }
 
-    /// The bytes from position [`written`](Self::written) on, in order. Borders between chunks carry no meaning. Empty
-    /// where another call has taken them.
+    /// The bytes from position [`written`](Self::written) on, in order. Borders between chunks
+    /// carry no meaning. Empty where another call has taken them.
     pub fn unwritten(&self) -> &[Bytes] {
         &self.left.unwritten
     }
@@ -147,20 +149,21 @@ impl<W> WriterFailure<W> {
         self.left.written
     }
 
-    /// The position up to which the writer confirmed a flush: the only bytes that a buffering writer has certainly
-    /// passed on.
+    /// The position up to which the writer confirmed a flush: the only bytes that a buffering
+    /// writer has certainly passed on.
     pub fn flushed(&self) -> u64 {
         self.left.flushed
     }
 
-    /// The bytes offered in a call that panicked or reported an impossible count: they may or may not have been taken.
-    /// They are the first ones of [`unwritten`](Self::unwritten).
+    /// The bytes offered in a call that panicked or reported an impossible count: they may or may
+    /// not have been taken. They are the first ones of [`unwritten`](Self::unwritten).
     pub fn in_doubt(&self) -> Range<u64> {
         self.left.in_doubt.clone()
     }
 
-    /// The writer and the unwritten bytes. The writer is `None` where the task that owned it was dropped, where a
-    /// detached task has dropped it because it failed, and where another call has taken it. After a panic its state is unspecified.
+    /// The writer and the unwritten bytes. The writer is `None` where the task that owned it was
+    /// dropped, where a detached task has dropped it because it failed, and where another call has
+    /// taken it. After a panic its state is unspecified.
     pub fn into_parts(self) -> (Option<W>, Vec<Bytes>) {
         (self.left.writer, self.left.unwritten)
     }

@@ -1,7 +1,7 @@
 //! The write half: one byte stream with cursors.
 //!
-//! Accepting a chunk advances `accepted`, writing it `written`, a flush `flushed`. A ticket is a position that
-//! `written` has to pass; the budget is `accepted - written` and what is reserved.
+//! Accepting a chunk advances `accepted`, writing it `written`, a flush `flushed`. A ticket is a
+//! position that `written` has to pass; the budget is `accepted - written` and what is reserved.
 //!
 //! A write goes through `writes` (the methods), `submit` (accepting, now or after a wait, and the
 //! decision: copy, write through or queue), `room` (is there room?) and `drive` (the loop that

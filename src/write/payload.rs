@@ -1,4 +1,5 @@
-//! What a producer submits: a chunk, several chunks, or bytes that stay where they are until they are written.
+//! What a producer submits: a chunk, several chunks, or bytes that stay where they are until they
+//! are written.
 
 use super::{
     batch::Batch,
@@ -11,8 +12,8 @@ use crate::{HandoffBuffer, contain::contain};
 use bytes::{Buf, Bytes};
 use std::mem;
 
-/// The longest prefix that is copied because it has to wait. To own it would take the block from the buffer,
-/// and another block costs more than copying this much.
+/// The longest prefix that is copied because it has to wait. To own it would take the block from
+/// the buffer, and another block costs more than copying this much.
 const PREFIX_COPY_MAX: usize = 4 * 1024;
 
 /// Bytes on their way into a stream. What the writer takes at once is neither queued nor copied.
@@ -46,8 +47,8 @@ pub(crate) trait Payload {
         limits.copy_max
     }
 
-    /// The length to compare with `send_at`. Borrowed bytes count a quarter of `send_at` more: sending them is
-    /// cheaper than copying them.
+    /// The length to compare with `send_at`. Borrowed bytes count a quarter of `send_at` more:
+    /// sending them is cheaper than copying them.
     #[inline]
     fn counts_for(&self, _: &Limits) -> usize {
         self.len()
@@ -85,8 +86,8 @@ pub(crate) trait Payload {
     #[inline]
     fn recycle(&mut self, _: &mut Queue) {}
 
-    /// What has to wait: a copy in a `block` with room for so many bytes if it is short, and otherwise a chunk of its
-    /// own.
+    /// What has to wait: a copy in a `block` with room for so many bytes if it is short, and
+    /// otherwise a chunk of its own.
     fn make_chunk(&mut self, limits: &Limits, block: &mut dyn FnMut(usize) -> Vec<u8>) -> Chunk {
         let len = self.len();
         if len > self.copy_max(limits) {
@@ -301,7 +302,8 @@ impl Payload for Chunks<'_> {
         Room { bytes: self.len(), entries: self.0.iter().filter(|chunk| !chunk.is_empty()).count() }
     }
 
-    /// Small chunks are copied, as many as may be copied in one section, and left for [`discard`](Self::discard).
+    /// Small chunks are copied, as many as may be copied in one section, and left for
+    /// [`discard`](Self::discard).
     fn queue(&mut self, state: &mut State) -> bool {
         let mut left = MAX_COPY;
         for chunk in &mut *self.0 {
@@ -325,8 +327,9 @@ impl Payload for Chunks<'_> {
     }
 }
 
-/// A payload for which a lock was taken before, so that payloads are accepted in the order in which they were made
-/// under that lock. It is released once this one is accepted, before any code of others runs.
+/// A payload for which a lock was taken before, so that payloads are accepted in the order in which
+/// they were made under that lock. It is released once this one is accepted, before any code of
+/// others runs.
 #[cfg(any(feature = "secure", feature = "secure-rustcrypto"))]
 pub(crate) struct Ordered<P, G> {
     pub(crate) payload: P,

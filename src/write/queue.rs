@@ -4,8 +4,8 @@ use crate::{contain::contain, sync::thread};
 use bytes::Bytes;
 use std::{cell::Cell, collections::VecDeque, mem};
 
-/// The first block of a stream. Blocks grow to [`BLOCK_MAX`] once bursts fill them, and shrink again when they are
-/// used for little.
+/// The first block of a stream. Blocks grow to [`BLOCK_MAX`] once bursts fill them, and shrink
+/// again when they are used for little.
 const BLOCK_MIN: usize = 1024;
 const BLOCK_MAX: usize = 16 * 1024;
 
@@ -30,8 +30,8 @@ impl Chunk {
         }
     }
 
-    /// Done with: what is left is a block to be used again. The owner of other memory may panic; the bytes are written
-    /// all the same.
+    /// Done with: what is left is a block to be used again. The owner of other memory may panic;
+    /// the bytes are written all the same.
     #[inline]
     pub(crate) fn finish(self) -> Option<Vec<u8>> {
         match self {
@@ -153,8 +153,8 @@ impl Queue {
         }
     }
 
-    /// Shrinks the next block if at most half of the one that is no longer open was used: any number of them
-    /// may be waiting.
+    /// Shrinks the next block if at most half of the one that is no longer open was used: any
+    /// number of them may be waiting.
     fn adapt(&mut self) {
         if mem::take(&mut self.overflowed) {
             // It is the last of several, and tells nothing of the next burst.
@@ -191,8 +191,8 @@ impl Queue {
 
     /// Takes the block at the front if it fits into `last`, which is older.
     ///
-    /// A batch waits for as long as the writer stalls. Should its holder come back often and take a few copied bytes
-    /// each time, the blocks would be many times as large as the bytes.
+    /// A batch waits for as long as the writer stalls. Should its holder come back often and take a
+    /// few copied bytes each time, the blocks would be many times as large as the bytes.
     pub(super) fn merge_front(&mut self, last: Option<&mut Chunk>) -> bool {
         let (Some(Chunk::Block(last)), Some(Chunk::Block(first))) = (last, self.chunks.front_mut()) else {
             return false;
@@ -214,8 +214,9 @@ impl Queue {
         }
     }
 
-    /// With nothing left to write, leaves a spare block to the other streams of this thread, unless it is
-    /// small. A block from another thread is kept, because that thread would have to allocate a new one.
+    /// With nothing left to write, leaves a spare block to the other streams of this thread, unless
+    /// it is small. A block from another thread is kept, because that thread would have to allocate
+    /// a new one.
     #[inline]
     pub(crate) fn leave_spare(&mut self) {
         if self.spare.is_some() {
@@ -264,12 +265,13 @@ pub(super) fn shrink(chunks: &mut VecDeque<Chunk>) {
 const IDLE_MAX: usize = 8;
 
 thread_local! {
-    /// Blocks of streams that have nothing to write, for the next stream on this thread that has. All of them are
-    /// empty, the oldest first.
+    /// Blocks of streams that have nothing to write, for the next stream on this thread that has.
+    /// All of them are empty, the oldest first.
     static IDLE: Cell<VecDeque<Vec<u8>>> = const { Cell::new(VecDeque::new()) };
 }
 
-/// Leaves an empty block for others, in place of the oldest one if there are enough. Drops it if the thread is ending.
+/// Leaves an empty block for others, in place of the oldest one if there are enough. Drops it if
+/// the thread is ending.
 fn give_idle(block: Vec<u8>) {
     let _ = IDLE.try_with(|idle| {
         let mut blocks = idle.take();
@@ -281,8 +283,8 @@ fn give_idle(block: Vec<u8>) {
     });
 }
 
-/// An empty block with room for just that many bytes, so that what a stream does never depends on what others have
-/// left here.
+/// An empty block with room for just that many bytes, so that what a stream does never depends on
+/// what others have left here.
 fn take_idle(size: usize) -> Option<Vec<u8>> {
     let take = |idle: &Cell<VecDeque<Vec<u8>>>| {
         let mut blocks = idle.take();

@@ -89,14 +89,15 @@ impl State {
         self.reserved.entries = self.reserved.entries.saturating_add(room.entries);
     }
 
-    /// Gives reserved room back, to be used or to be granted. After the end it means nothing any more.
+    /// Gives reserved room back, to be used or to be granted. After the end it means nothing any
+    /// more.
     pub(crate) fn release(&mut self, room: Room) {
         self.reserved.bytes = self.reserved.bytes.saturating_sub(room.bytes);
         self.reserved.entries = self.reserved.entries.saturating_sub(room.entries);
     }
 
-    /// Gives those at the front of the line their turn, first come first served. Returns whether there are more than
-    /// one section may wake.
+    /// Gives those at the front of the line their turn, first come first served. Returns whether
+    /// there are more than one section may wake.
     #[inline]
     pub(crate) fn grant(&mut self, wakes: &mut Wakers) -> bool {
         while let Some((_, want)) = self.line.first() {
@@ -189,7 +190,8 @@ pub(crate) fn enter_line<'a, W: AsyncWrite + Unpin, R>(
     }
 }
 
-/// Admits a write of a producer that does not wait. Where it may poll the writer, that makes room first.
+/// Admits a write of a producer that does not wait. Where it may poll the writer, that makes room
+/// first.
 pub(crate) fn try_admit<'a, W: AsyncWrite + Unpin>(
     shared: &'a Shared<W>,
     mut state: StateGuard<'a>,
@@ -240,7 +242,8 @@ impl Acquire {
             Err(RejectReason::Full { .. }) => None,
             answer => Some(answer),
         };
-        // A chunk that needed no entry of its own while a block was open may need one by the time it is granted.
+        // A chunk that needed no entry of its own while a block was open may need one by the time
+        // it is granted.
         let want = |state: &State| {
             let room = room_of(state);
             Want::Room(Room { bytes: room.bytes, entries: room.entries.max(1) })

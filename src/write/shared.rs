@@ -21,7 +21,8 @@ use std::{
     task::{Context, Poll},
 };
 
-/// A writer whose type is not known: that of a [`WriteHandoff`](crate::WriteHandoff) without a type parameter.
+/// A writer whose type is not known: that of a [`WriteHandoff`](crate::WriteHandoff) without a type
+/// parameter.
 pub type BoxWriter = Box<dyn AsyncWrite + Send + Unpin>;
 
 /// A stream and its writer. Handles and the task hold it.
@@ -85,7 +86,8 @@ impl<W> Shared<W> {
 }
 
 impl<W> Drop for Shared<W> {
-    /// No handle is left that could ask for the unwritten bytes. Tickets may keep the rest of the stream for long.
+    /// No handle is left that could ask for the unwritten bytes. Tickets may keep the rest of the
+    /// stream for long.
     fn drop(&mut self) {
         if !self.is_remote {
             let queued = self.stream.lock().queue.drain();
@@ -94,8 +96,8 @@ impl<W> Drop for Shared<W> {
     }
 }
 
-/// The writer and what is being written to it. Only the party that set the phase to `Busy` locks it, so that it never
-/// waits for the lock; after the end, the party that wants to take it.
+/// The writer and what is being written to it. Only the party that set the phase to `Busy` locks
+/// it, so that it never waits for the lock; after the end, the party that wants to take it.
 #[derive(Debug)]
 pub(crate) struct WriterCell<W> {
     pub(crate) writer: Option<W>,
@@ -123,8 +125,8 @@ impl<W> WriterCell<W> {
         Self { writer, batch: Batch::new(), flushed: false, end: None }
     }
 
-    /// What a poll of the writer means, `offered` being the bytes that it was given. A panic looks like any other
-    /// failure, whichever party called.
+    /// What a poll of the writer means, `offered` being the bytes that it was given. A panic looks
+    /// like any other failure, whichever party called.
     #[inline]
     pub(crate) fn judge(&mut self, polled: Option<Poll<io::Result<usize>>>, offered: usize) -> CallResult {
         match polled {
@@ -194,15 +196,16 @@ impl<W: AsyncWrite + Unpin> WriterCell<W> {
 }
 
 impl<W> Drop for WriterCell<W> {
-    /// The last handle is dropped by a producer, which is not the cause if the writer panics in its drop.
+    /// The last handle is dropped by a producer, which is not the cause if the writer panics in its
+    /// drop.
     fn drop(&mut self) {
         let writer = self.writer.take();
         contain(|| drop(writer));
     }
 }
 
-/// The right to poll the writer. If this crate itself panics while it holds the right (panics of user code are
-/// caught), the stream ends instead of hanging.
+/// The right to poll the writer. If this crate itself panics while it holds the right (panics of
+/// user code are caught), the stream ends instead of hanging.
 pub(crate) struct WriterGuard<'a, W> {
     pub(crate) stream: &'a Arc<Stream>,
     pub(crate) cell: Option<MutexGuard<'a, WriterCell<W>>>,

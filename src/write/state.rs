@@ -25,8 +25,9 @@ use std::{collections::VecDeque, mem, ops::Range, task::Waker};
 /// | `Idle` | the writer is free and there is nothing to do | the party that brings work |
 /// | `Ended` | the writer is gone or waits to be taken | - |
 ///
-/// Invariants: the task never sleeps on a registration with the writer that it did not make in its own last poll;
-/// the party that leaves work wakes the task; the writer's lock is free unless the phase is `Busy`; `Idle` means no work.
+/// Invariants: the task never sleeps on a registration with the writer that it did not make in its
+/// own last poll; the party that leaves work wakes the task; the writer's lock is free unless the
+/// phase is `Busy`; `Idle` means no work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {
     NotStarted,
@@ -65,8 +66,8 @@ pub(crate) struct Caller {
     pub(crate) thread: usize,
     /// It has promised to send when it is about to wait.
     pub(crate) batching: bool,
-    /// It is polled by the executor at the moment, through a future of this crate. Then the writer finds what
-    /// belongs to that executor's thread.
+    /// It is polled by the executor at the moment, through a future of this crate. Then the writer
+    /// finds what belongs to that executor's thread.
     pub(crate) in_poll: bool,
 }
 
@@ -102,9 +103,11 @@ pub(crate) struct Room {
 pub(crate) enum Want {
     /// Room that is reserved for the waiter when its turn comes.
     Room(Room),
-    /// The turn itself. Nothing is reserved: an adapter that is not polled any more keeps nothing from others.
+    /// The turn itself. Nothing is reserved: an adapter that is not polled any more keeps nothing
+    /// from others.
     Turn,
-    /// An adapter's item of so many bytes. It is accepted when its turn comes, whether the adapter is polled or not.
+    /// An adapter's item of so many bytes. It is accepted when its turn comes, whether the adapter
+    /// is polled or not.
     Item(usize),
 }
 
@@ -142,7 +145,8 @@ pub(crate) struct State {
     pub(crate) deferred: VecDeque<Chunk>,
     /// By the position to be flushed, then by number.
     pub(crate) flushes: Waiters<(u64, u64), ()>,
-    /// Waiters for a flush with numbers up to this one are covered by the last flush that was confirmed.
+    /// Waiters for a flush with numbers up to this one are covered by the last flush that was
+    /// confirmed.
     pub(crate) served_before: u64,
     /// A flush was confirmed, and some of its waiters may not be woken yet.
     pub(crate) flush_is_news: bool,
@@ -238,9 +242,10 @@ impl State {
         WriteStats { accepted, written, flushed, pending_items, ..stats }
     }
 
-    // --- accepting ----------------------------------------------------------------------------------------------
+    // --- accepting
 
-    /// Assigns the next `len` positions. This is final: what becomes of the bytes shows in their ticket.
+    /// Assigns the next `len` positions. This is final: what becomes of the bytes shows in their
+    /// ticket.
     #[inline]
     pub(crate) fn accept(&mut self, len: usize) -> Range<u64> {
         let start = self.accepted;
@@ -256,9 +261,9 @@ impl State {
         self.budget.spend(len);
     }
 
-    /// Accepts bytes that may be copied where copying them is all there is to do, as nearly always in a burst: the open
-    /// block has room for them, they do not make what is queued enough to be sent, and a party sees to that already.
-    /// Otherwise nothing happens.
+    /// Accepts bytes that may be copied where copying them is all there is to do, as nearly always
+    /// in a burst: the open block has room for them, they do not make what is queued enough to be
+    /// sent, and a party sees to that already. Otherwise nothing happens.
     #[inline(always)]
     pub(crate) fn append(&mut self, bytes: &[u8], is_batching: impl FnOnce() -> bool) -> Option<Range<u64>> {
         let len = bytes.len();
@@ -290,7 +295,8 @@ impl State {
         }
     }
 
-    /// Whether the caller may poll the writer now: it is free, the task has run, and it is the right thread for it.
+    /// Whether the caller may poll the writer now: it is free, the task has run, and it is the
+    /// right thread for it.
     #[inline]
     pub(crate) fn may_drive(&self, caller: &Caller) -> bool {
         let free = matches!(self.phase, Phase::Idle | Phase::Held | Phase::Scheduled);
@@ -377,7 +383,7 @@ impl State {
         Next::Wake
     }
 
-    // --- progress -----------------------------------------------------------------------------------------------
+    // --- progress
 
     /// Whether there is nothing to see to but what is queued.
     #[inline]
@@ -414,10 +420,10 @@ impl State {
         self.stats.pending_polls += 1;
     }
 
-    // --- ends ---------------------------------------------------------------------------------------------------
+    // --- ends
 
-    /// Accepts nothing more but what adapters have put into the line. There is work then, to be seen to in the
-    /// same section.
+    /// Accepts nothing more but what adapters have put into the line. There is work then, to be
+    /// seen to in the same section.
     pub(crate) fn close(&mut self, how: Closing, wakes: &mut Wakers) {
         self.accept_all_deferred(wakes);
         self.closing = self.closing.max(how);
@@ -433,7 +439,8 @@ impl State {
 }
 
 impl Drop for State {
-    /// What is left may belong to others, and its drop may panic. The party that drops the stream is not its cause.
+    /// What is left may belong to others, and its drop may panic. The party that drops the stream
+    /// is not its cause.
     fn drop(&mut self) {
         discard(mem::take(&mut self.deferred));
         for reason in [self.end.take(), self.end_requested.take()] {

@@ -1,4 +1,5 @@
-//! A stream without its writer: the lock of its state, the wakers on their way out of it, and waiting.
+//! A stream without its writer: the lock of its state, the wakers on their way out of it, and
+//! waiting.
 
 use super::{
     config::{Inline, WriteHandoffConfig},
@@ -17,8 +18,8 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-/// The state lock in the caller's hands. Sections are short and run no user code: no waker, `Bytes`, writer or error is
-/// cloned, dropped or woken in them.
+/// The state lock in the caller's hands. Sections are short and run no user code: no waker,
+/// `Bytes`, writer or error is cloned, dropped or woken in them.
 pub(crate) type StateGuard<'a> = MutexGuard<'a, State>;
 
 /// The part of a stream that knows nothing of the writer's type. Tickets hold only this.
@@ -80,8 +81,8 @@ impl Stream {
         self.handles.fetch_update(Ordering::AcqRel, Ordering::Acquire, add).is_ok()
     }
 
-    /// Drops a handle; the last one closes the stream. Returns whether it was the last. Never polls the writer: this
-    /// runs in `Drop`.
+    /// Drops a handle; the last one closes the stream. Returns whether it was the last. Never polls
+    /// the writer: this runs in `Drop`.
     pub(crate) fn drop_handle(self: &Arc<Self>) -> bool {
         let last = self.handles.fetch_sub(1, Ordering::AcqRel) == 1;
         if last {
@@ -199,7 +200,8 @@ impl Stream {
     }
 }
 
-/// Sleeps in a list of waiters until `check` finds an answer, which is returned with the section that it was found in.
+/// Sleeps in a list of waiters until `check` finds an answer, which is returned with the section
+/// that it was found in.
 pub(crate) fn wait_until<'a, K: Ord + Copy, T: Copy, R>(
     stream: &'a Stream,
     cx: &Context<'_>,
@@ -276,7 +278,8 @@ impl<'a> WakeList<'a> {
         Self { stream, wakers: Wakers::default() }
     }
 
-    /// Wakes all of them and leaves the list empty. Most often there are none: then this is two comparisons.
+    /// Wakes all of them and leaves the list empty. Most often there are none: then this is two
+    /// comparisons.
     #[inline]
     pub(crate) fn wake(&mut self) {
         if !self.wakers.is_empty() {

@@ -129,13 +129,15 @@ fn send_reserved<W: AsyncWrite + Unpin, P: Payload>(
     let is_left = used.bytes < room.bytes || used.entries < room.entries;
     let accepted = accept(shared, via, state, payload);
     if is_left {
-        // Only now: the writer may have been polled for that write, and those that this lets in are behind it.
+        // Only now: the writer may have been polled for that write, and those that this lets in are
+        // behind it.
         give_back(stream, Room::default());
     }
     accepted
 }
 
-/// Waits for room for a payload and submits it; `finish` makes the future's output of what became of it.
+/// Waits for room for a payload and submits it; `finish` makes the future's output of what became
+/// of it.
 pub(crate) struct Submit<'a, W, P, F> {
     shared: &'a Shared<W>,
     payload: P,
@@ -313,13 +315,13 @@ pub struct Permit<'a, W = BoxWriter> {
 }
 
 impl<'a, W: AsyncWrite + Unpin> Permit<'a, W> {
-    /// Submits a chunk that is no longer than what was reserved. Never waits for room. What was reserved and is not
-    /// needed is given back.
+    /// Submits a chunk that is no longer than what was reserved. Never waits for room. What was
+    /// reserved and is not needed is given back.
     ///
     /// # Errors
     ///
-    /// [`RejectReason::TooLarge`] where it is longer, [`RejectReason::Closed`] where the handoff was closed in the
-    /// meantime. The error hands the chunk back.
+    /// [`RejectReason::TooLarge`] where it is longer, [`RejectReason::Closed`] where the handoff
+    /// was closed in the meantime. The error hands the chunk back.
     pub fn send(mut self, bytes: Bytes) -> Result<Accepted<'a>, WriteError> {
         let shared = self.shared;
         let room = self.room.take().unwrap_or_default();
@@ -346,7 +348,8 @@ impl<'a, W: AsyncWrite + Unpin> Permit<'a, W> {
         send_reserved(shared, via, room, payload).map(|range| Accepted::new(&shared.stream, range))
     }
 
-    /// The same permit with a handle of its own, for another task. It keeps the stream open like any handle.
+    /// The same permit with a handle of its own, for another task. It keeps the stream open like
+    /// any handle.
     pub fn into_owned(mut self) -> OwnedPermit<W> {
         self.shared.stream.add_handle();
         OwnedPermit { room: self.room.take(), shared: Arc::clone(self.shared) }

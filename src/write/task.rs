@@ -1,4 +1,5 @@
-//! The writer task, alone or together with a producer, and producers that promise to send before they wait.
+//! The writer task, alone or together with a producer, and producers that promise to send before
+//! they wait.
 
 use super::{
     drive::{Driver, Left, drive, send_now},
@@ -20,15 +21,16 @@ use std::{
 
 /// Writes what the handles of a [`WriteHandoff`](crate::WriteHandoff) accept.
 ///
-/// Nothing is written before this future is polled for the first time, and it must be polled until it completes:
-/// spawn it, let it [run with](Self::run_until) a producer, or run it on a thread of its own. It completes when the
-/// stream has ended: with the writer, flushed and closed, after [`close`](crate::WriteHandoff::close) or when the
-/// last handle was dropped; with a [`WriterFailure`] that carries what was left otherwise.
+/// Nothing is written before this future is polled for the first time, and it must be polled until
+/// it completes: spawn it, let it [run with](Self::run_until) a producer, or run it on a thread of
+/// its own. It completes when the stream has ended: with the writer, flushed and closed, after
+/// [`close`](crate::WriteHandoff::close) or when the last handle was dropped; with a
+/// [`WriterFailure`] that carries what was left otherwise.
 ///
 /// # Drop
 ///
-/// Dropping it early is always safe: the writer is dropped, tickets, flushes and waiting producers end with
-/// [`CloseReason::TaskDropped`], and the unwritten bytes can be had from
+/// Dropping it early is always safe: the writer is dropped, tickets, flushes and waiting producers
+/// end with [`CloseReason::TaskDropped`], and the unwritten bytes can be had from
 /// [`into_parts`](crate::WriteHandoff::into_parts).
 ///
 /// # Examples
@@ -53,8 +55,9 @@ impl<W> WriteTask<W> {
     }
 
     /// The same task with no output, for executors. How it ended is learned from the handles: from
-    /// [`closed`](crate::WriteHandoff::closed), and from [`into_parts`](crate::WriteHandoff::into_parts), which gets
-    /// the writer and the unwritten bytes.
+    /// [`closed`](crate::WriteHandoff::closed), and from
+    /// [`into_parts`](crate::WriteHandoff::into_parts), which gets the writer and the unwritten
+    /// bytes.
     pub fn detach(self) -> DetachedWriteTask<W> {
         DetachedWriteTask { task: self }
     }
@@ -65,8 +68,8 @@ impl<W> WriteTask<W> {
 }
 
 impl<W: AsyncWrite + Unpin> WriteTask<W> {
-    /// Runs a producer, such as a connection's loop, and this task with it until the producer is done: one task of the
-    /// runtime for both, with nothing to spawn and no hop between them.
+    /// Runs a producer, such as a connection's loop, and this task with it until the producer is
+    /// done: one task of the runtime for both, with nothing to spawn and no hop between them.
     ///
     /// What the future writes is held while it runs and offered to the writer when it is about to
     /// wait and when it is done, as with [`batching`](crate::WriteHandoff::batching); large chunks
@@ -77,7 +80,8 @@ impl<W: AsyncWrite + Unpin> WriteTask<W> {
     ///
     /// # Cancel safety
     ///
-    /// Dropping it drops the producer's future. What that had submitted is written once the task is polled again.
+    /// Dropping it drops the producer's future. What that had submitted is written once the task is
+    /// polled again.
     ///
     /// # Examples
     ///
@@ -102,7 +106,8 @@ impl<W: AsyncWrite + Unpin> WriteTask<W> {
         RunUntil { task: self, future }
     }
 
-    /// Sends what the producer that runs with it has left: first as a producer, then, if work is left, as the task.
+    /// Sends what the producer that runs with it has left: first as a producer, then, if work is
+    /// left, as the task.
     fn send(&self, cx: &mut Context<'_>) {
         let mut state = self.shared.stream.lock();
         let next = state.decide_to_send(&self.shared.caller(Via::Poll));
@@ -180,11 +185,12 @@ impl<W> fmt::Debug for WriteTask<W> {
     }
 }
 
-/// A [`WriteTask`] without an output, as [`Executor`](crate::Executor)s take it. Made by [`WriteTask::detach`].
+/// A [`WriteTask`] without an output, as [`Executor`](crate::Executor)s take it. Made by
+/// [`WriteTask::detach`].
 ///
-/// A writer that has failed is dropped as soon as this is polled again, which it is woken for: its descriptor does not
-/// stay open for as long as there are handles. Only an [`into_parts`](crate::WriteHandoff::into_parts) that waits
-/// already gets it.
+/// A writer that has failed is dropped as soon as this is polled again, which it is woken for: its
+/// descriptor does not stay open for as long as there are handles. Only an
+/// [`into_parts`](crate::WriteHandoff::into_parts) that waits already gets it.
 ///
 /// # Drop
 ///
@@ -245,7 +251,8 @@ impl<W: AsyncWrite + Unpin, F: Future> Future for RunUntil<'_, W, F> {
     }
 }
 
-/// Whether the task may have been woken, or has a new waker to store. From here on this thread is the task's.
+/// Whether the task may have been woken, or has a new waker to store. From here on this thread is
+/// the task's.
 fn is_task_due(stream: &Stream, waker: &Waker) -> bool {
     let mut state = stream.lock();
     match state.phase {

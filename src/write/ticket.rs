@@ -1,4 +1,5 @@
-//! Tickets: positions in the stream that can be waited for, until they are written or until they are flushed.
+//! Tickets: positions in the stream that can be waited for, until they are written or until they
+//! are flushed.
 
 use super::{
     config::Inline,
@@ -21,12 +22,13 @@ use std::{
 
 /// Tells when an accepted write has been written, and what became of it if it was not.
 ///
-/// A ticket is a future that completes once the writer has taken all bytes of the write. It holds two positions and the
-/// stream's counters, not the writer: it is `Send` and `Sync` whatever the writer is, it allocates nothing, and dropping
-/// it changes nothing, the write goes on. It may be polled again after it has completed and then gives the same answer.
+/// A ticket is a future that completes once the writer has taken all bytes of the write. It holds
+/// two positions and the stream's counters, not the writer: it is `Send` and `Sync` whatever the
+/// writer is, it allocates nothing, and dropping it changes nothing, the write goes on. It may be
+/// polled again after it has completed and then gives the same answer.
 ///
-/// `Ok` means that the writer took the bytes, in order, after all that was accepted before. Whether it has passed them
-/// on is another question: see [`flushed`](Self::flushed).
+/// `Ok` means that the writer took the bytes, in order, after all that was accepted before. Whether
+/// it has passed them on is another question: see [`flushed`](Self::flushed).
 ///
 /// # Cancel safety
 ///
@@ -60,8 +62,8 @@ impl WriteTicket {
         Self { stream, range, id: 0 }
     }
 
-    /// The bytes of the stream that this ticket is for, counted from the first byte that the handoff accepted. Empty
-    /// for a barrier.
+    /// The bytes of the stream that this ticket is for, counted from the first byte that the
+    /// handoff accepted. Empty for a barrier.
     pub fn positions(&self) -> Range<u64> {
         self.range.clone()
     }
@@ -100,7 +102,8 @@ impl WriteTicket {
         self.await
     }
 
-    /// Waits until the writer has confirmed a flush of these bytes, and asks for one if none was asked for.
+    /// Waits until the writer has confirmed a flush of these bytes, and asks for one if none was
+    /// asked for.
     ///
     /// # Errors
     ///
@@ -141,7 +144,8 @@ impl Future for WriteTicket {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
         if this.is_written() {
-            // The party that wrote it takes the ticket off the list, in this section or one of the next.
+            // The party that wrote it takes the ticket off the list, in this section or one of the
+            // next.
             this.id = 0;
             return Poll::Ready(Ok(()));
         }
@@ -190,7 +194,8 @@ impl fmt::Debug for WriteTicket {
 
 /// A write that was accepted, with its place in the stream. It costs nothing to make and to drop.
 ///
-/// Await it to wait until it is written, or make a [`ticket`](Self::ticket) of it, which borrows nothing.
+/// Await it to wait until it is written, or make a [`ticket`](Self::ticket) of it, which borrows
+/// nothing.
 #[derive(Clone)]
 pub struct Accepted<'a> {
     stream: &'a Arc<Stream>,
@@ -203,8 +208,8 @@ impl<'a> Accepted<'a> {
         Self { stream, range }
     }
 
-    /// The bytes of the stream that the write takes, counted from the first byte that the handoff accepted. Empty for a
-    /// barrier.
+    /// The bytes of the stream that the write takes, counted from the first byte that the handoff
+    /// accepted. Empty for a barrier.
     pub fn positions(&self) -> Range<u64> {
         self.range.clone()
     }
@@ -240,8 +245,8 @@ pub(crate) struct FlushWaiter {
 }
 
 impl FlushWaiter {
-    /// Waits for a flush of the bytes below `position`, or of all that is accepted at the first call where none is
-    /// given. `request` has it done.
+    /// Waits for a flush of the bytes below `position`, or of all that is accepted at the first
+    /// call where none is given. `request` has it done.
     pub(crate) fn poll<'a>(
         &mut self,
         stream: &'a Arc<Stream>,
@@ -306,7 +311,8 @@ impl Waiting for FlushWaiter {
 
 /// What tickets and flushes wait for.
 impl State {
-    /// Notes that the writer is flushed as far as it was written to, for those that asked before `asked_before`.
+    /// Notes that the writer is flushed as far as it was written to, for those that asked before
+    /// `asked_before`.
     #[inline]
     pub(crate) fn was_flushed(&mut self, asked_before: u64) {
         self.flushed = self.written;
@@ -320,8 +326,8 @@ impl State {
         !(self.tickets.is_empty() && self.line.is_empty()) || self.flush_is_news
     }
 
-    /// Collects the wakers of those that have what they wait for, as many as one section may. Returns whether
-    /// there are more.
+    /// Collects the wakers of those that have what they wait for, as many as one section may.
+    /// Returns whether there are more.
     #[inline]
     pub(crate) fn collect(&mut self, wakes: &mut Wakers) -> bool {
         if self.end.is_some() { self.collect_all(wakes) } else { self.collect_served(wakes) }
@@ -371,21 +377,23 @@ impl State {
         position <= self.flushed && id <= self.served_before
     }
 
-    /// Whether a party waits for a flush that can be made now. It is asked for before newer bytes are written.
+    /// Whether a party waits for a flush that can be made now. It is asked for before newer bytes
+    /// are written.
     #[inline]
     pub(crate) fn flush_is_due(&self) -> bool {
         self.flushes.first().is_some_and(|((position, _), ())| position <= self.written)
     }
 
-    /// Whether as much as the byte budget was written since such a flush could have been made. From then on no
-    /// write goes before the flush, so that writes cannot starve it.
+    /// Whether as much as the byte budget was written since such a flush could have been made. From
+    /// then on no write goes before the flush, so that writes cannot starve it.
     #[inline]
     pub(crate) fn flush_is_overdue(&self) -> bool {
         let overdue = |position: u64| position.saturating_add(self.limits.bytes as u64) <= self.written;
         self.flushes.first().is_some_and(|((position, _), ())| overdue(position))
     }
 
-    /// Whether the writer may still have bytes in a buffer of its own when there is nothing more to write.
+    /// Whether the writer may still have bytes in a buffer of its own when there is nothing more to
+    /// write.
     #[inline]
     pub(crate) fn is_unflushed(&self) -> bool {
         self.written > self.flushed && self.limits.flush_when_idle

@@ -44,18 +44,19 @@ impl<W: AsyncWrite + Unpin> WriteHandoff<W> {
     /// Submits a chunk if there is room for it now. Never waits. Where it may poll the writer (see
     /// [`Inline`](crate::Inline)), it does so for a large chunk, and to make room.
     ///
-    /// An empty chunk takes no room and is accepted unless the stream is closed: its ticket is a barrier behind all that was accepted before.
+    /// An empty chunk takes no room and is accepted unless the stream is closed: its ticket is a
+    /// barrier behind all that was accepted before.
     ///
-    /// Constant time. Allocates nothing once the queue and its block have grown to what the stream needs; only a burst
-    /// of more than 16 KiB in small chunks that the producer may not send itself takes a block of 16 KiB for each of
-    /// those.
+    /// Constant time. Allocates nothing once the queue and its block have grown to what the stream
+    /// needs; only a burst of more than 16 KiB in small chunks that the producer may not send
+    /// itself takes a block of 16 KiB for each of those.
     ///
     /// # Errors
     ///
-    /// [`WriteError`] with the chunk: [`Full`](RejectReason::Full) when there is no room or others wait for it,
-    /// [`TooLarge`](RejectReason::TooLarge) when there never will be, [`Closed`](RejectReason::Closed) when the stream
-    /// takes no more writes. `Full` does not mean that the peer is slow: see
-    /// [`stalled`](RejectReason::Full::stalled).
+    /// [`WriteError`] with the chunk: [`Full`](RejectReason::Full) when there is no room or others
+    /// wait for it, [`TooLarge`](RejectReason::TooLarge) when there never will be,
+    /// [`Closed`](RejectReason::Closed) when the stream takes no more writes. `Full` does not mean
+    /// that the peer is slow: see [`stalled`](RejectReason::Full::stalled).
     ///
     /// # Examples
     ///
@@ -91,18 +92,20 @@ impl<W: AsyncWrite + Unpin> WriteHandoff<W> {
 
     /// Submits a chunk, waiting for room if need be.
     ///
-    /// While there is room this does not wait. A loop of it over a writer that is always ready yields now and then
-    /// all the same, see [`with_cooperative`](crate::WriteHandoffConfig::with_cooperative). Panics if it is polled
+    /// While there is room this does not wait. A loop of it over a writer that is always ready
+    /// yields now and then all the same, see
+    /// [`with_cooperative`](crate::WriteHandoffConfig::with_cooperative). Panics if it is polled
     /// after it has completed, as all futures of this type do.
     ///
     /// # Errors
     ///
-    /// [`WriteError`] with the chunk, when it is longer than the byte budget or the stream takes no more writes.
+    /// [`WriteError`] with the chunk, when it is longer than the byte budget or the stream takes no
+    /// more writes.
     ///
     /// # Cancel safety
     ///
-    /// Dropped before it completes, it has accepted nothing, and the chunk is dropped with it. To keep the chunk in such
-    /// a case, [`reserve`](Self::reserve) first.
+    /// Dropped before it completes, it has accepted nothing, and the chunk is dropped with it. To
+    /// keep the chunk in such a case, [`reserve`](Self::reserve) first.
     ///
     /// # Examples
     ///
@@ -151,12 +154,13 @@ impl<W: AsyncWrite + Unpin> WriteHandoff<W> {
 
     /// Submits borrowed bytes, waiting for room for all of them if need be.
     ///
-    /// What is to be sent at once is offered to the writer where it lies, unless it is short and joins what is held; only
-    /// what has to wait is copied.
+    /// What is to be sent at once is offered to the writer where it lies, unless it is short and
+    /// joins what is held; only what has to wait is copied.
     ///
     /// # Errors
     ///
-    /// [`RejectReason`], when they are more than the byte budget or the stream takes no more writes.
+    /// [`RejectReason`], when they are more than the byte budget or the stream takes no more
+    /// writes.
     ///
     /// # Cancel safety
     ///
@@ -177,15 +181,17 @@ impl<W: AsyncWrite + Unpin> WriteHandoff<W> {
         try_submit(&self.shared, &mut Chunks(chunks)).map(|range| Accepted::new(self.stream(), range))
     }
 
-    /// Submits several chunks that stay adjacent, whatever other producers write, or none of them. Waits for room for
-    /// all of them if need be. Every chunk that is not empty takes an entry. Accepted ones are left empty.
+    /// Submits several chunks that stay adjacent, whatever other producers write, or none of them.
+    /// Waits for room for all of them if need be. Every chunk that is not empty takes an entry.
+    /// Accepted ones are left empty.
     ///
-    /// Small chunks are copied, as others are, up to 16 KiB in all; those beyond keep the blocks that they are slices of.
+    /// Small chunks are copied, as others are, up to 16 KiB in all; those beyond keep the blocks
+    /// that they are slices of.
     ///
     /// # Errors
     ///
-    /// [`RejectReason`], when they are more than the limits or the stream takes no more writes; the chunks are
-    /// unchanged.
+    /// [`RejectReason`], when they are more than the limits or the stream takes no more writes; the
+    /// chunks are unchanged.
     ///
     /// # Cancel safety
     ///
@@ -227,15 +233,16 @@ impl<W: AsyncWrite + Unpin> WriteHandoff<W> {
 
     /// Submits the first `n` bytes of `buffer`, waiting for room for all of them if need be.
     ///
-    /// A short prefix is copied, once. A longer one is offered to the writer where it lies in the buffer, if with
-    /// what is held it makes three quarters of [`send_at`](crate::WriteHandoffConfig::with_send_at) or more; only
-    /// what has to wait is copied, up to 4 KiB, or becomes owned. So bytes that the writer takes right away are
-    /// neither copied nor allocated for.
+    /// A short prefix is copied, once. A longer one is offered to the writer where it lies in the
+    /// buffer, if with what is held it makes three quarters of
+    /// [`send_at`](crate::WriteHandoffConfig::with_send_at) or more; only what has to wait is
+    /// copied, up to 4 KiB, or becomes owned. So bytes that the writer takes right away are neither
+    /// copied nor allocated for.
     ///
     /// # Errors
     ///
-    /// [`RejectReason`] when the buffer holds fewer bytes, when they are more than the byte budget, and when the stream
-    /// takes no more writes; the buffer is unchanged.
+    /// [`RejectReason`] when the buffer holds fewer bytes, when they are more than the byte budget,
+    /// and when the stream takes no more writes; the buffer is unchanged.
     ///
     /// # Cancel safety
     ///
@@ -264,19 +271,22 @@ impl<W: AsyncWrite + Unpin> WriteHandoff<W> {
         Submit::new(&*self.shared, Prefix { buffer, len: n }, accepted)
     }
 
-    /// Submits all that `buffer` holds, in as many pieces as the byte budget asks for, and waits for room where there is
-    /// none. Returns the last piece; for an empty buffer, a barrier.
+    /// Submits all that `buffer` holds, in as many pieces as the byte budget asks for, and waits
+    /// for room where there is none. Returns the last piece; for an empty buffer, a barrier.
     ///
-    /// [`write_prefix`](Self::write_prefix) of a whole buffer fails where the buffer holds more than the byte budget,
-    /// which depends on how fast bytes arrive. This does not. Pieces of other producers may come between its own.
+    /// [`write_prefix`](Self::write_prefix) of a whole buffer fails where the buffer holds more
+    /// than the byte budget, which depends on how fast bytes arrive. This does not. Pieces of other
+    /// producers may come between its own.
     ///
     /// # Errors
     ///
-    /// [`RejectReason`] when the stream takes no more writes. What was not submitted is still in the buffer.
+    /// [`RejectReason`] when the stream takes no more writes. What was not submitted is still in
+    /// the buffer.
     ///
     /// # Cancel safety
     ///
-    /// Dropped before it completes, it has submitted what is no longer in the buffer. Call it again to go on.
+    /// Dropped before it completes, it has submitted what is no longer in the buffer. Call it again
+    /// to go on.
     ///
     /// # Examples
     ///

@@ -51,7 +51,8 @@ pub(crate) async fn a_close_is_waited_for<P: Place>(place: P) {
     assert_eq!(arrived, "the last");
 }
 
-/// Through a writer that buffers, which keeps the bytes until it is flushed: when asked to, or when nothing is left to write.
+/// Through a writer that buffers, which keeps the bytes until it is flushed: when asked to, or when
+/// nothing is left to write.
 pub(crate) async fn a_flush_reaches_the_peer<P: Place>(place: P) {
     for when_idle in [false, true] {
         let (near, mut far) = place.pair().await.unwrap();

@@ -105,7 +105,8 @@ pub(crate) async fn a_slow_reader_holds_the_producer_back_and_cancelled_writes_s
         let mut stalled = Some(stalled);
         let (mut written, mut last) = (0, MOST);
         while written < last {
-            // What a cancelled write held is written again: if that had been submitted, it would arrive twice.
+            // What a cancelled write held is written again: if that had been submitted, it would
+            // arrive twice.
             let write = pin!(handoff.write_fire_and_forget(numbered(written, &chunk)));
             match select(write, pin!(moments(&place, 20))).await {
                 Either::Left((accepted, _)) => {

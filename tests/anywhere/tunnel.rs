@@ -10,7 +10,8 @@ use futures_util::{
 
 use crate::support::{Place, assert_same, payload};
 
-/// The answer begins when the question is over, and the tunnel is cancelled again and again meanwhile.
+/// The answer begins when the question is over, and the tunnel is cancelled again and again
+/// meanwhile.
 pub(crate) async fn each_side_closes_by_itself<P: Place>(place: P) {
     let ((client, a), (b, server)) = (place.pair().await.unwrap(), place.pair().await.unwrap());
     let (question, answer) = (payload(300_000), payload(1_000_000));

@@ -1,4 +1,5 @@
-//! What connections keep in memory when nothing is under way: a read buffer, a write handle and its task each.
+//! What connections keep in memory when nothing is under way: a read buffer, a write handle and its
+//! task each.
 
 use std::thread;
 
@@ -70,7 +71,8 @@ impl Connection {
         Self { buffer: HandoffBuffer::with_config(config(ROOM)), stream }
     }
 
-    /// Frames arrive in pieces of at most 64 KiB, as a socket gives them, and each of them is written.
+    /// Frames arrive in pieces of at most 64 KiB, as a socket gives them, and each of them is
+    /// written.
     fn pass(&mut self, mut arrival: &[u8], frame: usize, frames: Frames) {
         let Self { buffer, stream } = self;
         while !arrival.is_empty() {

@@ -196,7 +196,8 @@ fn messages_that_are_never_complete_are_freed() {
             }
         }
         let expired = reassembler.expire(start + Duration::from_secs(10) * (turn + 1), |_, _| {});
-        // Of most of them the deadline is a little later: the next turn finds no room, and lets them go.
+        // Of most of them the deadline is a little later: the next turn finds no room, and lets
+        // them go.
         assert!(expired > 0 && reassembler.stats().in_flight < 10_000);
     };
     let first = measure(|| turn(0));
@@ -211,8 +212,8 @@ fn messages_that_are_never_complete_are_freed() {
     assert_eq!(reassembler.next_deadline(), None);
 }
 
-/// Whatever ends them before their deadline: the list of deadlines does not grow with those that are
-/// gone.
+/// Whatever ends them before their deadline: the list of deadlines does not grow with those that
+/// are gone.
 #[test]
 fn deadlines_of_messages_that_are_gone_are_not_kept() {
     for end in 0..3 {

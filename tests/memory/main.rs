@@ -1,4 +1,5 @@
-//! What the crate keeps in memory and what it allocates, as the allocator of these tests counts it on each thread.
+//! What the crate keeps in memory and what it allocates, as the allocator of these tests counts it
+//! on each thread.
 
 mod connections;
 #[cfg(feature = "fragment")]

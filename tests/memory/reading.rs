@@ -1,4 +1,5 @@
-//! The read half: what frames that are kept hold on to, what a quiet buffer keeps, and what reading allocates.
+//! The read half: what frames that are kept hold on to, what a quiet buffer keeps, and what reading
+//! allocates.
 
 use std::{collections::VecDeque, io::IoSliceMut, pin::pin};
 
@@ -21,8 +22,8 @@ fn left_by(work: impl FnOnce()) -> usize {
 
 type Split = fn(&mut HandoffBuffer, usize) -> Bytes;
 
-/// The heap that every `keep`-th of 2000 frames of `len` bytes holds on to once the buffer is gone, if `per_read`
-/// frames arrive at a time.
+/// The heap that every `keep`-th of 2000 frames of `len` bytes holds on to once the buffer is gone,
+/// if `per_read` frames arrive at a time.
 fn retained(config: HandoffBufferConfig, len: usize, per_read: usize, keep: usize, split: Split) -> usize {
     let mut kept = Vec::with_capacity(2000);
     let data = bytes(len * per_read);
@@ -117,7 +118,8 @@ fn a_quiet_connection_forgets_what_it_remembered() {
             })
         },
     ];
-    // How many of eight blocks stay: one is left to the thread or, if it is too large for that, kept within the limit.
+    // How many of eight blocks stay: one is left to the thread or, if it is too large for that,
+    // kept within the limit.
     for (size, stay) in [(30_000, 3), (300_000, 2)] {
         for waiting in waits {
             let config = config(1 << 20).with_read_reserve(size).with_spare_blocks(8);
@@ -165,7 +167,8 @@ fn blocks_of_a_burst_are_forgotten_once_reads_become_smaller() {
     assert!((capacity..=capacity + 1024).contains(&heap), "{heap}, {capacity} of them in use");
 }
 
-/// What looks like a block of 50 bytes is the second half of one of 100, and must not come to a buffer of 50.
+/// What looks like a block of 50 bytes is the second half of one of 100, and must not come to a
+/// buffer of 50.
 #[test]
 fn a_block_that_came_from_elsewhere_is_not_left_to_others() {
     let config = config(50).with_read_reserve(50).with_small_copy_max(0);
@@ -238,7 +241,8 @@ fn small_frames_that_are_kept_allocate_a_block_for_many() {
     assert!(info.count_total <= 2 * ROUNDS && info.bytes_total <= (2048 + COUNT as u64) * ROUNDS, "{info:?}");
 }
 
-/// What it costs to hand off what was read, each time, if as many of them are held before they are dropped.
+/// What it costs to hand off what was read, each time, if as many of them are held before they are
+/// dropped.
 fn handing_off(len: usize, held: usize, spare_blocks: usize) -> (u64, u64) {
     let config = config(1 << 20).with_read_reserve(16384).with_spare_blocks(spare_blocks);
     let mut buffer = HandoffBuffer::with_config(config);
@@ -257,7 +261,8 @@ fn handing_off(len: usize, held: usize, spare_blocks: usize) -> (u64, u64) {
 
 #[test]
 fn blocks_that_were_handed_off_are_used_again() {
-    // A block counts as whole from three quarters on. Of one that is shared, here in parts, the front comes back.
+    // A block counts as whole from three quarters on. Of one that is shared, here in parts, the
+    // front comes back.
     for (len, held) in [(16384, 0), (16384, 1), (16384, 8), (12288, 1), (5000, 0)] {
         let (count, bytes) = handing_off(len, held, held + 1);
         // The count of a shared block, each time.

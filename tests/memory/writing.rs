@@ -1,4 +1,5 @@
-//! The write half: nothing per write and per ticket, and no more than it says while a writer stalls and after a burst.
+//! The write half: nothing per write and per ticket, and no more than it says while a writer stalls
+//! and after a burst.
 
 use std::{
     future::ready,
@@ -145,7 +146,8 @@ runtimes::watched_tests! {
         });
     }
 
-    /// One gather block is kept. Of those that large chunks separate in one batch, the others are new.
+    /// One gather block is kept. Of those that large chunks separate in one batch, the others are
+    /// new.
     fn small_writes_between_large_ones_take_at_most_a_block_each() {
         for (config, large, pairs) in
             [(defaults(), LARGE, 1), (queueing(), LARGE, 1), (queueing(), LARGE.slice(..2000), 5)]
@@ -253,7 +255,8 @@ runtimes::watched_tests! {
         });
     }
 
-    /// At most eight blocks of 16 KiB are left to the streams of a thread, whatever bursts there were and in how many at once.
+    /// At most eight blocks of 16 KiB are left to the streams of a thread, whatever bursts there
+    /// were and in how many at once.
     fn what_bursts_took_is_given_back() {
         const LEFT: i64 = 8 * 16 * 1024 + 512;
         let long = queueing().with_copy_max(16 * 1024);
@@ -273,7 +276,8 @@ runtimes::watched_tests! {
         }
     }
 
-    /// After the burst the stream keeps a block to gather in and some slots, not what the burst took.
+    /// After the burst the stream keeps a block to gather in and some slots, not what the burst
+    /// took.
     fn memory_of_a_burst_is_given_back() {
         let budget = 4 << 20;
         for (chunk, count, awaited) in [
@@ -302,9 +306,9 @@ runtimes::watched_tests! {
         }
     }
 
-    /// A peer that does not read: what is held stays in proportion to what is pending. So it is for many tiny writes, for
-    /// small writes between large ones, and for a task that comes back after every write, before and after a burst that
-    /// made the gather blocks large.
+    /// A peer that does not read: what is held stays in proportion to what is pending. So it is for
+    /// many tiny writes, for small writes between large ones, and for a task that comes back after
+    /// every write, before and after a burst that made the gather blocks large.
     fn a_stalled_stream_holds_little_more_than_its_pending_bytes() {
         type Next = fn(&mut Stream);
         let (tiny, alone, with_large): (Next, Next, Next) =

@@ -63,7 +63,8 @@ fn receives<F: Future<Output = Option<u32>>>(receive: impl Fn(Receiver<u32>) -> 
             unsent.pop().is_some_and(|message| sender.try_send(message, 1).is_ok())
         });
         sender.try_send(2, 1).unwrap();
-        // One that is dropped, whether it was woken or not, does not keep a message from the next one.
+        // One that is dropped, whether it was woken or not, does not keep a message from the next
+        // one.
         let behind = behind.run().map(|message| *message.unwrap());
         let received = got.flatten().into_iter().chain(behind).chain(drained(&receiver));
         let expected: &[u32] = if unsent.is_empty() { &[1, 2] } else { &[2] };

@@ -75,7 +75,8 @@ runtimes::tests! {
             R::task(async move {
                 for number in 0..MESSAGES {
                     let bytes = [1, 20, 7][number % 3];
-                    // One that is given up after its first poll, which may be in the line, or granted.
+                    // One that is given up after its first poll, which may be in the line, or
+                    // granted.
                     drop(sender.reserve(bytes).now_or_never());
                     match producer % 2 {
                         0 => sender.send((producer, number), bytes).await.unwrap(),

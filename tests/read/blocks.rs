@@ -1,4 +1,5 @@
-//! The block that unread bytes lie in: when it is used on, when another one takes its place, and what that costs.
+//! The block that unread bytes lie in: when it is used on, when another one takes its place, and
+//! what that costs.
 
 use crate::support::*;
 use allocation_counter::measure;
@@ -33,7 +34,8 @@ fn spare_memory_is_cleared_once() {
 
 #[test]
 fn bytes_are_moved_only_if_that_makes_much_room() {
-    // Less than a quarter of the block is free at its front, so it gives way to one of twice the size.
+    // Less than a quarter of the block is free at its front, so it gives way to one of twice the
+    // size.
     let data = bytes(4100);
     let mut buffer = filled(&data[..4000]);
     buffer.advance(300).unwrap();
@@ -66,7 +68,8 @@ fn the_largest_block_is_used_to_its_end() {
         for piece in data[50..1000].chunks(50) {
             read_all(&mut buffer, piece);
         }
-        // No other could be larger, so the bytes are moved within it however little room that makes.
+        // No other could be larger, so the bytes are moved within it however little room that
+        // makes.
         buffer.advance(10).unwrap();
         read_all(&mut buffer, &data[1000..1010]);
     });

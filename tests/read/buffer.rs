@@ -48,7 +48,8 @@ fn prefixes_of_every_class_have_their_bytes() {
 #[test]
 fn the_copy_rule_has_its_boundary_where_it_says() {
     let config = config(1024).with_small_copy_max(100);
-    // What stays in the block shows whether the prefix was copied: a shared one takes its memory along.
+    // What stays in the block shows whether the prefix was copied: a shared one takes its memory
+    // along.
     let capacity_after = |n: usize| {
         let mut tail = BytesMut::with_capacity(128);
         tail.extend_from_slice(&[7; 128]);

@@ -79,7 +79,8 @@ fn fixed(buffered: &[u8], _: usize) -> Found {
 
 fn few_moves(reader: &Watching, what: &str) {
     let Watching { moved, blocks, .. } = reader;
-    // Half a block is moved to one of twice the size, or four fifths where it is known that a little more is enough.
+    // Half a block is moved to one of twice the size, or four fifths where it is known that a
+    // little more is enough.
     assert!(*moved <= 5 * LONG, "{what}: {moved} bytes were moved, in {blocks} blocks");
 }
 
@@ -154,7 +155,8 @@ fn an_announced_frame_gets_no_larger_block_however_little_of_it_is_left() {
     }
 }
 
-/// Runs a loop that is never pending by itself, and checks that it lets others run after at most so many steps.
+/// Runs a loop that is never pending by itself, and checks that it lets others run after at most so
+/// many steps.
 fn yields(most: usize, steps: &Cell<usize>, run: impl Future<Output = ()>) {
     let (waker, count) = new_count_waker();
     let mut run = pin!(run);

@@ -43,7 +43,8 @@ futures_handoff_runtimes::watched_tests! {
         }
     }
 
-    /// Also one that was found again and left again in the meantime, which has not been here for long.
+    /// Also one that was found again and left again in the meantime, which has not been here for
+    /// long.
     fn the_one_that_has_been_here_longest_goes_to_another_buffer() {
         let mut buffers = buffers(9, KEPT / 8);
         let (last, others) = buffers.split_last_mut().unwrap();

@@ -23,7 +23,8 @@ fn paced_input_costs_no_reads_in_vain() {
         buffer.advance(buffer.len()).unwrap();
     }
     assert_eq!(calls, 640);
-    // The first piece is there at once. A call that looks again meets the `Pending` that the next one would wait at.
+    // The first piece is there at once. A call that looks again meets the `Pending` that the next
+    // one would wait at.
     let looked_again = calls - 1 - waits;
     assert!(looked_again <= 1 + 640 / 64, "{looked_again}");
 }
@@ -41,7 +42,8 @@ fn a_change_from_paced_to_bursts_is_noticed() {
         let _ = ready(&mut buffer, &mut reader, 65536);
         calls += 1;
     }
-    // At most two times 64 short reads pass before looking again has paid often enough; then 256 per call.
+    // At most two times 64 short reads pass before looking again has paid often enough; then 256
+    // per call.
     assert!((4..=2 * 64 + 4).contains(&calls), "{calls}");
 }
 
@@ -127,7 +129,8 @@ fn read_either(buffer: &mut HandoffBuffer, reader: &mut Script, gathers: bool) {
 fn the_read_size_grows_beside_a_tail_that_stays() {
     for gathers in [false, true] {
         let mut buffer = buffer_of_reads(1024..=16384);
-        // A parser that always leaves the last 100 bytes: most offers fall short of the read size by those.
+        // A parser that always leaves the last 100 bytes: most offers fall short of the read size
+        // by those.
         let mut reader = Script::new([Step::data(bytes(500)), Step::Pending, Step::data(bytes(400_000))]);
         for _ in 0..20 {
             read_either(&mut buffer, &mut reader, gathers);

@@ -1,5 +1,5 @@
-//! Searches scan each byte once, whatever is searched for in between. Scanning 4 MiB anew for each of the searches here would
-//! take far longer than the time after which a test counts as hanging.
+//! Searches scan each byte once, whatever is searched for in between. Scanning 4 MiB anew for each
+//! of the searches here would take far longer than the time after which a test counts as hanging.
 
 use futures_handoff::{Delimiter, HandoffBuffer};
 use futures_util::FutureExt;
@@ -35,7 +35,8 @@ fn a_search_goes_on_behind_what_was_searched_and_is_not_fooled() {
     assert_eq!(buffer.find(b"\n"), Some(0));
 }
 
-/// A needle of 64 KiB, and what arrives byte by byte: nothing like it, its beginning again and again, or all but its end.
+/// A needle of 64 KiB, and what arrives byte by byte: nothing like it, its beginning again and
+/// again, or all but its end.
 fn long_needles() -> (Vec<u8>, [Vec<u8>; 3]) {
     let mut needle = vec![b'a'; 65536];
     needle[65535] = b'b';

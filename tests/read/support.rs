@@ -23,7 +23,8 @@ impl AsyncRead for Liar {
     }
 }
 
-/// Runs a future to its end. One that is still pending after very many polls hangs, and fails the test.
+/// Runs a future to its end. One that is still pending after very many polls hangs, and fails the
+/// test.
 pub(crate) fn finish<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
     for _ in 0..1_000_000 {

@@ -1,4 +1,5 @@
-//! What a buffer is configured with, waits for and can be passed as; and what its finders can be told.
+//! What a buffer is configured with, waits for and can be passed as; and what its finders can be
+//! told.
 
 use std::{error::Error, io, pin::pin, task::Context};
 

@@ -40,7 +40,8 @@ type Bound = AllowStdIo<Marked<Rc<Cell<usize>>>>;
 /// A writer that may not be moved once pinned. The handoff asks for `Unpin` where it polls one.
 type Pinned = PhantomPinned;
 
-// What knows the writer's type may go where the writer may go, and is `Sync` without the writer being so.
+// What knows the writer's type may go where the writer may go, and is `Sync` without the writer
+// being so.
 assert_impl_all!(WriteHandoff<Sendable>: Send, Sync, Unpin, Clone, Debug);
 assert_impl_all!(WeakWriteHandoff<Sendable>: Send, Sync, Unpin, Clone, Debug);
 assert_impl_all!(WriteTask<Sendable>: Send, Sync, Unpin, Debug);
@@ -60,7 +61,8 @@ assert_impl_all!(WriteHandoff<Pinned>: Unpin);
 assert_impl_all!(WriteTask<Pinned>: Unpin);
 assert_impl_all!(DetachedWriteTask<Pinned>: Unpin);
 
-// What does not know it may go anywhere, whatever the writer is: these have no parameter to depend on.
+// What does not know it may go anywhere, whatever the writer is: these have no parameter to depend
+// on.
 assert_impl_all!(WriteTicket: Send, Sync, Unpin, Debug);
 assert_not_impl_any!(WriteTicket: Clone);
 assert_impl_all!(Accepted<'static>: Send, Sync, Unpin, Clone, Debug);
@@ -76,7 +78,8 @@ fn is_send_and_sync<T: Send + Sync>(_: T) {}
 fn is_send<T: Send>(_: T) {}
 fn is_unpin<T: Unpin>(_: T) {}
 
-/// The futures of a handle to a writer that may cross threads may cross them, too. Their types have no names.
+/// The futures of a handle to a writer that may cross threads may cross them, too. Their types have
+/// no names.
 #[expect(dead_code, reason = "it compiles")]
 fn futures_cross_threads(
     handoff: WriteHandoff<Sendable>,
@@ -201,7 +204,8 @@ mod fragment {
     }
 }
 
-/// The one check that needs a program: a ticket of a writer that is bound to its thread is awaited on another.
+/// The one check that needs a program: a ticket of a writer that is bound to its thread is awaited
+/// on another.
 #[test]
 fn a_ticket_of_a_bound_writer_may_be_awaited_on_another_thread() {
     futures_handoff_runtimes::watched("a_ticket_of_a_bound_writer", || {

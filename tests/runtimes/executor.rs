@@ -45,7 +45,8 @@ mod bound {
 
     use super::*;
 
-    /// Has a writer that cannot leave its thread written to by a task on `executor`, which `run` keeps going until a future is done.
+    /// Has a writer that cannot leave its thread written to by a task on `executor`, which `run`
+    /// keeps going until a future is done.
     pub(crate) fn runs_a_bound_writer<E>(executor: &E, run: impl FnOnce(LocalBoxFuture<'_, ()>))
     where
         E: Executor<DetachedWriteTask<AllowStdIo<Bound>>>,
@@ -111,7 +112,8 @@ impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Threads {
     }
 }
 
-/// A handle whose task runs on `executor` writes, and its outcome and its writer can be had from the handle.
+/// A handle whose task runs on `executor` writes, and its outcome and its writer can be had from
+/// the handle.
 async fn writes_on<E>(executor: &E)
 where
     E: Executor<DetachedWriteTask> + ?Sized,

@@ -8,12 +8,13 @@ use futures_util::future::join_all;
 /// Connections at a time.
 const BESIDE: usize = 25;
 
-/// Rounds, of which the first two are for what the allocator keeps of the most that was ever needed at a time.
+/// Rounds, of which the first two are for what the allocator keeps of the most that was ever needed
+/// at a time.
 const ROUNDS: usize = 4;
 const WARM_UP: usize = 2;
 
-/// How much more memory may be resident after any later round than after those: after two, less than 5 KiB for each
-/// connection since.
+/// How much more memory may be resident after any later round than after those: after two, less
+/// than 5 KiB for each connection since.
 const GROWTH: u64 = 8 << 20;
 
 /// A block of bytes, and a mark that is there as long as some of it is kept.

@@ -109,8 +109,8 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Outlet<W> {
         self.most_pending = self.most_pending.max(self.handoff.pending_bytes());
     }
 
-    /// Ends the stream, by an abort if it does not end in another way within `patience`; what became of it. The books have
-    /// to be balanced.
+    /// Ends the stream, by an abort if it does not end in another way within `patience`; what
+    /// became of it. The books have to be balanced.
     async fn part<R: Runtime>(self, parting: Parting, patience: Duration) -> Outcome {
         let budget = self.budget();
         let Self { handoff, abort, mut ended, accepted, most_pending, tickets, .. } = self;

@@ -1,5 +1,6 @@
-//! The other end of a connection, which does as it is told, and what the process holds of the system. A peer is a plain
-//! socket and the same under every runtime: what differs from one to the next is the side that is tried out.
+//! The other end of a connection, which does as it is told, and what the process holds of the
+//! system. A peer is a plain socket and the same under every runtime: what differs from one to the
+//! next is the side that is tried out.
 
 use std::{
     fs, io,
@@ -17,13 +18,14 @@ use rustix::{
 };
 use socket2::SockRef;
 
-/// What a narrow socket buffers in each direction, before the system doubles it. With less than a segment of the loopback
-/// interface, which is 64 KiB, every segment waits for a timer.
+/// What a narrow socket buffers in each direction, before the system doubles it. With less than a
+/// segment of the loopback interface, which is 64 KiB, every segment waits for a timer.
 const NARROW: usize = 64 * 1024;
 
 /// One end of a TCP connection. Dropping it closes the connection as a program does that ends.
 ///
-/// Reads and writes take `&self`, so that one can wait while the other goes on; each is for one task at a time.
+/// Reads and writes take `&self`, so that one can wait while the other goes on; each is for one
+/// task at a time.
 #[derive(Debug)]
 pub(crate) struct Peer(Async<TcpStream>);
 
@@ -40,8 +42,9 @@ impl Peers {
         self.0.get_ref().local_addr().unwrap()
     }
 
-    /// From now on connections have short segments, and the sockets on both sides buffer little: the other side, which is not
-    /// ours, buffers by the segment. So its writes are soon short and have to wait.
+    /// From now on connections have short segments, and the sockets on both sides buffer little:
+    /// the other side, which is not ours, buffers by the segment. So its writes are soon short and
+    /// have to wait.
     pub(crate) fn narrow(&self) {
         let socket = SockRef::from(self.0.get_ref());
         socket.set_tcp_mss(1000).unwrap();
@@ -88,12 +91,14 @@ impl Peer {
         (&self.0).write_all(bytes).await
     }
 
-    /// Shuts down the direction that this end writes: the other side reads the end of the stream, and can go on writing.
+    /// Shuts down the direction that this end writes: the other side reads the end of the stream,
+    /// and can go on writing.
     pub(crate) fn end(&self) -> io::Result<()> {
         self.0.get_ref().shutdown(Shutdown::Write)
     }
 
-    /// Ends the connection with a reset: what is on the way is lost in both directions, and the other side finds an error.
+    /// Ends the connection with a reset: what is on the way is lost in both directions, and the
+    /// other side finds an error.
     pub(crate) fn reset(self) -> io::Result<()> {
         // To linger for no time at all is to reset; std has no stable way to ask for it.
         Ok(set_socket_linger(self.0.get_ref(), Some(Duration::ZERO))?)

@@ -50,7 +50,8 @@ runtimes::tests! {
             let written = failure.written();
             assert!(failure.in_doubt().is_empty());
             assert!(written >= at as u64, "{at} bytes arrived of {written}");
-            // The chunks one after the other are what was accepted: the first arrived, the last come back.
+            // The chunks one after the other are what was accepted: the first arrived, the last
+            // come back.
             let mut stream = Vec::new();
             for ticket in tickets {
                 let positions = ticket.positions();

@@ -56,7 +56,8 @@ pub(crate) struct Routed {
     pub(crate) refused: Option<io::Error>,
 }
 
-/// Serves one client: opens the upstreams once a byte has come, and passes on until all directions have ended.
+/// Serves one client: opens the upstreams once a byte has come, and passes on until all directions
+/// have ended.
 pub(crate) async fn route<R: Runtime>(mut client: R::Tcp, upstream: SocketAddr, terms: Terms) -> Routed {
     let began = Instant::now();
     let mut buffer = HandoffBuffer::new(LINE);
@@ -99,8 +100,8 @@ pub(crate) async fn route<R: Runtime>(mut client: R::Tcp, upstream: SocketAddr, 
     Routed { a, b, client, forward_ended, backward_ended, expired, refused: None }
 }
 
-/// Routes the lines, and then the tunnel; whether the client was read to its end, or `None` if a stream has ended. A line
-/// that was cut off goes nowhere.
+/// Routes the lines, and then the tunnel; whether the client was read to its end, or `None` if a
+/// stream has ended. A line that was cut off goes nowhere.
 async fn lines<I, A, B>(
     buffer: &mut HandoffBuffer,
     reader: &mut I,
@@ -165,7 +166,8 @@ where
     Some(())
 }
 
-/// Passes on the answers; whether the upstream was read to its end, or `None` if the stream has ended.
+/// Passes on the answers; whether the upstream was read to its end, or `None` if the stream has
+/// ended.
 async fn answers<I, W>(reader: &mut I, client: &mut Outlet<W>) -> Option<bool>
 where
     I: AsyncRead + Unpin,

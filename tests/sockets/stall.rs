@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// More than the buffers of all sockets on the way.
 const MUCH: usize = 32 << 20;
 
-/// A stream that is stuck in the middle of one write, with the ticket of that, its peer, and what is written.
+/// A stream that is stuck in the middle of one write, with the ticket of that, its peer, and what
+/// is written.
 async fn stuck<R: Runtime>() -> (Stream<R::Tcp>, WriteTicket, Peer, Bytes) {
     let (near, peer) = connected::<R>().await;
     peer.narrow();

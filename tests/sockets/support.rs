@@ -22,8 +22,8 @@ use std::pin::pin;
 /// Longer than anything takes that does not hang.
 pub(crate) const LONG: Duration = Duration::from_secs(30);
 
-/// The output of `future`, or `None` if it takes longer than `duration`. It can be part of a task, for any runtime: it is
-/// `Send` where the future is.
+/// The output of `future`, or `None` if it takes longer than `duration`. It can be part of a task,
+/// for any runtime: it is `Send` where the future is.
 pub(crate) async fn within<R: Runtime, F: Future>(duration: Duration, future: F) -> Option<F::Output> {
     match select(pin!(future), pin!(R::sleep(duration))).await {
         Either::Left((output, _)) => Some(output),
@@ -31,7 +31,8 @@ pub(crate) async fn within<R: Runtime, F: Future>(duration: Duration, future: F)
     }
 }
 
-/// Waits until no more descriptors are open than before: what a runtime closes, it closes in its own time.
+/// Waits until no more descriptors are open than before: what a runtime closes, it closes in its
+/// own time.
 pub(crate) async fn no_more_descriptors<R: Runtime>(before: usize) {
     for _ in 0..1000 {
         if open_descriptors() <= before {

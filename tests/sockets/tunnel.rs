@@ -40,7 +40,8 @@ runtimes::tests! {
         }
     }
 
-    /// What the client gets of it is no end in order: the tunnel closes nothing, its owner drops it.
+    /// What the client gets of it is no end in order: the tunnel closes nothing, its owner drops
+    /// it.
     async fn a_server_that_resets_ends_the_tunnel<R: Runtime>() {
         let (client, server, tunnel) = between::<R>(b"").await;
         client.write_all(b"question").await.unwrap();

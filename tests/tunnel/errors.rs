@@ -88,8 +88,8 @@ runtimes::watched_tests! {
         }
     }
 
-    /// There is nobody left to bring the answer to, whether the error comes before or behind that of
-    /// the writer.
+    /// There is nobody left to bring the answer to, whether the error comes before or behind that
+    /// of the writer.
     fn a_reader_that_fails_ends_the_tunnel_although_its_writer_has_failed_too() {
         for (mirrored, len) in
             [false, true].into_iter().flat_map(|mirrored| [1, 3000, 100_000].map(|len| (mirrored, len)))

@@ -1,4 +1,5 @@
-//! Streams that misbehave: they poll tunnels of their own, write where they say they have not, panic.
+//! Streams that misbehave: they poll tunnels of their own, write where they say they have not,
+//! panic.
 
 use super::support::*;
 use std::panic::{AssertUnwindSafe, catch_unwind};

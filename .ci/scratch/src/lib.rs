@@ -5,7 +5,8 @@ use std::io;
 use futures_handoff::{Delimiter, HandoffBuffer, WriteHandoff};
 use futures_util::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, future::try_join};
 
-/// Answers each line of a connection with itself, by the halves `reader` and `out`, while `client` asks.
+/// Answers each line of a connection with itself, by the halves `reader` and `out`, while `client`
+/// asks.
 pub async fn echo<W>(
     mut reader: impl AsyncRead + Unpin,
     out: WriteHandoff<W>,

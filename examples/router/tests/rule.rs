@@ -49,8 +49,8 @@ fn hello(server: &str, alpn: &[&str]) -> Vec<u8> {
     [&[22, 3, 1][..], &prefixed(message)].concat()
 }
 
-/// What all rules together say about each beginning of `bytes`: nothing before `certain` bytes are there,
-/// and the same from then on.
+/// What all rules together say about each beginning of `bytes`: nothing before `certain` bytes are
+/// there, and the same from then on.
 fn decided(rules: &[Rule], bytes: &[u8]) -> (usize, Option<usize>) {
     let mut certain = None;
     for len in 0..=bytes.len() {

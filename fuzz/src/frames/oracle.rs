@@ -17,7 +17,8 @@ pub(super) enum First {
     Nothing,
 }
 
-/// Where the first frame ends as far as is known: `Err` with the bytes that have to be there before more is.
+/// Where the first frame ends as far as is known: `Err` with the bytes that have to be there before
+/// more is.
 pub(super) fn end(kind: &Kind, bytes: &[u8]) -> Result<usize, usize> {
     match kind {
         Kind::Delimiter { needle, .. } => {

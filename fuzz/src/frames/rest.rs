@@ -11,7 +11,8 @@ use futures_util::{AsyncBufRead, AsyncRead};
 
 use super::{case::Case, session::Session};
 
-/// Reads the rest through [`into_reader`](futures_handoff::HandoffBuffer::into_reader) and compares it.
+/// Reads the rest through [`into_reader`](futures_handoff::HandoffBuffer::into_reader) and compares
+/// it.
 pub(super) fn check(session: Session<'_>, case: &Case<'_>) {
     let Session { buffer, reader, mut ends, mut left, .. } = session;
     let mut reader = buffer.into_reader(reader);

@@ -141,7 +141,8 @@ impl<'a> Session<'a> {
         assert_eq!(self.buffer.peek(), self.left, "what is left at the end");
     }
 
-    /// Leaves a frame behind that is too long, with as many readers' faults in between as there are.
+    /// Leaves a frame behind that is too long, with as many readers' faults in between as there
+    /// are.
     fn leave_behind(&mut self) {
         for dropped in [false, true].into_iter().cycle().take(self.case.calls()) {
             let mut finder = Checked::new(&self.case.kind);

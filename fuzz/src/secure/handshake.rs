@@ -105,7 +105,8 @@ impl Meddled {
         let mut accepts = pin!(accepts.fuse());
         let (mut initiator, mut responder) = (None, None);
         let mut quiet = 0;
-        // Twice without a byte: nothing comes any more, and both are told that the connection has ended.
+        // Twice without a byte: nothing comes any more, and both are told that the connection has
+        // ended.
         while quiet < 4 && (initiator.is_none() || responder.is_none()) {
             poll(connects.as_mut(), &mut initiator);
             poll(accepts.as_mut(), &mut responder);

@@ -1,4 +1,5 @@
-//! A network that meddles with sealed packets: what opens is what was sealed, once, and messages are what was sent.
+//! A network that meddles with sealed packets: what opens is what was sealed, once, and messages
+//! are what was sent.
 
 use std::{
     collections::HashSet,

@@ -1,5 +1,5 @@
-//! A man in the middle of a stream of records: what is delivered is always a prefix of what was sent, and the end is told
-//! only if all of it was delivered.
+//! A man in the middle of a stream of records: what is delivered is always a prefix of what was
+//! sent, and the end is told only if all of it was delivered.
 
 use std::future::pending;
 
@@ -31,8 +31,8 @@ enum Submission {
     Batch(Vec<u8>),
 }
 
-/// What happens to the bytes on their way. Positions count from the beginning of what there is then, and start over behind
-/// its end.
+/// What happens to the bytes on their way. Positions count from the beginning of what there is
+/// then, and start over behind its end.
 #[derive(Debug, Arbitrary)]
 enum Edit {
     Flip {

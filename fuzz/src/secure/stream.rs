@@ -1,4 +1,5 @@
-//! A peer that has no keys any more: after a handshake, whatever it sends, no message and no end comes of it.
+//! A peer that has no keys any more: after a handshake, whatever it sends, no message and no end
+//! comes of it.
 
 use std::future::pending;
 
@@ -30,7 +31,8 @@ impl Forged<'_> {
     ///
     /// If anything but an error comes of them.
     pub fn check(&self) {
-        // Limits that allow nearly everything: what is allocated for a mere announcement would be seen.
+        // Limits that allow nearly everything: what is allocated for a mere announcement would be
+        // seen.
         let config = Config::new("fuzz").with_max_message_len(usize::MAX).with_max_record_len(RECORD);
         let (near, far) = self.pattern.sides();
         let (there, back) = (Wire::default(), Wire::default());

@@ -17,7 +17,8 @@ struct State {
     ended: bool,
 }
 
-/// One direction. Both of its ends are clones of it. A read that has to wait is tried again at once.
+/// One direction. Both of its ends are clones of it. A read that has to wait is tried again at
+/// once.
 #[derive(Clone, Default)]
 pub(super) struct Wire(Rc<RefCell<State>>);
 
@@ -66,7 +67,8 @@ impl AsyncWrite for Wire {
     }
 }
 
-/// Bytes that arrive in pieces of these lengths, over and over, and then end. A length of 0 is a read that has to wait.
+/// Bytes that arrive in pieces of these lengths, over and over, and then end. A length of 0 is a
+/// read that has to wait.
 pub(super) struct Pieces<'a> {
     pub(super) bytes: &'a [u8],
     pub(super) lens: &'a [u8],

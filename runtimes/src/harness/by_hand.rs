@@ -25,7 +25,8 @@ pub(super) enum Role {
     /// The proxies, on --runtime, until no driver comes any more
     #[value(alias = "tcp_service")]
     TcpService,
-    /// The two ends around them, on --driver-runtime, and the results; the service says what the proxies are
+    /// The two ends around them, on --driver-runtime, and the results; the service says what the
+    /// proxies are
     #[value(alias = "tcp_driver")]
     TcpDriver,
 }
@@ -41,7 +42,8 @@ pub(super) struct ByHand {
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:39000", value_parser = address)]
     service_addr: SocketAddr,
 
-    /// Where the driver listens for what the proxies send; the service must be able to reach it under this address
+    /// Where the driver listens for what the proxies send; the service must be able to reach it
+    /// under this address
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:39001", value_parser = address)]
     sink_addr: SocketAddr,
 

@@ -48,8 +48,8 @@ fn sentence(error: &clap::Error) -> String {
     joined.strip_prefix("error: ").unwrap_or(&joined).to_owned()
 }
 
-/// The binary: 0 if all went well, 1 if a run failed or a bound was missed, 2 if the command line is wrong, 130 if it was
-/// interrupted; the status of a program that it ran and that failed.
+/// The binary: 0 if all went well, 1 if a run failed or a bound was missed, 2 if the command line
+/// is wrong, 130 if it was interrupted; the status of a program that it ran and that failed.
 pub fn main() -> ExitCode {
     log_panics();
     let command = match command() {
@@ -74,7 +74,8 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// What is to be done: nothing in it can be a wrong value any more. Otherwise a sentence on what is wrong.
+/// What is to be done: nothing in it can be a wrong value any more. Otherwise a sentence on what is
+/// wrong.
 fn command() -> Result<Option<Command>, String> {
     let parsed = Cli::command().try_get_matches().and_then(|mut matches| {
         let cli = Cli::from_arg_matches(&matches)?;

@@ -118,7 +118,8 @@ impl Args {
     pub(super) fn run(&self) -> Result<bool, Failure> {
         let mut pairs = self.pairs()?;
         let mut measurer = Measurer::default();
-        // Every other turn goes backwards, as does each pair in it, so that what drifts favours no side.
+        // Every other turn goes backwards, as does each pair in it, so that what drifts favours no
+        // side.
         for turn in 0..self.pairs {
             let backwards = turn % 2 == 1;
             for place in 0..pairs.len() {

@@ -1,4 +1,5 @@
-//! What is printed to stdout and logged to stderr. A reader that has gone away is no reason to panic.
+//! What is printed to stdout and logged to stderr. A reader that has gone away is no reason to
+//! panic.
 
 use std::{
     fmt,

@@ -51,8 +51,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "PERCENT", default_value_t = 50, value_parser = between(1, 100))]
     lines: usize,
 
-    /// The directory of the results under target/harness; one with results of the same matrix is gone on with
-    /// [default: a new one]
+    /// The directory of the results under target/harness; one with results of the same matrix is
+    /// gone on with [default: a new one]
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
 
@@ -139,7 +139,8 @@ impl Args {
     }
 }
 
-/// The runs that are not finished. Every other pass goes backwards, so that what drifts favours no side.
+/// The runs that are not finished. Every other pass goes backwards, so that what drifts favours no
+/// side.
 fn open<'a>(cases: &'a [Case], runs: usize, output: &Output) -> Result<Vec<(usize, &'a Case)>, Failure> {
     let setups: Vec<_> = cases.iter().map(setup).collect();
     let mut finished = HashSet::new();
@@ -190,7 +191,8 @@ fn measure(open: &[(usize, &Case)], output: &mut Output) -> Result<(), Failure> 
     Ok(())
 }
 
-/// One line for each combination but the implementations, which are the columns: medians of MiB in a second.
+/// One line for each combination but the implementations, which are the columns: medians of MiB in
+/// a second.
 fn throughputs(records: &[Record]) -> Table {
     let mut names: Vec<_> = records.iter().map(|record| record.text("implementation")).collect();
     names.sort();

@@ -1,11 +1,14 @@
-//! The harness: routed lines, then a tunnel, through proxies made in different ways, on every runtime.
+//! The harness: routed lines, then a tunnel, through proxies made in different ways, on every
+//! runtime.
 //!
-//! Many connections each carry `GET` lines, which the proxy takes apart and routes one by one, then a mark, and after
-//! it a tunnel whose bytes pass as they are. What comes out is compared with what went in, byte for byte, whatever
-//! the transport and the implementation; a difference ends the run.
+//! Many connections each carry `GET` lines, which the proxy takes apart and routes one by one, then
+//! a mark, and after it a tunnel whose bytes pass as they are. What comes out is compared with what
+//! went in, byte for byte, whatever the transport and the implementation; a difference ends the
+//! run.
 //!
-//! The measured interval starts when all connections stand and their payloads are made, and ends when the last byte
-//! of the last one has been compared. Wall time, CPU time and all counts cover the same interval.
+//! The measured interval starts when all connections stand and their payloads are made, and ends
+//! when the last byte of the last one has been compared. Wall time, CPU time and all counts cover
+//! the same interval.
 //!
 //! | module | what is there |
 //! |---|---|

@@ -2,7 +2,8 @@
 
 use std::process::{Child, Command};
 
-/// Lets what a command starts be a group of its own: Ctrl-C at the terminal is for this process, which then ends it.
+/// Lets what a command starts be a group of its own: Ctrl-C at the terminal is for this process,
+/// which then ends it.
 pub(super) fn own(command: &mut Command) {
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(command, 0);

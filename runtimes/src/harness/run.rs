@@ -27,13 +27,14 @@ pub(super) struct Args {
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
 
-    /// Sample the process with the proxies by perf, into service.perf.data and reports beside the results; implies
-    /// --split
+    /// Sample the process with the proxies by perf, into service.perf.data and reports beside the
+    /// results; implies --split
     #[arg(long, conflicts_with = "strace")]
     perf: bool,
 
-    /// Count the system calls of the process with the proxies by strace, into service.strace.summary beside the results;
-    /// starting, setting up and the round before the measured ones count, too; implies --split
+    /// Count the system calls of the process with the proxies by strace, into
+    /// service.strace.summary beside the results; starting, setting up and the round before the
+    /// measured ones count, too; implies --split
     #[arg(long)]
     strace: bool,
 
@@ -135,8 +136,8 @@ impl Args {
         Ok(())
     }
 
-    /// The case with the profiler that watches it: the only one of a command beside its results, one of several in a
-    /// directory of its own.
+    /// The case with the profiler that watches it: the only one of a command beside its results,
+    /// one of several in a directory of its own.
     fn profiled(&self, case: &Case, run: usize, all: usize, output: &Output) -> Result<Case, Failure> {
         let mut case = case.clone();
         if let (Some(profiler), Some(split)) = (self.profiler(), &mut case.split) {

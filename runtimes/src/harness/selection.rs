@@ -9,21 +9,24 @@ use super::{
     runner,
 };
 
-/// Runtimes and scenarios, the settings that they share, and whether a measurement takes one process or two.
+/// Runtimes and scenarios, the settings that they share, and whether a measurement takes one
+/// process or two.
 #[derive(Debug, Args)]
 pub(super) struct Selection {
     /// Runtimes, separated by commas, or all [default: tokio if it is compiled in, else local]
     #[arg(long, value_name = "RUNTIMES", value_parser = Names::<RuntimeName>::parse)]
     runtime: Option<Names<RuntimeName>>,
 
-    /// How long the pieces are that the bytes arrive in: fragmented (64 bytes), coalesced (a whole read), or all
+    /// How long the pieces are that the bytes arrive in: fragmented (64 bytes), coalesced (a whole
+    /// read), or all
     #[arg(long, value_name = "SCENARIOS", default_value = "fragmented", value_parser = Names::<Scenario>::parse)]
     scenario: Names<Scenario>,
 
     #[command(flatten)]
     pub(super) settings: Settings,
 
-    /// Give the proxies a process of their own, and the two ends around them another; with --transport tcp
+    /// Give the proxies a process of their own, and the two ends around them another; with
+    /// --transport tcp
     #[arg(long)]
     split: bool,
 
@@ -35,8 +38,8 @@ pub(super) struct Selection {
     #[arg(long, value_name = "CORES", value_parser = Cores::here)]
     driver_cores: Option<Cores>,
 
-    /// What the process around the proxies runs on, whatever they run on [default: tokio_current if it is compiled in,
-    /// else local]
+    /// What the process around the proxies runs on, whatever they run on [default: tokio_current if
+    /// it is compiled in, else local]
     #[arg(long, value_name = "RUNTIME", value_enum)]
     driver_runtime: Option<RuntimeName>,
 
@@ -46,7 +49,8 @@ pub(super) struct Selection {
 }
 
 impl Selection {
-    /// Gives proxies that are pinned a thread for each of their cores, and a measurement its time, if nothing else was said.
+    /// Gives proxies that are pinned a thread for each of their cores, and a measurement its time,
+    /// if nothing else was said.
     pub(super) fn settle(&mut self, matches: &ArgMatches, pinned: Option<&Cores>, duration: Duration) {
         if let Some(cores) = pinned.or(self.service_cores.as_ref())
             && matches.value_source("worker_threads") == Some(ValueSource::DefaultValue)
@@ -56,7 +60,8 @@ impl Selection {
         self.settings.duration_seconds.get_or_insert(duration);
     }
 
-    /// Pins this process, which is the driver if there are two. It must not have started a thread yet.
+    /// Pins this process, which is the driver if there are two. It must not have started a thread
+    /// yet.
     pub(super) fn pin(&self) -> Result<(), Failure> {
         self.driver_cores.as_ref().map_or(Ok(()), Cores::pin)
     }
@@ -97,8 +102,9 @@ impl Selection {
         runner(runtime, ImplementationName::RawCopy).map(|_| runtime)
     }
 
-    /// The cases with some implementations, scenario by scenario and runtime by runtime, so that what is to be compared is
-    /// measured close together. Those that cannot be measured are left out, if `all` asked for them.
+    /// The cases with some implementations, scenario by scenario and runtime by runtime, so that
+    /// what is to be compared is measured close together. Those that cannot be measured are left
+    /// out, if `all` asked for them.
     pub(super) fn cases(&self, implementations: &Names<ImplementationName>) -> Result<Vec<Case>, String> {
         let usual = if cfg!(feature = "tokio") { RuntimeName::Tokio } else { RuntimeName::Local };
         let runtimes = self.runtime.clone().unwrap_or_else(|| Names::only(usual));

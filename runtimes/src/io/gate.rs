@@ -7,7 +7,8 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-/// Holds up whoever comes to it until it is opened. A gate that nobody opens stalls its visitors for ever.
+/// Holds up whoever comes to it until it is opened. A gate that nobody opens stalls its visitors
+/// for ever.
 ///
 /// Clones are the same gate.
 #[derive(Debug, Clone, Default)]

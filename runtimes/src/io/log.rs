@@ -31,7 +31,8 @@ pub enum Call {
     Close,
 }
 
-/// The record of a scripted writer. It can be read while the writer is in use, and after it is gone.
+/// The record of a scripted writer. It can be read while the writer is in use, and after it is
+/// gone.
 ///
 /// Clones are the same record.
 #[derive(Clone, Default)]
@@ -97,8 +98,8 @@ impl WriteLog {
         self.record().flushed
     }
 
-    /// How many bytes have left the writer's own buffer: what its peer can see. All that it took, unless it is
-    /// [buffering](super::ScriptWriter::buffering).
+    /// How many bytes have left the writer's own buffer: what its peer can see. All that it took,
+    /// unless it is [buffering](super::ScriptWriter::buffering).
     pub fn passed(&self) -> usize {
         self.record().passed
     }

@@ -14,7 +14,8 @@ use futures_util::AsyncRead;
 
 use super::{Gate, writer::seeded_len};
 
-/// What a [`ScriptReader`] does at one call. A step that fails fills what it is offered with `!`, and reports none of that.
+/// What a [`ScriptReader`] does at one call. A step that fails fills what it is offered with `!`,
+/// and reports none of that.
 #[derive(Debug, Clone)]
 pub enum ReadStep {
     /// Gives these bytes. What the caller has no room for comes at the next call.

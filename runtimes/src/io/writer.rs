@@ -98,8 +98,8 @@ impl ScriptWriter {
         self
     }
 
-    /// Takes bytes into a buffer of so many, and passes them on only when that is full, when it is flushed, and when it is
-    /// closed. What was passed on is told by [`WriteLog::passed`].
+    /// Takes bytes into a buffer of so many, and passes them on only when that is full, when it is
+    /// flushed, and when it is closed. What was passed on is told by [`WriteLog::passed`].
     pub fn buffering(mut self, buffer: usize) -> Self {
         self.buffer = buffer;
         self
@@ -230,7 +230,8 @@ fn end(steps: &mut VecDeque<EndStep>, cx: &mut Context<'_>, what: &str) -> Poll<
     }
 }
 
-/// How much of `room` a seeded stream uses: all magnitudes are equally likely, and never nothing if there is room.
+/// How much of `room` a seeded stream uses: all magnitudes are equally likely, and never nothing if
+/// there is room.
 pub(super) fn seeded_len(rng: &mut Rng, room: usize) -> usize {
     let magnitude = rng.u32(..usize::BITS - room.leading_zeros() + 1);
     rng.usize(1..=1 << magnitude).min(room)

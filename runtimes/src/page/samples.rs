@@ -17,7 +17,8 @@ impl Samples {
         self.quantile(0.5)
     }
 
-    /// The value below which `share` of the others are, or one between the two that are nearest to it.
+    /// The value below which `share` of the others are, or one between the two that are nearest to
+    /// it.
     pub fn quantile(&self, share: f64) -> f64 {
         let mut sorted = self.0.clone();
         sorted.sort_by(f64::total_cmp);

@@ -46,8 +46,8 @@ pub trait Runtime: Send + Sync + 'static {
     /// A TCP connection. Closing it shuts down its write direction.
     type Tcp: AsyncRead + AsyncWrite + Unpin + Send + 'static;
 
-    /// A Unix stream socket. Closing it shuts down its write direction. Those of smol and async-std take one slice of a
-    /// vectored write at a time.
+    /// A Unix stream socket. Closing it shuts down its write direction. Those of smol and async-std
+    /// take one slice of a vectored write at a time.
     #[cfg(unix)]
     type Unix: AsyncRead + AsyncWrite + Unpin + Send + 'static;
 
@@ -57,7 +57,8 @@ pub trait Runtime: Send + Sync + 'static {
     /// Runs `future` on the calling thread, with the runtime behind it. Not to be nested.
     fn block_on<F: Future>(future: F) -> F::Output;
 
-    /// Runs `future` in the background. Must be called from inside [`block_on`](Self::block_on) or another task.
+    /// Runs `future` in the background. Must be called from inside [`block_on`](Self::block_on) or
+    /// another task.
     fn spawn(future: impl Future<Output = ()> + Send + 'static);
 
     /// Listens at `address`; port 0 picks a free port.
@@ -72,8 +73,8 @@ pub trait Runtime: Send + Sync + 'static {
     /// Opens a connection. `TCP_NODELAY` is on.
     fn connect(address: SocketAddr) -> impl Future<Output = io::Result<Self::Tcp>> + Send;
 
-    /// The two directions of a connection, each of which can belong to a task of its own. Closing the second shuts down
-    /// the write direction.
+    /// The two directions of a connection, each of which can belong to a task of its own. Closing
+    /// the second shuts down the write direction.
     ///
     /// # Errors
     ///

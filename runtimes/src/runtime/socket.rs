@@ -16,7 +16,8 @@ pub trait CloseWrite {
 
 /// Makes `poll_close` of a stream shut down its write direction.
 ///
-/// The streams of async-io and async-std only flush when they are closed, and shut down when they are dropped.
+/// The streams of async-io and async-std only flush when they are closed, and shut down when they
+/// are dropped.
 #[derive(Debug, Clone)]
 pub struct Socket<S> {
     stream: S,
@@ -62,8 +63,8 @@ impl<S: AsyncWrite + CloseWrite + Unpin> AsyncWrite for Socket<S> {
     }
 }
 
-/// The socket part of a [`Runtime`](crate::Runtime) whose crate names its sockets as `std` does. They have to be in scope;
-/// `$wrap` makes one of them what the adapter gives out.
+/// The socket part of a [`Runtime`](crate::Runtime) whose crate names its sockets as `std` does.
+/// They have to be in scope; `$wrap` makes one of them what the adapter gives out.
 #[cfg(any(feature = "tokio", feature = "smol", feature = "async-std"))]
 macro_rules! sockets {
     ($wrap:path) => {

@@ -16,8 +16,9 @@ const VARIABLE: &str = "HANDOFF_TEST_ALONE";
 /// Longer than the test has under its own watchdog, which knows more of what hangs.
 const LIMIT: Duration = Duration::from_secs(90);
 
-/// Runs `body`, which is the test `name` of this binary, in a process with nothing else in it. What a process has of a
-/// kind, descriptors or memory, can be counted there, and limited without a loss to others.
+/// Runs `body`, which is the test `name` of this binary, in a process with nothing else in it. What
+/// a process has of a kind, descriptors or memory, can be counted there, and limited without a loss
+/// to others.
 ///
 /// The name begins with that of the crate, as [`module_path!`] does.
 ///

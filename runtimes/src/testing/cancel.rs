@@ -1,5 +1,5 @@
-//! Cancels a future at every await point that it has: a scenario is run once to count the polls, and then once for each
-//! number of them after which the future is dropped.
+//! Cancels a future at every await point that it has: a scenario is run once to count the polls,
+//! and then once for each number of them after which the future is dropped.
 
 use std::{
     fmt,
@@ -62,12 +62,14 @@ impl Cut {
         Self::new(Manner::Woken, None)
     }
 
-    /// Polls `future` as long as this run says, and drops it. `stir` lets the world around it make a step and tells whether there
-    /// was one to make. The answer is `None` where the future was dropped before it had one.
+    /// Polls `future` as long as this run says, and drops it. `stir` lets the world around it make
+    /// a step and tells whether there was one to make. The answer is `None` where the future was
+    /// dropped before it had one.
     ///
     /// # Panics
     ///
-    /// If the future waits, and the world has come to rest: a wake-up is lost. If this is called twice.
+    /// If the future waits, and the world has come to rest: a wake-up is lost. If this is called
+    /// twice.
     pub fn run<F: Future>(&mut self, future: F, mut stir: impl FnMut() -> bool) -> Option<F::Output> {
         assert!(self.polls.is_none(), "a scenario has one future");
         let mut future = pin!(future);
@@ -119,13 +121,14 @@ impl Drop for Cut {
     }
 }
 
-/// Runs `scenario` with a future that is polled until it is done, and then with one that is dropped after each smaller number of
-/// polls, 0 included, in each [`Manner`]. Returns the greatest number of polls that it took.
+/// Runs `scenario` with a future that is polled until it is done, and then with one that is dropped
+/// after each smaller number of polls, 0 included, in each [`Manner`]. Returns the greatest number
+/// of polls that it took.
 ///
 /// # Panics
 ///
-/// With the panic of `scenario`, which checks what is left behind. If it polls no future, or its futures take different
-/// numbers of polls.
+/// With the panic of `scenario`, which checks what is left behind. If it polls no future, or its
+/// futures take different numbers of polls.
 pub fn at_every_poll(mut scenario: impl FnMut(&mut Cut)) -> usize {
     let mut most = 0;
     for manner in Manner::ALL {

@@ -1,6 +1,7 @@
 //! Macros that stamp code for each runtime.
 //!
-//! Whether a runtime is there is decided by the features of this package, not of the one that uses the macros.
+//! Whether a runtime is there is decided by the features of this package, not of the one that uses
+//! the macros.
 
 /// Stamps each test for every enabled runtime, under the watchdog.
 ///
@@ -19,7 +20,8 @@ macro_rules! tests {
     ($($tests:tt)*) => { $crate::__tests! { watched, $($tests)* } };
 }
 
-/// Stamps each test for every enabled runtime, each in a process of its own: see [`alone`](crate::alone).
+/// Stamps each test for every enabled runtime, each in a process of its own: see
+/// [`alone`](crate::alone).
 ///
 /// ```
 /// # use futures_handoff_runtimes as runtimes;
@@ -119,7 +121,8 @@ macro_rules! __stamp_local {
     ($($tokens:tt)*) => { $($tokens)* };
 }
 
-/// Makes a macro that stamps what it is given if a feature is on. The dollar is one of the macro that is made.
+/// Makes a macro that stamps what it is given if a feature is on. The dollar is one of the macro
+/// that is made.
 macro_rules! stamp_if {
     ($dollar:tt $name:ident $feature:literal) => {
         #[cfg(feature = $feature)]

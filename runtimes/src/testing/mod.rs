@@ -1,4 +1,5 @@
-//! What tests are made with: macros that stamp one for each runtime, time limits, processes of their own, cancelled futures.
+//! What tests are made with: macros that stamp one for each runtime, time limits, processes of
+//! their own, cancelled futures.
 
 mod alone;
 pub mod cancel;

@@ -9,7 +9,8 @@ use std::{
 
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// Runs `body` in a thread of its own and fails if it is not done within a minute, be it waiting or blocked.
+/// Runs `body` in a thread of its own and fails if it is not done within a minute, be it waiting or
+/// blocked.
 ///
 /// # Panics
 ///

@@ -1,4 +1,5 @@
-//! The harness: that it finds what is wrong with a proxy, and each command of the binary, end to end.
+//! The harness: that it finds what is wrong with a proxy, and each command of the binary, end to
+//! end.
 
 mod binary;
 #[cfg(unix)]

@@ -25,7 +25,8 @@ fn a_median_is_held_to_its_bounds() {
 
 #[test]
 fn a_turn_measures_what_differs_in_the_implementation_only() {
-    // A figure that is the same each time has the same ratio each time, whichever is measured first.
+    // A figure that is the same each time has the same ratio each time, whichever is measured
+    // first.
     let line = "compare --of raw_copy --with manual-vec --metric write-calls --scenario all --pairs 4 --runtime local";
     let text = printed(&format!("{line} --seconds 0 {SMALL}"));
     let [fragmented, coalesced] = text.lines().collect::<Vec<_>>()[..] else { panic!("{text}") };
@@ -42,7 +43,8 @@ fn samples_know_their_middle_and_ends() {
     assert_eq!(samples.median(), 2.5);
 }
 
-/// Two implementations in two scenarios with two numbers of streams and two lengths of lines, twice.
+/// Two implementations in two scenarios with two numbers of streams and two lengths of lines,
+/// twice.
 const MATRIX: &str = "matrix --runtime local --transport cached --implementation raw_copy,manual_vec --connections 1,3 \
      --frame-sizes 16,100 --bytes-per-round 2000 --runs 2 --seconds 0";
 

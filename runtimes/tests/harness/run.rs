@@ -130,7 +130,8 @@ fn what_goes_wrong_is_a_sentence_and_what_is_finished_stays() {
     }
 }
 
-/// Too few for the runtime, for the sockets, for the files: whichever is first, nothing panics aloud.
+/// Too few for the runtime, for the sockets, for the files: whichever is first, nothing panics
+/// aloud.
 #[cfg(all(target_os = "linux", feature = "smol"))]
 #[test]
 fn a_lack_of_descriptors_is_said_in_sentences() {

@@ -1,4 +1,5 @@
-//! The proxies in a process of their own: started and ended by one command, pinned, and watched by a tool.
+//! The proxies in a process of their own: started and ended by one command, pinned, and watched by
+//! a tool.
 
 use std::{fs, net::TcpListener, process::Command};
 

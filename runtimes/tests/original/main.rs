@@ -1,5 +1,5 @@
-//! Code written for bytes-handoff 1.0.0 compiles with other imports, a wrapper of the streams and an executor, and does the
-//! same.
+//! Code written for bytes-handoff 1.0.0 compiles with other imports, a wrapper of the streams and
+//! an executor, and does the same.
 #![cfg(feature = "peers")]
 
 use std::{

@@ -1,6 +1,7 @@
 // A program written for bytes-handoff 1.0.0. It is compiled against that and against this crate.
 
-/// Routes lines to `out` by their first byte, and gives the others back with what is left when the input ends.
+/// Routes lines to `out` by their first byte, and gives the others back with what is left when the
+/// input ends.
 async fn route(
     mut input: impl AsyncRead + Unpin,
     out: &WriteHandoff,

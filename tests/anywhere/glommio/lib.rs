@@ -1,4 +1,5 @@
-//! The scenarios on glommio: io_uring, one thread, streams that stay there. `.ci/run glommio` runs them.
+//! The scenarios on glommio: io_uring, one thread, streams that stay there. `.ci/run glommio` runs
+//! them.
 #![cfg(all(test, target_os = "linux"))]
 #![allow(dead_code, reason = "what sends streams to other threads, or keeps them from that, is for others")]
 

@@ -154,8 +154,8 @@ impl Producer {
         }
         if let Some(before) = before {
             world.follow_wakes();
-            // The writer may have been polled first, which makes room, or lets those in line go where
-            // it merges entries. What is copied into the open block needs none.
+            // The writer may have been polled first, which makes room, or lets those in line go
+            // where it merges entries. What is copied into the open block needs none.
             let made = self.handle.stats().written > before.written;
             let passes = before.passing && world.line.borrow().first().is_some();
             let fits = before.room.bytes + need.bytes <= world.limits.bytes && !passes;

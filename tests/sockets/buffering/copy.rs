@@ -4,7 +4,8 @@ use super::support::*;
 use futures_util::io::{BufWriter, copy};
 
 runtimes::tests! {
-    /// A tunnel: the source says nothing more before it has an answer, so the copy goes on and flushes nothing itself.
+    /// A tunnel: the source says nothing more before it has an answer, so the copy goes on and
+    /// flushes nothing itself.
     async fn what_a_copy_has_taken_arrives_while_its_source_waits<R: Runtime>() {
         for way in ways() {
             let (near, peer) = connected::<R>().await;

@@ -28,7 +28,8 @@ runtimes::tests! {
         }
     }
 
-    /// The encoder decides when it puts something out, and its owner when it is flushed; the rest of the way is not theirs.
+    /// The encoder decides when it puts something out, and its owner when it is flushed; the rest
+    /// of the way is not theirs.
     async fn what_an_encoder_above_a_handle_has_put_out_arrives<R: Runtime>() {
         const LENS: [usize; 3] = [100_000, 300_000, 70_000];
         for way in ways() {

@@ -1,4 +1,5 @@
-//! Writers that buffer, over sockets, on every runtime: what they take arrives without anybody asking for a flush.
+//! Writers that buffer, over sockets, on every runtime: what they take arrives without anybody
+//! asking for a flush.
 
 mod copy;
 mod gzip;

@@ -1,4 +1,5 @@
-//! Connections of which it is known when they are full, and streams whose task is run in either way.
+//! Connections of which it is known when they are full, and streams whose task is run in either
+//! way.
 
 pub(crate) use std::{
     fmt::Display,
@@ -126,7 +127,8 @@ where
     }
 }
 
-/// Writes messages of these lengths, each after the peer has answered the one before; it has got all when the stream ends.
+/// Writes messages of these lengths, each after the peer has answered the one before; it has got
+/// all when the stream ends.
 pub(crate) async fn each_message_arrives<R, W>(
     way: (Inline, Run),
     writer: W,
@@ -163,7 +165,8 @@ pub(crate) async fn each_message_arrives<R, W>(
     in_time::<R, _>("the end", answering).await;
 }
 
-/// Writes until the socket was full; how much that is. If the writer buffers, it holds the last of it.
+/// Writes until the socket was full; how much that is. If the writer buffers, it holds the last of
+/// it.
 pub(crate) async fn fill<W: AsyncWrite + Unpin>(handoff: &WriteHandoff<W>, full: &Full) -> usize {
     const CHUNK: usize = 1000;
     let bytes = Bytes::from(payload(64 * CHUNK));
@@ -185,7 +188,8 @@ pub(crate) fn filling(len: usize) -> Vec<u8> {
     bytes.iter().copied().cycle().take(len).collect()
 }
 
-/// A peer that reads nothing before the socket is full gets the last byte, without anybody asking for a flush.
+/// A peer that reads nothing before the socket is full gets the last byte, without anybody asking
+/// for a flush.
 pub(crate) async fn a_late_reader_gets_the_tail<R, W>(
     way: (Inline, Run),
     writer: W,

@@ -1,9 +1,11 @@
-//! A routed proxy under random faults, for as long as it takes to see whether anything is lost, hangs or grows.
+//! A routed proxy under random faults, for as long as it takes to see whether anything is lost,
+//! hangs or grows.
 //!
-//! Each worker makes one session after the other: a client that sends lines and then a tunnel through the proxy to two
-//! upstreams, and gets answers of the first one. A [`Plan`] is all that is to happen in a session. What arrives is compared
-//! byte by byte as it comes: without a fault that loses bytes all of it has to, with one what came has to be the beginning of
-//! what was sent, and what the proxy's streams say of it has to add up.
+//! Each worker makes one session after the other: a client that sends lines and then a tunnel
+//! through the proxy to two upstreams, and gets answers of the first one. A [`Plan`] is all that is
+//! to happen in a session. What arrives is compared byte by byte as it comes: without a fault that
+//! loses bytes all of it has to, with one what came has to be the beginning of what was sent, and
+//! what the proxy's streams say of it has to add up.
 
 mod peers;
 mod plan;
@@ -58,7 +60,8 @@ async fn worker<R: Runtime>(shared: Arc<Shared>) {
     }
 }
 
-/// What was held after the first tenth of the time, when the threads and buffers that stay are there, and what it grew to.
+/// What was held after the first tenth of the time, when the threads and buffers that stay are
+/// there, and what it grew to.
 #[derive(Debug)]
 struct Growth {
     first: f64,
@@ -74,13 +77,15 @@ impl Growth {
         Self { first: mean(&counted[..quarter]), last: mean(&counted[counted.len() - quarter..]) }
     }
 
-    /// Sessions are as large as it happens, and an allocator needs some memory until it has seen every size.
+    /// Sessions are as large as it happens, and an allocator needs some memory until it has seen
+    /// every size.
     fn is_flat(&self, allowance: f64) -> bool {
         self.last <= self.first * 1.25 + allowance
     }
 }
 
-/// Keeps so many sessions going for that time, and fails if one of them does, or if more is held at its end.
+/// Keeps so many sessions going for that time, and fails if one of them does, or if more is held at
+/// its end.
 async fn soak<R: Runtime>(seed: u64, time: Duration, beside: usize) -> Arc<Shared> {
     // What the runtime opens once is open after one session.
     R::task(session::<R>(Plan::new(seed), Arc::default())).await;
@@ -118,8 +123,9 @@ fn setting(name: &str, default: u64) -> u64 {
     })
 }
 
-/// As long as there is time for: `SOAK_SECONDS`, with so many `SOAK_SESSIONS` at a time, from `SOAK_SEED` on, on the runtime
-/// `SOAK_RUNTIME` with so many `SOAK_THREADS`. A session that failed is made by itself with its seed and one session at a time.
+/// As long as there is time for: `SOAK_SECONDS`, with so many `SOAK_SESSIONS` at a time, from
+/// `SOAK_SEED` on, on the runtime `SOAK_RUNTIME` with so many `SOAK_THREADS`. A session that failed
+/// is made by itself with its seed and one session at a time.
 #[test]
 #[ignore = "it takes a minute, or SOAK_SECONDS"]
 fn a_proxy_under_faults_loses_nothing_and_holds_no_more_for_as_long_as_there_is_time() {

@@ -43,7 +43,8 @@ pub(super) struct Received {
     pub(super) end: End,
 }
 
-/// Sends and receives as it should; what came. Panics at a byte that is not the one that was sent, or is one too many.
+/// Sends and receives as it should; what came. Panics at a byte that is not the one that was sent,
+/// or is one too many.
 pub(super) async fn talk<R: Runtime>(
     peer: Peer,
     conduct: Conduct,

@@ -26,7 +26,8 @@ pub(super) enum Fault {
     Hang,
     /// The proxy gives up in the middle.
     Expire,
-    /// The client ends what it writes before it is through, in the middle of a line perhaps, and reads on.
+    /// The client ends what it writes before it is through, in the middle of a line perhaps, and
+    /// reads on.
     HalfClose,
     /// A peer neither reads nor writes for some time.
     Stall,

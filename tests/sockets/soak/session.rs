@@ -24,7 +24,8 @@ use crate::{
 
 /// Makes a session; panics if something is not as it should be.
 pub(super) async fn session<R: Runtime>(plan: Plan, compared: Arc<AtomicU64>) {
-    // Both stay until the session is over: the ports must not go to others while something here may connect to them.
+    // Both stay until the session is over: the ports must not go to others while something here may
+    // connect to them.
     let mut listener = R::bind(([127, 0, 0, 1], 0).into()).await.unwrap();
     let upstreams = Arc::new(Peers::new().unwrap());
     if plan.a.narrow || plan.b.narrow {
@@ -43,7 +44,8 @@ pub(super) async fn session<R: Runtime>(plan: Plan, compared: Arc<AtomicU64>) {
     let routed = proxy.await;
     scene.over.store(true, Ordering::Release);
     if routed.a.is_none() {
-        // The proxy does not connect to the upstreams any more, which may wait for it, and may reset it at once.
+        // The proxy does not connect to the upstreams any more, which may wait for it, and may
+        // reset it at once.
         for _ in 0..2 {
             drop(Peer::connect(back).await);
         }
@@ -76,7 +78,8 @@ fn check(plan: &Plan, routed: &Routed, received: [Received; 3]) {
         assert!(plan.loses_bytes() && is_gone, "the proxy cannot open the connections: {error}");
     }
     let Routed { a, b, client, forward_ended, backward_ended, .. } = routed;
-    // An end in the other direction may throw away what is on the way: that is what TCP does with what nobody reads.
+    // An end in the other direction may throw away what is on the way: that is what TCP does with
+    // what nobody reads.
     let streams = [
         ("the first upstream", a, &plan.to_a, *backward_ended),
         ("the second upstream", b, &plan.to_b, true),

@@ -20,7 +20,8 @@ const USAGE: &str = "usage: compare [--rounds N] [--seconds N] [--only COLUMN,..
 
 /// What is measured, and how much of it.
 pub struct Arguments {
-    /// Or whether it only shows that all of it works: without a round that warms up, and without figures.
+    /// Or whether it only shows that all of it works: without a round that warms up, and without
+    /// figures.
     pub measures: bool,
     pub rounds: i32,
     /// How long a measurement goes on.

@@ -16,8 +16,8 @@ pub enum Load {
     Connections { clients: usize },
     /// Large answers, or large questions.
     Transfers { connections: usize, up: bool },
-    /// Connections that wait after a short question. The process is a new one in each round, as memory that was used
-    /// once is not given back.
+    /// Connections that wait after a short question. The process is a new one in each round, as
+    /// memory that was used once is not given back.
     Idle,
 }
 

@@ -54,8 +54,8 @@ struct Run {
     cpu: f64,
 }
 
-/// One exchange after the other in each of some connections, which stand before the measurement begins; and how many
-/// nanoseconds each one took.
+/// One exchange after the other in each of some connections, which stand before the measurement
+/// begins; and how many nanoseconds each one took.
 async fn exchanges(
     connections: usize,
     talk: &Arc<Talk>,

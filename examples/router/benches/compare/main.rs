@@ -1,14 +1,15 @@
-//! The router beside other proxies of TCP connections: HAProxy, the stream module of nginx, and a loop around
-//! `tokio::io::copy_bidirectional`. Each one is a process with one thread on the first core; what connects to it and
-//! what it connects to share the second core.
+//! The router beside other proxies of TCP connections: HAProxy, the stream module of nginx, and a
+//! loop around `tokio::io::copy_bidirectional`. Each one is a process with one thread on the first
+//! core; what connects to it and what it connects to share the second core.
 //!
 //! ```text
 //! cargo bench --package futures-handoff-router --all-features --bench compare -- \
 //!     [--rounds N] [--seconds N] [--only COLUMN,..] [--proxies NAME,..] [--report FILE.html]
 //! ```
 //!
-//! All proxies of a column are measured in turns, in the other order every other round. Every byte is compared with
-//! the one that was sent. `cargo test --benches` carries a little through each of them.
+//! All proxies of a column are measured in turns, in the other order every other round. Every byte
+//! is compared with the one that was sent. `cargo test --benches` carries a little through each of
+//! them.
 #[cfg(target_os = "linux")]
 mod arguments;
 #[cfg(target_os = "linux")]

@@ -111,8 +111,8 @@ impl TryFrom<String> for Name {
 }
 
 impl Name {
-    /// Whether this stands for `name`, in whatever case that is. A dot at its end has been taken off, as
-    /// the matchers do.
+    /// Whether this stands for `name`, in whatever case that is. A dot at its end has been taken
+    /// off, as the matchers do.
     pub fn matches(&self, name: &str) -> bool {
         match self {
             Self::Exact(exact) => exact.eq_ignore_ascii_case(name),

@@ -74,8 +74,8 @@ impl Runtime for Smol {
     sockets!();
 }
 
-/// async-std's executor. Its reactor is the one of smol, and is used by itself here, as async-std's own
-/// sockets do not say when they are ready.
+/// async-std's executor. Its reactor is the one of smol, and is used by itself here, as async-std's
+/// own sockets do not say when they are ready.
 #[cfg(feature = "async-std")]
 #[derive(Debug)]
 pub struct AsyncStd;
@@ -103,8 +103,9 @@ impl Runtime for AsyncStd {
 #[derive(Debug)]
 pub struct Tcp {
     stream: Async<TcpStream>,
-    /// The last read left nothing, so that the next one waits for the reactor first. A task that is woken
-    /// for one of its connections polls the other one, too, and that would be a call for nothing.
+    /// The last read left nothing, so that the next one waits for the reactor first. A task that is
+    /// woken for one of its connections polls the other one, too, and that would be a call for
+    /// nothing.
     drained: bool,
 }
 

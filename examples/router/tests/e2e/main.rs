@@ -1,5 +1,5 @@
-//! The router between real programs: nginx, redis-server, haproxy, curl, openssl. A test whose programs
-//! are not installed says so, and passes.
+//! The router between real programs: nginx, redis-server, haproxy, curl, openssl. A test whose
+//! programs are not installed says so, and passes.
 #![cfg(target_os = "linux")]
 
 #[macro_use]

@@ -1,4 +1,5 @@
-//! What is written with the bytes crate: a `BytesMut` whose front is split off, and a write of each line.
+//! What is written with the bytes crate: a `BytesMut` whose front is split off, and a write of each
+//! line.
 
 use std::io;
 
@@ -11,11 +12,11 @@ use crate::{
     harness::{Next, Settings, next},
 };
 
-/// Reads into a `BytesMut`; splits each line off, as code that routes owned lines does, and writes it on its own. The tunnel
-/// is written where it lies, arrival by arrival.
+/// Reads into a `BytesMut`; splits each line off, as code that routes owned lines does, and writes
+/// it on its own. The tunnel is written where it lies, arrival by arrival.
 ///
-/// Nothing is copied, and memory whose pieces are written is used again. As it has no `unsafe`, it fills with zeros what it
-/// reserves, which Tokio's `read_buf` would leave as it is.
+/// Nothing is copied, and memory whose pieces are written is used again. As it has no `unsafe`, it
+/// fills with zeros what it reserves, which Tokio's `read_buf` would leave as it is.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SplitBytesMut;
 
@@ -46,8 +47,9 @@ impl<I: Reader, O: Writer> Proxy<I, O> for SplitBytesMut {
 
 /// Bytes that arrived and were not taken out yet.
 ///
-/// A reader can be given only initialised memory, and without `unsafe` spare capacity of a `BytesMut` becomes that by being
-/// filled with zeros. That is done once for each room reserved, not for each read: reads use the room up first.
+/// A reader can be given only initialised memory, and without `unsafe` spare capacity of a
+/// `BytesMut` becomes that by being filled with zeros. That is done once for each room reserved,
+/// not for each read: reads use the room up first.
 pub(super) struct Incoming {
     /// The bytes that arrived, and behind them the zeros to read over.
     bytes: BytesMut,
@@ -56,7 +58,8 @@ pub(super) struct Incoming {
 }
 
 impl Incoming {
-    /// With room for two reads, so that what is left of a line does not make a block too small to be used again.
+    /// With room for two reads, so that what is left of a line does not make a block too small to
+    /// be used again.
     pub(super) fn new(settings: &Settings) -> Self {
         let reserve = settings.read_reserve;
         Self { bytes: BytesMut::with_capacity(2 * reserve), filled: 0, reserve }

@@ -1,4 +1,5 @@
-//! What is written most: a channel, and a task that forwards what comes out of it into a framed writer.
+//! What is written most: a channel, and a task that forwards what comes out of it into a framed
+//! writer.
 
 use std::{io, pin::pin};
 
@@ -20,9 +21,10 @@ use crate::{
 /// Items that the channel holds.
 const ITEMS: usize = 64;
 
-/// Reads into a `BytesMut`; splits each line off, and each arrival of the tunnel, and sends it through a bounded channel to a
-/// task with a `FramedWrite`. That one feeds it while there are items and flushes it before it waits, as
-/// `StreamExt::forward` does. A ticket is a oneshot, answered by that flush.
+/// Reads into a `BytesMut`; splits each line off, and each arrival of the tunnel, and sends it
+/// through a bounded channel to a task with a `FramedWrite`. That one feeds it while there are
+/// items and flushes it before it waits, as `StreamExt::forward` does. A ticket is a oneshot,
+/// answered by that flush.
 ///
 /// The byte budget of the settings does not apply: the channel counts items.
 #[derive(Debug, Clone, Copy, Default)]

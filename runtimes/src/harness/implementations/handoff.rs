@@ -16,8 +16,9 @@ use crate::{
 /// The most that a buffer asks for when nothing else is said.
 const READ_MAX: usize = 256 * 1024;
 
-/// Reads while it pays, and submits the lines of a read in one piece, or each one if it is to have a ticket, and then the
-/// tunnel, right out of the read buffer. The writer's task runs in the connection's own.
+/// Reads while it pays, and submits the lines of a read in one piece, or each one if it is to have
+/// a ticket, and then the tunnel, right out of the read buffer. The writer's task runs in the
+/// connection's own.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Handoff;
 
@@ -28,8 +29,8 @@ impl<I: Reader, O: Writer> Proxy<I, O> for Handoff {
     }
 }
 
-/// As [`Handoff`], with reads that grow and shrink with what arrives, whatever the settings say of them, and a byte budget
-/// of at least two of the longest.
+/// As [`Handoff`], with reads that grow and shrink with what arrives, whatever the settings say of
+/// them, and a byte budget of at least two of the longest.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct HandoffAdaptive;
 
@@ -55,8 +56,8 @@ impl<I: Reader, O: Writer> Proxy<I, O> for HandoffSpawned {
     }
 }
 
-/// Takes each line out as `Bytes`, as code that hands frames to other tasks does, and so all that was read of the tunnel. The
-/// writer's task is spawned.
+/// Takes each line out as `Bytes`, as code that hands frames to other tasks does, and so all that
+/// was read of the tunnel. The writer's task is spawned.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct HandoffOwned;
 

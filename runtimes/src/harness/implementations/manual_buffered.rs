@@ -15,8 +15,8 @@ use crate::{
     harness::{Next, Settings, next},
 };
 
-/// Gathers routed lines in an output buffer and reads the tunnel straight into it; writes when the buffer is full or
-/// nothing more can be read at once.
+/// Gathers routed lines in an output buffer and reads the tunnel straight into it; writes when the
+/// buffer is full or nothing more can be read at once.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ManualBuffered;
 

@@ -35,7 +35,8 @@ impl<O: AsyncWrite + Unpin + Send + 'static> Writer for O {}
 
 /// Moves one stream from a reader to a writer, and routes its lines on the way.
 pub trait Proxy<I, O>: Copy + Send + Sync + 'static {
-    /// Runs until the reader has ended, everything is written and the writer is closed. What it spawns runs on `R`.
+    /// Runs until the reader has ended, everything is written and the writer is closed. What it
+    /// spawns runs on `R`.
     fn run<R: Runtime>(
         self,
         reader: I,

@@ -14,8 +14,9 @@ use crate::{
 /// Entries that the queue of 1.0.0 holds.
 const ITEMS: usize = 1024;
 
-/// A proxy made of one of the peers, whose `$output` is made of its handoff and the settings. `$slack` is how much more than
-/// a line and two reads the buffer may hold, and `$enough` how much of the tunnel is submitted at once.
+/// A proxy made of one of the peers, whose `$output` is made of its handoff and the settings.
+/// `$slack` is how much more than a line and two reads the buffer may hold, and `$enough` how much
+/// of the tunnel is submitted at once.
 macro_rules! peer {
     ($(#[$doc:meta])* $name:ident, $peer:ident, $config:expr, $output:ident, $slack:expr, $enough:expr) => {
         $(#[$doc])*
@@ -64,8 +65,8 @@ macro_rules! peer {
                     output.submit(buffer.freeze_all()).await?;
                 }
                 output.finish().await?;
-                // The peer's task owns the writer and does not say when it has ended; what the writer has counted would
-                // be missing.
+                // The peer's task owns the writer and does not say when it has ended; what the
+                // writer has counted would be missing.
                 let _ = dropped.await;
                 Ok(())
             }
@@ -80,14 +81,16 @@ macro_rules! peer {
 }
 
 peer! {
-    /// bytes-handoff 1.0.0: reads into a handoff buffer and submits each line, and each arrival of the tunnel.
+    /// bytes-handoff 1.0.0: reads into a handoff buffer and submits each line, and each arrival of
+    /// the tunnel.
     Peer1, peer_1, |settings: &Settings| peer_1::WriteHandoffConfig::new(ITEMS, settings.write_pending_bytes()), Output1,
     |_| 0, |_| 1
 }
 
 peer! {
-    /// bytes-handoff 2.0.0. Without tickets, lines go through the coalescer and the tunnel gathers in the buffer; with
-    /// tickets, each line and each arrival is submitted on its own, as the coalescer has none.
+    /// bytes-handoff 2.0.0. Without tickets, lines go through the coalescer and the tunnel gathers
+    /// in the buffer; with tickets, each line and each arrival is submitted on its own, as the
+    /// coalescer has none.
     Peer2, peer_2,
     |settings: &Settings| {
         peer_2::WriteHandoffConfig::default().with_max_pending_bytes(settings.write_pending_bytes())

@@ -56,8 +56,8 @@ impl Measurer {
 /// Measures one implementation on one runtime in this process.
 pub type Runner = fn(&Settings, &Payloads) -> Result<Measurement, Failure>;
 
-/// How to measure an implementation on a runtime in this process, or why that cannot be done: one of them is not compiled in, or
-/// they do not go together.
+/// How to measure an implementation on a runtime in this process, or why that cannot be done: one
+/// of them is not compiled in, or they do not go together.
 pub fn runner(runtime: RuntimeName, implementation: ImplementationName) -> Result<Runner, String> {
     struct Measure;
 

@@ -1,7 +1,8 @@
 //! Counts the calls that the proxies make of their streams.
 //!
-//! The counters are those of the process, as its CPU time is, and only rise. A stream counts for itself and adds to them
-//! when it closes or is dropped, so that counting costs no more than an increment.
+//! The counters are those of the process, as its CPU time is, and only rise. A stream counts for
+//! itself and adds to them when it closes or is dropped, so that counting costs no more than an
+//! increment.
 
 use std::{
     io::{self, IoSlice},
@@ -89,7 +90,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Metered<S> {
     }
 }
 
-/// Writes of a counted stream, by a trait whose last method is `$close`; Tokio's trait has another one besides.
+/// Writes of a counted stream, by a trait whose last method is `$close`; Tokio's trait has another
+/// one besides.
 macro_rules! metered_writes {
     ($trait:ident, $close:ident $(, $is_write_vectored:ident)?) => {
         impl<S: $trait + Unpin> $trait for $crate::harness::Metered<S> {

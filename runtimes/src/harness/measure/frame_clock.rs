@@ -10,7 +10,8 @@ use std::{
 
 use super::{Settings, measurement::nanos};
 
-/// At most so many lines are timed in a round, unless there are more than this over [`LEAST`] streams.
+/// At most so many lines are timed in a round, unless there are more than this over [`LEAST`]
+/// streams.
 const MOST: usize = 1 << 20;
 
 /// So many of each stream are timed however many streams there are.
@@ -52,7 +53,8 @@ impl FrameClock {
         self.sent[lines].iter().for_each(|sent| sent.store(now, Ordering::Relaxed));
     }
 
-    /// The bytes up to `to` have arrived, those up to `from` before: adds the nanoseconds that each line has taken.
+    /// The bytes up to `to` have arrived, those up to `from` before: adds the nanoseconds that each
+    /// line has taken.
     pub(in crate::harness) fn received(&self, from: usize, to: usize, latencies: &mut Vec<u64>) {
         let lines = self.ends_between(from, to);
         if lines.is_empty() {

@@ -87,13 +87,14 @@ impl Measurement {
         self.bytes as f64 / f64::from(1 << 20)
     }
 
-    /// How long a share `quantile` of the streams took at the most, from the first byte in to the last byte out.
+    /// How long a share `quantile` of the streams took at the most, from the first byte in to the
+    /// last byte out.
     pub fn stream_latency(&self, quantile: f64) -> Duration {
         Duration::from_nanos(self.stream_latencies.value_at_quantile(quantile))
     }
 
-    /// How long a share `quantile` of the lines took at the most, from their source to the comparison. Lines are
-    /// sampled evenly where there are very many.
+    /// How long a share `quantile` of the lines took at the most, from their source to the
+    /// comparison. Lines are sampled evenly where there are very many.
     pub fn line_latency(&self, quantile: f64) -> Option<Duration> {
         let nanos = || self.line_latencies.value_at_quantile(quantile);
         (!self.line_latencies.is_empty()).then(|| Duration::from_nanos(nanos()))

@@ -13,8 +13,8 @@ use crate::{
     },
 };
 
-/// Carries the payloads until both the rounds and the time that are asked for are reached, after one round that is
-/// compared but not measured.
+/// Carries the payloads until both the rounds and the time that are asked for are reached, after
+/// one round that is compared but not measured.
 pub fn measure<R, P>(proxy: P, settings: &Settings, payloads: &Payloads) -> Result<Measurement, Failure>
 where
     R: Runtime,

@@ -103,12 +103,13 @@ pub struct Settings {
     #[arg(long, value_name = "BYTES", default_value_t = 256 * KIB as usize, value_parser = between(1, 64 * MIB))]
     pub duplex_capacity: usize,
 
-    /// How much a cached source gives before it is pending once, so that streams take turns; 0 is never
+    /// How much a cached source gives before it is pending once, so that streams take turns; 0 is
+    /// never
     #[arg(long, value_name = "BYTES", default_value_t = 64 * KIB as usize, value_parser = between(0, 4096 * MIB))]
     pub burst: usize,
 
-    /// Measure how long each line takes from its source to the comparison; costs a look at the clock for each piece, so
-    /// the cached transport does not unless told to
+    /// Measure how long each line takes from its source to the comparison; costs a look at the
+    /// clock for each piece, so the cached transport does not unless told to
     #[arg(long, value_name = "BOOL")]
     pub frame_latency: Option<bool>,
 
@@ -135,8 +136,8 @@ impl Settings {
         }
     }
 
-    /// The byte budget of a write handoff: unless given, eight reads, and room for the longest that is written at once, a
-    /// line and what was read with it.
+    /// The byte budget of a write handoff: unless given, eight reads, and room for the longest that
+    /// is written at once, a line and what was read with it.
     pub fn write_pending_bytes(&self) -> usize {
         let longest = self.frame_len + 1 + 2 * self.read_reserve;
         self.write_pending_bytes.unwrap_or((8 * self.read_reserve).max(longest))
@@ -157,7 +158,8 @@ impl Settings {
         measured.iterations < self.iterations as u64 || measured.wall < self.duration()
     }
 
-    /// That there is memory for what the streams carry, and for the pipes that they carry it through.
+    /// That there is memory for what the streams carry, and for the pipes that they carry it
+    /// through.
     pub(in crate::harness) fn fit(&self) -> Result<(), String> {
         let stream = self.bytes_per_connection();
         let pipes = match self.transport {

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::counters::calls;
 
-/// Counts of one interval. Without a source of CPU time, as outside of Unix, those of the system are 0.
+/// Counts of one interval. Without a source of CPU time, as outside of Unix, those of the system
+/// are 0.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Usage {
     /// CPU time in user mode, in seconds.

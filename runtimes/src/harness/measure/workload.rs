@@ -46,7 +46,8 @@ fn payload(stream: usize, settings: &Settings) -> Bytes {
     }
     bytes.extend_from_slice(TUNNEL);
     let end = bytes.len() + settings.tunnel_bytes;
-    // Random words never repeat in step, so a byte that is missing, doubled or moved shows wherever it is.
+    // Random words never repeat in step, so a byte that is missing, doubled or moved shows wherever
+    // it is.
     let mut rng = Rng::with_seed(stream as u64);
     while bytes.len() < end {
         bytes.extend_from_slice(&rng.u64(..).to_le_bytes());

@@ -1,4 +1,5 @@
-//! `report`: results as one page of tables and charts. Nothing in it depends on where or when it was made.
+//! `report`: results as one page of tables and charts. Nothing in it depends on where or when it
+//! was made.
 
 mod ratios;
 
@@ -15,7 +16,8 @@ use crate::page::{self, Part, Table, digits};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Which results, by their names under target/harness; figures of equal settings are taken together
+    /// Which results, by their names under target/harness; figures of equal settings are taken
+    /// together
     #[arg(value_name = "NAME", required = true)]
     names: Vec<String>,
 
@@ -36,7 +38,8 @@ impl Args {
             let (directory, runs) = load(&name)?;
             // Runs that are named twice were made once.
             if known.insert(directory.clone()) {
-                // Only runs of one directory were measured in turns, so that no number is used twice.
+                // Only runs of one directory were measured in turns, so that no number is used
+                // twice.
                 let last = records.iter().map(Record::run).max().unwrap_or(0);
                 records.extend(runs.into_iter().map(|mut record| {
                     let run = last + record.run();

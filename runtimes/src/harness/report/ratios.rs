@@ -92,8 +92,8 @@ fn verdict(ratios: &Samples, more_is_better: bool) -> &'static str {
     }
 }
 
-/// A ratio for each pair of runs of one number, which were measured close together; that of the medians if there is no
-/// such pair.
+/// A ratio for each pair of runs of one number, which were measured close together; that of the
+/// medians if there is no such pair.
 fn divided(of: &[&Record], with: &[&Record], figure: &str) -> Samples {
     let value = |record: &Record| record.number(figure).filter(|&value| value > 0.0);
     let pairs = of.iter().filter_map(|of| {

@@ -1,4 +1,5 @@
-//! What runs come to: names and values, statistics of them, and the directories that they are kept in.
+//! What runs come to: names and values, statistics of them, and the directories that they are kept
+//! in.
 
 mod directory;
 mod record;

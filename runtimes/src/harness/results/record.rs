@@ -8,11 +8,12 @@ use serde_json::{Map, Value, json};
 use super::Samples;
 use crate::harness::{Case, Measurement, RuntimeName};
 
-/// One run: what was measured, then `run`, which of several equal runs it is, then the figures. The names are those of
-/// the columns.
+/// One run: what was measured, then `run`, which of several equal runs it is, then the figures. The
+/// names are those of the columns.
 ///
-/// CPU time, switches, memory, allocations and calls are those of the process with the proxies; those of another one
-/// around it begin with `driver`. A figure that could not be had is null. Lengths are in bytes.
+/// CPU time, switches, memory, allocations and calls are those of the process with the proxies;
+/// those of another one around it begin with `driver`. A figure that could not be had is null.
+/// Lengths are in bytes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Record {

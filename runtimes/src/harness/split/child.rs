@@ -1,4 +1,5 @@
-//! A measurement in two processes: the service is started for it and ends with it, the driver is this process.
+//! A measurement in two processes: the service is started for it and ends with it, the driver is
+//! this process.
 
 use std::{
     env,
@@ -23,7 +24,8 @@ const LIMIT: Duration = Duration::from_secs(60);
 const GRACE: Duration = Duration::from_secs(5);
 const TICK: Duration = Duration::from_millis(20);
 
-/// The first line of the service's stdin; the end of stdin is that of this process. The answer is one line: its address.
+/// The first line of the service's stdin; the end of stdin is that of this process. The answer is
+/// one line: its address.
 #[derive(Debug, Serialize, Deserialize)]
 struct Order {
     case: Case,
@@ -149,7 +151,8 @@ pub(in crate::harness) fn child() -> Result<(), Failure> {
     if let Some(cores) = &cores {
         cores.pin()?;
     }
-    // The kernel closes the parent's end of the pipe when the parent ends, however that comes about.
+    // The kernel closes the parent's end of the pipe when the parent ends, however that comes
+    // about.
     thread::spawn(|| {
         let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
         process::exit(1);

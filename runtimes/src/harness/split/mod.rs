@@ -1,13 +1,16 @@
-//! The two ends in one process, the proxies in another, so that each can be measured, pinned and watched by itself.
+//! The two ends in one process, the proxies in another, so that each can be measured, pinned and
+//! watched by itself.
 //!
-//! The *service* has the proxies, the *driver* the two ends around them. They are started by hand, also on two machines
-//! (`run --role`), or the driver starts its service, which is what measuring a [`Case`](super::Case) with a [`Split`] does.
+//! The *service* has the proxies, the *driver* the two ends around them. They are started by hand,
+//! also on two machines (`run --role`), or the driver starts its service, which is what measuring a
+//! [`Case`](super::Case) with a [`Split`] does.
 //!
-//! Every connection begins with a line of JSON. The first one to a service, the control connection, greets it and says
-//! where the driver's sink listens; the ones after it are streams, for each of which the service opens one to the sink.
-//! With the streams of a round set up, the driver says `start` and later `stop`, so that both processes count the same
-//! interval; after the last round it says `end`. Each waits for the other for a limited time and watches the control
-//! connection, which ends with the process.
+//! Every connection begins with a line of JSON. The first one to a service, the control connection,
+//! greets it and says where the driver's sink listens; the ones after it are streams, for each of
+//! which the service opens one to the sink. With the streams of a round set up, the driver says
+//! `start` and later `stop`, so that both processes count the same interval; after the last round
+//! it says `end`. Each waits for the other for a limited time and watches the control connection,
+//! which ends with the process.
 
 mod child;
 mod cores;
@@ -32,7 +35,8 @@ pub use self::{
 };
 use super::RuntimeName;
 
-/// How long anything may take that is not carrying streams: to connect, to greet, to start, to stop.
+/// How long anything may take that is not carrying streams: to connect, to greet, to start, to
+/// stop.
 const LIMIT: Duration = Duration::from_secs(10);
 
 /// How the two processes are run.

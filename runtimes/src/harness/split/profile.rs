@@ -114,7 +114,8 @@ fn failed(path: &Path, error: &dyn std::fmt::Display) -> Failure {
     Failure::Other(format!("there is no {}: {error}", path.display()))
 }
 
-/// Adds up the calls of a summary: lines of share, seconds, microseconds each, calls, errors if any, and the name.
+/// Adds up the calls of a summary: lines of share, seconds, microseconds each, calls, errors if
+/// any, and the name.
 fn syscalls(summary: &str, mib: f64) -> Option<Syscalls> {
     let mut found = Syscalls::default();
     for line in summary.lines() {

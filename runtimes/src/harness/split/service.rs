@@ -133,7 +133,8 @@ impl<R: Runtime> Session<'_, R> {
             let proxies = match self.set_up::<P>().await {
                 Ok(Some(proxies)) => proxies,
                 Ok(None) => {
-                    // From here on another driver is welcome. This one need not be there to hear it.
+                    // From here on another driver is welcome. This one need not be there to hear
+                    // it.
                     let _ = self.control.send::<R>(&Message::End).await;
                     return Ok(());
                 }

@@ -64,7 +64,8 @@ pub(super) fn connections<R: Runtime>(
 pub struct Source {
     payload: Bytes,
     given: usize,
-    /// Where the arrival ends that is being given. The caller of a read may have had no room for all of it.
+    /// Where the arrival ends that is being given. The caller of a read may have had no room for
+    /// all of it.
     arrived: usize,
     arrival: usize,
     /// Where the caller has to wait once.

@@ -1,6 +1,7 @@
 //! How bytes come to a proxy and leave it.
 //!
-//! Each transport sets up all connections first and gives one future for each, so that setting up is not measured.
+//! Each transport sets up all connections first and gives one future for each, so that setting up
+//! is not measured.
 
 mod cached;
 mod sockets;

@@ -1,4 +1,5 @@
-//! The two ends around a proxy, over pipes or sockets: one that sends, and one that compares what arrives.
+//! The two ends around a proxy, over pipes or sockets: one that sends, and one that compares what
+//! arrives.
 
 use std::{future::Future, io, sync::Arc, time::Instant};
 
@@ -14,8 +15,8 @@ use crate::{
 /// How much the receiving end reads at a time.
 const READ: usize = 64 * 1024;
 
-/// Sets up one connection for each payload, over streams that `pair` connects: one from the client to the proxy, one from
-/// there to the receiving end.
+/// Sets up one connection for each payload, over streams that `pair` connects: one from the client
+/// to the proxy, one from there to the receiving end.
 pub(super) async fn connections<R, P, I>(
     proxy: P,
     payloads: &Payloads,
@@ -37,7 +38,8 @@ where
     Ok(connections)
 }
 
-/// Sends `payload` to `client` and compares what comes from `sink`, while `proxied` moves it from one to the other.
+/// Sends `payload` to `client` and compares what comes from `sink`, while `proxied` moves it from
+/// one to the other.
 pub(in crate::harness) fn carry<R, I>(
     proxied: impl Future<Output = io::Result<()>> + Send + 'static,
     client: I,

@@ -59,8 +59,8 @@ pub(crate) fn hello(client: &mut ClientConnection) -> Vec<u8> {
     bytes
 }
 
-/// Sends this over TLS and returns what arrives until the other side ends TLS. With `all` it says that
-/// there is no more to come.
+/// Sends this over TLS and returns what arrives until the other side ends TLS. With `all` it says
+/// that there is no more to come.
 #[track_caller]
 pub(crate) fn exchange(
     client: &mut ClientConnection,
