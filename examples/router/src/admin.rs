@@ -9,7 +9,7 @@ use tracing::debug;
 use crate::{
     detect::{Answer, LIMIT, http1},
     net::{Runtime, within},
-    record::Reason,
+    reason::Reason,
     state::State,
 };
 
@@ -113,8 +113,8 @@ fn page(state: &State) -> String {
                 "<tr><td>{}<td>{}<td>{}<td>{}<td>{}<td>{}",
                 escaped(name),
                 escaped(upstream),
-                counters.total(Reason::ALL.map(Reason::as_str)),
-                counters.total([Reason::Closed.as_str()]),
+                counters.total(),
+                counters.total_of(Reason::Closed),
                 counters.to_upstream.get(),
                 counters.to_client.get(),
             );

@@ -19,9 +19,10 @@ use crate::{
     detect::{Answer, LIMIT, proxy_header},
     listener::{Listener, Route, Seat, Settings},
     net::{Runtime, within},
-    record::{Announced, Outcome, Reason, Record},
+    reason::Reason,
+    record::{Announced, Outcome, Record},
     reset,
-    rule::{Verdict, decide},
+    rule::{Seen, Verdict, decide},
 };
 #[cfg(target_os = "linux")]
 use crate::splice;
@@ -100,14 +101,7 @@ async fn detect<S: AsyncRead + Unpin>(
                     return choose(buffer, settings, record);
                 }
             }
-            Verdict::Route(place, seen) => {
-                record.seen = seen;
-                return Ok(place);
-            }
-            Verdict::None(seen) => {
-                record.seen = seen;
-                return Err(no_route(buffer));
-            }
+            Verdict::Decided(place, seen) => return decided(place, seen, buffer, record),
         }
     }
 }
@@ -115,14 +109,7 @@ async fn detect<S: AsyncRead + Unpin>(
 /// The route for what has arrived, as no more will.
 fn choose(buffer: &HandoffBuffer, settings: &Settings, record: &mut Record<'_>) -> Result<usize, Refused> {
     match decide(settings.rules(), buffer.peek(), true) {
-        Verdict::Route(place, seen) => {
-            record.seen = seen;
-            Ok(place)
-        }
-        Verdict::None(seen) => {
-            record.seen = seen;
-            Err(no_route(buffer))
-        }
+        Verdict::Decided(place, seen) => decided(place, seen, buffer, record),
         Verdict::Need(_) => unreachable!("nothing is needed where no more can come"),
     }
 }
@@ -130,10 +117,18 @@ fn choose(buffer: &HandoffBuffer, settings: &Settings, record: &mut Record<'_>) 
 /// How many of the first bytes are shown in the log.
 const SHOWN: usize = 32;
 
-fn no_route(buffer: &HandoffBuffer) -> Refused {
-    let bytes = buffer.peek();
-    let shown = bytes[..bytes.len().min(SHOWN)].escape_ascii();
-    (Reason::NoRoute, format!("no route takes what begins with \"{shown}\" ({} bytes)", bytes.len()))
+fn decided(
+    place: Option<usize>,
+    seen: Seen,
+    buffer: &HandoffBuffer,
+    record: &mut Record<'_>,
+) -> Result<usize, Refused> {
+    record.seen = seen;
+    place.ok_or_else(|| {
+        let bytes = buffer.peek();
+        let shown = bytes[..bytes.len().min(SHOWN)].escape_ascii();
+        (Reason::NoRoute, format!("no route takes what begins with \"{shown}\" ({} bytes)", bytes.len()))
+    })
 }
 
 /// Reads so many more bytes. `false`: the client has ended.

@@ -13,7 +13,7 @@
 //! | [`rule`] | which route takes it |
 //! | [`upstream`] | groups of servers |
 //! | [`tls`], [`announce`], [`splice`], [`reset`] | what a connection may need besides |
-//! | [`record`], [`metrics`], [`admin`] | what is told about it |
+//! | [`record`], [`reason`], [`metrics`], [`admin`] | what is told about it |
 //! | [`net`] | what is asked of a runtime |
 
 pub mod detect;
@@ -28,7 +28,7 @@ macro_rules! program {
     };
 }
 
-program!(accept admin announce command config connection listener metrics net record reset rule server signals state tls upstream);
+program!(accept admin announce command config connection listener metrics net reason record reset rule server signals state tls upstream);
 
 #[cfg(all(feature = "program", target_os = "linux"))]
 pub mod splice;

@@ -6,6 +6,8 @@ use prometheus_client::{
     registry::Registry,
 };
 
+use crate::reason::Reason;
+
 type Labels = Vec<(&'static str, String)>;
 
 /// All counters.
@@ -44,8 +46,8 @@ pub struct RouteCounters {
     pub to_upstream: Counter,
     /// Bytes from servers to clients, of connections that have ended.
     pub to_client: Counter,
-    labels: Labels,
-    ended: Family<Labels, Counter>,
+    /// One for each reason, in the order of [`Reason::ALL`]. A connection that ends looks none up.
+    ended: [Counter; Reason::ALL.len()],
 }
 
 /// Those of a server.
@@ -113,16 +115,15 @@ impl Metrics {
     /// Those of a route of a listener.
     pub fn route(&self, address: &str, route: &str) -> RouteCounters {
         let labels = vec![("listener", address.to_owned()), ("route", route.to_owned())];
-        let to = |direction: &str| {
+        let with = |name, value: &str| {
             let mut labels = labels.clone();
-            labels.push(("to", direction.to_owned()));
-            self.bytes.get_or_create_owned(&labels)
+            labels.push((name, value.to_owned()));
+            labels
         };
         RouteCounters {
-            to_upstream: to("upstream"),
-            to_client: to("client"),
-            ended: self.ended.clone(),
-            labels,
+            to_upstream: self.bytes.get_or_create_owned(&with("to", "upstream")),
+            to_client: self.bytes.get_or_create_owned(&with("to", "client")),
+            ended: Reason::ALL.map(|reason| self.ended.get_or_create_owned(&with("reason", reason.as_str()))),
         }
     }
 
@@ -151,18 +152,17 @@ impl Metrics {
 
 impl RouteCounters {
     /// Counts a connection that has ended.
-    pub fn ended(&self, reason: &'static str) {
-        self.with_reason(reason).inc();
+    pub fn ended(&self, reason: Reason) {
+        self.ended[reason as usize].inc();
     }
 
     /// How many connections have ended, for whatever reason.
-    pub fn total(&self, reasons: impl IntoIterator<Item = &'static str>) -> u64 {
-        reasons.into_iter().map(|reason| self.with_reason(reason).get()).sum()
+    pub fn total(&self) -> u64 {
+        self.ended.iter().map(Counter::get).sum()
     }
 
-    fn with_reason(&self, reason: &'static str) -> Counter {
-        let mut labels = self.labels.clone();
-        labels.push(("reason", reason.to_owned()));
-        self.ended.get_or_create_owned(&labels)
+    /// How many connections have ended for this reason.
+    pub fn total_of(&self, reason: Reason) -> u64 {
+        self.ended[reason as usize].get()
     }
 }

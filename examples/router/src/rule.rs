@@ -132,12 +132,10 @@ impl fmt::Display for Seen {
 /// What is known about a connection.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// The route at this place takes it.
-    Route(usize, Seen),
+    /// The route at this place takes it, or none does.
+    Decided(Option<usize>, Seen),
     /// At least so many more bytes are needed, one or more.
     Need(usize),
-    /// No route takes it.
-    None(Seen),
 }
 
 /// The first route that matches. A route is not taken before each one in front of it is ruled out.
@@ -155,14 +153,14 @@ pub fn decide<'r>(rules: impl IntoIterator<Item = &'r Rule>, bytes: &[u8], last:
             Answer::Yes(()) => {
                 return match need {
                     Some(n) => Verdict::Need(n),
-                    None => Verdict::Route(place, view.seen()),
+                    None => Verdict::Decided(Some(place), view.seen()),
                 };
             }
         }
     }
     match need {
         Some(n) => Verdict::Need(n),
-        None => Verdict::None(view.seen()),
+        None => Verdict::Decided(None, view.seen()),
     }
 }
 

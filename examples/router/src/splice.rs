@@ -21,7 +21,8 @@ use rustix::{
 
 use crate::{
     net::{Ready, Runtime, Socket},
-    record::{Outcome, Reason},
+    reason::Reason,
+    record::Outcome,
 };
 
 /// What a pipe takes at a time, if the system lets it be so large.

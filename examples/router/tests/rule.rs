@@ -60,8 +60,7 @@ fn decided(rules: &[Rule], bytes: &[u8]) -> (usize, Option<usize>) {
                 assert!(more > 0);
                 continue;
             }
-            Verdict::Route(place, _) => Some(place),
-            Verdict::None(_) => None,
+            Verdict::Decided(place, _) => place,
         };
         match &certain {
             None => certain = Some((len, place)),
@@ -122,17 +121,17 @@ fn when_no_more_bytes_come_what_is_undecided_does_not_match() {
     let whole = hello("example.com", &[]);
     let rules = [tls(&["example.com"], &[]), resp(&[], &[]), Rule::Any];
     for len in 0..whole.len() {
-        assert_eq!(decide(&rules, &whole[..len], true), Verdict::Route(2, Seen::Nothing), "{len}");
-        assert_eq!(decide(&rules[..2], &whole[..len], true), Verdict::None(Seen::Nothing), "{len}");
+        assert_eq!(decide(&rules, &whole[..len], true), Verdict::Decided(Some(2), Seen::Nothing), "{len}");
+        assert_eq!(decide(&rules[..2], &whole[..len], true), Verdict::Decided(None, Seen::Nothing), "{len}");
     }
     let name = Some("example.com".to_owned());
-    assert_eq!(decide(&rules, &whole, true), Verdict::Route(0, Seen::Tls { name }));
+    assert_eq!(decide(&rules, &whole, true), Verdict::Decided(Some(0), Seen::Tls { name }));
 }
 
 #[test]
 fn the_log_shows_what_has_decided_and_nothing_that_would_break_its_line() {
     let seen = |bytes: &[u8]| match decide(&[tls(&[], &[]), http(&[], &[]), resp(&[], &[])], bytes, true) {
-        Verdict::Route(_, seen) => seen.to_string(),
+        Verdict::Decided(Some(_), seen) => seen.to_string(),
         verdict => panic!("{verdict:?}"),
     };
     assert_eq!(seen(&hello("example.com", &[])), "tls:example.com");
