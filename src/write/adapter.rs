@@ -4,6 +4,7 @@ use super::{
     config::MAX_COPY,
     drive::{carry_out, send_locked, send_now},
     error::{CloseReason, RejectReason, WriteError},
+    flush::FlushWaiter,
     lifecycle::EndWaiter,
     payload::{Owned, Payload, Slice},
     queue::Chunk,
@@ -12,7 +13,6 @@ use super::{
     state::{State, Via, Want},
     stream::{Waiting, WakeList, wait_until},
     submit::{accept, sends, try_submit},
-    ticket::FlushWaiter,
 };
 use crate::{contain::contain, sync::Arc};
 use bytes::Bytes;

@@ -3,25 +3,16 @@
 use super::{
     adapter::{HandoffSink, HandoffWriter},
     config::{WriteHandoffConfig, WriteStats},
-    drive::{Driver, Op, release_writer, send_locked, send_now},
-    error::{CloseReason, RejectReason},
-    lifecycle::{self, WriterFailure},
+    drive::{Driver, Op, release_writer},
+    error::CloseReason,
     shared::{BoxWriter, Shared, WriterGuard},
-    state::{Phase, Via},
-    stream::{Scoped, Stream},
-    submit::{self, Permit},
-    task::{Batching, DetachedWriteTask, WriteTask},
-    ticket::{FlushWaiter, WriteTicket},
+    state::Phase,
+    stream::Stream,
+    task::{DetachedWriteTask, WriteTask},
 };
-use crate::{
-    Executor,
-    sync::{Arc, Weak},
-};
+use crate::{Executor, sync::Arc};
 use futures_io::AsyncWrite;
-use std::{
-    fmt,
-    future::{Future, poll_fn},
-};
+use std::fmt;
 
 /// A handle to a byte stream into an async writer. Producers give it owned [`Bytes`](bytes::Bytes);
 /// a [`WriteTask`] owns the writer.
@@ -216,21 +207,6 @@ impl<W> WriteHandoff<W> {
         with_writer(&self.shared, f)
     }
 
-    /// Ends the stream without waiting for its writer, after the poll of the writer that is in
-    /// progress, if any.
-    ///
-    /// Tickets, flushes and waiting producers end with [`CloseReason::Aborted`]; the task completes
-    /// and gives back the writer, neither flushed nor closed, and the unwritten bytes. Does nothing
-    /// to a stream that has ended.
-    pub fn abort(&self) {
-        self.stream().end(CloseReason::Aborted);
-    }
-
-    /// A handle that does not keep the stream open, for registries and to abort it.
-    pub fn downgrade(&self) -> WeakWriteHandoff<W> {
-        WeakWriteHandoff { shared: Arc::downgrade(&self.shared), stream: Arc::downgrade(self.stream()) }
-    }
-
     /// A handle without the writer's type that leaves the writer to the task. It keeps the stream
     /// open like any other.
     ///
@@ -243,124 +219,9 @@ impl<W> WriteHandoff<W> {
         self.stream().add_handle();
         WriteHandoff { shared: Arc::new(Shared::remote(self.stream())) }
     }
-
-    /// Stops accepting, on all handles, when it is first polled, and gives the writer back when
-    /// what was accepted is written and flushed. It is not closed: a connection can go on with
-    /// another protocol. The first to ask gets it.
-    ///
-    /// # Errors
-    ///
-    /// [`WriterFailure`] with the unwritten bytes if the stream has failed or was aborted, and
-    /// without a writer if another call has taken it or its task was dropped. A writer that was
-    /// closed before comes back closed.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropped before the first poll, it drops the handle. Dropped later, the handoff stays closed
-    /// to writes, as by [`close`](Self::close) if this was the last handle. Another handle can ask
-    /// again.
-    pub async fn into_parts(self) -> Result<W, WriterFailure<W>> {
-        lifecycle::into_parts(&self.shared).await
-    }
 }
 
 impl<W: AsyncWrite + Unpin> WriteHandoff<W> {
-    /// [`reserve`](Self::reserve) if there is room now.
-    ///
-    /// # Errors
-    ///
-    /// [`RejectReason`].
-    pub fn try_reserve(&self, bytes: usize) -> Result<Permit<'_, W>, RejectReason> {
-        submit::try_reserve(&self.shared, bytes)
-    }
-
-    /// Waits for room for a chunk of up to `bytes` bytes and reserves it. The chunk never enters a
-    /// future that could be cancelled.
-    ///
-    /// # Errors
-    ///
-    /// [`RejectReason`] when that is more than the byte budget and when the stream takes no more
-    /// writes.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropped before it completes, it has reserved nothing.
-    pub async fn reserve(&self, bytes: usize) -> Result<Permit<'_, W>, RejectReason> {
-        submit::reserve(&self.shared, bytes).await
-    }
-
-    /// Wraps the future of a producer, such as a connection's loop: what it writes through this
-    /// handoff is sent whenever it is about to wait and when it is done, by the producer itself,
-    /// without a hop through the task. Large chunks still leave at once. Do not block the thread
-    /// inside until they are written: it would never end.
-    pub fn batching<F: Future>(&self, future: F) -> impl Future<Output = F::Output> {
-        Batching::new(&self.shared, future)
-    }
-
-    /// Sends what is held now: at once if this thread may poll the writer, by the task otherwise.
-    /// Never waits.
-    ///
-    /// For producers that compute for long without waiting, and for clients that ask and then read
-    /// the answer: without it, the question leaves only after the first read has returned
-    /// `Pending`.
-    pub fn dispatch(&self) {
-        send_now(&self.shared, Via::Call);
-    }
-
-    /// A ticket for all that has been accepted so far. Has it sent, as [`dispatch`](Self::dispatch)
-    /// does.
-    pub fn written(&self) -> WriteTicket {
-        self.dispatch();
-        let accepted = self.stream().lock().accepted;
-        WriteTicket::new(Arc::clone(self.stream()), accepted..accepted)
-    }
-
-    /// Waits until all that was accepted before the first poll has been written and the writer has
-    /// confirmed a flush.
-    ///
-    /// The writer is asked to flush as soon as those bytes are written. While it does not confirm
-    /// that, newer bytes are still offered to it, but no more than the byte budget: so no stream of
-    /// later writes can keep a flush from being confirmed. It is not needed for bytes to leave:
-    /// that is done [when there is nothing more to
-    /// write](WriteHandoffConfig::with_flush_when_idle).
-    ///
-    /// # Errors
-    ///
-    /// Why the stream ended, if it did before that. After an orderly close, which flushes, this is
-    /// `Ok`.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropping it gives up the wait. Writes are not delayed by a flush that is not waited for.
-    pub async fn flush(&self) -> Result<(), CloseReason> {
-        let mut waiter = Scoped::new(self.stream(), FlushWaiter::default());
-        poll_fn(|cx| {
-            waiter.place.poll(self.stream(), cx, None, |state| send_locked(&self.shared, state, Via::Poll))
-        })
-        .await
-    }
-
-    /// Stops accepting at once, on all handles, and has what was accepted written and flushed and
-    /// the writer closed: by this call if this thread may poll the writer, by the task otherwise.
-    /// Never waits; [`closed`](Self::closed) does. [The guide](crate::guide::closing) has an end
-    /// with a deadline.
-    pub fn close(&self) {
-        lifecycle::close(&self.shared);
-    }
-
-    /// Waits until the stream has ended. Does not end it.
-    ///
-    /// # Errors
-    ///
-    /// Why it ended, if not because it was closed.
-    ///
-    /// # Cancel safety
-    ///
-    /// Safe.
-    pub async fn closed(&self) -> Result<(), CloseReason> {
-        lifecycle::closed(self.stream()).await
-    }
-
     /// This handle as a [`Sink`](futures_sink::Sink) of chunks.
     ///
     /// Closing it gives up this handle, and closes the stream only if it was the last. Clone the
@@ -423,40 +284,5 @@ impl<W> Drop for WriteHandoff<W> {
 impl<W> fmt::Debug for WriteHandoff<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.stream().debug("WriteHandoff", f)
-    }
-}
-
-/// A handle that does not keep the stream open. From [`WriteHandoff::downgrade`].
-pub struct WeakWriteHandoff<W = BoxWriter> {
-    shared: Weak<Shared<W>>,
-    stream: Weak<Stream>,
-}
-
-impl<W> WeakWriteHandoff<W> {
-    /// A handle; `None` after the last one is gone. Made from a [`sender`](WriteHandoff::sender):
-    /// after the last clone of that sender, whatever other handles there are.
-    pub fn upgrade(&self) -> Option<WriteHandoff<W>> {
-        let shared = self.shared.upgrade()?;
-        shared.stream.try_add_handle().then(|| WriteHandoff { shared })
-    }
-
-    /// As [`WriteHandoff::abort`], also after the last handle was dropped, when the task is still
-    /// trying to write what was left to a peer that takes nothing.
-    pub fn abort(&self) {
-        if let Some(stream) = self.stream.upgrade() {
-            stream.end(CloseReason::Aborted);
-        }
-    }
-}
-
-impl<W> Clone for WeakWriteHandoff<W> {
-    fn clone(&self) -> Self {
-        Self { shared: self.shared.clone(), stream: self.stream.clone() }
-    }
-}
-
-impl<W> fmt::Debug for WeakWriteHandoff<W> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WeakWriteHandoff").finish_non_exhaustive()
     }
 }

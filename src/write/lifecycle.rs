@@ -3,6 +3,7 @@
 use super::{
     drive::send_now,
     error::CloseReason,
+    handle::WriteHandoff,
     shared::Shared,
     state::{Closing, State, Via},
     stream::{Scoped, Stream, Waiting, WakeList, wait_until},
@@ -17,6 +18,60 @@ use std::{
     ops::Range,
     task::{Context, Poll, ready},
 };
+
+impl<W> WriteHandoff<W> {
+    /// Ends the stream without waiting for its writer, after the poll of the writer that is in
+    /// progress, if any.
+    ///
+    /// Tickets, flushes and waiting producers end with [`CloseReason::Aborted`]; the task completes
+    /// and gives back the writer, neither flushed nor closed, and the unwritten bytes. Does nothing
+    /// to a stream that has ended.
+    pub fn abort(&self) {
+        self.stream().end(CloseReason::Aborted);
+    }
+
+    /// Stops accepting, on all handles, when it is first polled, and gives the writer back when
+    /// what was accepted is written and flushed. It is not closed: a connection can go on with
+    /// another protocol. The first to ask gets it.
+    ///
+    /// # Errors
+    ///
+    /// [`WriterFailure`] with the unwritten bytes if the stream has failed or was aborted, and
+    /// without a writer if another call has taken it or its task was dropped. A writer that was
+    /// closed before comes back closed.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before the first poll, it drops the handle. Dropped later, the handoff stays closed
+    /// to writes, as by [`close`](Self::close) if this was the last handle. Another handle can ask
+    /// again.
+    pub async fn into_parts(self) -> Result<W, WriterFailure<W>> {
+        into_parts(&self.shared).await
+    }
+}
+
+impl<W: AsyncWrite + Unpin> WriteHandoff<W> {
+    /// Stops accepting at once, on all handles, and has what was accepted written and flushed and
+    /// the writer closed: by this call if this thread may poll the writer, by the task otherwise.
+    /// Never waits; [`closed`](Self::closed) does. [The guide](crate::guide::closing) has an end
+    /// with a deadline.
+    pub fn close(&self) {
+        close(&self.shared);
+    }
+
+    /// Waits until the stream has ended. Does not end it.
+    ///
+    /// # Errors
+    ///
+    /// Why it ended, if not because it was closed.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe.
+    pub async fn closed(&self) -> Result<(), CloseReason> {
+        closed(self.stream()).await
+    }
+}
 
 /// A place among those that wait for the end.
 ///

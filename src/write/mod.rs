@@ -10,7 +10,8 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | `handle`, `writes`, `adapter` | the handles: what they are, what is written through them, a `Sink` and an `AsyncWrite` |
+//! | `handle`, `weak`, `adapter` | the handles: strong, weak, as a `Sink` and as an `AsyncWrite` |
+//! | `writes`, `permit`, `sending` | what is done through a handle: write, reserve room, send and flush |
 //! | `submit`, `payload` | where a write goes, now or later; what is written |
 //! | `state` | the phases and positions behind the stream's lock, and what follows from a change |
 //! | `room` | back pressure: the room there is, and the line for it |
@@ -18,7 +19,7 @@
 //! | `drive` | the one loop that polls the writer, for the task and for producers |
 //! | `queue`, `batch` | chunks that wait, and chunks that are being written |
 //! | `task`, `lifecycle` | the writer task; how a stream ends, and what it leaves |
-//! | `ticket` | what became of a write, flushes, and whom progress wakes |
+//! | `ticket`, `flush` | what became of a write, flushes, and whom progress wakes |
 //! | `config`, `error` | plain data |
 
 mod adapter;
@@ -26,40 +27,45 @@ mod batch;
 mod config;
 mod drive;
 mod error;
+mod flush;
 mod handle;
 mod lifecycle;
 mod payload;
+mod permit;
 mod queue;
 mod room;
+mod sending;
 mod shared;
 mod state;
 mod stream;
 mod submit;
 mod task;
 mod ticket;
+mod weak;
 mod writes;
 
 pub use adapter::{HandoffSink, HandoffWriter};
 pub use config::{Inline, WriteHandoffConfig, WriteStats};
 pub use error::{CloseReason, RejectReason, TicketError, WriteError};
-pub use handle::{WeakWriteHandoff, WriteHandoff};
+pub use handle::WriteHandoff;
 pub use lifecycle::WriterFailure;
+pub use permit::{OwnedPermit, Permit};
 pub use shared::BoxWriter;
-pub use submit::{OwnedPermit, Permit};
 pub use task::{DetachedWriteTask, WriteTask};
 pub use ticket::{Accepted, WriteTicket};
+pub use weak::WeakWriteHandoff;
 
 /// What other modules of this crate submit, and wait for, by.
 #[cfg(any(feature = "secure", feature = "secure-rustcrypto"))]
 pub(crate) mod internals {
     pub(crate) use super::{
         drive::send_locked,
+        flush::FlushWaiter,
         lifecycle::EndWaiter,
         payload::{Chunks, Ordered, Owned},
+        permit::{poll_reserve_room, reserve_room, try_reserve_room},
         room::Acquire,
         state::{Room, Via},
         stream::Waiting,
-        submit::{poll_reserve_room, reserve_room, try_reserve_room},
-        ticket::FlushWaiter,
     };
 }
