@@ -14,76 +14,84 @@ use crate::{Executor, sync::Arc};
 use futures_io::AsyncWrite;
 use std::fmt;
 
-/// A handle to a byte stream into an async writer. Producers give it owned [`Bytes`](bytes::Bytes);
-/// a [`WriteTask`] owns the writer.
+/// A handle to a byte stream into an async writer. Producers give it owned [`Bytes`](bytes::Bytes).
+/// A [`WriteTask`] owns the writer.
 ///
-/// Handles are cheap to clone, and any number of producers may write through them. What is accepted
-/// is written in the order of acceptance, exactly once; borders between chunks carry no meaning,
-/// small ones are gathered.
+/// Handles are cheap to clone, and any number of producers may write through them. Accepted chunks
+/// are written in the order of acceptance, exactly once. Borders between chunks carry no meaning:
+/// small chunks are gathered.
 ///
-/// Without a type parameter the writer is boxed, as [`spawn`](Self::spawn) has it: `&WriteHandoff`
-/// is any such handoff. [`new`](Self::new) keeps the writer's type, and takes a boxed writer as
-/// well.
+/// Without a type parameter the writer is boxed, as [`spawn`](Self::spawn) boxes it. A function
+/// that takes a `&WriteHandoff` takes any such handoff. [`new`](Self::new) keeps the writer's type.
+/// It also takes a boxed writer.
 ///
 /// # When bytes leave
 ///
-/// A chunk is queued and the task woken; it runs once the producer waits for something, and then
-/// sends all that has gathered in one write. When [`send_at`](WriteHandoffConfig::with_send_at)
-/// bytes (16 KiB) are held, a producer that may poll the writer (see [`Inline`](crate::Inline))
-/// sends them itself, and likewise in [`flush`](Self::flush), in [`dispatch`](Self::dispatch), and
-/// before it waits for room. There is no timer. When there is nothing more to write, the writer is
-/// [flushed](WriteHandoffConfig::with_flush_when_idle), so that one that buffers keeps nothing
-/// back. A producer that computes for long without waiting should call `dispatch`. One that runs
+/// A write queues its chunk and wakes the writer task. The task runs when the producer next waits,
+/// or earlier on another thread, and sends everything that is queued in one write. There is no
+/// timer.
+///
+/// A producer that may poll the writer (see [`Inline`](crate::Inline)) sends the queued bytes
+/// itself once [`send_at`](WriteHandoffConfig::with_send_at) bytes (16 KiB) are queued, in
+/// [`flush`](Self::flush), in [`dispatch`](Self::dispatch), and before it waits for room. A
+/// producer that computes for long without waiting should call `dispatch`. A producer that runs
 /// [together with the task](WriteTask::run_until), or is wrapped in [`batching`](Self::batching),
-/// sends when it is about to wait without waking anything.
+/// sends its bytes when it is about to wait, and wakes no task for that.
+///
+/// When there is nothing more to write, the writer is
+/// [flushed](WriteHandoffConfig::with_flush_when_idle), so that a writer that buffers keeps nothing
+/// back.
 ///
 /// # Room
 ///
 /// At most [`max_pending_bytes`](WriteHandoffConfig::with_max_pending_bytes) bytes in at most
 /// [`max_items`](WriteHandoffConfig::with_max_items) queue entries are accepted and not yet
-/// written. Room is given in order of asking: nothing overtakes a producer that waits, so a large
-/// chunk is never starved, and one producer is woken for each write that becomes possible. When the
-/// writer takes a part of a chunk, the room of that part is free at once.
+/// written. Producers that find no room wait in line, first come, first served. No later write
+/// overtakes them, so a large chunk is never starved. Each write that becomes possible wakes one
+/// producer. When the writer takes a part of a chunk, the room of that part is free at once.
 ///
-/// Memory held is at most the byte budget, the written part of one chunk, 32 KiB of gather blocks,
-/// and for an entry 64 bytes, or 1 KiB where it is the small chunks between two large ones. What is
-/// gathered counts twice in this, for the block that it is in may be only half full. A chunk longer
-/// than [`copy_max`](WriteHandoffConfig::with_copy_max) keeps whatever block it is a slice of.
+/// The handoff holds at most the byte budget, the written part of one chunk, 32 KiB of gather
+/// blocks, and 64 bytes for each entry, or 1 KiB for an entry that holds the small chunks between
+/// two large ones. Gathered bytes count twice in this, because their block may be only half full. A
+/// chunk longer than [`copy_max`](WriteHandoffConfig::with_copy_max) keeps the whole block alive
+/// that it is a slice of.
 ///
 /// # The end
 ///
 /// | event | what follows |
 /// |---|---|
-/// | last handle dropped, [`close`](Self::close) | what was accepted is written, flushed, and the writer closed |
-/// | [`into_parts`](Self::into_parts) | what was accepted is written and flushed; the writer comes back open |
+/// | last handle dropped, [`close`](Self::close) | accepted bytes are written and flushed, then the writer is closed |
+/// | [`into_parts`](Self::into_parts) | accepted bytes are written and flushed; the writer comes back open |
 /// | [`abort`](Self::abort) | nothing more is written; the writer and the unwritten bytes come back |
-/// | the writer fails, lies or panics | the same; tickets tell how far their bytes got |
-/// | the task is dropped | the writer is dropped, the unwritten bytes come back |
+/// | the writer fails, breaks its contract or panics | the same; tickets tell how many of their bytes were written |
+/// | the task is dropped | the writer is dropped; the unwritten bytes come back |
 ///
 /// # Calls from the writer's own code
 ///
-/// A handle may be used from within the writer's `poll_write`, from a waker and from a `Drop`: user
+/// A handle may be used inside the writer's `poll_write`, inside a waker and inside a `Drop`. User
 /// code never runs under a lock, so nothing deadlocks, and the order of acceptance is kept.
 ///
 /// # A writer that may not leave its thread
 ///
-/// A writer need not be `Send`: the streams of compio and glommio are not, nor is one with an `Rc`.
-/// [`new`](Self::new) takes it, and its task [runs with a producer](WriteTask::run_until), is
-/// awaited, or goes to a local executor: `LocalSet`, `LocalExecutor`, `LocalPool`. One that is not
-/// `Unpin`, such as compio's `AsyncStream`, comes in a `Box::pin`. There are three limits:
+/// A writer need not be `Send`. The streams of compio and glommio are not `Send`, and neither is a
+/// writer with an `Rc`. [`new`](Self::new) takes such a writer. Its task [runs with a
+/// producer](WriteTask::run_until), is awaited, or goes to a local executor: `LocalSet`,
+/// `LocalExecutor`, `LocalPool`. A writer that is not `Unpin`, such as compio's `AsyncStream`, goes
+/// into a `Box::pin`. There are three limits:
 ///
-/// - [`spawn`](Self::spawn), and executors that ask for `Send`, do not take it.
-/// - Its handles, permits, sinks and its task stay on its thread. Its tickets and
-///   [`sender`](Self::sender)s may go elsewhere; a sender leaves the writer to the task, and wakes
-///   it.
-/// - Of its handles, only a sender is a `WriteHandoff` without a type parameter.
+/// - [`spawn`](Self::spawn), and executors that ask for `Send`, do not take the writer.
+/// - Its handles, permits, sinks and task stay on its thread. Its tickets and
+///   [`sender`](Self::sender)s may go to other threads. A sender leaves the writer to the task and
+///   wakes the task.
+/// - Only a sender of it is a `WriteHandoff` without a type parameter.
 ///
 /// # Cancel safety
 ///
-/// Every future of this type can be dropped at any time. One that has not completed has submitted
-/// nothing; it gives back its place in the line, or the room that it was granted, and the order of
-/// the others stays as it was. A future that was granted room and is neither polled nor dropped
-/// keeps that room from others.
+/// Every future of this type can be dropped at any time. A future that has not completed has
+/// submitted nothing; only [`write_all_buf`](Self::write_all_buf) submits in several steps. A
+/// dropped future gives back its place in line, or the room that it was granted, and the order of
+/// the other waiters stays as it was. A future that was granted room and is neither polled nor
+/// dropped keeps that room from other producers.
 ///
 /// # Examples
 ///
@@ -105,26 +113,42 @@ use std::fmt;
 /// assert_eq!(writer?, b"one, two");
 /// # Ok::<_, Box<dyn std::error::Error>>(()) }).unwrap();
 /// ```
+///
+/// What a handle reports:
+///
+/// ```
+/// use futures_handoff::{CloseReason, WriteHandoff, WriteHandoffConfig};
+///
+/// let (handoff, task) = WriteHandoff::new(Vec::new(), WriteHandoffConfig::new(16, 100));
+/// handoff.try_write("eight by".into())?;
+/// assert_eq!((handoff.pending_bytes(), handoff.available()), (8, 92));
+/// assert_eq!(handoff.config().max_pending_bytes(), 100);
+/// handoff.close();
+/// assert!(handoff.is_closed());
+/// futures_executor::block_on(task)?;
+/// assert_eq!((handoff.pending_bytes(), handoff.stats().written), (0, 8));
+/// assert!(matches!(handoff.close_reason(), Some(CloseReason::Closed)));
+/// # Ok::<_, std::io::Error>(())
+/// ```
 pub struct WriteHandoff<W = BoxWriter> {
     pub(crate) shared: Arc<Shared<W>>,
 }
 
 impl WriteHandoff {
-    /// A handle to `writer`, which is boxed and whose task runs on `executor`.
+    /// Boxes `writer`, runs its task on `executor`, and returns a handle.
     ///
-    /// How it ended is learned from [`closed`](Self::closed) and [`into_parts`](Self::into_parts).
-    /// A writer that has failed is dropped at once, unless `into_parts` waits for it; any other is
-    /// kept for that until the last handle is dropped. For a writer that is not `Send`, and to keep
-    /// its type, spawn the task of [`new`](Self::new).
+    /// [`closed`](Self::closed) and [`into_parts`](Self::into_parts) tell how the stream ended. A
+    /// writer that has failed is dropped at once, unless a call of `into_parts` waits for it. Any
+    /// other writer is kept for `into_parts` until the last handle is dropped. For a writer that is
+    /// not `Send`, and to keep the writer's type, spawn the task of [`new`](Self::new).
     ///
     /// # Panics
     ///
-    /// If the executor does, as that of Tokio does outside of a runtime.
+    /// If the executor panics, as Tokio's does outside of a runtime.
     ///
     /// # Examples
     ///
-    /// Any executor will do; with the features of runtimes there are `&Tokio`, `&Smol` and
-    /// `&AsyncStd`.
+    /// Any executor will do. The features of the runtimes add `&Tokio`, `&Smol` and `&AsyncStd`.
     ///
     /// ```
     /// use futures_handoff::{WriteHandoff, WriteHandoffConfig, executor_fn};
@@ -152,10 +176,25 @@ impl WriteHandoff {
 }
 
 impl<W> WriteHandoff<W> {
-    /// A handle to `writer` and the task that has to be run for it.
+    /// Creates a handle to `writer` and the task that writes to it.
     ///
-    /// Allocates twice. Until the task is polled for the first time, chunks are only queued: a task
-    /// that was forgotten shows at once.
+    /// Allocates twice. Until the task is first polled, chunks are only queued, so a task that was
+    /// never spawned shows at once.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_handoff::{WriteHandoff, WriteHandoffConfig};
+    ///
+    /// let (handoff, task) = WriteHandoff::new(Vec::new(), WriteHandoffConfig::default());
+    /// let ticket = handoff.try_write("queued".into())?;
+    /// assert_eq!(handoff.pending_bytes(), 6);
+    /// drop(handoff);
+    /// // The last handle is gone: the task writes the rest and gives the writer back.
+    /// assert_eq!(futures_executor::block_on(task)?, b"queued");
+    /// assert!(matches!(ticket.try_result(), Some(Ok(()))));
+    /// # Ok::<_, std::io::Error>(())
+    /// ```
     pub fn new(writer: W, config: WriteHandoffConfig) -> (Self, WriteTask<W>) {
         let shared = Arc::new(Shared::new(writer, config));
         let task = WriteTask::new(Arc::clone(&shared));
@@ -166,55 +205,87 @@ impl<W> WriteHandoff<W> {
         &self.shared.stream
     }
 
-    /// What the handoff was configured with.
+    /// The configuration of the handoff.
     pub fn config(&self) -> &WriteHandoffConfig {
         self.stream().config()
     }
 
-    /// Bytes accepted and not yet taken by the writer. 0 once the stream has ended.
+    /// The bytes accepted and not yet taken by the writer. 0 once the stream has ended.
     pub fn pending_bytes(&self) -> usize {
         self.stream().lock().pending()
     }
 
-    /// The length of the longest chunk that would be accepted now without waiting. 0 while others
-    /// wait for room.
+    /// The length of the longest chunk that would be accepted now without waiting. 0 while other
+    /// producers wait for room.
     pub fn available(&self) -> usize {
         self.stream().lock().available()
     }
 
-    /// Whether nothing more is accepted.
+    /// Whether the stream takes no more writes.
     pub fn is_closed(&self) -> bool {
         self.close_reason().is_some()
     }
 
-    /// Why nothing more is accepted, once that is so.
+    /// Why the stream takes no more writes; `None` while it does.
     pub fn close_reason(&self) -> Option<CloseReason> {
         self.stream().lock().closed()
     }
 
-    /// What the handoff has done so far.
+    /// Counters of what the handoff has done so far.
     pub fn stats(&self) -> WriteStats {
         self.stream().lock().stats()
     }
 
-    /// Runs `f` on the writer, unless it is being polled at the moment or the stream has ended:
-    /// then `None`.
+    /// Runs `f` on the writer. Returns `None`, without a call of `f`, while another party polls the
+    /// writer, inside of `f` itself, and once the stream has ended.
     ///
-    /// For looking at it (a peer address) and for settings (no-delay). What is written to it past
-    /// the handoff may come between any two chunks. Must not be called from within `f`: that gives
-    /// `None`.
+    /// For reading from the writer (a peer address) and for settings (no-delay). Bytes that `f`
+    /// writes to the writer may come between any two chunks.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_handoff::{WriteHandoff, WriteHandoffConfig};
+    /// use futures_util::io::Cursor;
+    ///
+    /// let (handoff, task) = WriteHandoff::new(Cursor::new(vec![0; 6]), WriteHandoffConfig::default());
+    /// handoff.with_writer(|file| file.set_position(4));
+    /// handoff.try_write("!!".into())?;
+    /// handoff.close();
+    /// assert_eq!(futures_executor::block_on(task)?.into_inner(), b"\0\0\0\0!!");
+    /// assert!(handoff.with_writer(|file| file.position()).is_none());
+    /// # Ok::<_, std::io::Error>(())
+    /// ```
     pub fn with_writer<R>(&self, f: impl FnOnce(&mut W) -> R) -> Option<R> {
         with_writer(&self.shared, f)
     }
 
-    /// A handle without the writer's type that leaves the writer to the task. It keeps the stream
-    /// open like any other.
+    /// Creates a handle without the writer's type that leaves the writer to the task. It keeps the
+    /// stream open as any handle does.
     ///
-    /// It is `Send` whatever the writer is: through it, other threads write to a stream whose
-    /// writer may not leave its own. Its [`with_writer`](Self::with_writer) and
-    /// [`into_parts`](Self::into_parts) find neither the writer nor unwritten bytes:
+    /// A sender is `Send` whatever the writer is. Through it, other threads write to a stream whose
+    /// writer may not leave its own thread. Its [`with_writer`](Self::with_writer) finds no writer,
+    /// and its [`into_parts`](Self::into_parts) neither a writer nor unwritten bytes:
     /// [`closed`](Self::closed) tells how the stream ended, and the task gives the writer back.
     /// Allocates once.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_handoff::{WriteHandoff, WriteHandoffConfig};
+    /// use futures_util::AsyncWrite;
+    ///
+    /// // Not `Send`.
+    /// let writer: Box<dyn AsyncWrite + Unpin> = Box::new(Vec::new());
+    /// let (handoff, task) = WriteHandoff::new(writer, WriteHandoffConfig::default());
+    /// let sender = handoff.sender();
+    /// let producer = std::thread::spawn(move || sender.try_write("from another thread".into()));
+    /// let ticket = producer.join().unwrap()?;
+    /// handoff.close();
+    /// futures_executor::block_on(task)?;
+    /// assert!(matches!(ticket.try_result(), Some(Ok(()))));
+    /// # Ok::<_, std::io::Error>(())
+    /// ```
     pub fn sender(&self) -> WriteHandoff {
         self.stream().add_handle();
         WriteHandoff { shared: Arc::new(Shared::remote(self.stream())) }
@@ -222,33 +293,73 @@ impl<W> WriteHandoff<W> {
 }
 
 impl<W: AsyncWrite + Unpin> WriteHandoff<W> {
-    /// This handle as a [`Sink`](futures_sink::Sink) of chunks.
+    /// Turns this handle into a [`Sink`](futures_sink::Sink) of chunks.
     ///
-    /// Closing it gives up this handle, and closes the stream only if it was the last. Clone the
-    /// handle first to keep one.
+    /// Closing the sink gives up this handle. It closes the stream only if this was the last
+    /// handle. Clone the handle first to keep one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_handoff::{WriteHandoff, WriteHandoffConfig};
+    /// use futures_util::SinkExt;
+    ///
+    /// # futures_executor::block_on(async {
+    /// let (handoff, mut task) = WriteHandoff::new(Vec::new(), WriteHandoffConfig::default());
+    /// let mut sink = handoff.clone().into_sink();
+    /// task.run_until(async {
+    ///     sink.send("one, ".into()).await?;
+    ///     sink.close().await
+    /// })
+    /// .await?;
+    /// handoff.try_write("two".into())?;
+    /// drop(handoff);
+    /// assert_eq!(task.await?, b"one, two");
+    /// # Ok::<_, std::io::Error>(()) }).unwrap();
+    /// ```
     pub fn into_sink(self) -> HandoffSink<W> {
         HandoffSink::new(&self.shared)
     }
 
-    /// This handle as an [`AsyncWrite`].
+    /// Turns this handle into an [`AsyncWrite`].
     ///
-    /// Closing it gives up this handle, and closes the stream only if it was the last. Clone the
-    /// handle first to keep one.
+    /// Closing the writer gives up this handle. It closes the stream only if this was the last
+    /// handle. Clone the handle first to keep one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_handoff::{WriteHandoff, WriteHandoffConfig};
+    /// use futures_util::{AsyncWriteExt, io};
+    ///
+    /// # futures_executor::block_on(async {
+    /// let (handoff, mut task) = WriteHandoff::new(Vec::new(), WriteHandoffConfig::default());
+    /// let mut writer = handoff.into_writer();
+    /// let upload = async {
+    ///     let copied = io::copy(&b"a whole file"[..], &mut writer).await?;
+    ///     writer.close().await?;
+    ///     Ok::<_, io::Error>(copied)
+    /// };
+    /// assert_eq!(task.run_until(upload).await?, 12);
+    /// assert_eq!(task.await?, b"a whole file");
+    /// # Ok::<_, io::Error>(()) }).unwrap();
+    /// ```
     pub fn into_writer(self) -> HandoffWriter<W> {
         HandoffWriter::new(&self.shared)
     }
 }
 
-/// Runs `f` on the writer, if no other party holds it.
+/// Runs `f` on the writer if no other party holds it.
 fn with_writer<W, R>(shared: &Shared<W>, f: impl FnOnce(&mut W) -> R) -> Option<R> {
-    /// Releases the writer also when `f` panics: that is no fault of the writer's.
+    /// Releases the writer also when `f` panics. Such a panic is not a failure of the writer.
     struct Visit<'a, W>(Option<WriterGuard<'a, W>>);
 
     impl<W> Drop for Visit<'_, W> {
         fn drop(&mut self) {
             if let Some(guard) = self.0.take() {
                 let stream = guard.stream;
-                // A writer that was not ready is not so because it was looked at.
+                // Looking at the writer does not make it ready: a `Pending` seen before still
+                // counts.
                 let mut state = stream.lock();
                 let pending = state.producer_saw_pending.then_some(Op::Write);
                 state.producer_saw_pending = false;

@@ -1,4 +1,4 @@
-//! How a stream ends, and what it leaves.
+//! How a stream ends, and what remains of it.
 
 use super::{
     drive::send_now,
@@ -20,41 +20,90 @@ use std::{
 };
 
 impl<W> WriteHandoff<W> {
-    /// Ends the stream without waiting for its writer, after the poll of the writer that is in
-    /// progress, if any.
+    /// Ends the stream without waiting for its writer. A poll of the writer that is in progress is
+    /// completed first.
     ///
-    /// Tickets, flushes and waiting producers end with [`CloseReason::Aborted`]; the task completes
+    /// Tickets, flushes and waiting producers end with [`CloseReason::Aborted`]. The task completes
     /// and gives back the writer, neither flushed nor closed, and the unwritten bytes. Does nothing
     /// to a stream that has ended.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_handoff::{CloseReason, WriteHandoff, WriteHandoffConfig};
+    ///
+    /// let (handoff, task) = WriteHandoff::new(Vec::new(), WriteHandoffConfig::default());
+    /// let ticket = handoff.try_write("never sent".into())?;
+    /// handoff.abort();
+    /// let failure = futures_executor::block_on(task).unwrap_err();
+    /// assert!(matches!(failure.reason(), CloseReason::Aborted));
+    /// assert_eq!(failure.unwritten(), ["never sent"]);
+    /// assert!(matches!(ticket.try_result(), Some(Err(error)) if error.written() == 0));
+    /// # Ok::<_, std::io::Error>(())
+    /// ```
     pub fn abort(&self) {
         self.stream().end(CloseReason::Aborted);
     }
 
-    /// Stops accepting, on all handles, when it is first polled, and gives the writer back when
-    /// what was accepted is written and flushed. It is not closed: a connection can go on with
-    /// another protocol. The first to ask gets it.
+    /// Stops accepting writes on all handles, and gives the writer back, open, once all accepted
+    /// bytes are written and flushed. The connection can go on with another protocol. The handles
+    /// are closed when the future is first polled. The first call gets the writer.
     ///
     /// # Errors
     ///
-    /// [`WriterFailure`] with the unwritten bytes if the stream has failed or was aborted, and
-    /// without a writer if another call has taken it or its task was dropped. A writer that was
-    /// closed before comes back closed.
+    /// [`WriterFailure`] with the unwritten bytes if the stream has failed or was aborted. It has
+    /// no writer if another call has taken it or the task was dropped. A writer that was closed
+    /// before comes back closed.
     ///
     /// # Cancel safety
     ///
-    /// Dropped before the first poll, it drops the handle. Dropped later, the handoff stays closed
-    /// to writes, as by [`close`](Self::close) if this was the last handle. Another handle can ask
-    /// again.
+    /// Dropping the future before its first poll drops the handle. Dropping it later leaves the
+    /// handoff closed to writes, and closes it as [`close`](Self::close) does if this was the last
+    /// handle. Another handle can call `into_parts` again.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_handoff::{WriteHandoff, WriteHandoffConfig};
+    /// use futures_util::{AsyncWriteExt, future::join};
+    ///
+    /// # futures_executor::block_on(async {
+    /// let (handoff, task) = WriteHandoff::new(Vec::new(), WriteHandoffConfig::default());
+    /// let upgrade = async move {
+    ///     handoff.write_fire_and_forget("101 Switching Protocols\r\n\r\n".into()).await?;
+    ///     let mut socket = handoff.into_parts().await?;
+    ///     // The next protocol owns the socket.
+    ///     socket.write_all(b"\x81\x02hi").await?;
+    ///     Ok::<_, std::io::Error>(socket)
+    /// };
+    /// let ((), upgraded) = join(task.detach(), upgrade).await;
+    /// assert_eq!(upgraded?, b"101 Switching Protocols\r\n\r\n\x81\x02hi");
+    /// # Ok::<_, std::io::Error>(()) }).unwrap();
+    /// ```
     pub async fn into_parts(self) -> Result<W, WriterFailure<W>> {
         into_parts(&self.shared).await
     }
 }
 
 impl<W: AsyncWrite + Unpin> WriteHandoff<W> {
-    /// Stops accepting at once, on all handles, and has what was accepted written and flushed and
-    /// the writer closed: by this call if this thread may poll the writer, by the task otherwise.
-    /// Never waits; [`closed`](Self::closed) does. [The guide](crate::guide::closing) has an end
-    /// with a deadline.
+    /// Stops accepting writes at once, on all handles. All accepted bytes are then written and
+    /// flushed, and the writer is closed: by this call if this thread may poll the writer, and by
+    /// the task otherwise. Never waits; [`closed`](Self::closed) does. [The
+    /// guide](crate::guide::closing) shows how to close with a deadline.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_handoff::{WriteHandoff, WriteHandoffConfig};
+    ///
+    /// let (handoff, task) = WriteHandoff::new(Vec::new(), WriteHandoffConfig::default());
+    /// handoff.try_write("goodbye".into())?;
+    /// handoff.close();
+    /// let rejected = handoff.try_write("too late".into()).unwrap_err();
+    /// assert!(rejected.is_closed());
+    /// assert_eq!(futures_executor::block_on(task)?, b"goodbye");
+    /// # Ok::<_, std::io::Error>(())
+    /// ```
     pub fn close(&self) {
         close(&self.shared);
     }
@@ -63,27 +112,43 @@ impl<W: AsyncWrite + Unpin> WriteHandoff<W> {
     ///
     /// # Errors
     ///
-    /// Why it ended, if not because it was closed.
+    /// The reason why the stream ended, unless it was closed.
     ///
     /// # Cancel safety
     ///
-    /// Safe.
+    /// Safe: a later call gives the same answer.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_handoff::{CloseReason, WriteHandoff, WriteHandoffConfig};
+    /// use futures_util::{future::join, io::Cursor};
+    ///
+    /// # futures_executor::block_on(async {
+    /// // A writer with room for 4 bytes.
+    /// let mut space = [0; 4];
+    /// let (handoff, task) = WriteHandoff::new(Cursor::new(&mut space[..]), WriteHandoffConfig::default());
+    /// handoff.write_fire_and_forget("too long".into()).await?;
+    /// let (ended, ()) = join(handoff.closed(), task.detach()).await;
+    /// assert!(matches!(ended, Err(CloseReason::WriteZero)));
+    /// # Ok::<_, std::io::Error>(()) }).unwrap();
+    /// ```
     pub async fn closed(&self) -> Result<(), CloseReason> {
         closed(self.stream()).await
     }
 }
 
-/// A place among those that wait for the end.
+/// A waiter for the end of a stream.
 ///
 /// Must be [`leave`](Self::leave)d before it is dropped.
 #[derive(Debug, Default)]
 pub(crate) struct EndWaiter {
-    /// 0 while not waiting.
+    /// 0 while it does not wait.
     id: u64,
 }
 
 impl EndWaiter {
-    /// Waits for the end. An orderly one is `Ok`.
+    /// Waits for the end. Returns `Ok` after an orderly close.
     pub(crate) fn poll(&mut self, stream: &Arc<Stream>, cx: &Context<'_>) -> Poll<Result<(), CloseReason>> {
         if self.id == 0 {
             self.id = stream.lock().new_id();
@@ -113,8 +178,8 @@ pub(crate) async fn closed(stream: &Arc<Stream>) -> Result<(), CloseReason> {
     poll_fn(|cx| waiter.place.poll(stream, cx)).await
 }
 
-/// Accepts nothing more, and ends the stream if this thread may poll the writer, or else has the
-/// task do it.
+/// Stops accepting writes. Ends the stream if this thread may poll the writer, and wakes the task
+/// to end it otherwise.
 pub(crate) fn close<W: AsyncWrite + Unpin>(shared: &Shared<W>) {
     let stream = &shared.stream;
     let mut wakes = WakeList::new(stream);
@@ -124,7 +189,7 @@ pub(crate) fn close<W: AsyncWrite + Unpin>(shared: &Shared<W>) {
     send_now(shared, Via::Call);
 }
 
-/// A wish for the writer: as long as there is one, the task leaves the writer to it.
+/// A request for the writer. While there is one, the task leaves the writer to it.
 struct PartsWanted<'a>(&'a Stream);
 
 impl<'a> PartsWanted<'a> {
@@ -140,19 +205,19 @@ impl Drop for PartsWanted<'_> {
     }
 }
 
-/// Accepts nothing more, waits for the end and takes what is left.
+/// Stops accepting writes, waits for the end and takes the writer and the unwritten bytes.
 pub(crate) async fn into_parts<W>(shared: &Shared<W>) -> Result<W, WriterFailure<W>> {
     let wanted = (!shared.is_remote).then(|| PartsWanted::new(&shared.stream));
     shared.stream.close(Closing::Detach);
-    // How it ended is part of the outcome.
+    // The outcome contains the reason.
     let _ = closed(&shared.stream).await;
     let outcome = outcome(shared, true);
     drop(wanted);
     outcome
 }
 
-/// What became of an ended stream, and of its writer and the unwritten bytes if the caller may take
-/// them.
+/// How an ended stream came out: its writer, or what is known about its failure. The writer and the
+/// unwritten bytes are taken out if `take` is set.
 pub(crate) fn outcome<W>(shared: &Shared<W>, take: bool) -> Result<W, WriterFailure<W>> {
     let (writer, unwritten) = if take { shared.take_parts() } else { Default::default() };
     let state = shared.stream.lock();
@@ -169,15 +234,36 @@ pub(crate) fn outcome<W>(shared: &Shared<W>, take: bool) -> Result<W, WriterFail
     }
 }
 
-/// A writer that ended with bytes left, and all that is known about them.
+/// The outcome of a stream that failed or was aborted, or whose writer is gone: why it ended, the
+/// writer if there is one, and the unwritten bytes.
 ///
 /// Positions count the bytes accepted since the handoff was created.
+///
+/// # Examples
+///
+/// ```
+/// use futures_handoff::{CloseReason, WriteHandoff, WriteHandoffConfig};
+/// use futures_util::io::Cursor;
+///
+/// // A writer with room for 4 bytes.
+/// let mut space = [0; 4];
+/// let (handoff, task) = WriteHandoff::new(Cursor::new(&mut space[..]), WriteHandoffConfig::default());
+/// handoff.try_write("too long".into())?;
+/// drop(handoff);
+/// let failure = futures_executor::block_on(task).unwrap_err();
+/// assert!(matches!(failure.reason(), CloseReason::WriteZero));
+/// assert_eq!((failure.written(), failure.flushed(), failure.in_doubt()), (4, 0, 4..4));
+/// // The rest can go to another connection.
+/// let (_writer, unwritten) = failure.into_parts();
+/// assert_eq!(unwritten, ["long"]);
+/// # Ok::<_, std::io::Error>(())
+/// ```
 pub struct WriterFailure<W> {
-    /// Boxed, so that a result with it is not much larger than one with the writer.
+    /// Boxed, so that a result with it is not much larger than a result with the writer.
     left: Box<Leftover<W>>,
 }
 
-/// What a stream leaves behind.
+/// The contents of a [`WriterFailure`].
 struct Leftover<W> {
     reason: CloseReason,
     writer: Option<W>,
@@ -188,13 +274,13 @@ struct Leftover<W> {
 }
 
 impl<W> WriterFailure<W> {
-    /// Why it ended.
+    /// Why the stream ended.
     pub fn reason(&self) -> &CloseReason {
         &self.left.reason
     }
 
     /// The bytes from position [`written`](Self::written) on, in order. Borders between chunks
-    /// carry no meaning. Empty where another call has taken them.
+    /// carry no meaning. Empty if another call has taken the bytes.
     pub fn unwritten(&self) -> &[Bytes] {
         &self.left.unwritten
     }
@@ -204,21 +290,21 @@ impl<W> WriterFailure<W> {
         self.left.written
     }
 
-    /// The position up to which the writer confirmed a flush: the only bytes that a buffering
-    /// writer has certainly passed on.
+    /// The position up to which the writer confirmed a flush. Only these bytes are certain to have
+    /// passed through a writer that buffers.
     pub fn flushed(&self) -> u64 {
         self.left.flushed
     }
 
-    /// The bytes offered in a call that panicked or reported an impossible count: they may or may
-    /// not have been taken. They are the first ones of [`unwritten`](Self::unwritten).
+    /// The bytes that may or may not have been taken: they were offered in a call that panicked or
+    /// reported an impossible count. They are the first bytes of [`unwritten`](Self::unwritten).
     pub fn in_doubt(&self) -> Range<u64> {
         self.left.in_doubt.clone()
     }
 
-    /// The writer and the unwritten bytes. The writer is `None` where the task that owned it was
-    /// dropped, where a detached task has dropped it because it failed, and where another call has
-    /// taken it. After a panic its state is unspecified.
+    /// The writer and the unwritten bytes. The writer is `None` if the task that owned it was
+    /// dropped, if a detached task dropped it after it failed, or if another call has taken it.
+    /// After a panic the writer's state is unspecified.
     pub fn into_parts(self) -> (Option<W>, Vec<Bytes>) {
         (self.left.writer, self.left.unwritten)
     }
@@ -267,7 +353,7 @@ impl<W> From<WriterFailure<W>> for io::Error {
     }
 }
 
-/// What a failure says and what caused it, without the writer and the bytes.
+/// The message and the reason of a failure, without the writer and the bytes.
 #[derive(Debug)]
 struct Told {
     words: String,

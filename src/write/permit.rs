@@ -1,4 +1,4 @@
-//! Permits: room that is reserved for a write that is still to come.
+//! Permits: room that is reserved for a later write.
 
 use super::{
     error::{RejectReason, WriteError},
@@ -21,37 +21,74 @@ use std::{
 };
 
 impl<W: AsyncWrite + Unpin> WriteHandoff<W> {
-    /// [`reserve`](Self::reserve) if there is room now.
+    /// Reserves room as [`reserve`](Self::reserve) does, if there is room now. Never waits.
     ///
     /// # Errors
     ///
-    /// [`RejectReason`].
+    /// [`RejectReason`]: `Full` if there is no room now, and as for `reserve`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_handoff::{WriteHandoff, WriteHandoffConfig};
+    ///
+    /// let (handoff, _task) = WriteHandoff::new(Vec::new(), WriteHandoffConfig::new(16, 100));
+    /// let permit = handoff.try_reserve(100)?;
+    /// assert!(handoff.try_reserve(1).unwrap_err().is_full());
+    /// // A permit that is dropped gives its room back.
+    /// drop(permit);
+    /// assert_eq!(handoff.available(), 100);
+    /// # Ok::<_, std::io::Error>(())
+    /// ```
     pub fn try_reserve(&self, bytes: usize) -> Result<Permit<'_, W>, RejectReason> {
         try_reserve_room(&self.shared, room_of_permit(bytes))
     }
 
-    /// Waits for room for a chunk of up to `bytes` bytes and reserves it. The chunk never enters a
-    /// future that could be cancelled.
+    /// Waits for room for a chunk of up to `bytes` bytes and reserves it.
+    ///
+    /// The chunk need not exist yet, and it is in no future that could be cancelled.
     ///
     /// # Errors
     ///
-    /// [`RejectReason`] when that is more than the byte budget and when the stream takes no more
-    /// writes.
+    /// [`RejectReason`] when `bytes` is more than the byte budget, and when the stream takes no
+    /// more writes.
     ///
     /// # Cancel safety
     ///
-    /// Dropped before it completes, it has reserved nothing.
+    /// A future that is dropped before it completes has reserved nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_handoff::{WriteHandoff, WriteHandoffConfig, bytes::Bytes};
+    ///
+    /// # futures_executor::block_on(async {
+    /// let (handoff, mut task) = WriteHandoff::new(Vec::new(), WriteHandoffConfig::default());
+    /// let mut outbox = vec![Bytes::from_static(b"two"), Bytes::from_static(b"one, ")];
+    /// let producer = async {
+    ///     while let Some(next) = outbox.last() {
+    ///         // A producer that is cancelled here loses no message.
+    ///         let permit = handoff.reserve(next.len()).await?;
+    ///         permit.send(outbox.pop().unwrap_or_default())?;
+    ///     }
+    ///     Ok::<_, std::io::Error>(())
+    /// };
+    /// task.run_until(producer).await?;
+    /// drop(handoff);
+    /// assert_eq!(task.await?, b"one, two");
+    /// # Ok::<_, std::io::Error>(()) }).unwrap();
+    /// ```
     pub async fn reserve(&self, bytes: usize) -> Result<Permit<'_, W>, RejectReason> {
         reserve_room(&self.shared, room_of_permit(bytes)).await
     }
 }
 
-/// What the room for a permit is: its bytes and an entry.
+/// The room of a permit: its bytes and one entry.
 fn room_of_permit(bytes: usize) -> Room {
     Room { bytes, entries: 1 }
 }
 
-/// Reserves that room without waiting.
+/// Reserves `room` if it is there now.
 pub(crate) fn try_reserve_room<W: AsyncWrite + Unpin>(
     shared: &Arc<Shared<W>>,
     room: Room,
@@ -61,7 +98,7 @@ pub(crate) fn try_reserve_room<W: AsyncWrite + Unpin>(
     Ok(Permit { shared, room: Some(room) })
 }
 
-/// Reserves that room.
+/// Waits for `room` and reserves it.
 pub(crate) async fn reserve_room<W: AsyncWrite + Unpin>(
     shared: &Arc<Shared<W>>,
     room: Room,
@@ -70,7 +107,7 @@ pub(crate) async fn reserve_room<W: AsyncWrite + Unpin>(
     poll_fn(|cx| poll_reserve_room(&mut acquire.place, shared, cx, room)).await
 }
 
-/// Reserves that room. `acquire` is the place in the line, which belongs to the caller.
+/// Waits for `room` and reserves it. `acquire` is the caller's place in line.
 pub(crate) fn poll_reserve_room<'a, W: AsyncWrite + Unpin>(
     acquire: &mut Acquire,
     shared: &'a Arc<Shared<W>>,
@@ -98,11 +135,28 @@ pub(crate) fn poll_reserve_room<'a, W: AsyncWrite + Unpin>(
     admitted.map_ok(reserve)
 }
 
-/// Room for one write, from [`WriteHandoff::reserve`](crate::WriteHandoff::reserve).
+/// Reserved room for one write. Made by [`WriteHandoff::reserve`](crate::WriteHandoff::reserve).
 ///
 /// # Drop
 ///
-/// The room goes to those that wait for it.
+/// A permit that is dropped gives its room to the producers that wait for it.
+///
+/// # Examples
+///
+/// ```
+/// use futures_handoff::{WriteHandoff, WriteHandoffConfig};
+///
+/// let (handoff, task) = WriteHandoff::new(Vec::new(), WriteHandoffConfig::new(16, 100));
+/// // The size of the frame is not known yet: at most 64 bytes.
+/// let permit = handoff.try_reserve(64)?;
+/// assert_eq!(handoff.available(), 36);
+/// let written = permit.send("eight by".into())?.ticket();
+/// assert_eq!(handoff.available(), 92);
+/// # drop(handoff);
+/// # assert_eq!(futures_executor::block_on(task)?, b"eight by");
+/// # assert!(matches!(written.try_result(), Some(Ok(()))));
+/// # Ok::<_, std::io::Error>(())
+/// ```
 #[must_use = "dropping a permit gives its room back"]
 pub struct Permit<'a, W = BoxWriter> {
     shared: &'a Arc<Shared<W>>,
@@ -111,13 +165,25 @@ pub struct Permit<'a, W = BoxWriter> {
 }
 
 impl<'a, W: AsyncWrite + Unpin> Permit<'a, W> {
-    /// Submits a chunk that is no longer than what was reserved. Never waits for room. What was
-    /// reserved and is not needed is given back.
+    /// Submits a chunk that is no longer than the reserved room. Never waits. Gives back the room
+    /// that the chunk does not need.
     ///
     /// # Errors
     ///
-    /// [`RejectReason::TooLarge`] where it is longer, [`RejectReason::Closed`] where the handoff
-    /// was closed in the meantime. The error hands the chunk back.
+    /// [`WriteError`] with the chunk: [`RejectReason::TooLarge`] if it is longer than the reserved
+    /// room, and [`RejectReason::Closed`] if the handoff was closed in the meantime.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_handoff::{RejectReason, WriteHandoff, WriteHandoffConfig};
+    ///
+    /// let (handoff, _task) = WriteHandoff::new(Vec::new(), WriteHandoffConfig::default());
+    /// let rejected = handoff.try_reserve(4)?.send("five!".into()).unwrap_err();
+    /// assert!(matches!(rejected.reason(), RejectReason::TooLarge { len: 5, limit: 4 }));
+    /// assert_eq!(rejected.into_bytes(), "five!");
+    /// # Ok::<_, std::io::Error>(())
+    /// ```
     pub fn send(mut self, bytes: Bytes) -> Result<Accepted<'a>, WriteError> {
         let shared = self.shared;
         let room = self.room.take().unwrap_or_default();
@@ -133,7 +199,7 @@ impl<'a, W: AsyncWrite + Unpin> Permit<'a, W> {
         }
     }
 
-    /// Submits a payload that takes no more than what was reserved.
+    /// Submits a payload that takes no more than the reserved room.
     #[cfg(any(feature = "secure", feature = "secure-rustcrypto"))]
     pub(crate) fn submit<P: Payload>(
         mut self,
@@ -144,8 +210,8 @@ impl<'a, W: AsyncWrite + Unpin> Permit<'a, W> {
         send_reserved(shared, via, room, payload).map(|range| Accepted::new(&shared.stream, range))
     }
 
-    /// The same permit with a handle of its own, for another task. It keeps the stream open like
-    /// any handle.
+    /// Turns this into a permit that has a handle of its own, for another task. That handle keeps
+    /// the stream open as any handle does.
     pub fn into_owned(mut self) -> OwnedPermit<W> {
         self.shared.stream.add_handle();
         OwnedPermit { room: self.room.take(), shared: Arc::clone(self.shared) }
@@ -166,11 +232,28 @@ impl<W> fmt::Debug for Permit<'_, W> {
     }
 }
 
-/// Room for one write that borrows nothing. From [`Permit::into_owned`].
+/// Reserved room for one write, with a handle of its own. Made by [`Permit::into_owned`].
 ///
 /// # Drop
 ///
-/// As for [`Permit`]; its handle is given up.
+/// An owned permit that is dropped gives back its room as a [`Permit`] does, and gives up its
+/// handle.
+///
+/// # Examples
+///
+/// ```
+/// use futures_handoff::{WriteHandoff, WriteHandoffConfig};
+///
+/// let (handoff, task) = WriteHandoff::new(Vec::new(), WriteHandoffConfig::default());
+/// let permit = handoff.try_reserve(64)?.into_owned();
+/// // The stream stays open for the permit.
+/// drop(handoff);
+/// let worker = std::thread::spawn(move || permit.send("the answer".into()));
+/// let ticket = worker.join().unwrap()?;
+/// assert_eq!(futures_executor::block_on(task)?, b"the answer");
+/// assert!(matches!(ticket.try_result(), Some(Ok(()))));
+/// # Ok::<_, std::io::Error>(())
+/// ```
 #[must_use = "dropping a permit gives its room back"]
 pub struct OwnedPermit<W = BoxWriter> {
     shared: Arc<Shared<W>>,
@@ -179,7 +262,7 @@ pub struct OwnedPermit<W = BoxWriter> {
 }
 
 impl<W: AsyncWrite + Unpin> OwnedPermit<W> {
-    /// As [`Permit::send`].
+    /// Submits a chunk as [`Permit::send`] does.
     ///
     /// # Errors
     ///

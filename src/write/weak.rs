@@ -10,28 +10,80 @@ use crate::sync::{Arc, Weak};
 use std::fmt;
 
 impl<W> WriteHandoff<W> {
-    /// A handle that does not keep the stream open, for registries and to abort it.
+    /// Creates a handle that does not keep the stream open. A registry keeps such handles. They can
+    /// abort the stream after its last handle is gone.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_handoff::{WriteHandoff, WriteHandoffConfig};
+    ///
+    /// let (handoff, _task) = WriteHandoff::new(Vec::<u8>::new(), WriteHandoffConfig::default());
+    /// let weak = handoff.downgrade();
+    /// assert!(weak.upgrade().is_some());
+    /// drop(handoff);
+    /// assert!(weak.upgrade().is_none());
+    /// ```
     pub fn downgrade(&self) -> WeakWriteHandoff<W> {
         WeakWriteHandoff { shared: Arc::downgrade(&self.shared), stream: Arc::downgrade(self.stream()) }
     }
 }
 
-/// A handle that does not keep the stream open. From [`WriteHandoff::downgrade`].
+/// A handle that does not keep the stream open. Made by [`WriteHandoff::downgrade`].
+///
+/// # Examples
+///
+/// A registry of connections, for a broadcast to those that are still open:
+///
+/// ```
+/// use futures_handoff::{WeakWriteHandoff, WriteHandoff, WriteHandoffConfig};
+///
+/// let (handoff, task) = WriteHandoff::new(Vec::new(), WriteHandoffConfig::default());
+/// let mut connections = vec![handoff.downgrade()];
+///
+/// for connection in connections.iter().filter_map(WeakWriteHandoff::upgrade) {
+///     connection.try_write("news".into())?;
+/// }
+/// drop(handoff);
+/// assert_eq!(futures_executor::block_on(task)?, b"news");
+///
+/// connections.retain(|connection| connection.upgrade().is_some());
+/// assert!(connections.is_empty());
+/// # Ok::<_, std::io::Error>(())
+/// ```
 pub struct WeakWriteHandoff<W = BoxWriter> {
     shared: Weak<Shared<W>>,
     stream: Weak<Stream>,
 }
 
 impl<W> WeakWriteHandoff<W> {
-    /// A handle; `None` after the last one is gone. Made from a [`sender`](WriteHandoff::sender):
-    /// after the last clone of that sender, whatever other handles there are.
+    /// Returns a handle, or `None` once the last handle is gone. If this was made from a
+    /// [`sender`](WriteHandoff::sender), it returns `None` once the last clone of that sender is
+    /// gone, whatever other handles there are.
     pub fn upgrade(&self) -> Option<WriteHandoff<W>> {
         let shared = self.shared.upgrade()?;
         shared.stream.try_add_handle().then(|| WriteHandoff { shared })
     }
 
-    /// As [`WriteHandoff::abort`], also after the last handle was dropped, when the task is still
-    /// trying to write what was left to a peer that takes nothing.
+    /// Ends the stream as [`WriteHandoff::abort`] does. This also works after the last handle was
+    /// dropped, while the task still tries to write the rest to a peer that takes nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_handoff::{CloseReason, WriteHandoff, WriteHandoffConfig};
+    ///
+    /// let (handoff, task) = WriteHandoff::new(Vec::new(), WriteHandoffConfig::default());
+    /// let weak = handoff.downgrade();
+    /// handoff.try_write("the peer takes nothing".into())?;
+    /// drop(handoff);
+    /// // Its time is up.
+    /// weak.abort();
+    /// let failure = futures_executor::block_on(task).unwrap_err();
+    /// assert!(matches!(failure.reason(), CloseReason::Aborted));
+    /// assert_eq!(failure.unwritten(), ["the peer takes nothing"]);
+    /// # Ok::<_, std::io::Error>(())
+    /// ```
     pub fn abort(&self) {
         if let Some(stream) = self.stream.upgrade() {
             stream.end(CloseReason::Aborted);
