@@ -1,17 +1,39 @@
-//! Why a stream ended, why a write was rejected, and what became of one that was accepted.
+//! Why a stream ended, why a write was rejected, and how far an accepted write was written.
 
 use bytes::Bytes;
 use std::{error, fmt, io, sync::Arc};
 
 /// Why a handoff takes no more writes.
 ///
-/// One cause is shared by everything that it ended: tickets, waiting producers, later calls.
+/// Everything that the end of a stream affects gets the same reason: tickets, waiting producers and
+/// later calls.
+///
+/// # Examples
+///
+/// ```
+/// use futures_handoff::CloseReason;
+/// use std::io;
+///
+/// fn is_worth_a_log_line(reason: &CloseReason) -> bool {
+///     match reason {
+///         CloseReason::Closed | CloseReason::Aborted | CloseReason::TaskDropped => false,
+///         // Peers leave all the time.
+///         CloseReason::Io(error) => error.kind() != io::ErrorKind::ConnectionReset,
+///         _ => true,
+///     }
+/// }
+///
+/// let reset = CloseReason::from(io::Error::from(io::ErrorKind::ConnectionReset));
+/// assert!(reset.is_failure() && !is_worth_a_log_line(&reset));
+/// assert!(CloseReason::WriteZero.is_failure() && is_worth_a_log_line(&CloseReason::WriteZero));
+/// assert!(CloseReason::Closed.is_closed());
+/// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum CloseReason {
-    /// It was closed, or its last handle was dropped.
+    /// The handoff was closed, or its last handle was dropped.
     Closed,
-    /// [`abort`](crate::WriteHandoff::abort) ended it.
+    /// [`abort`](crate::WriteHandoff::abort) ended the stream.
     Aborted,
     /// The writer task was dropped before it was done, for example because its executor was shut
     /// down.
@@ -20,11 +42,11 @@ pub enum CloseReason {
     Io(Arc<io::Error>),
     /// The writer accepted 0 of the bytes that it was given.
     WriteZero,
-    /// The writer claimed to have written more than it was given.
+    /// The writer reported more bytes than it was given.
     InvalidWriter {
-        /// The bytes it claimed.
+        /// The bytes that it reported.
         reported: usize,
-        /// The bytes it was given.
+        /// The bytes that it was given.
         given: usize,
     },
     /// The writer panicked, or the waker of its task did. The panic reaches no producer.
@@ -32,7 +54,7 @@ pub enum CloseReason {
 }
 
 impl CloseReason {
-    /// Whether this is an orderly end and not a failure.
+    /// Whether the stream was closed in order: it did not fail, was not aborted, and kept its task.
     pub fn is_closed(&self) -> bool {
         matches!(self, Self::Closed)
     }
@@ -45,8 +67,8 @@ impl CloseReason {
         }
     }
 
-    /// This, with more words, as an I/O error of the same kind. The code of an operating system's
-    /// error is kept, which leaves no place for words.
+    /// Converts this into an I/O error of the same kind with the message `words`. An error with a
+    /// code of the operating system keeps its code instead, which leaves no place for a message.
     pub(crate) fn to_io_error(&self, words: impl Into<Box<dyn error::Error + Send + Sync>>) -> io::Error {
         let kind = match self {
             Self::Closed | Self::TaskDropped => io::ErrorKind::BrokenPipe,
@@ -82,7 +104,7 @@ impl fmt::Display for CloseReason {
 impl error::Error for CloseReason {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
         match self {
-            // The error itself and not its `Arc`, so that it can be downcast to.
+            // The error itself and not its `Arc`, so that callers can downcast it.
             Self::Io(error) => Some(&**error),
             _ => None,
         }
@@ -101,37 +123,59 @@ impl From<CloseReason> for io::Error {
     }
 }
 
-/// Why a write, or the room for one, was rejected. Nothing of the write was accepted.
+/// Why a write, or a reservation, was rejected. Nothing of the write was accepted.
+///
+/// # Examples
+///
+/// ```
+/// use futures_handoff::{RejectReason, WriteHandoff, WriteHandoffConfig};
+///
+/// let (handoff, _task) = WriteHandoff::new(Vec::<u8>::new(), WriteHandoffConfig::new(16, 8));
+/// let status = |body: &[u8]| match handoff.try_write_slice(body) {
+///     Ok(_) => 200,
+///     // There may be room later.
+///     Err(RejectReason::Full { .. }) => 503,
+///     // There will never be room.
+///     Err(RejectReason::TooLarge { .. }) => 413,
+///     Err(_) => 500,
+/// };
+/// assert_eq!(status(b"nine byte"), 413);
+/// assert_eq!([status(b"six by"), status(b"six by")], [200, 503]);
+///
+/// handoff.close();
+/// let reason = handoff.try_write_slice(b"more").unwrap_err();
+/// assert!(reason.is_closed() && reason.close_reason().is_some());
+/// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum RejectReason {
-    /// There is no room now, or others are waiting for room: later it may be accepted. Only from
-    /// methods that do not wait.
+    /// There is no room now, or other producers wait for room. The write may be accepted later.
+    /// Only methods that do not wait return this.
     Full {
-        /// Whether the writer, when it was last asked, took nothing: the peer is slow. Otherwise
-        /// the writer has not been asked since it last took bytes, because its task had no turn:
-        /// yield, and try again. A socket of Tokio is also pending when its task is out of budget,
-        /// so yield once before blaming the peer. [`WriteStats`](crate::WriteStats) tells since
-        /// when the writer has taken nothing.
+        /// Whether the writer took no bytes when it was last polled: the peer is slow. Otherwise
+        /// the writer was not polled since it last took bytes, because its task has not run: yield,
+        /// and try again. A Tokio socket also returns `Pending` when its task is out of budget, so
+        /// yield once before concluding that the peer is slow. [`WriteStats`](crate::WriteStats)
+        /// tells since when the writer has taken no bytes.
         stalled: bool,
     },
-    /// It is larger than the byte budget, or than its permit.
+    /// The write is larger than the byte budget or than its permit.
     TooLarge {
         /// Its length in bytes.
         len: usize,
         /// The limit in bytes.
         limit: usize,
     },
-    /// It takes more queue entries than there may be.
+    /// The write takes more queue entries than the limit.
     TooManyChunks {
         /// Its chunks that are not empty.
         chunks: usize,
         /// The limit in entries.
         limit: usize,
     },
-    /// The buffer does not hold a prefix of that length.
+    /// The buffer holds fewer bytes than the prefix.
     OutOfBounds {
-        /// The bytes asked for.
+        /// The length of the prefix in bytes.
         requested: usize,
         /// The bytes in the buffer.
         available: usize,
@@ -141,7 +185,7 @@ pub enum RejectReason {
 }
 
 impl RejectReason {
-    /// Whether there was just no room.
+    /// Whether there was no room at the time. The write may be accepted later.
     pub fn is_full(&self) -> bool {
         matches!(self, Self::Full { .. })
     }
@@ -151,7 +195,7 @@ impl RejectReason {
         matches!(self, Self::Closed(_))
     }
 
-    /// Why the handoff takes no more writes, if that is the reason.
+    /// Why the handoff takes no more writes, if it was rejected for that.
     pub fn close_reason(&self) -> Option<&CloseReason> {
         match self {
             Self::Closed(reason) => Some(reason),
@@ -164,10 +208,10 @@ impl fmt::Display for RejectReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Full { stalled: true } => {
-                f.write_str("no room for the write: the writer takes no bytes now")
+                f.write_str("the write queue is full and the writer accepts no bytes")
             }
             Self::Full { stalled: false } => {
-                f.write_str("no room for the write until the writer task has had its turn")
+                f.write_str("the write queue is full until the writer task runs")
             }
             Self::TooLarge { len, limit } => {
                 write!(f, "a write of {len} bytes exceeds the limit of {limit} bytes")
@@ -176,7 +220,7 @@ impl fmt::Display for RejectReason {
                 write!(f, "a write of {chunks} chunks exceeds the limit of {limit} entries")
             }
             Self::OutOfBounds { requested, available } => {
-                write!(f, "a prefix of {requested} bytes was asked for, {available} bytes are buffered")
+                write!(f, "a prefix of {requested} bytes exceeds the {available} bytes in the buffer")
             }
             Self::Closed(reason) => reason.fmt(f),
         }
@@ -211,7 +255,25 @@ impl From<RejectReason> for io::Error {
     }
 }
 
-/// A chunk that was not accepted. Hands it back.
+/// A rejected chunk and the reason. [`into_bytes`](Self::into_bytes) returns the chunk.
+///
+/// # Examples
+///
+/// ```
+/// use futures_handoff::{WriteHandoff, WriteHandoffConfig};
+///
+/// let (first, _task) = WriteHandoff::new(Vec::<u8>::new(), WriteHandoffConfig::default());
+/// let (second, task) = WriteHandoff::new(Vec::new(), WriteHandoffConfig::default());
+/// first.close();
+/// if let Err(error) = first.try_write("important".into()) {
+///     assert!(error.is_closed() && !error.is_full());
+///     // Send the chunk through the other connection.
+///     second.try_write(error.into_bytes())?;
+/// }
+/// drop(second);
+/// assert_eq!(futures_executor::block_on(task)?, b"important");
+/// # Ok::<_, std::io::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct WriteError {
     reason: RejectReason,
@@ -223,12 +285,12 @@ impl WriteError {
         Self { reason: reason.into(), bytes }
     }
 
-    /// Why it was rejected.
+    /// Why the chunk was rejected.
     pub fn reason(&self) -> &RejectReason {
         &self.reason
     }
 
-    /// Whether there was just no room.
+    /// Whether there was no room at the time. The chunk may be accepted later.
     pub fn is_full(&self) -> bool {
         self.reason.is_full()
     }
@@ -238,12 +300,12 @@ impl WriteError {
         self.reason.is_closed()
     }
 
-    /// Why the handoff takes no more writes, if that is the reason.
+    /// Why the handoff takes no more writes, if the chunk was rejected for that.
     pub fn close_reason(&self) -> Option<&CloseReason> {
         self.reason.close_reason()
     }
 
-    /// The chunk. Empty where an adapter was rejected before it had one.
+    /// Returns the chunk. It is empty if an adapter was rejected before it had a chunk.
     pub fn into_bytes(self) -> Bytes {
         self.bytes
     }
@@ -280,7 +342,26 @@ impl From<WriteError> for io::Error {
     }
 }
 
-/// What became of an accepted write that was not written whole.
+/// How far an accepted write was written when its stream ended.
+///
+/// # Examples
+///
+/// ```
+/// use futures_handoff::{CloseReason, WriteHandoff, WriteHandoffConfig};
+/// use futures_util::{future::join, io::Cursor};
+///
+/// # futures_executor::block_on(async {
+/// // A writer with room for 4 bytes.
+/// let mut space = [0; 4];
+/// let (handoff, task) = WriteHandoff::new(Cursor::new(&mut space[..]), WriteHandoffConfig::default());
+/// let ticket = handoff.write("too long".into()).await?;
+/// let ((), result) = join(task.detach(), ticket).await;
+/// let error = result.unwrap_err();
+/// assert!(matches!(error.reason(), CloseReason::WriteZero));
+/// assert_eq!((error.written(), error.in_doubt()), (4, 0));
+/// assert_eq!(error.to_string(), "the writer accepted 0 bytes; 4 of 8 bytes were written");
+/// # Ok::<_, std::io::Error>(()) }).unwrap();
+/// ```
 #[derive(Debug, Clone)]
 pub struct TicketError {
     pub(crate) reason: CloseReason,
@@ -290,18 +371,18 @@ pub struct TicketError {
 }
 
 impl TicketError {
-    /// Why it was not written.
+    /// Why the stream ended.
     pub fn reason(&self) -> &CloseReason {
         &self.reason
     }
 
-    /// The bytes of the write that the writer took: its first ones.
+    /// How many bytes of the write the writer took, from its beginning.
     pub fn written(&self) -> u64 {
         self.written
     }
 
     /// How many bytes after those may or may not have been taken: they were offered in a call that
-    /// panicked or that reported an impossible count. 0 after any other failure.
+    /// panicked or reported an impossible count. 0 after any other failure.
     pub fn in_doubt(&self) -> u64 {
         self.in_doubt
     }

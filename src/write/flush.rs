@@ -1,4 +1,4 @@
-//! Flushes: the futures that wait for one, and whether one is due.
+//! Flushes: the futures that wait for a flush, and whether one is due.
 
 use super::{
     error::CloseReason,
@@ -8,18 +8,18 @@ use super::{
 use crate::{contain::contain, sync::Arc, waiters::Wakers};
 use std::task::{Context, Poll, ready};
 
-/// A place among those that wait for a flush.
+/// A waiter for a flush.
 ///
 /// Must be [`leave`](Self::leave)d before it is dropped.
 #[derive(Debug, Default)]
 pub(crate) struct FlushWaiter {
-    /// The position to be flushed and a number; `None` while not waiting.
+    /// The position to be flushed and the waiter's number; `None` while it does not wait.
     key: Option<(u64, u64)>,
 }
 
 impl FlushWaiter {
-    /// Waits for a flush of the bytes below `position`, or of all that is accepted at the first
-    /// call where none is given. `request` has it done.
+    /// Waits for a flush of the bytes below `position`, or of all bytes accepted at the first call
+    /// if it is `None`. `request` starts the flush.
     pub(crate) fn poll<'a>(
         &mut self,
         stream: &'a Arc<Stream>,
@@ -56,7 +56,7 @@ impl FlushWaiter {
         let answer = |state: &State| if state.is_flushed(key) { Some(Ok(())) } else { ended(state) };
         let wait = wait_until(stream, cx, (key, ()), |state| &mut state.flushes, answer);
         let (mut state, result) = ready!(wait);
-        // It may be served and not have been told yet.
+        // The flush may be confirmed, and the waiter not removed from the list yet.
         let waker = state.flushes.remove(key);
         drop(state);
         drop(waker);
@@ -66,7 +66,7 @@ impl FlushWaiter {
 }
 
 impl Waiting for FlushWaiter {
-    /// Stops waiting. A flush that is not waited for any more may not hold up the writes behind it.
+    /// Stops waiting. A flush that no future waits for must not hold up the writes behind it.
     fn leave(&mut self, stream: &Arc<Stream>) {
         let Some(key) = self.key.take() else { return };
         let mut wakes = WakeList::new(stream);
@@ -82,9 +82,9 @@ impl Waiting for FlushWaiter {
     }
 }
 
-/// What flushes wait for.
+/// Flushes.
 impl State {
-    /// Notes that the writer is flushed as far as it was written to, for those that asked before
+    /// Records that the writer has flushed everything it was given, for the waiters up to number
     /// `asked_before`.
     #[inline]
     pub(crate) fn was_flushed(&mut self, asked_before: u64) {
@@ -108,28 +108,28 @@ impl State {
         false
     }
 
-    /// Whether what was asked for with that position and number has been flushed.
+    /// Whether the flush that a waiter with this position and number asked for is confirmed.
     pub(crate) fn is_flushed(&self, (position, id): (u64, u64)) -> bool {
         position <= self.flushed && id <= self.served_before
     }
 
-    /// Whether a party waits for a flush that can be made now. It is asked for before newer bytes
-    /// are written.
+    /// Whether a waiter asks for a flush whose bytes are written. The flush is made before newer
+    /// bytes are written.
     #[inline]
     pub(crate) fn flush_is_due(&self) -> bool {
         self.flushes.first().is_some_and(|((position, _), ())| position <= self.written)
     }
 
-    /// Whether as much as the byte budget was written since such a flush could have been made. From
-    /// then on no write goes before the flush, so that writes cannot starve it.
+    /// Whether as many bytes as the byte budget were written since the oldest such flush became
+    /// due. Then nothing more is written before the flush, so that writes cannot starve it.
     #[inline]
     pub(crate) fn flush_is_overdue(&self) -> bool {
         let overdue = |position: u64| position.saturating_add(self.limits.bytes as u64) <= self.written;
         self.flushes.first().is_some_and(|((position, _), ())| overdue(position))
     }
 
-    /// Whether the writer may still have bytes in a buffer of its own when there is nothing more to
-    /// write.
+    /// Whether the writer has to be flushed when there is nothing more to write, because it may
+    /// hold bytes in a buffer of its own.
     #[inline]
     pub(crate) fn is_unflushed(&self) -> bool {
         self.written > self.flushed && self.limits.flush_when_idle

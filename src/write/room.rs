@@ -1,4 +1,4 @@
-//! Back pressure: how much room there is, and the line of those that wait for it.
+//! Back pressure: how much room there is, and the line of waiters for room.
 
 use super::{
     drive::{carry_out, send_locked},
@@ -16,14 +16,14 @@ use std::{
 };
 
 impl State {
-    /// The bytes that a write may have without waiting.
+    /// The length of the longest write that needs no wait.
     pub(crate) fn available(&self) -> usize {
         let room = self.room_for_copies();
-        // What is copied into the open block takes no entry.
+        // Bytes copied into the open block take no entry.
         if self.has_free_entry() { room } else { room.min(self.limits.copy_max) }
     }
 
-    /// The bytes that may be copied without waiting.
+    /// How many bytes may be copied without waiting.
     pub(crate) fn room_for_copies(&self) -> usize {
         if !self.is_open() || !self.line.is_empty() {
             return 0;
@@ -57,7 +57,7 @@ impl State {
         Room { bytes: len, entries: usize::from(!free) }
     }
 
-    /// Whether that much may be accepted at once. Nothing overtakes a waiter.
+    /// Whether a write that takes this room may be accepted at once. No write overtakes a waiter.
     #[inline]
     pub(crate) fn admits(&self, room: Room) -> bool {
         self.is_open() && self.line.is_empty() && self.fits(room)
@@ -79,7 +79,7 @@ impl State {
         if room.entries > self.limits.entries {
             return Err(RejectReason::TooManyChunks { chunks: room.entries, limit: self.limits.entries });
         }
-        // A barrier takes no room and so waits for none.
+        // A barrier takes no room, so it does not wait for any.
         let barrier = room == Room::default();
         if barrier { Ok(()) } else { Err(RejectReason::Full { stalled: self.stats.pending_polls > 0 }) }
     }
@@ -89,15 +89,14 @@ impl State {
         self.reserved.entries = self.reserved.entries.saturating_add(room.entries);
     }
 
-    /// Gives reserved room back, to be used or to be granted. After the end it means nothing any
-    /// more.
+    /// Gives up a reservation. Reservations have no meaning after the end.
     pub(crate) fn release(&mut self, room: Room) {
         self.reserved.bytes = self.reserved.bytes.saturating_sub(room.bytes);
         self.reserved.entries = self.reserved.entries.saturating_sub(room.entries);
     }
 
-    /// Gives those at the front of the line their turn, first come first served. Returns whether
-    /// there are more than one section may wake.
+    /// Serves the waiters at the front of the line, in order. Returns whether there are more to
+    /// serve than one critical section may wake.
     #[inline]
     pub(crate) fn grant(&mut self, wakes: &mut Wakers) -> bool {
         while let Some((_, want)) = self.line.first() {
@@ -125,12 +124,12 @@ impl State {
         }
     }
 
-    /// Whether at least one byte would be accepted, but for the line.
+    /// Whether at least one byte would be accepted if the line were empty.
     pub(crate) fn has_some_room(&self) -> bool {
         self.fits(Room { bytes: 1, entries: usize::from(self.queue.open_room() == 0) })
     }
 
-    /// Puts an adapter's item into the line, as the last one.
+    /// Adds an adapter's item to the end of the line.
     pub(crate) fn defer(&mut self, item: Chunk) -> u64 {
         let id = self.new_id();
         self.line.put(id, Want::Item(item.as_slice().len()), None);
@@ -138,7 +137,7 @@ impl State {
         id
     }
 
-    /// Accepts the oldest item that an adapter has put into the line.
+    /// Accepts the oldest item of an adapter in the line.
     fn accept_deferred(&mut self, wakes: &mut Wakers) {
         let Some(item) = self.deferred.pop_front() else { return };
         self.accept(item.as_slice().len());
@@ -156,8 +155,9 @@ impl State {
     }
 }
 
-/// Sends once, which may make room, calls `check`, which had no answer, again, and joins the line
-/// if it still has none. Returns the place in the line as an error.
+/// Polls the writer or wakes its task, which may make room. Then calls `check` again, and joins the
+/// line if it still returns `None`. Returns the place in line as an error. The caller has called
+/// `check` without an answer.
 pub(crate) fn enter_line<'a, W: AsyncWrite + Unpin, R>(
     shared: &'a Shared<W>,
     cx: &Context<'_>,
@@ -170,7 +170,7 @@ pub(crate) fn enter_line<'a, W: AsyncWrite + Unpin, R>(
     loop {
         let mut state = shared.stream.lock();
         if let Some(answer) = check(&state) {
-            // A waker that is not needed may not be dropped under the lock.
+            // A waker that is not stored may not be dropped under the lock.
             if waker.is_some() {
                 drop(state);
                 waker = None;
@@ -190,7 +190,7 @@ pub(crate) fn enter_line<'a, W: AsyncWrite + Unpin, R>(
     }
 }
 
-/// Admits a write of a producer that does not wait. Where it may poll the writer, that makes room
+/// Admits a write of a producer that does not wait. A producer that may poll the writer makes room
 /// first.
 pub(crate) fn try_admit<'a, W: AsyncWrite + Unpin>(
     shared: &'a Shared<W>,
@@ -209,24 +209,24 @@ pub(crate) fn try_admit<'a, W: AsyncWrite + Unpin>(
     state.admit(room_of(&state)).map(|()| state)
 }
 
-/// How far a producer has come that needs room.
+/// The progress of a producer that needs room.
 ///
 /// Must be [`leave`](Self::leave)d before it is dropped.
 #[derive(Debug)]
 pub(crate) enum Acquire {
     Begun,
-    /// It has a place in the line. Once that is gone, the room is reserved for it.
+    /// It has a place in line. Once that place is gone, the room is reserved for it.
     InLine {
         id: u64,
         room: Room,
     },
-    /// What needed the room is done.
+    /// The room was used or refused.
     Done,
 }
 
 impl Acquire {
-    /// Gets into the line, unless there is room after all. Returns the lock with the room checked:
-    /// accept or reserve before unlocking. The caller has found none.
+    /// Joins the line, unless there is room after all. Returns the state with the room checked: the
+    /// caller has to accept or reserve before it unlocks. The caller has found no room before.
     pub(crate) fn enter<'a, W: AsyncWrite + Unpin>(
         &mut self,
         shared: &'a Shared<W>,
@@ -242,8 +242,7 @@ impl Acquire {
             Err(RejectReason::Full { .. }) => None,
             answer => Some(answer),
         };
-        // A chunk that needed no entry of its own while a block was open may need one by the time
-        // it is granted.
+        // A chunk that needs no entry while a block is open may need one when it is granted.
         let want = |state: &State| {
             let room = room_of(state);
             Want::Room(Room { bytes: room.bytes, entries: room.entries.max(1) })
@@ -258,7 +257,7 @@ impl Acquire {
         }
     }
 
-    /// Waits in the line. Returns as [`enter`](Self::enter) does.
+    /// Waits in line. Returns what [`enter`](Self::enter) returns.
     pub(crate) fn poll_in_line<'a>(
         &mut self,
         stream: &'a Stream,
@@ -269,7 +268,7 @@ impl Acquire {
         let place = (id, Want::Room(room));
         let mut state = ready!(wait_until(stream, cx, place, |state| &mut state.line, granted)).0;
         *self = Self::Done;
-        // Others have run since it got into line.
+        // Other tasks have run since this waiter joined the line.
         state.budget.waited();
         state.release(room);
         match state.closed() {
@@ -291,7 +290,7 @@ impl Acquire {
 }
 
 impl Waiting for Acquire {
-    /// Steps out of the line, or returns what was granted; those behind may fit now.
+    /// Leaves the line, or gives back the granted room. The waiters behind may have room now.
     #[inline]
     fn leave(&mut self, stream: &Arc<Stream>) {
         if matches!(self, Self::InLine { .. }) {
@@ -300,7 +299,7 @@ impl Waiting for Acquire {
     }
 }
 
-/// Gives room back and grants it to others.
+/// Gives up a reservation and serves the line.
 pub(crate) fn give_back(stream: &Arc<Stream>, room: Room) {
     let mut state = stream.lock();
     state.release(room);

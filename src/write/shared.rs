@@ -1,4 +1,4 @@
-//! What the handles of a stream and its task share: the stream and the writer.
+//! What the handles of a stream share with its task: the stream and the writer.
 
 use super::{
     batch::Batch,
@@ -21,17 +21,38 @@ use std::{
     task::{Context, Poll},
 };
 
-/// A writer whose type is not known: that of a [`WriteHandoff`](crate::WriteHandoff) without a type
+/// A boxed writer of any type: the writer of a [`WriteHandoff`](crate::WriteHandoff) without a type
 /// parameter.
+///
+/// # Examples
+///
+/// ```
+/// use futures_handoff::{BoxWriter, WriteHandoff, WriteHandoffConfig};
+/// use futures_util::io;
+///
+/// fn greet(peer: &WriteHandoff) -> io::Result<()> {
+///     Ok(peer.try_write_fire_and_forget("hello".into())?)
+/// }
+///
+/// for is_muted in [true, false] {
+///     let writer: BoxWriter = if is_muted { Box::new(io::sink()) } else { Box::new(Vec::new()) };
+///     let (handoff, task) = WriteHandoff::new(writer, WriteHandoffConfig::default());
+///     greet(&handoff)?;
+///     handoff.close();
+///     futures_executor::block_on(task)?;
+///     assert_eq!(handoff.stats().written, 5);
+/// }
+/// # Ok::<_, io::Error>(())
+/// ```
 pub type BoxWriter = Box<dyn AsyncWrite + Send + Unpin>;
 
-/// A stream and its writer. Handles and the task hold it.
+/// A stream and its writer. The handles and the task hold it.
 #[derive(Debug)]
 pub(crate) struct Shared<W> {
     pub(crate) stream: Arc<Stream>,
     inline: Inline,
     cell: Mutex<WriterCell<W>>,
-    /// The writer is not here but with the task: [`remote`](Self::remote).
+    /// The task has the writer, and this value has none: see [`remote`](Self::remote).
     pub(crate) is_remote: bool,
 }
 
@@ -45,7 +66,7 @@ impl<W> Shared<W> {
         }
     }
 
-    /// For handles that leave the writer to the task, whatever type it has.
+    /// For handles that leave the writer to the task, whatever its type is.
     pub(crate) fn remote(stream: &Arc<Stream>) -> Self {
         Self {
             stream: Arc::clone(stream),
@@ -55,19 +76,19 @@ impl<W> Shared<W> {
         }
     }
 
-    /// The producer that calls.
+    /// Describes the calling producer.
     #[inline]
     pub(crate) fn caller(&self, via: Via) -> Caller {
         self.stream.caller(self.inline, via)
     }
 
-    /// The cell, for the party that set the phase to `Busy`: it is free.
+    /// Locks the cell for the party that set the phase to `Busy`. The lock is free.
     #[inline]
     pub(crate) fn cell(&self) -> MutexGuard<'_, WriterCell<W>> {
         self.cell.lock_free()
     }
 
-    /// Takes the writer and what is not written, once the stream has ended.
+    /// Takes the writer and the unwritten bytes, once the stream has ended.
     pub(crate) fn take_parts(&self) -> (Option<W>, Vec<Bytes>) {
         if self.is_remote {
             return (None, Vec::new());
@@ -86,8 +107,8 @@ impl<W> Shared<W> {
 }
 
 impl<W> Drop for Shared<W> {
-    /// No handle is left that could ask for the unwritten bytes. Tickets may keep the rest of the
-    /// stream for long.
+    /// No handle is left that could ask for the unwritten bytes, but tickets may keep the rest of
+    /// the stream alive for long.
     fn drop(&mut self) {
         if !self.is_remote {
             let queued = self.stream.lock().queue.drain();
@@ -96,25 +117,26 @@ impl<W> Drop for Shared<W> {
     }
 }
 
-/// The writer and what is being written to it. Only the party that set the phase to `Busy` locks
-/// it, so that it never waits for the lock; after the end, the party that wants to take it.
+/// The writer and the bytes that are being written. Only the party that set the phase to `Busy`
+/// locks it, so it never waits for the lock. After the end, the party that takes the writer locks
+/// it.
 #[derive(Debug)]
 pub(crate) struct WriterCell<W> {
     pub(crate) writer: Option<W>,
     pub(crate) batch: Batch,
-    /// The flush that closing asks for is done.
+    /// The flush before the end is done.
     pub(crate) flushed: bool,
-    /// Why the holder ends the stream, once the writer has failed or is closed.
+    /// Why the holder has to end the stream: the writer has failed or is closed.
     pub(crate) end: Option<CloseReason>,
 }
 
-/// How a call of the writer went.
+/// The result of a call of the writer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum CallResult {
     Wrote(usize),
     Done,
     Pending,
-    /// [`WriterCell::end`] tells why.
+    /// [`WriterCell::end`] has the reason.
     Failed {
         in_doubt: usize,
     },
@@ -125,8 +147,8 @@ impl<W> WriterCell<W> {
         Self { writer, batch: Batch::new(), flushed: false, end: None }
     }
 
-    /// What a poll of the writer means, `offered` being the bytes that it was given. A panic looks
-    /// like any other failure, whichever party called.
+    /// Interprets a poll of the writer that was offered `offered` bytes; `None` is a panic. A panic
+    /// is a failure like any other, whichever party polled.
     #[inline]
     pub(crate) fn judge(&mut self, polled: Option<Poll<io::Result<usize>>>, offered: usize) -> CallResult {
         match polled {
@@ -149,7 +171,7 @@ impl<W> WriterCell<W> {
 }
 
 impl<W: AsyncWrite + Unpin> WriterCell<W> {
-    /// Offers the writer the batch and the payload behind it.
+    /// Offers the writer the batch, followed by the payload.
     pub(crate) fn write(&mut self, cx: &mut Context<'_>, payload: &mut dyn Payload) -> CallResult {
         let Self { writer: Some(writer), batch, .. } = self else { return CallResult::Pending };
         let mut offered = 0;
@@ -182,7 +204,7 @@ impl<W: AsyncWrite + Unpin> WriterCell<W> {
         self.ask(|writer| writer.poll_close(cx))
     }
 
-    /// Asks the writer for what takes no bytes.
+    /// Makes a call of the writer that takes no bytes.
     #[inline]
     fn ask(&mut self, ask: impl FnOnce(Pin<&mut W>) -> Poll<io::Result<()>>) -> CallResult {
         let Some(writer) = &mut self.writer else { return CallResult::Pending };
@@ -196,7 +218,7 @@ impl<W: AsyncWrite + Unpin> WriterCell<W> {
 }
 
 impl<W> Drop for WriterCell<W> {
-    /// The last handle is dropped by a producer, which is not the cause if the writer panics in its
+    /// A producer may drop the last handle, and it is not the cause of a panic in the writer's
     /// drop.
     fn drop(&mut self) {
         let writer = self.writer.take();
@@ -204,8 +226,8 @@ impl<W> Drop for WriterCell<W> {
     }
 }
 
-/// The right to poll the writer. If this crate itself panics while it holds the right (panics of
-/// user code are caught), the stream ends instead of hanging.
+/// The right to poll the writer. Panics of user code are caught. If this crate itself panics while
+/// it holds the right, the stream ends and does not hang.
 pub(crate) struct WriterGuard<'a, W> {
     pub(crate) stream: &'a Arc<Stream>,
     pub(crate) cell: Option<MutexGuard<'a, WriterCell<W>>>,

@@ -1,4 +1,4 @@
-//! What the lock of a stream guards: its phase, its positions, and the futures that wait for them.
+//! The state behind a stream's lock: its phase, its positions, and the futures that wait.
 
 use super::{
     config::{Inline, WriteHandoffConfig, WriteStats},
@@ -13,7 +13,7 @@ use crate::{
 };
 use std::{collections::VecDeque, mem, ops::Range, task::Waker};
 
-/// Where the writer is, and what wakes the task.
+/// Which party has the writer, and what wakes the task.
 ///
 /// | phase | meaning | what wakes the task |
 /// |---|---|---|
@@ -22,12 +22,12 @@ use std::{collections::VecDeque, mem, ops::Range, task::Waker};
 /// | `Scheduled` | the writer is free, there is work, and the task was woken | (woken) |
 /// | `Busy` | one party holds the writer | the holder, if it leaves work |
 /// | `Blocked` | the writer is free; the task's own last poll of it returned `Pending` | the writer |
-/// | `Idle` | the writer is free and there is nothing to do | the party that brings work |
+/// | `Idle` | the writer is free and there is no work | the party that adds work |
 /// | `Ended` | the writer is gone or waits to be taken | - |
 ///
-/// Invariants: the task never sleeps on a registration with the writer that it did not make in its
-/// own last poll; the party that leaves work wakes the task; the writer's lock is free unless the
-/// phase is `Busy`; `Idle` means no work.
+/// Invariants: the task sleeps on the writer only after its own last poll of it returned `Pending`.
+/// The party that leaves work wakes the task. The writer's lock is free unless the phase is `Busy`.
+/// `Idle` means that there is no work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {
     NotStarted,
@@ -39,49 +39,49 @@ pub(crate) enum Phase {
     Ended,
 }
 
-/// How far a handoff has been closed. Ordered: it only ever rises.
+/// How far a handoff is closed. The order of the variants matters: the value only rises.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Closing {
     /// Open.
     No,
-    /// Nothing more is accepted; the writer is to be flushed and given back open.
+    /// Nothing more is accepted. The writer is flushed and given back open.
     Detach,
-    /// Nothing more is accepted; the writer is to be flushed and closed.
+    /// Nothing more is accepted. The writer is flushed and closed.
     Close,
 }
 
-/// How a producer came to call.
+/// How a producer calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Via {
-    /// By a plain function, from anywhere.
+    /// A plain function call, from anywhere.
     Call,
-    /// By a poll of one of this crate's futures.
+    /// A poll of one of this crate's futures.
     Poll,
 }
 
-/// The producer that calls.
+/// The calling producer.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Caller {
     pub(crate) inline: Inline,
     pub(crate) thread: usize,
-    /// It has promised to send when it is about to wait.
+    /// It has promised to send before it waits.
     pub(crate) batching: bool,
-    /// It is polled by the executor at the moment, through a future of this crate. Then the writer
-    /// finds what belongs to that executor's thread.
+    /// The executor polls it now, through a future of this crate. Then the writer finds the runtime
+    /// of that executor's thread.
     pub(crate) in_poll: bool,
 }
 
-/// What a producer has to do when it has changed the state.
+/// What a producer has to do after it has changed the state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Next {
     Nothing,
     /// Wake the task.
     Wake,
-    /// Poll the writer: the phase is `Busy` and the caller is the holder.
+    /// Poll the writer. The phase is `Busy`, and the caller is the holder.
     Drive,
 }
 
-/// A configuration with its defaults filled in.
+/// The effective limits of a configuration.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
     pub(crate) entries: usize,
@@ -91,23 +91,23 @@ pub(crate) struct Limits {
     pub(crate) flush_when_idle: bool,
 }
 
-/// Room asked for or reserved.
+/// Room that is requested or reserved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Room {
     pub(crate) bytes: usize,
     pub(crate) entries: usize,
 }
 
-/// What a place in the line is for.
+/// What a waiter in the line waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Want {
-    /// Room that is reserved for the waiter when its turn comes.
+    /// Room, which is reserved for the waiter when its turn comes.
     Room(Room),
-    /// The turn itself. Nothing is reserved: an adapter that is not polled any more keeps nothing
-    /// from others.
+    /// The turn itself. Nothing is reserved, so an adapter that is no longer polled keeps no room
+    /// from other producers.
     Turn,
-    /// An adapter's item of so many bytes. It is accepted when its turn comes, whether the adapter
-    /// is polled or not.
+    /// An adapter's item of this many bytes. It is accepted when its turn comes, whether the
+    /// adapter is polled or not.
     Item(usize),
 }
 
@@ -115,38 +115,37 @@ pub(crate) enum Want {
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) phase: Phase,
-    /// A producer's last poll found the writer not ready: only the task tries again.
+    /// A producer's last poll of the writer returned `Pending`: only the task polls it again.
     pub(crate) producer_saw_pending: bool,
     /// In `Blocked`: the pending call was a flush.
     pub(crate) blocked_on_flush: bool,
     pub(crate) closing: Closing,
-    /// The holder of the writer is to end the stream, for this reason.
+    /// The holder of the writer has to end the stream for this reason.
     pub(crate) end_requested: Option<CloseReason>,
-    /// The task was dropped, which drops the writer.
+    /// The task was dropped, so the holder has to drop the writer.
     pub(crate) task_is_gone: bool,
 
     pub(crate) accepted: u64,
     pub(crate) written: u64,
     pub(crate) flushed: u64,
-    /// Offered in the call with which the writer broke its contract.
+    /// Bytes offered in the call in which the writer panicked or broke its contract.
     pub(crate) in_doubt: u64,
-    /// Room that is promised to waiters and permits.
+    /// Room reserved for granted waiters and permits.
     pub(crate) reserved: Room,
-    /// Entries accepted and not written.
+    /// Entries accepted and not yet written.
     pub(crate) entries: usize,
     pub(crate) queue: Queue,
     pub(crate) limits: Limits,
 
     next_id: u64,
     pub(crate) tickets: Waiters<(u64, u64), ()>,
-    /// The line for room. A waiter that is gone from here has had its turn.
+    /// The line of waiters for room. A waiter that is no longer in it has had its turn.
     pub(crate) line: Waiters<u64, Want>,
-    /// The items of adapters that are in that line, in its order.
+    /// The items of adapters in that line, in the same order.
     pub(crate) deferred: VecDeque<Chunk>,
-    /// By the position to be flushed, then by number.
+    /// Keyed by the position to be flushed, then by the waiter's number.
     pub(crate) flushes: Waiters<(u64, u64), ()>,
-    /// Waiters for a flush with numbers up to this one are covered by the last flush that was
-    /// confirmed.
+    /// The last confirmed flush covers the flush waiters up to this number.
     pub(crate) served_before: u64,
     /// A flush was confirmed, and some of its waiters may not be woken yet.
     pub(crate) flush_is_news: bool,
@@ -155,10 +154,10 @@ pub(crate) struct State {
     pub(crate) task: Option<Waker>,
     pub(crate) task_thread: usize,
     pub(crate) end: Option<CloseReason>,
-    /// Futures that wait for the writer itself.
+    /// Futures that wait to take the writer.
     pub(crate) parts_wanted: usize,
     pub(crate) stats: WriteStats,
-    /// What producers may do before they let other tasks run.
+    /// How much producers may do before they yield.
     pub(crate) budget: Budget,
 }
 
@@ -203,7 +202,7 @@ impl State {
         }
     }
 
-    /// A number that no other waiter of this stream has, larger than those before and never 0.
+    /// A number for a new waiter: larger than all before it, and never 0.
     pub(crate) fn new_id(&mut self) -> u64 {
         self.next_id += 1;
         self.next_id
@@ -214,7 +213,7 @@ impl State {
         self.next_id
     }
 
-    /// Why nothing more is accepted, once that is so.
+    /// Why nothing more is accepted; `None` while writes are accepted.
     pub(crate) fn closed(&self) -> Option<CloseReason> {
         match &self.end {
             Some(reason) => Some(reason.clone()),
@@ -244,8 +243,7 @@ impl State {
 
     // --- accepting
 
-    /// Assigns the next `len` positions. This is final: what becomes of the bytes shows in their
-    /// ticket.
+    /// Assigns the next `len` positions. This is final: a later failure shows in the ticket.
     #[inline]
     pub(crate) fn accept(&mut self, len: usize) -> Range<u64> {
         let start = self.accepted;
@@ -254,16 +252,16 @@ impl State {
         start..self.accepted
     }
 
-    /// Counts a write of so many bytes.
+    /// Counts a write of `len` bytes.
     #[inline]
     pub(crate) fn count_write(&mut self, len: usize) {
         self.stats.chunks += 1;
         self.budget.spend(len);
     }
 
-    /// Accepts bytes that may be copied where copying them is all there is to do, as nearly always
-    /// in a burst: the open block has room for them, they do not make what is queued enough to be
-    /// sent, and a party sees to that already. Otherwise nothing happens.
+    /// Accepts a copy of `bytes` in the case that dominates bursts. The open block has room for
+    /// them, the queue stays below `send_at`, and another party already has to send it. In any
+    /// other case, does nothing.
     #[inline(always)]
     pub(crate) fn append(&mut self, bytes: &[u8], is_batching: impl FnOnce() -> bool) -> Option<Range<u64>> {
         let len = bytes.len();
@@ -295,8 +293,8 @@ impl State {
         }
     }
 
-    /// Whether the caller may poll the writer now: it is free, the task has run, and it is the
-    /// right thread for it.
+    /// Whether the caller may poll the writer now: the writer is free, the task has run, and the
+    /// setting `Inline` admits this caller.
     #[inline]
     pub(crate) fn may_drive(&self, caller: &Caller) -> bool {
         let free = matches!(self.phase, Phase::Idle | Phase::Held | Phase::Scheduled);
@@ -308,7 +306,7 @@ impl State {
             }
     }
 
-    /// What follows when work was added.
+    /// What the caller has to do after it has added work.
     #[inline]
     pub(crate) fn after_push(&mut self, caller: &Caller) -> Next {
         if self.queue.bytes() >= self.limits.send_at && self.may_drive(caller) {
@@ -322,7 +320,7 @@ impl State {
         }
     }
 
-    /// What follows when the caller wants what there is to do done now.
+    /// What the caller has to do to have the present work done now.
     #[inline]
     pub(crate) fn decide_to_send(&mut self, caller: &Caller) -> Next {
         if self.phase == Phase::Idle && !self.flush_is_due() && self.closing == Closing::No {
@@ -334,13 +332,13 @@ impl State {
         }
         match self.phase {
             Phase::Idle | Phase::Held => self.hold_or_schedule(caller),
-            // A writer that takes no more bytes may still be able to pass on those that it has.
+            // A writer that takes no more bytes may still be able to flush those that it has.
             Phase::Blocked if !self.blocked_on_flush && self.flush_is_due() => self.schedule(),
             _ => Next::Nothing,
         }
     }
 
-    /// Leaves the work to a producer that has promised to send, or else to the task.
+    /// Leaves the work to a producer that has promised to send, and to the task otherwise.
     #[inline]
     fn hold_or_schedule(&mut self, caller: &Caller) -> Next {
         if caller.batching {
@@ -350,8 +348,8 @@ impl State {
         self.schedule()
     }
 
-    /// In `Blocked`: whether newer bytes may be written. A flush that the writer does not confirm
-    /// yet is no reason not to offer it more.
+    /// In `Blocked`: whether newer bytes may be written. They need not wait for a flush that is
+    /// pending, unless it is overdue.
     #[inline]
     pub(crate) fn may_pass_flush(&self) -> bool {
         self.blocked_on_flush && !self.flush_is_overdue()
@@ -363,13 +361,13 @@ impl State {
         self.task_thread == 0 && self.task.is_none()
     }
 
-    /// Whether the writer is free and there is work that the task can begin with.
+    /// Whether the writer is free and the task has work to begin with.
     #[inline]
     pub(crate) fn is_due(&self) -> bool {
         matches!(self.phase, Phase::NotStarted | Phase::Held | Phase::Scheduled)
     }
 
-    /// Records that the task ran on this thread, and clears `producer_saw_pending`.
+    /// Records that the task runs on this thread, and clears `producer_saw_pending`.
     #[inline]
     pub(crate) fn belongs_here(&mut self) {
         self.producer_saw_pending = false;
@@ -385,13 +383,13 @@ impl State {
 
     // --- progress
 
-    /// Whether there is nothing to see to but what is queued.
+    /// Whether the queue is the only work: no close, end or flush is requested.
     #[inline]
     pub(crate) fn is_quiet(&self) -> bool {
         self.closing == Closing::No && self.end_requested.is_none() && self.flushes.is_empty()
     }
 
-    /// Notes that the writer took the next `n` bytes and finished so many entries.
+    /// Records that the writer took the next `n` bytes, which completed `entries` entries.
     #[inline]
     pub(crate) fn advance(&mut self, n: usize, entries: usize, mirror: &AtomicU64) {
         self.written += n as u64;
@@ -400,7 +398,8 @@ impl State {
         self.stats.pending_polls = 0;
     }
 
-    /// Notes that the writer took the only entry whole, and was flushed if that is done.
+    /// Records that the writer took the only entry whole, and that it was flushed if `flushed` is
+    /// set.
     #[inline]
     pub(crate) fn wrote_whole(&mut self, n: usize, flushed: bool, inline: bool, mirror: &AtomicU64) {
         self.stats.write_calls += 1;
@@ -412,7 +411,7 @@ impl State {
         }
     }
 
-    /// Notes that the writer did not take any of the bytes that it was offered.
+    /// Records that the writer took none of the offered bytes.
     pub(crate) fn refused(&mut self) {
         if self.stats.pending_polls == 0 {
             self.stats.pending_since = self.accepted;
@@ -422,14 +421,14 @@ impl State {
 
     // --- ends
 
-    /// Accepts nothing more but what adapters have put into the line. There is work then, to be
-    /// seen to in the same section.
+    /// Stops accepting writes. Only the items of adapters in the line are still accepted. The
+    /// caller has to start the work of closing in the same critical section.
     pub(crate) fn close(&mut self, how: Closing, wakes: &mut Wakers) {
         self.accept_all_deferred(wakes);
         self.closing = self.closing.max(how);
     }
 
-    /// Ends the stream. What is still queued stays where it is until it is taken.
+    /// Ends the stream. Queued bytes stay in the queue until they are taken.
     pub(crate) fn finish(&mut self, reason: CloseReason, wakes: &mut Wakers) {
         self.phase = Phase::Ended;
         self.end = Some(reason);
@@ -439,8 +438,8 @@ impl State {
 }
 
 impl Drop for State {
-    /// What is left may belong to others, and its drop may panic. The party that drops the stream
-    /// is not its cause.
+    /// Dropping the remaining values may run user code, which may panic. The party that drops the
+    /// stream is not the cause.
     fn drop(&mut self) {
         discard(mem::take(&mut self.deferred));
         for reason in [self.end.take(), self.end_requested.take()] {

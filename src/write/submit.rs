@@ -18,7 +18,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-/// Submits a payload without waiting. A rejected one is as it was.
+/// Submits a payload without waiting. A rejected payload is unchanged.
 #[inline]
 pub(crate) fn try_submit<W: AsyncWrite + Unpin, P: Payload>(
     shared: &Shared<W>,
@@ -35,7 +35,7 @@ pub(crate) fn try_submit<W: AsyncWrite + Unpin, P: Payload>(
     accept(shared, Via::Call, state, payload)
 }
 
-/// Accepts a payload where copying it is all there is to do, as nearly always in a burst.
+/// Accepts a payload that only has to be copied into the open block, as in most bursts.
 #[inline(always)]
 fn append<W, P: Payload>(shared: &Shared<W>, state: &mut State, payload: &P) -> Option<Range<u64>> {
     let bytes = payload.as_slice();
@@ -45,7 +45,7 @@ fn append<W, P: Payload>(shared: &Shared<W>, state: &mut State, payload: &P) -> 
     state.append(bytes, || shared.stream.is_batching())
 }
 
-/// Accepts a payload in a section that has admitted it, and decides where it goes.
+/// Accepts a payload that was admitted under this lock, and decides where it goes.
 #[inline(always)]
 pub(crate) fn accept<'a, W: AsyncWrite + Unpin, P: Payload>(
     shared: &'a Shared<W>,
@@ -58,7 +58,8 @@ pub(crate) fn accept<'a, W: AsyncWrite + Unpin, P: Payload>(
     let is_small = len <= state.limits.copy_max;
     let mut next = Next::Nothing;
     if len > 0 {
-        // Enough to be sent: written through. A small one behind queued bytes joins them instead.
+        // Enough to be sent: write it through. A small payload behind queued bytes joins them
+        // instead.
         if payload.is_one() && sends(&state, payload, &caller) && (state.queue.is_empty() || !is_small) {
             let range = state.accept(len);
             (state.phase, state.entries) = (Phase::Busy, state.entries + 1);
@@ -80,15 +81,14 @@ pub(crate) fn accept<'a, W: AsyncWrite + Unpin, P: Payload>(
     Ok(range)
 }
 
-/// Whether the payload is enough to be sent, with what is held before it, and the caller may send
-/// it.
+/// Whether the payload and the bytes queued before it are enough to be sent, and the caller may
+/// poll the writer.
 #[inline]
 pub(crate) fn sends<P: Payload>(state: &State, payload: &P, caller: &Caller) -> bool {
     state.queue.bytes() + payload.counts_for(&state.limits) >= state.limits.send_at && state.may_drive(caller)
 }
 
-/// Makes the payload owned, outside of the lock, and then accepts it on room that is reserved
-/// meanwhile.
+/// Reserves room for the payload, makes it owned outside of the lock, and then accepts it.
 #[inline(never)]
 fn accept_owned<'a, W: AsyncWrite + Unpin, P: Payload>(
     shared: &'a Shared<W>,
@@ -102,13 +102,13 @@ fn accept_owned<'a, W: AsyncWrite + Unpin, P: Payload>(
     let mut owned = Owned(Some(payload.own()));
     let accepted = send_reserved(shared, via, room, &mut owned);
     if accepted.is_err() {
-        // The stream was closed while the bytes were being owned.
+        // The stream was closed while the payload was made owned.
         payload.restore(owned.own());
     }
     accepted
 }
 
-/// Submits a payload on reserved room. The room is used up, whatever becomes of the payload.
+/// Submits a payload on reserved room. The room is used up whether the payload is accepted or not.
 pub(super) fn send_reserved<W: AsyncWrite + Unpin, P: Payload>(
     shared: &Shared<W>,
     via: Via,
@@ -126,15 +126,14 @@ pub(super) fn send_reserved<W: AsyncWrite + Unpin, P: Payload>(
     let is_left = used.bytes < room.bytes || used.entries < room.entries;
     let accepted = accept(shared, via, state, payload);
     if is_left {
-        // Only now: the writer may have been polled for that write, and those that this lets in are
-        // behind it.
+        // Last, because the writer may have been polled for this write: the writes that this lets
+        // in come behind it.
         give_back(stream, Room::default());
     }
     accepted
 }
 
-/// Waits for room for a payload and submits it; `finish` makes the future's output of what became
-/// of it.
+/// Waits for room for a payload and submits it. `finish` turns the result into the future's output.
 pub(crate) struct Submit<'a, W, P, F> {
     shared: &'a Shared<W>,
     payload: P,
@@ -153,7 +152,7 @@ where
         Self { shared, payload, acquire: Acquire::Begun, finish }
     }
 
-    /// Tries to submit while holding the lock, before it joins the line.
+    /// Tries to submit under the lock, and otherwise joins the line.
     #[inline(never)]
     fn submit(&mut self, cx: &Context<'_>, state: StateGuard<'a>) -> Poll<T> {
         let Self { shared, payload, .. } = self;
@@ -164,7 +163,7 @@ where
         self.conclude(accepted)
     }
 
-    /// Waits in the line, or gets into it.
+    /// Joins the line, or waits in it.
     #[cold]
     fn wait(&mut self, cx: &Context<'_>, state: Option<StateGuard<'a>>) -> Poll<T> {
         let Self { shared, payload, acquire, .. } = self;
@@ -175,7 +174,7 @@ where
         };
         let accepted = admitted.and_then(|state| accept(shared, Via::Poll, state, payload));
         if was_in_line {
-            // Offers what was granted and not used to the next in line: the entry, if the chunk
+            // The next in line gets the room that was granted and not used: an entry, if the chunk
             // fitted into the open block.
             give_back(&shared.stream, Room::default());
         }

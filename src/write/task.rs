@@ -1,5 +1,4 @@
-//! The writer task, alone or together with a producer, and producers that promise to send before
-//! they wait.
+//! The writer task, alone or together with a producer, and producers that send before they wait.
 
 use super::{
     drive::{Driver, Left, drive, send_now},
@@ -21,17 +20,17 @@ use std::{
 
 /// Writes what the handles of a [`WriteHandoff`](crate::WriteHandoff) accept.
 ///
-/// Nothing is written before this future is polled for the first time, and it must be polled until
-/// it completes: spawn it, let it [run with](Self::run_until) a producer, or run it on a thread of
-/// its own. It completes when the stream has ended: with the writer, flushed and closed, after
-/// [`close`](crate::WriteHandoff::close) or when the last handle was dropped; with a
-/// [`WriterFailure`] that carries what was left otherwise.
+/// Nothing is written before this future is first polled, and it must be polled until it completes:
+/// spawn it, let it [run with](Self::run_until) a producer, or run it on a thread of its own. It
+/// completes when the stream has ended. After [`close`](crate::WriteHandoff::close), or when the
+/// last handle was dropped, it returns the writer, flushed and closed. Otherwise it returns a
+/// [`WriterFailure`] with the writer and the unwritten bytes.
 ///
 /// # Drop
 ///
-/// Dropping it early is always safe: the writer is dropped, tickets, flushes and waiting producers
-/// end with [`CloseReason::TaskDropped`], and the unwritten bytes can be had from
-/// [`into_parts`](crate::WriteHandoff::into_parts).
+/// The task may be dropped at any time. The writer is then dropped, and tickets, flushes and
+/// waiting producers end with [`CloseReason::TaskDropped`].
+/// [`into_parts`](crate::WriteHandoff::into_parts) returns the unwritten bytes.
 ///
 /// # Examples
 ///
@@ -54,10 +53,24 @@ impl<W> WriteTask<W> {
         Self { shared }
     }
 
-    /// The same task with no output, for executors. How it ended is learned from the handles: from
-    /// [`closed`](crate::WriteHandoff::closed), and from
-    /// [`into_parts`](crate::WriteHandoff::into_parts), which gets the writer and the unwritten
-    /// bytes.
+    /// Turns this into a task without an output, for executors. The handles tell how it ended:
+    /// [`closed`](crate::WriteHandoff::closed) returns the reason, and
+    /// [`into_parts`](crate::WriteHandoff::into_parts) the writer and the unwritten bytes.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_executor::LocalPool;
+    /// use futures_handoff::{WriteHandoff, WriteHandoffConfig};
+    /// use futures_util::task::LocalSpawnExt;
+    ///
+    /// let mut pool = LocalPool::new();
+    /// let (handoff, task) = WriteHandoff::new(Vec::new(), WriteHandoffConfig::default());
+    /// pool.spawner().spawn_local(task.detach())?;
+    /// handoff.try_write("spawned".into())?;
+    /// assert_eq!(pool.run_until(handoff.into_parts())?, b"spawned");
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     pub fn detach(self) -> DetachedWriteTask<W> {
         DetachedWriteTask { task: self }
     }
@@ -68,20 +81,22 @@ impl<W> WriteTask<W> {
 }
 
 impl<W: AsyncWrite + Unpin> WriteTask<W> {
-    /// Runs a producer, such as a connection's loop, and this task with it until the producer is
-    /// done: one task of the runtime for both, with nothing to spawn and no hop between them.
+    /// Runs a producer, such as a connection's loop, together with this task until the producer is
+    /// done. Both are one task of the runtime: nothing is spawned, and no bytes hop between tasks.
     ///
-    /// What the future writes is held while it runs and offered to the writer when it is about to
-    /// wait and when it is done, as with [`batching`](crate::WriteHandoff::batching); large chunks
-    /// leave at once. Other producers are served, too. Once the future is done, what it wrote may
-    /// still be on its way: await this task, have it run with another future, or spawn it. Where
-    /// the future has failed, too: keep its result, drop the handles, await the task, and look at
-    /// the result then.
+    /// What the producer writes is queued while it runs. It is offered to the writer when the
+    /// producer is about to wait and when it is done, as with
+    /// [`batching`](crate::WriteHandoff::batching). Large chunks leave at once. Other producers are
+    /// served, too.
+    ///
+    /// When the producer is done, bytes that it wrote may still be queued: await this task, run it
+    /// with another future, or spawn it. The same holds for a producer that fails: keep its result,
+    /// drop the handles, await the task, and then return the result.
     ///
     /// # Cancel safety
     ///
-    /// Dropping it drops the producer's future. What that had submitted is written once the task is
-    /// polled again.
+    /// Dropping the future drops the producer. Bytes that the producer submitted are written once
+    /// the task is polled again.
     ///
     /// # Examples
     ///
@@ -97,7 +112,7 @@ impl<W: AsyncWrite + Unpin> WriteTask<W> {
     /// };
     /// let connected = task.run_until(connection).await;
     /// drop(handoff);
-    /// // Not before: `?` above would drop the task with what it has still to write.
+    /// // First the task, then `?`: an early return would drop the task with its unwritten bytes.
     /// assert_eq!(task.await?, b"one, two");
     /// connected?;
     /// # Ok::<_, Box<dyn std::error::Error>>(()) }).unwrap();
@@ -106,7 +121,7 @@ impl<W: AsyncWrite + Unpin> WriteTask<W> {
         RunUntil { task: self, future }
     }
 
-    /// Sends what the producer that runs with it has left: first as a producer, then, if work is
+    /// Sends the bytes that the producer has queued: first as a producer, and then, if work is
     /// left, as the task.
     fn send(&self, cx: &mut Context<'_>) {
         let mut state = self.shared.stream.lock();
@@ -124,9 +139,9 @@ impl<W: AsyncWrite + Unpin> WriteTask<W> {
         }
     }
 
-    /// Does what there is to do. Ready once the stream has ended.
+    /// Does the work that there is. Ready once the stream has ended.
     fn poll_ended(&self, cx: &mut Context<'_>) -> Poll<()> {
-        // Wakers are user code: not to be cloned under the lock.
+        // Wakers are user code and may not be cloned under the lock.
         let waker = cx.waker().clone();
         let mut state = self.shared.stream.lock();
         match state.phase {
@@ -188,13 +203,30 @@ impl<W> fmt::Debug for WriteTask<W> {
 /// A [`WriteTask`] without an output, as [`Executor`](crate::Executor)s take it. Made by
 /// [`WriteTask::detach`].
 ///
-/// A writer that has failed is dropped as soon as this is polled again, which it is woken for: its
-/// descriptor does not stay open for as long as there are handles. Only an
-/// [`into_parts`](crate::WriteHandoff::into_parts) that waits already gets it.
+/// A writer that fails wakes this task, which then drops the writer. So its file descriptor does
+/// not stay open while there are handles. Only a call of
+/// [`into_parts`](crate::WriteHandoff::into_parts) that already waits gets the writer.
 ///
 /// # Drop
 ///
 /// As for [`WriteTask`].
+///
+/// # Examples
+///
+/// An executor for the detached task of any writer:
+///
+/// ```
+/// use futures_handoff::{DetachedWriteTask, WriteHandoff, WriteHandoffConfig, executor_fn};
+///
+/// let on_a_thread = executor_fn(|task: DetachedWriteTask| {
+///     std::thread::spawn(|| futures_executor::block_on(task));
+/// });
+/// let handoff = WriteHandoff::spawn(Vec::new(), WriteHandoffConfig::default(), &on_a_thread);
+/// let ticket = handoff.try_write("written by a thread of its own".into())?;
+/// futures_executor::block_on(ticket)?;
+/// assert_eq!(handoff.pending_bytes(), 0);
+/// # Ok::<_, std::io::Error>(())
+/// ```
 #[must_use = "nothing is written unless the task is polled"]
 pub struct DetachedWriteTask<W = BoxWriter> {
     task: WriteTask<W>,
@@ -238,21 +270,21 @@ impl<W: AsyncWrite + Unpin, F: Future> Future for RunUntil<'_, W, F> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
         let stream = &this.task.shared.stream;
-        // What the future waits for may be what the task can do now.
+        // The producer may wait for something that the task can do now.
         if is_task_due(stream, cx.waker()) {
             let _ = this.task.poll_ended(cx);
         }
         let promise = Promise::new(stream);
         let polled = this.future.poll(cx);
-        // While the promise holds: nothing need be woken for what is left then.
+        // While the promise holds, so that nothing wakes the task for the rest.
         this.task.send(cx);
         promise.keep();
         polled
     }
 }
 
-/// Whether the task may have been woken, or has a new waker to store. From here on this thread is
-/// the task's.
+/// Whether the task may have been woken, or has a new waker to store. Records that the task runs on
+/// this thread.
 fn is_task_due(stream: &Stream, waker: &Waker) -> bool {
     let mut state = stream.lock();
     match state.phase {
@@ -265,7 +297,7 @@ fn is_task_due(stream: &Stream, waker: &Waker) -> bool {
     }
 }
 
-/// For as long as it lives, this thread has promised to send what it writes to the stream.
+/// While it lives, this thread has promised to send what it writes to the stream.
 struct Promise<'a> {
     stream: &'a Arc<Stream>,
     kept: bool,
@@ -277,7 +309,7 @@ impl<'a> Promise<'a> {
         Self { stream, kept: false }
     }
 
-    /// Ends it. What was held meanwhile is for the caller to see to.
+    /// Ends the promise. The caller sends what was queued meanwhile.
     fn keep(mut self) {
         self.kept = true;
     }
@@ -287,7 +319,7 @@ impl Drop for Promise<'_> {
     fn drop(&mut self) {
         thread::end_batching();
         if !self.kept {
-            // The future panicked: what it has written is left to the task.
+            // The producer panicked: the task sends what it has written.
             let mut state = self.stream.lock();
             if state.phase == Phase::Held {
                 state.schedule();

@@ -20,19 +20,19 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-/// Tells when an accepted write has been written, and what became of it if it was not.
+/// Tells when an accepted write is written, or how far it was written if the stream ended first.
 ///
 /// A ticket is a future that completes once the writer has taken all bytes of the write. It holds
-/// two positions and the stream's counters, not the writer: it is `Send` and `Sync` whatever the
-/// writer is, it allocates nothing, and dropping it changes nothing, the write goes on. It may be
-/// polled again after it has completed and then gives the same answer.
+/// two positions and the stream's counters, but not the writer. So it is `Send` and `Sync` whatever
+/// the writer is, and it allocates nothing. Dropping it changes nothing: the write goes on. A
+/// ticket may be polled again after it has completed, and gives the same answer.
 ///
-/// `Ok` means that the writer took the bytes, in order, after all that was accepted before. Whether
-/// it has passed them on is another question: see [`flushed`](Self::flushed).
+/// `Ok` means that the writer took the bytes, in order, after everything accepted before. It does
+/// not mean that the writer has passed them on: see [`flushed`](Self::flushed).
 ///
 /// # Cancel safety
 ///
-/// Dropping it while it waits, or polling it by `&mut`, loses nothing.
+/// Dropping a ticket while it waits, or polling it by `&mut`, loses nothing.
 ///
 /// # Examples
 ///
@@ -62,17 +62,32 @@ impl WriteTicket {
         Self { stream, range, id: 0 }
     }
 
-    /// The bytes of the stream that this ticket is for, counted from the first byte that the
-    /// handoff accepted. Empty for a barrier.
+    /// The positions of the write's bytes in the stream. Positions count from the first byte that
+    /// the handoff accepted. Empty for a barrier.
     pub fn positions(&self) -> Range<u64> {
         self.range.clone()
     }
 
-    /// The answer, if there is one yet. Never waits.
+    /// Returns the answer if there is one yet. Never waits.
     ///
     /// # Errors
     ///
     /// [`TicketError`] once the stream has ended with bytes of this write unwritten.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_handoff::{WriteHandoff, WriteHandoffConfig};
+    ///
+    /// let (handoff, task) = WriteHandoff::new(Vec::new(), WriteHandoffConfig::default());
+    /// let ticket = handoff.try_write("hello".into())?;
+    /// assert_eq!(ticket.positions(), 0..5);
+    /// assert!(ticket.try_result().is_none());
+    /// drop(handoff);
+    /// futures_executor::block_on(task)?;
+    /// assert!(matches!(ticket.try_result(), Some(Ok(()))));
+    /// # Ok::<_, std::io::Error>(())
+    /// ```
     pub fn try_result(&self) -> Option<Result<(), TicketError>> {
         if self.is_written() {
             return Some(Ok(()));
@@ -93,7 +108,7 @@ impl WriteTicket {
         }))
     }
 
-    /// Waits for the answer: the ticket itself, for code that reads better with a verb.
+    /// Waits for the answer, as awaiting the ticket does.
     ///
     /// # Errors
     ///
@@ -102,21 +117,36 @@ impl WriteTicket {
         self.await
     }
 
-    /// Waits until the writer has confirmed a flush of these bytes, and asks for one if none was
-    /// asked for.
+    /// Waits until the writer has confirmed a flush of these bytes. Requests a flush if none covers
+    /// them yet.
     ///
     /// # Errors
     ///
-    /// Why the stream ended, if it did before such a flush.
+    /// The reason why the stream ended, if it ended before such a flush. After an orderly close,
+    /// which flushes, this is `Ok`.
     ///
     /// # Cancel safety
     ///
-    /// Dropping it gives up the wait. Writes are not delayed by a flush that is not waited for.
+    /// Dropping the future gives up the wait. A flush that no future waits for delays no writes.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_handoff::{WriteHandoff, WriteHandoffConfig};
+    ///
+    /// # futures_executor::block_on(async {
+    /// let (handoff, mut task) = WriteHandoff::new(Vec::new(), WriteHandoffConfig::default());
+    /// let ticket = handoff.try_write("a record".into())?;
+    /// // The future borrows nothing: it may go to another task.
+    /// task.run_until(ticket.flushed()).await?;
+    /// assert!(handoff.stats().flushed >= ticket.positions().end);
+    /// # Ok::<_, std::io::Error>(()) }).unwrap();
+    /// ```
     pub fn flushed(&self) -> impl Future<Output = Result<(), CloseReason>> + use<> {
         let (stream, position) = (Arc::clone(&self.stream), self.range.end);
         async move {
             let mut waiter = Scoped::new(&stream, FlushWaiter::default());
-            // A ticket does not know the writer's type: the task does it.
+            // A ticket does not know the writer's type, so the task flushes.
             let request = |mut state: StateGuard<'_>| {
                 if state.decide_to_send(&stream.caller(Inline::Never, Via::Poll)) == Next::Wake {
                     stream.wake_task(state);
@@ -144,8 +174,8 @@ impl Future for WriteTicket {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
         if this.is_written() {
-            // The party that wrote it takes the ticket off the list, in this section or one of the
-            // next.
+            // The party that wrote the bytes removes the ticket from the list, in this critical
+            // section or in a later one.
             this.id = 0;
             return Poll::Ready(Ok(()));
         }
@@ -192,10 +222,30 @@ impl fmt::Debug for WriteTicket {
     }
 }
 
-/// A write that was accepted, with its place in the stream. It costs nothing to make and to drop.
+/// An accepted write and its positions in the stream. It costs nothing to make and to drop.
 ///
-/// Await it to wait until it is written, or make a [`ticket`](Self::ticket) of it, which borrows
-/// nothing.
+/// Await it to wait until the write is written, or turn it into a [`ticket`](Self::ticket), which
+/// borrows nothing.
+///
+/// # Examples
+///
+/// ```
+/// use futures_handoff::{WriteHandoff, WriteHandoffConfig};
+///
+/// # futures_executor::block_on(async {
+/// let (handoff, mut task) = WriteHandoff::new(Vec::new(), WriteHandoffConfig::default());
+/// let producer = async {
+///     handoff.write_slice(b"header").await?;
+///     let body = handoff.write_slice(b"body").await?;
+///     assert_eq!(body.positions(), 6..10);
+///     // Waits until both are written.
+///     body.await?;
+///     assert_eq!(handoff.pending_bytes(), 0);
+///     Ok::<_, std::io::Error>(())
+/// };
+/// task.run_until(producer).await?;
+/// # Ok::<_, std::io::Error>(()) }).unwrap();
+/// ```
 #[derive(Clone)]
 pub struct Accepted<'a> {
     stream: &'a Arc<Stream>,
@@ -208,13 +258,13 @@ impl<'a> Accepted<'a> {
         Self { stream, range }
     }
 
-    /// The bytes of the stream that the write takes, counted from the first byte that the handoff
-    /// accepted. Empty for a barrier.
+    /// The positions of the write's bytes in the stream. Positions count from the first byte that
+    /// the handoff accepted. Empty for a barrier.
     pub fn positions(&self) -> Range<u64> {
         self.range.clone()
     }
 
-    /// Tells when the write has been written. Counts a reference to the stream.
+    /// Turns this into a ticket, which counts a reference to the stream.
     pub fn ticket(self) -> WriteTicket {
         WriteTicket::new(Arc::clone(self.stream), self.range)
     }
@@ -235,16 +285,16 @@ impl fmt::Debug for Accepted<'_> {
     }
 }
 
-/// What tickets and flushes wait for.
+/// The waiters that progress wakes.
 impl State {
-    /// Whether a party waits for what may have happened.
+    /// Whether there are waiters that the last progress may have served.
     #[inline]
     pub(crate) fn is_watched(&self) -> bool {
         !(self.tickets.is_empty() && self.line.is_empty()) || self.flush_is_news
     }
 
-    /// Collects the wakers of those that have what they wait for, as many as one section may.
-    /// Returns whether there are more.
+    /// Collects the wakers of served waiters, as many as one critical section may wake. Returns
+    /// whether there are more.
     #[inline]
     pub(crate) fn collect(&mut self, wakes: &mut Wakers) -> bool {
         if self.end.is_some() { self.collect_all(wakes) } else { self.collect_served(wakes) }

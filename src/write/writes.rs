@@ -1,4 +1,4 @@
-//! Writing through a handle: each kind of payload with and without waiting for room.
+//! Writing through a handle: each kind of payload, with and without waiting for room.
 
 use super::{
     error::{RejectReason, WriteError},
@@ -15,13 +15,13 @@ use std::{future::Future, ops::Range};
 
 type Submitted = Result<Range<u64>, RejectReason>;
 
-/// What a submission without a ticket gives.
+/// The result of a submission without a ticket.
 #[inline]
 fn forget<W>(_: &Shared<W>, chunk: &mut Owned, submitted: Submitted) -> Result<(), WriteError> {
     submitted.map(drop).map_err(|reason| WriteError::new(chunk.own(), reason))
 }
 
-/// What a submission with a ticket gives.
+/// The result of a submission with a ticket.
 #[inline]
 fn ticket<W>(shared: &Shared<W>, chunk: &mut Owned, submitted: Submitted) -> Result<WriteTicket, WriteError> {
     match submitted {
@@ -30,7 +30,7 @@ fn ticket<W>(shared: &Shared<W>, chunk: &mut Owned, submitted: Submitted) -> Res
     }
 }
 
-/// What a submission gives whose payload stays with the caller if it is rejected.
+/// The result of a submission whose payload stays with the caller if it is rejected.
 #[inline]
 fn accepted<'a, W, P>(
     shared: &'a Shared<W>,
@@ -41,29 +41,29 @@ fn accepted<'a, W, P>(
 }
 
 impl<W: AsyncWrite + Unpin> WriteHandoff<W> {
-    /// Submits a chunk if there is room for it now. Never waits. Where it may poll the writer (see
-    /// [`Inline`](crate::Inline)), it does so for a large chunk, and to make room.
+    /// Submits a chunk if there is room for it now. Never waits. If this thread may poll the writer
+    /// (see [`Inline`](crate::Inline)), the call polls it to send a large chunk, and to make room.
     ///
-    /// An empty chunk takes no room and is accepted unless the stream is closed: its ticket is a
-    /// barrier behind all that was accepted before.
+    /// An empty chunk takes no room and is accepted unless the stream is closed. Its ticket is a
+    /// barrier: it completes when everything accepted before it is written.
     ///
-    /// Constant time. Allocates nothing once the queue and its block have grown to what the stream
-    /// needs; only a burst of more than 16 KiB in small chunks that the producer may not send
-    /// itself takes a block of 16 KiB for each of those.
+    /// Takes constant time. Allocates nothing once the queue and its block have grown to what the
+    /// stream needs. The exception is a burst of more than 16 KiB in small chunks that the producer
+    /// may not send itself: each 16 KiB of it takes a new block.
     ///
     /// # Errors
     ///
-    /// [`WriteError`] with the chunk: [`Full`](RejectReason::Full) when there is no room or others
-    /// wait for it, [`TooLarge`](RejectReason::TooLarge) when there never will be,
-    /// [`Closed`](RejectReason::Closed) when the stream takes no more writes. `Full` does not mean
-    /// that the peer is slow: see [`stalled`](RejectReason::Full::stalled).
+    /// [`WriteError`] with the chunk: [`Full`](RejectReason::Full) if there is no room or other
+    /// producers wait for it, [`TooLarge`](RejectReason::TooLarge) if the chunk is larger than the
+    /// byte budget, and [`Closed`](RejectReason::Closed) if the stream takes no more writes. `Full`
+    /// does not mean that the peer is slow: see [`stalled`](RejectReason::Full::stalled).
     ///
     /// # Examples
     ///
     /// ```
     /// use futures_handoff::{RejectReason, WriteHandoff, WriteHandoffConfig};
     ///
-    /// // At most 8 bytes wait. The task has had no turn yet.
+    /// // At most 8 bytes may be pending. The task has not run yet.
     /// let (handoff, task) = WriteHandoff::new(Vec::new(), WriteHandoffConfig::new(16, 8));
     /// let ticket = handoff.try_write("eight by".into()).unwrap();
     /// let rejected = handoff.try_write("tes".into()).unwrap_err();
@@ -79,33 +79,52 @@ impl<W: AsyncWrite + Unpin> WriteHandoff<W> {
         ticket(&self.shared, &mut chunk, submitted)
     }
 
-    /// [`try_write`](Self::try_write) without a ticket.
+    /// Submits a chunk as [`try_write`](Self::try_write) does, without a ticket.
     ///
     /// # Errors
     ///
     /// As for `try_write`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_handoff::{WriteHandoff, WriteHandoffConfig};
+    ///
+    /// // Samples that find no room are dropped.
+    /// let (handoff, task) = WriteHandoff::new(Vec::new(), WriteHandoffConfig::new(16, 8));
+    /// let mut dropped = 0;
+    /// for sample in ["1.5\n", "1.7\n", "1.6\n"] {
+    ///     match handoff.try_write_fire_and_forget(sample.into()) {
+    ///         Err(error) if error.is_full() => dropped += 1,
+    ///         written => written?,
+    ///     }
+    /// }
+    /// drop(handoff);
+    /// assert_eq!(futures_executor::block_on(task)?, b"1.5\n1.7\n");
+    /// assert_eq!(dropped, 1);
+    /// # Ok::<_, std::io::Error>(())
+    /// ```
     pub fn try_write_fire_and_forget(&self, bytes: Bytes) -> Result<(), WriteError> {
         let mut chunk = Owned(Some(bytes));
         let submitted = try_submit(&self.shared, &mut chunk);
         forget(&self.shared, &mut chunk, submitted)
     }
 
-    /// Submits a chunk, waiting for room if need be.
+    /// Submits a chunk. Waits for room if there is none.
     ///
-    /// While there is room this does not wait. A loop of it over a writer that is always ready
-    /// yields now and then all the same, see
-    /// [`with_cooperative`](crate::WriteHandoffConfig::with_cooperative). Panics if it is polled
-    /// after it has completed, as all futures of this type do.
+    /// A loop of writes to a writer that is always ready yields now and then although there is
+    /// room, see [`with_cooperative`](crate::WriteHandoffConfig::with_cooperative). The future
+    /// panics if it is polled after it has completed, as all futures of this type do.
     ///
     /// # Errors
     ///
-    /// [`WriteError`] with the chunk, when it is longer than the byte budget or the stream takes no
-    /// more writes.
+    /// [`WriteError`] with the chunk if it is longer than the byte budget, or if the stream takes
+    /// no more writes.
     ///
     /// # Cancel safety
     ///
-    /// Dropped before it completes, it has accepted nothing, and the chunk is dropped with it. To
-    /// keep the chunk in such a case, [`reserve`](Self::reserve) first.
+    /// A future that is dropped before it completes has submitted nothing, and drops its chunk. To
+    /// keep the chunk in that case, [`reserve`](Self::reserve) room first.
     ///
     /// # Examples
     ///
@@ -115,7 +134,7 @@ impl<W: AsyncWrite + Unpin> WriteHandoff<W> {
     /// # futures_executor::block_on(async {
     /// let (handoff, mut task) = WriteHandoff::new(Vec::new(), WriteHandoffConfig::default());
     /// let producer = async {
-    ///     // Accepted: the first await waits for room, the second one until it is written.
+    ///     // The first await waits for room, the second one until the message is written.
     ///     handoff.write("a message".into()).await?.await?;
     ///     Ok::<_, std::io::Error>(())
     /// };
@@ -129,7 +148,8 @@ impl<W: AsyncWrite + Unpin> WriteHandoff<W> {
         Submit::new(&*self.shared, Owned(Some(bytes)), ticket::<W>)
     }
 
-    /// [`write`](Self::write) without a ticket, which saves counting a reference to the stream.
+    /// Submits a chunk as [`write`](Self::write) does, without a ticket. That saves counting a
+    /// reference to the stream.
     ///
     /// # Errors
     ///
@@ -138,33 +158,88 @@ impl<W: AsyncWrite + Unpin> WriteHandoff<W> {
     /// # Cancel safety
     ///
     /// As for `write`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_handoff::{WriteHandoff, WriteHandoffConfig};
+    ///
+    /// # futures_executor::block_on(async {
+    /// // At most 8 bytes may be pending: the producer runs as fast as the writer.
+    /// let (handoff, mut task) = WriteHandoff::new(Vec::new(), WriteHandoffConfig::new(16, 8));
+    /// let producer = async move {
+    ///     for line in ["first\n", "second\n", "third\n"] {
+    ///         handoff.write_fire_and_forget(line.into()).await?;
+    ///     }
+    ///     Ok::<_, std::io::Error>(())
+    /// };
+    /// task.run_until(producer).await?;
+    /// assert_eq!(task.await?, b"first\nsecond\nthird\n");
+    /// # Ok::<_, std::io::Error>(()) }).unwrap();
+    /// ```
     #[inline]
     pub fn write_fire_and_forget(&self, bytes: Bytes) -> impl Future<Output = Result<(), WriteError>> {
         Submit::new(&*self.shared, Owned(Some(bytes)), forget::<W>)
     }
 
-    /// [`write_slice`](Self::write_slice) if there is room for it now.
+    /// Submits borrowed bytes as [`write_slice`](Self::write_slice) does, if there is room for them
+    /// now. Never waits.
     ///
     /// # Errors
     ///
-    /// [`RejectReason`].
+    /// [`RejectReason`]: `Full` if there is no room now, and as for `write_slice`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_handoff::{WriteHandoff, WriteHandoffConfig};
+    ///
+    /// let (handoff, task) = WriteHandoff::new(Vec::new(), WriteHandoffConfig::default());
+    /// let scratch = format!("status {}\r\n", 200);
+    /// handoff.try_write_slice(scratch.as_bytes())?;
+    /// drop((scratch, handoff));
+    /// assert_eq!(futures_executor::block_on(task)?, b"status 200\r\n");
+    /// # Ok::<_, std::io::Error>(())
+    /// ```
     pub fn try_write_slice(&self, bytes: &[u8]) -> Result<Accepted<'_>, RejectReason> {
         try_submit(&self.shared, &mut Slice(bytes)).map(|range| Accepted::new(self.stream(), range))
     }
 
-    /// Submits borrowed bytes, waiting for room for all of them if need be.
+    /// Submits borrowed bytes. Waits until there is room for all of them.
     ///
-    /// What is to be sent at once is offered to the writer where it lies, unless it is short and
-    /// joins what is held; only what has to wait is copied.
+    /// Bytes that are sent at once are offered to the writer in place, unless they are few and join
+    /// bytes that are queued. Only bytes that have to wait are copied.
     ///
     /// # Errors
     ///
-    /// [`RejectReason`], when they are more than the byte budget or the stream takes no more
+    /// [`RejectReason`] if the bytes are more than the byte budget, or if the stream takes no more
     /// writes.
     ///
     /// # Cancel safety
     ///
-    /// Dropped before it completes, it has accepted nothing.
+    /// A future that is dropped before it completes has submitted nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_handoff::{WriteHandoff, WriteHandoffConfig};
+    ///
+    /// # futures_executor::block_on(async {
+    /// let (handoff, mut task) = WriteHandoff::new(Vec::new(), WriteHandoffConfig::default());
+    /// let producer = async {
+    ///     let mut block = [0; 64];
+    ///     for letter in *b"abc" {
+    ///         block.fill(letter);
+    ///         // The block may be filled again, whether these bytes are written yet or not.
+    ///         handoff.write_slice(&block).await?;
+    ///     }
+    ///     Ok::<_, std::io::Error>(())
+    /// };
+    /// task.run_until(producer).await?;
+    /// drop(handoff);
+    /// assert_eq!(task.await?.len(), 192);
+    /// # Ok::<_, std::io::Error>(()) }).unwrap();
+    /// ```
     pub fn write_slice<'a, 'b>(
         &'a self,
         bytes: &'b [u8],
@@ -172,30 +247,45 @@ impl<W: AsyncWrite + Unpin> WriteHandoff<W> {
         Submit::new(&*self.shared, Slice(bytes), accepted)
     }
 
-    /// [`write_chunks`](Self::write_chunks) if there is room for all of them now.
+    /// Submits chunks as [`write_chunks`](Self::write_chunks) does, if there is room for all of
+    /// them now. Never waits.
     ///
     /// # Errors
     ///
-    /// [`RejectReason`]; the chunks are unchanged.
+    /// [`RejectReason`]: `Full` if there is no room now, and as for `write_chunks`. The chunks are
+    /// unchanged.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_handoff::{WriteHandoff, WriteHandoffConfig, bytes::Bytes};
+    ///
+    /// let (handoff, _task) = WriteHandoff::new(Vec::<u8>::new(), WriteHandoffConfig::new(16, 8));
+    /// let mut message = [Bytes::from_static(b"head"), Bytes::from_static(b"body!")];
+    /// // All or nothing.
+    /// assert!(handoff.try_write_chunks(&mut message).is_err());
+    /// assert_eq!((handoff.pending_bytes(), message), (0, ["head".into(), "body!".into()]));
+    /// ```
     pub fn try_write_chunks(&self, chunks: &mut [Bytes]) -> Result<Accepted<'_>, RejectReason> {
         try_submit(&self.shared, &mut Chunks(chunks)).map(|range| Accepted::new(self.stream(), range))
     }
 
     /// Submits several chunks that stay adjacent, whatever other producers write, or none of them.
-    /// Waits for room for all of them if need be. Every chunk that is not empty takes an entry.
-    /// Accepted ones are left empty.
+    /// Waits until there is room for all of them. Every chunk that is not empty takes one entry.
+    /// Accepted chunks are left empty.
     ///
-    /// Small chunks are copied, as others are, up to 16 KiB in all; those beyond keep the blocks
-    /// that they are slices of.
+    /// Small chunks are copied as elsewhere, up to 16 KiB in all. Further chunks keep the blocks
+    /// alive that they are slices of.
     ///
     /// # Errors
     ///
-    /// [`RejectReason`], when they are more than the limits or the stream takes no more writes; the
-    /// chunks are unchanged.
+    /// [`RejectReason`] if the chunks are more than the limits, or if the stream takes no more
+    /// writes. The chunks are unchanged.
     ///
     /// # Cancel safety
     ///
-    /// Dropped before it completes, it has accepted nothing and the chunks are unchanged.
+    /// A future that is dropped before it completes has submitted nothing. The chunks are
+    /// unchanged.
     ///
     /// # Examples
     ///
@@ -217,11 +307,29 @@ impl<W: AsyncWrite + Unpin> WriteHandoff<W> {
         Submit::new(&*self.shared, Chunks(chunks), accepted)
     }
 
-    /// [`write_prefix`](Self::write_prefix) if there is room for it now.
+    /// Submits the first `n` bytes of `buffer` as [`write_prefix`](Self::write_prefix) does, if
+    /// there is room for them now. Never waits.
     ///
     /// # Errors
     ///
-    /// [`RejectReason`]; the buffer is unchanged.
+    /// [`RejectReason`]: `Full` if there is no room now, and as for `write_prefix`. The buffer is
+    /// unchanged.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_handoff::{HandoffBuffer, WriteHandoff, WriteHandoffConfig};
+    ///
+    /// # futures_executor::block_on(async {
+    /// let (handoff, _task) = WriteHandoff::new(Vec::<u8>::new(), WriteHandoffConfig::new(16, 4));
+    /// let mut buffer = HandoffBuffer::new(64);
+    /// buffer.read_available(&mut &b"one\ntwo\n"[..]).await?;
+    /// handoff.try_write_prefix(&mut buffer, 4)?;
+    /// // No room for more: the rest stays in the buffer.
+    /// assert!(handoff.try_write_prefix(&mut buffer, 4).unwrap_err().is_full());
+    /// assert_eq!(buffer.peek(), b"two\n");
+    /// # Ok::<_, std::io::Error>(()) }).unwrap();
+    /// ```
     pub fn try_write_prefix(
         &self,
         buffer: &mut HandoffBuffer,
@@ -231,22 +339,23 @@ impl<W: AsyncWrite + Unpin> WriteHandoff<W> {
             .map(|range| Accepted::new(self.stream(), range))
     }
 
-    /// Submits the first `n` bytes of `buffer`, waiting for room for all of them if need be.
+    /// Submits the first `n` bytes of `buffer` and removes them from it. Waits until there is room
+    /// for all of them.
     ///
-    /// A short prefix is copied, once. A longer one is offered to the writer where it lies in the
-    /// buffer, if with what is held it makes three quarters of
-    /// [`send_at`](crate::WriteHandoffConfig::with_send_at) or more; only what has to wait is
-    /// copied, up to 4 KiB, or becomes owned. So bytes that the writer takes right away are neither
-    /// copied nor allocated for.
+    /// A short prefix is copied once. A longer prefix is offered to the writer in place if, with
+    /// the bytes queued before it, it makes at least three quarters of
+    /// [`send_at`](crate::WriteHandoffConfig::with_send_at). The bytes that the writer does not
+    /// take at once are copied, up to 4 KiB, or else become owned. Bytes that it takes at once are
+    /// neither copied nor allocated for.
     ///
     /// # Errors
     ///
-    /// [`RejectReason`] when the buffer holds fewer bytes, when they are more than the byte budget,
-    /// and when the stream takes no more writes; the buffer is unchanged.
+    /// [`RejectReason`] if the buffer holds fewer bytes, if they are more than the byte budget, or
+    /// if the stream takes no more writes. The buffer is unchanged.
     ///
     /// # Cancel safety
     ///
-    /// Dropped before it completes, it has accepted nothing and the buffer is unchanged.
+    /// A future that is dropped before it completes has submitted nothing. The buffer is unchanged.
     ///
     /// # Examples
     ///
@@ -271,26 +380,26 @@ impl<W: AsyncWrite + Unpin> WriteHandoff<W> {
         Submit::new(&*self.shared, Prefix { buffer, len: n }, accepted)
     }
 
-    /// Submits all that `buffer` holds, in as many pieces as the byte budget asks for, and waits
-    /// for room where there is none. Returns the last piece; for an empty buffer, a barrier.
+    /// Submits all bytes of `buffer`, in as many pieces as the byte budget requires. Waits for room
+    /// for each piece. Returns the last piece, or a barrier if the buffer is empty.
     ///
-    /// [`write_prefix`](Self::write_prefix) of a whole buffer fails where the buffer holds more
-    /// than the byte budget, which depends on how fast bytes arrive. This does not. Pieces of other
-    /// producers may come between its own.
+    /// [`write_prefix`](Self::write_prefix) of a whole buffer fails if the buffer holds more than
+    /// the byte budget, which depends on how fast bytes arrive. This method does not fail then.
+    /// Chunks of other producers may come between its pieces.
     ///
     /// # Errors
     ///
-    /// [`RejectReason`] when the stream takes no more writes. What was not submitted is still in
-    /// the buffer.
+    /// [`RejectReason`] if the stream takes no more writes. Bytes that were not submitted are still
+    /// in the buffer.
     ///
     /// # Cancel safety
     ///
-    /// Dropped before it completes, it has submitted what is no longer in the buffer. Call it again
-    /// to go on.
+    /// A future that is dropped before it completes has submitted the bytes that are no longer in
+    /// the buffer. Call the method again to continue.
     ///
     /// # Examples
     ///
-    /// A copy loop, whatever the two limits are:
+    /// A copy loop that works with any two limits:
     ///
     /// ```
     /// use futures_handoff::{HandoffBuffer, WriteHandoff, WriteHandoffConfig};
@@ -310,7 +419,7 @@ impl<W: AsyncWrite + Unpin> WriteHandoff<W> {
     /// # Ok::<_, std::io::Error>(()) }).unwrap();
     /// ```
     pub async fn write_all_buf(&self, buffer: &mut HandoffBuffer) -> Result<Accepted<'_>, RejectReason> {
-        // Two pieces fit, so that one can be written while the next one is accepted.
+        // Half of the budget: one piece is written while the next one is accepted.
         let piece = self.config().max_pending_bytes().div_ceil(2);
         while buffer.len() > piece {
             Submit::new(&*self.shared, Prefix { buffer, len: piece }, accepted).await?;

@@ -123,7 +123,7 @@ runtimes::tests! {
         let (handoff, mut task, log) = willing(limits(4, 8));
         let mut buffer = holding(b"abc");
         for requested in [4, 9, usize::MAX] {
-            let expected = format!("a prefix of {requested} bytes was asked for, 3 bytes are buffered");
+            let expected = format!("a prefix of {requested} bytes exceeds the 3 bytes in the buffer");
             let error = handoff.try_write_prefix(&mut buffer, requested).unwrap_err();
             assert!(matches!(error, RejectReason::OutOfBounds { available: 3, .. }));
             assert_eq!(error.to_string(), expected);
