@@ -26,15 +26,15 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-/// A handle that is polled.
+/// A handle in the form of poll methods.
 ///
-/// It reserves no room. An item that found none waits in the line and is accepted there, even if
-/// the adapter is not polled any more: the future that polled it may be gone.
+/// It reserves no room. An item that finds no room waits in line and is accepted there, even if the
+/// adapter is no longer polled: the future that polled it may be gone.
 struct Adapter<W> {
     shared: Arc<Shared<W>>,
-    /// A place in the line for room: its number and what it is for.
+    /// Its place in the line for room: its number, and what it waits for.
     place: Option<(u64, Want)>,
-    /// It had a turn that it has not used.
+    /// It had its turn and has not used it.
     ready: bool,
     flush: FlushWaiter,
     end: EndWaiter,
@@ -46,9 +46,9 @@ struct Adapter<W> {
 enum Stage {
     /// It counts as a handle.
     Open,
-    /// It was not the last handle: what it has handed over is being flushed.
+    /// It was not the last handle. Its bytes are being flushed.
     Flushing,
-    /// It was the last handle: the stream is being closed.
+    /// It was the last handle. The stream is being closed.
     Closing,
     Closed,
 }
@@ -66,19 +66,19 @@ impl<W> Adapter<W> {
         }
     }
 
-    /// Why nothing more is accepted from it, once that is so.
+    /// Why the adapter takes no more writes; `None` while it does.
     fn closed(&self, state: &State) -> Option<CloseReason> {
         if self.stage == Stage::Open { state.closed() } else { Some(CloseReason::Closed) }
     }
 
-    /// Uses up its turn. Drops a flush that was given up: it would not cover the new bytes.
+    /// Uses up its turn. Drops a flush that was given up, which would not cover the new bytes.
     fn take_turn(&mut self) -> bool {
         self.flush.leave(&self.shared.stream);
         mem::take(&mut self.ready)
     }
 
-    /// Puts an item into the line that was not accepted at once. It comes back if the stream has
-    /// been closed.
+    /// Puts an item that was not accepted at once into the line. Returns it if the stream is
+    /// closed.
     fn defer(&mut self, item: Chunk) -> Result<(), (Chunk, CloseReason)> {
         let stream = &self.shared.stream;
         let mut state = stream.lock();
@@ -93,7 +93,7 @@ impl<W> Adapter<W> {
         Ok(())
     }
 
-    /// Gives up waiting for a turn. An item stays in the line.
+    /// Stops waiting for a turn. An item stays in line.
     fn leave_line(&mut self) {
         let Some((id, Want::Turn)) = self.place else { return };
         self.place = None;
@@ -106,7 +106,7 @@ impl<W> Adapter<W> {
 }
 
 impl<W: AsyncWrite + Unpin> Adapter<W> {
-    /// Waits until its item has been accepted, or its turn has come.
+    /// Waits until its item is accepted, or its turn has come.
     fn poll_place(&mut self, cx: &Context<'_>) -> Poll<()> {
         let Some((id, want)) = self.place else { return Poll::Ready(()) };
         let gone = |state: &State| (!state.line.contains(id)).then_some(());
@@ -117,8 +117,7 @@ impl<W: AsyncWrite + Unpin> Adapter<W> {
         Poll::Ready(())
     }
 
-    /// Waits until something may be handed over: there is some room, or there was when its turn
-    /// came.
+    /// Waits until it may submit something: there is some room, or its turn has come.
     fn poll_turn(&mut self, cx: &Context<'_>) -> Poll<Result<(), CloseReason>> {
         ready!(self.poll_place(cx));
         let stream = &self.shared.stream;
@@ -143,7 +142,7 @@ impl<W: AsyncWrite + Unpin> Adapter<W> {
         Poll::Ready(answer)
     }
 
-    /// Waits until all that it has handed over is written and flushed.
+    /// Waits until all that it has submitted is written and flushed.
     fn poll_flush(&mut self, cx: &Context<'_>) -> Poll<Result<(), CloseReason>> {
         self.leave_line();
         ready!(self.poll_place(cx));
@@ -155,8 +154,8 @@ impl<W: AsyncWrite + Unpin> Adapter<W> {
         flush.poll(&shared.stream, cx, None, |state| send_locked(shared, state, Via::Poll))
     }
 
-    /// Gives up the handle, and waits until what it has handed over is flushed; until the stream
-    /// has ended, if it was the last.
+    /// Gives up the handle and waits until its bytes are flushed. If it was the last handle, waits
+    /// until the stream has ended.
     fn poll_close(&mut self, cx: &Context<'_>) -> Poll<Result<(), CloseReason>> {
         if self.stage == Stage::Open {
             self.leave_line();
@@ -179,7 +178,7 @@ impl<W: AsyncWrite + Unpin> Adapter<W> {
 }
 
 impl<W> Clone for Adapter<W> {
-    /// Another handle, which waits for nothing. That of a closed adapter is closed.
+    /// Makes another handle, which waits for nothing. The clone of a closed adapter is closed.
     fn clone(&self) -> Self {
         let mut clone = Self::new(&self.shared);
         if self.stage != Stage::Open {
@@ -195,7 +194,7 @@ impl<W> Drop for Adapter<W> {
         self.leave_line();
         let stream = &self.shared.stream;
         if let Some((id, want)) = self.place {
-            // The item stays, without a waker.
+            // The item stays in line, without a waker.
             let mut state = stream.lock();
             let waker = if state.line.contains(id) { state.line.put(id, want, None) } else { None };
             drop(state);
@@ -212,18 +211,19 @@ impl<W> Drop for Adapter<W> {
 /// A [`WriteHandoff`](crate::WriteHandoff) as a [`Sink`] of chunks. Made by
 /// [`WriteHandoff::into_sink`](crate::WriteHandoff::into_sink).
 ///
-/// Each clone is a handle of its own. `poll_ready` waits in the line for room, and reserves
-/// nothing: a sink that is ready and idle, or whose future was dropped, costs others nothing. So
-/// its item may find no room any more. Then it waits in the line by itself and is accepted in its
-/// turn, without the sink, which is ready again after that: each sink may have one item beside what
-/// the budget holds, as each sender of a channel of `futures` has.
+/// Each clone is a handle of its own. `poll_ready` waits in line for room and reserves none, so a
+/// sink that is ready and idle, or whose future was dropped, keeps no room from other producers.
+/// The next item may therefore find no room. It then waits in line and is accepted in its turn,
+/// whether the sink is polled or not. Then the sink is ready again. So each sink may hold one item
+/// beyond the budget, as each sender of a channel of `futures` may.
 ///
-/// `poll_flush` waits until all that the sink has taken is written and flushed. `poll_close` does
-/// that and gives up the handle; if it was the last one, it waits until the stream has ended.
+/// `poll_flush` waits until all chunks of the sink are written and flushed. `poll_close` does the
+/// same and gives up the handle. If it was the last handle, `poll_close` waits until the stream has
+/// ended.
 ///
 /// # Drop
 ///
-/// What the sink has taken is written all the same. The handle is given up.
+/// Chunks that the sink has taken are still written. The handle is given up.
 ///
 /// # Examples
 ///
@@ -263,12 +263,12 @@ impl<W: AsyncWrite + Unpin> Sink<Bytes> for HandoffSink<W> {
 
     /// # Errors
     ///
-    /// [`WriteError`] with the chunk where it is larger than the byte budget, and where the handoff
-    /// is closed.
+    /// [`WriteError`] with the chunk if it is larger than the byte budget, or if the handoff is
+    /// closed.
     ///
     /// # Panics
     ///
-    /// Where no `poll_ready` was ready before it.
+    /// If no `poll_ready` returned `Ready` before it.
     fn start_send(self: Pin<&mut Self>, bytes: Bytes) -> Result<(), WriteError> {
         let adapter = &mut self.get_mut().adapter;
         assert!(adapter.take_turn(), "`start_send` needs a `poll_ready` that was ready before it");
@@ -279,7 +279,7 @@ impl<W: AsyncWrite + Unpin> Sink<Bytes> for HandoffSink<W> {
         match try_submit(&adapter.shared, &mut chunk) {
             Ok(_) => Ok(()),
             Err(RejectReason::Full { .. }) => {
-                // A small one may be part of something large.
+                // A small chunk may be a slice of a large block.
                 let limits = adapter.shared.stream.lock().limits;
                 let item = chunk.make_chunk(&limits, &mut Vec::with_capacity);
                 adapter.defer(item).map_err(|(item, reason)| WriteError::new(item.into_bytes(), reason))
@@ -312,18 +312,19 @@ impl<W> fmt::Debug for HandoffSink<W> {
 /// A [`WriteHandoff`](crate::WriteHandoff) as an [`AsyncWrite`]. Made by
 /// [`WriteHandoff::into_writer`](crate::WriteHandoff::into_writer).
 ///
-/// Each clone is a handle of its own. A write takes as much as there is room for, and waits in the
-/// line while there is none. It reserves nothing: one that is dropped while it waits costs others
-/// nothing. Bytes are copied, up to 16 KiB in a call; only a large slice that may be sent at once
-/// is offered to the writer where it lies. Nothing is allocated for small ones once the stream has
-/// grown to what it needs.
+/// Each clone is a handle of its own. A write takes as many bytes as there is room for, and waits
+/// in line while there is none. It reserves no room, so a write that is dropped while it waits
+/// keeps no room from other producers. Bytes are copied, up to 16 KiB in a call. Only a large slice
+/// that may be sent at once is offered to the writer in place. Small writes allocate nothing once
+/// the stream has grown to what it needs.
 ///
-/// `poll_flush` waits until all that this writer has taken is written and flushed. `poll_close`
-/// does that and gives up the handle; if it was the last one, it waits until the stream has ended.
+/// `poll_flush` waits until all bytes of this writer are written and flushed. `poll_close` does the
+/// same and gives up the handle. If it was the last handle, `poll_close` waits until the stream has
+/// ended.
 ///
 /// # Drop
 ///
-/// What it has taken is written all the same. The handle is given up.
+/// Bytes that the writer has taken are still written. The handle is given up.
 ///
 /// # Examples
 ///
@@ -354,7 +355,7 @@ impl<W> HandoffWriter<W> {
 }
 
 impl<W: AsyncWrite + Unpin> HandoffWriter<W> {
-    /// Hands over some of the bytes of `bufs`, of which there are any. Its turn has come.
+    /// Submits some of the bytes of `bufs`, which are not all empty. Its turn has come.
     fn submit(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
         let shared = &self.adapter.shared;
         let limit = shared.stream.config().max_pending_bytes();
@@ -378,8 +379,7 @@ impl<W: AsyncWrite + Unpin> HandoffWriter<W> {
             return Ok(n);
         }
         drop(state);
-        // There was room when its turn came, and others have taken it since. This waits in the line
-        // by itself.
+        // Other producers have taken the room since its turn came. The bytes wait in line.
         let len = bufs.iter().map(|buf| buf.len()).fold(0, usize::saturating_add);
         let mut block = Vec::with_capacity(len.min(MAX_COPY).min(limit));
         for buf in bufs {

@@ -1,28 +1,28 @@
-//! What the holder of the writer is writing: older than all that is in the queue.
+//! The chunks that the holder of the writer is writing. They are older than the queue.
 
 use super::queue::{Chunk, Queue, discard, shrink};
 use crate::contain::contain;
 use bytes::Bytes;
 use std::{collections::VecDeque, io::IoSlice, mem};
 
-/// How the writer treats vectored writes.
+/// What is known about the writer's vectored writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Vectored {
     /// It took more than the first slice at least once.
     Real,
     /// It took exactly the first of several slices this many times, and never more.
     Doubted(u8),
-    /// It only ever takes the first slice: copying into one block costs less than one call per
+    /// It only takes the first slice. Copying chunks into one block costs less than one call per
     /// chunk.
     No,
 }
 
-/// Takes of exactly the first slice after which a writer counts as not vectored. A short write may
-/// end at a border once by chance.
+/// A writer counts as not vectored after it took exactly the first slice this many times. A single
+/// short write may end at a border by chance.
 const DOUBTS: u8 = 3;
 
-/// The longest chunk that is merged into one block for a writer without vectored writes, and the
-/// block's size.
+/// The size of a merged block for a writer without vectored writes, and so the longest chunk that
+/// is merged.
 const MERGE_MAX: usize = 16 * 1024;
 
 /// The most slices offered in one write.
@@ -30,16 +30,15 @@ const SLICES_MAX: usize = 64;
 
 #[derive(Debug)]
 pub(crate) struct Batch {
-    /// The chunk that is being written. Apart from the others, because most often it is the only
-    /// one.
+    /// The chunk that is being written. Separate from the rest, because it is usually the only one.
     current: Option<Chunk>,
-    /// Bytes of it that are written.
+    /// How many of its bytes are written.
     head: usize,
-    /// The chunks behind it. None if there is no current one.
+    /// The chunks behind it. Empty if there is no current chunk.
     rest: VecDeque<Chunk>,
-    /// Entries finished since the last publication.
+    /// Entries finished since the last call of `take_finished`.
     finished: usize,
-    /// A finished block on its way back to the queue.
+    /// A finished block that the queue reuses.
     spare: Option<Vec<u8>>,
     vectored: Vectored,
 }
@@ -61,7 +60,7 @@ impl Batch {
         self.current.is_none()
     }
 
-    /// Takes all that is queued; returns how many entries fewer that makes (0 or 1).
+    /// Takes all queued chunks. Returns by how many entries a merge has reduced them (0 or 1).
     #[inline]
     pub(crate) fn take(&mut self, queue: &mut Queue) -> usize {
         if queue.is_empty() { 0 } else { self.take_all(queue) }
@@ -87,7 +86,7 @@ impl Batch {
         usize::from(merged)
     }
 
-    /// Appends what the holder could not write of its payload: it is older than what is queued.
+    /// Appends what the holder could not write of its payload. It is older than the queue.
     pub(crate) fn push(&mut self, chunk: Chunk) {
         if self.current.is_none() {
             self.current = Some(chunk);
@@ -96,19 +95,19 @@ impl Batch {
         }
     }
 
-    /// Puts a chunk, of which `head` bytes are written, into the empty batch.
+    /// Puts a chunk with `head` written bytes into the empty batch.
     pub(crate) fn begin(&mut self, chunk: Chunk, head: usize) {
         debug_assert!(self.current.is_none(), "it would come after newer bytes");
         (self.current, self.head) = (Some(chunk), head);
     }
 
-    /// Entries finished and the block to reuse, since the last call.
+    /// Returns the entries finished since the last call, and a block to reuse.
     #[inline]
     pub(crate) fn take_finished(&mut self) -> (usize, Option<Vec<u8>>) {
         (mem::take(&mut self.finished), self.spare.take())
     }
 
-    /// Calls `write` with what comes next, `payload` being the last part of it.
+    /// Calls `write` with the next slices to write. `payload` comes last.
     #[inline]
     pub(crate) fn offer<R>(&mut self, payload: &[u8], write: impl FnOnce(&[IoSlice<'_>]) -> R) -> R {
         match &self.current {
@@ -144,9 +143,8 @@ impl Batch {
         write(&slices[..count])
     }
 
-    /// Notes that `n` bytes were written, of what [`offer`](Self::offer) offered, and drops the
-    /// chunks that are done; returns how many of the bytes were not of this batch but of the
-    /// payload.
+    /// Records that `n` of the bytes that [`offer`](Self::offer) offered are written, and drops the
+    /// finished chunks. Returns how many of the bytes belong to the payload.
     #[inline]
     pub(crate) fn advance(&mut self, n: usize, offered: usize) -> usize {
         if self.current.is_none() { n } else { self.advance_chunks(n, offered) }
@@ -180,7 +178,7 @@ impl Batch {
         left
     }
 
-    /// Learns from a write of `n` bytes of several slices, the first of which had `first` bytes.
+    /// Learns from a write of `n` bytes from several slices, the first of which had `first` bytes.
     fn learn(&mut self, n: usize, first: usize) {
         let Vectored::Doubted(doubts) = self.vectored else { return };
         if n > first {
@@ -203,8 +201,8 @@ impl Batch {
             total += len;
             count += 1;
         }
-        // One that is large already, above all what is left of the last merged one, is not worth
-        // copying again.
+        // A large first chunk is not worth copying again, above all the rest of the last merged
+        // block.
         let first = self.current.as_ref().map_or(0, |chunk| chunk.as_slice().len() - self.head);
         if count < 2 || first > MERGE_MAX / 2 {
             return;
@@ -218,7 +216,7 @@ impl Batch {
         self.current = Some(Chunk::Block(block));
     }
 
-    /// Empties the batch for good: what is not written of it.
+    /// Empties the batch at the end of the stream. Returns its unwritten bytes.
     pub(crate) fn drain(&mut self) -> Vec<Bytes> {
         let mut head = mem::take(&mut self.head);
         let chunks = self.current.take().into_iter().chain(mem::take(&mut self.rest));

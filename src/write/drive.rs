@@ -19,10 +19,10 @@ use std::{
 
 /// The party that polls the writer.
 pub(crate) enum Driver<'a> {
-    /// Registers its waker with the writer and sleeps on it. The clone was made before the lock was
-    /// taken.
+    /// Registers its waker with the writer and sleeps until woken. The clone was made before the
+    /// lock was taken.
     Task(&'a Waker, Waker),
-    /// Sends for itself and, on the way, for others. Whatever it leaves, the task gets.
+    /// Sends its own bytes and, with them, bytes queued by others. It leaves the rest to the task.
     Producer,
 }
 
@@ -36,35 +36,35 @@ impl Driver<'_> {
     }
 }
 
-/// What a holder leaves behind.
+/// What a holder of the writer leaves behind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Left {
     Nothing,
-    /// For the task: it was woken, or will be by the writer, or a producer has promised to see to
-    /// it.
+    /// Work for the task: the task was woken, the writer will wake it, or a producer has promised
+    /// to send.
     Work,
     /// The stream has ended.
     End,
 }
 
-/// Calls of the writer in one poll of the task: then it lets other tasks run.
+/// The most calls of the writer in one poll of the task. Then the task yields.
 const TASK_CALLS: usize = 32;
 
-/// Calls of the writer by one producer, those of the first round included: a short write is
-/// followed up once, or there is a flush to make and to close.
+/// The most calls of the writer by one producer, including the first round: a short write, one more
+/// write and a flush, or a write, a flush and a close.
 const PRODUCER_CALLS: usize = 3;
 
-/// What the holder does next.
+/// The holder's next step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Op {
     Write,
     Flush,
     Close,
-    /// Let go of the writer.
+    /// Release the writer.
     Stop,
 }
 
-/// Does what the state asked for, and unlocks it on the way.
+/// Does what the state asks of the caller. Unlocks the state.
 pub(crate) fn carry_out<'a, W: AsyncWrite + Unpin>(shared: &'a Shared<W>, state: StateGuard<'a>, next: Next) {
     match next {
         Next::Nothing => {}
@@ -75,8 +75,8 @@ pub(crate) fn carry_out<'a, W: AsyncWrite + Unpin>(shared: &'a Shared<W>, state:
     }
 }
 
-/// Starts the work that `state` has: here if this producer may poll the writer, and by waking the
-/// task otherwise.
+/// Starts the work that the state has: polls the writer if this producer may, and wakes the task
+/// otherwise.
 pub(crate) fn send_locked<'a, W: AsyncWrite + Unpin>(
     shared: &'a Shared<W>,
     mut state: StateGuard<'a>,
@@ -86,26 +86,26 @@ pub(crate) fn send_locked<'a, W: AsyncWrite + Unpin>(
     carry_out(shared, state, next);
 }
 
-/// Has what is accepted written now if this producer may poll the writer, and by the task
-/// otherwise.
+/// Starts the writing of what is accepted: polls the writer if this producer may, and wakes the
+/// task otherwise.
 pub(crate) fn send_now<W: AsyncWrite + Unpin>(shared: &Shared<W>, via: Via) {
     send_locked(shared, shared.stream.lock(), via);
 }
 
-/// How far a holder has come.
+/// The progress of a holder.
 struct Progress {
     /// The driver is a producer.
     inline: bool,
     calls_left: usize,
-    /// The last call, if the writer said `Pending` to it: then it is not asked for the same again.
-    /// Any other answer clears it: the writer may have dropped the waker that it was given then.
+    /// The last call, if it returned `Pending`: the loop does not repeat it. Any other result
+    /// clears this, because the writer may then have dropped the waker.
     pending: Option<Op>,
-    /// The writer did not confirm a flush: newer bytes need not wait for it.
+    /// A flush returned `Pending`: newer bytes need not wait for it.
     flush_refused: bool,
 }
 
 impl Progress {
-    /// Publishes a round.
+    /// Records a round in the state.
     fn record<W>(&mut self, stream: &Stream, state: &mut State, cell: &mut WriterCell<W>, round: Round) {
         let Round { op, result, flush, asked_before, entries, spare } = round;
         if let Some(block) = spare {
@@ -135,7 +135,7 @@ impl Progress {
                     Op::Flush => self.flush_refused = true,
                     Op::Close | Op::Stop => {}
                 }
-                // What a merge has made fewer.
+                // A merge may have reduced the number of entries.
                 state.entries -= entries;
             }
             CallResult::Failed { in_doubt } => state.in_doubt = in_doubt as u64,
@@ -147,17 +147,17 @@ impl Progress {
     }
 }
 
-/// What one round of the loop has done, before it is published.
+/// The results of one round of the loop, before they are recorded.
 struct Round {
     op: Op,
     result: CallResult,
-    /// The flush that followed the first one at once.
+    /// The result of a flush that was made right after the write.
     flush: Option<CallResult>,
-    /// The newest waiter at the beginning.
+    /// The newest waiter's number when the round began.
     asked_before: u64,
-    /// Entries finished.
+    /// The number of entries finished.
     entries: usize,
-    /// A block among them.
+    /// A finished block, to be reused.
     spare: Option<Vec<u8>>,
 }
 
@@ -167,8 +167,8 @@ impl Round {
     }
 }
 
-/// Polls the writer for what is queued, for as long as there is work and the driver may. The caller
-/// has set the phase to `Busy` in the critical section that it hands over.
+/// Polls the writer while there is work and the driver may go on. The caller has set the phase to
+/// `Busy` under the lock that it passes in.
 pub(crate) fn drive<'a, W: AsyncWrite + Unpin>(
     shared: &'a Shared<W>,
     mut state: StateGuard<'a>,
@@ -182,7 +182,7 @@ pub(crate) fn drive<'a, W: AsyncWrite + Unpin>(
     first_round(shared, cell, state, driver, &mut entry)
 }
 
-/// [`drive`] for a producer whose payload was accepted as one entry, behind what is queued.
+/// [`drive`] for a producer whose payload was accepted as one entry behind the queue.
 #[inline]
 pub(crate) fn write_through<'a, W: AsyncWrite + Unpin, P: Payload>(
     shared: &'a Shared<W>,
@@ -197,14 +197,14 @@ pub(crate) fn write_through<'a, W: AsyncWrite + Unpin, P: Payload>(
     }
 }
 
-/// Whether there is just one entry to write, and nothing else to see to.
+/// Whether there is exactly one entry to write, and no other work.
 #[inline]
 fn is_single<W>(state: &State, cell: &WriterCell<W>) -> bool {
     state.entries == 1 && state.is_quiet() && cell.batch.is_empty()
 }
 
-/// Offers the writer the only entry there is. Most often that is all: the writer takes it whole,
-/// and there is nothing else to see to after that. It costs half of what the loop would.
+/// Fast path: offers the writer the only entry. Usually the writer takes it whole, and no other
+/// work is left. This costs half of the general loop.
 #[inline]
 fn first_round<'a, W: AsyncWrite + Unpin, P: Payload>(
     shared: &'a Shared<W>,
@@ -239,16 +239,16 @@ fn first_round<'a, W: AsyncWrite + Unpin, P: Payload>(
     if !(is_whole && is_confirmed && state.is_quiet() && state.queue.is_empty()) {
         return go_on(shared, cell, state, driver, entry, Some(round));
     }
-    // The writer is released before the state says so: the party that sees the new phase finds it
-    // free.
+    // Release the writer before changing the phase: the party that sees the new phase has to find
+    // the writer free.
     drop(cell);
     state.wrote_whole(offered, flushes, matches!(driver, Driver::Producer), &shared.stream.written);
     idle(&shared.stream, state, driver);
     Left::Nothing
 }
 
-/// Goes on with the general loop. Cold, so that the compiler lays out the first round for the usual
-/// case; the loop itself is not.
+/// Continues in the general loop. Cold, so that the compiler lays out the first round for the usual
+/// case. The loop itself is not cold.
 #[cold]
 fn go_on<'a, W: AsyncWrite + Unpin>(
     shared: &'a Shared<W>,
@@ -261,7 +261,7 @@ fn go_on<'a, W: AsyncWrite + Unpin>(
     run(WriterGuard::new(shared, cell), state, driver, payload, first)
 }
 
-/// The general loop: it continues after the first round, or replaces it.
+/// The general loop. Continues after the first round, or replaces it.
 #[inline(never)]
 fn run<'a, W: AsyncWrite + Unpin>(
     mut guard: WriterGuard<'a, W>,
@@ -271,7 +271,8 @@ fn run<'a, W: AsyncWrite + Unpin>(
     first: Option<Round>,
 ) -> Left {
     let stream = guard.stream;
-    // Dropped before the guard, which locks the state if it is dropped in a panic.
+    // Declared last to be dropped before the guard, which locks the state if it is dropped in a
+    // panic.
     let mut state = state;
     let Some(cell) = guard.cell.as_deref_mut() else { return Left::Nothing };
     let (inline, calls_left) = match &driver {
@@ -289,7 +290,7 @@ fn run<'a, W: AsyncWrite + Unpin>(
         if state.flush_is_news {
             state = stream.tell_flushed(state);
         }
-        // What is queued later than a producer's payload comes behind it, and is left to the task.
+        // Chunks queued after a producer's payload come behind it. They are left to the task.
         if may_take || !inline {
             state.entries -= cell.batch.take(&mut state.queue);
             may_take = false;
@@ -332,12 +333,12 @@ fn run<'a, W: AsyncWrite + Unpin>(
     release_writer(guard, state, driver, progress.pending)
 }
 
-/// A flush that is waited for is asked for before newer bytes are written. They do not wait for its
-/// confirmation, unless that has been missing for long.
+/// Chooses the next step. A flush that a future waits for comes before newer bytes. These do not
+/// wait for its confirmation, unless it is overdue.
 #[inline]
 fn next_op<W>(state: &State, cell: &WriterCell<W>, payload: &dyn Payload, flush_refused: bool) -> Op {
-    // A writer that has begun to close has nothing left to flush; those that wait for it are served
-    // by the end.
+    // After the final flush only the close is left. The end of the stream serves the waiting
+    // flushes.
     let due = state.flush_is_due() && !(cell.flushed && state.closing == Closing::Close);
     if due && (!flush_refused || state.flush_is_overdue()) {
         return Op::Flush;
@@ -346,7 +347,7 @@ fn next_op<W>(state: &State, cell: &WriterCell<W>, payload: &dyn Payload, flush_
         return Op::Write;
     }
     match state.closing {
-        // A producer leaves what was queued meanwhile to the task.
+        // A producer leaves chunks that were queued meanwhile to the task.
         _ if !state.queue.is_empty() => Op::Stop,
         Closing::No if due || state.is_unflushed() => Op::Flush,
         Closing::No => Op::Stop,
@@ -356,7 +357,7 @@ fn next_op<W>(state: &State, cell: &WriterCell<W>, payload: &dyn Payload, flush_
     }
 }
 
-/// There is nothing to do: notes that, and unlocks the state on the way.
+/// Records that there is no work, and unlocks the state.
 #[inline(always)]
 fn idle(stream: &Arc<Stream>, mut state: StateGuard<'_>, driver: Driver<'_>) {
     let old_waker = match driver {
@@ -377,8 +378,8 @@ fn idle(stream: &Arc<Stream>, mut state: StateGuard<'_>, driver: Driver<'_>) {
     drop(old_waker);
 }
 
-/// Lets go of the writer and leaves whatever there is to do to the task. `pending` is what the
-/// writer was not ready for.
+/// Releases the writer and leaves the remaining work to the task. `pending` is the call that
+/// returned `Pending`.
 pub(crate) fn release_writer<'a, W>(
     mut guard: WriterGuard<'a, W>,
     mut state: StateGuard<'a>,
@@ -395,12 +396,12 @@ pub(crate) fn release_writer<'a, W>(
         None if detached => Some(CloseReason::Closed),
         end => end,
     };
-    // A task that is gone found the writer in use and left it to the holder, whatever ends the
-    // stream.
+    // The task was dropped while the writer was in use. The holder drops the writer, whatever ends
+    // the stream.
     let writer = if state.task_is_gone { cell.writer.take() } else { None };
 
-    // The writer is released before the state says so: the party that sees the new phase finds it
-    // free.
+    // Release the writer before changing the phase: the party that sees the new phase has to find
+    // the writer free.
     guard.cell = None;
     let behind = match end {
         Some(_) => Left::End,
@@ -425,7 +426,7 @@ pub(crate) fn release_writer<'a, W>(
         (None, Driver::Producer) if state.is_not_started() => state.phase = Phase::NotStarted,
         (None, Driver::Producer) => {
             state.producer_saw_pending = pending.is_some();
-            // A producer that has promised to send sees to it.
+            // A producer that has promised to send will do so.
             if stream.is_batching() {
                 state.phase = Phase::Held;
             } else {

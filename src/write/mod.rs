@@ -1,26 +1,27 @@
-//! The write half: one byte stream with cursors.
+//! The write half: one byte stream with three positions.
 //!
-//! Accepting a chunk advances `accepted`, writing it `written`, a flush `flushed`. A ticket is a
-//! position that `written` has to pass; the budget is `accepted - written` and what is reserved.
+//! Accepting a chunk advances `accepted`, writing it advances `written`, and a flush advances
+//! `flushed`. A ticket completes when `written` has passed its position. The byte budget limits
+//! `accepted - written` plus the reserved bytes.
 //!
-//! A write goes through `writes` (the methods), `submit` (accepting, now or after a wait, and the
-//! decision: copy, write through or queue), `room` (is there room?) and `drive` (the loop that
-//! polls the writer). What the state offers for that stands where its subject is: in `state`, room
-//! in `room`, tickets and flushes in `ticket`.
+//! A write begins in `writes` (the methods). `submit` accepts it, now or after a wait, and decides
+//! whether to copy, write through or queue it. `room` checks and waits for room. `drive` polls the
+//! writer. The `State` behind the lock has its methods in the module of their subject: `state`,
+//! `room`, `ticket` and `flush`.
 //!
-//! | module | what it holds |
+//! | module | contents |
 //! |---|---|
 //! | `handle`, `weak`, `adapter` | the handles: strong, weak, as a `Sink` and as an `AsyncWrite` |
-//! | `writes`, `permit`, `sending` | what is done through a handle: write, reserve room, send and flush |
-//! | `submit`, `payload` | where a write goes, now or later; what is written |
+//! | `writes`, `permit`, `sending` | the methods of a handle that write, reserve room, and send or flush |
+//! | `submit`, `payload` | how a write is submitted, and what is submitted |
 //! | `state` | the phases and positions behind the stream's lock, and what follows from a change |
-//! | `room` | back pressure: the room there is, and the line for it |
-//! | `stream`, `shared` | the stream with its lock and its wakers, and the writer with its calls |
+//! | `room` | back pressure: room and the line of waiters for it |
+//! | `stream`, `shared` | the stream with its lock and wakers; the writer and its calls |
 //! | `drive` | the one loop that polls the writer, for the task and for producers |
 //! | `queue`, `batch` | chunks that wait, and chunks that are being written |
-//! | `task`, `lifecycle` | the writer task; how a stream ends, and what it leaves |
-//! | `ticket`, `flush` | what became of a write, flushes, and whom progress wakes |
-//! | `config`, `error` | plain data |
+//! | `task`, `lifecycle` | the writer task; how a stream ends, and what remains |
+//! | `ticket`, `flush` | waiting until a write is written, and until it is flushed |
+//! | `config`, `error` | settings and counters; reasons and errors |
 
 mod adapter;
 mod batch;
@@ -55,7 +56,7 @@ pub use task::{DetachedWriteTask, WriteTask};
 pub use ticket::{Accepted, WriteTicket};
 pub use weak::WeakWriteHandoff;
 
-/// What other modules of this crate submit, and wait for, by.
+/// What other modules of this crate use to submit and to wait.
 #[cfg(any(feature = "secure", feature = "secure-rustcrypto"))]
 pub(crate) mod internals {
     pub(crate) use super::{

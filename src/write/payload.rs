@@ -1,5 +1,4 @@
-//! What a producer submits: a chunk, several chunks, or bytes that stay where they are until they
-//! are written.
+//! What a producer submits: a chunk, several chunks, or borrowed bytes.
 
 use super::{
     batch::Batch,
@@ -12,82 +11,83 @@ use crate::{HandoffBuffer, contain::contain};
 use bytes::{Buf, Bytes};
 use std::mem;
 
-/// The longest prefix that is copied because it has to wait. To own it would take the block from
-/// the buffer, and another block costs more than copying this much.
+/// The longest prefix that is copied when it has to wait. Making it owned would take the block from
+/// the buffer, and a new block costs more than copying this much.
 const PREFIX_COPY_MAX: usize = 4 * 1024;
 
-/// Bytes on their way into a stream. What the writer takes at once is neither queued nor copied.
+/// Bytes to be submitted. Bytes that the writer takes at once are neither queued nor copied.
 pub(crate) trait Payload {
     fn len(&self) -> usize;
 
-    /// The bytes. None where they are in several chunks.
+    /// The bytes. Empty for several chunks.
     fn as_slice(&self) -> &[u8];
 
-    /// Whether the bytes lie in one slice. Several chunks are always queued.
+    /// Whether the bytes are in one slice. Several chunks are always queued.
     #[inline]
     fn is_one(&self) -> bool {
         true
     }
 
-    /// Whether there are as many bytes as there should be.
+    /// Checks the payload before it is submitted.
     #[inline]
     fn check(&self) -> Result<(), RejectReason> {
         Ok(())
     }
 
-    /// The room that it takes now: what is copied into the open block takes no entry.
+    /// The room that it takes now. Bytes copied into the open block take no entry.
     #[inline]
     fn room(&self, state: &State) -> Room {
         state.room_of(self.len())
     }
 
-    /// The longest one that is copied into the open block rather than queued.
+    /// The longest payload that is copied into the open block instead of queued.
     #[inline]
     fn copy_max(&self, limits: &Limits) -> usize {
         limits.copy_max
     }
 
-    /// The length to compare with `send_at`. Borrowed bytes count a quarter of `send_at` more:
-    /// sending them is cheaper than copying them.
+    /// The length to compare with `send_at`. Borrowed bytes count a quarter of `send_at` more,
+    /// because sending them is cheaper than copying them.
     #[inline]
     fn counts_for(&self, _: &Limits) -> usize {
         self.len()
     }
 
-    /// Queues the payload without a copy, under the lock. `false`: it must be owned first.
+    /// Queues the payload without a copy, under the lock. Returns `false` if it must be made owned
+    /// first.
     fn queue(&mut self, _: &mut State) -> bool {
         false
     }
 
-    /// The first `n` bytes are written: there are at least as many.
+    /// Removes the first `n` bytes, which are written. The payload has at least as many.
     fn advance(&mut self, n: usize);
 
-    /// All of it is copied or written: what it was copied from goes. Not under the lock.
+    /// Drops the payload, all of which is copied or written. Not called under the lock.
     fn discard(&mut self);
 
-    /// The bytes as a chunk of their own. What may allocate and copy is not done under the lock.
+    /// Turns the bytes into a chunk. Not called under the lock, because it may allocate and copy.
     fn own(&mut self) -> Bytes {
         let bytes = Bytes::copy_from_slice(self.as_slice());
         self.discard();
         bytes
     }
 
-    /// Takes back what was owned and not accepted.
+    /// Takes back bytes that were made owned and then rejected.
     fn restore(&mut self, _: Bytes) {}
 
-    /// It has its place in the stream. Still under the lock.
+    /// Called under the lock once the payload has its positions in the stream.
     #[inline]
     fn accepted(&mut self) {}
 
-    /// What the writer left of it, if it was queued before, is the first that is written next.
+    /// Moves the unwritten rest of an entry from the queue into the batch, which is written first.
     fn leave_to(&mut self, _: &mut Batch) {}
 
-    /// Gives back the block that it was in, if it was queued before and is written.
+    /// Returns the written block of an entry from the queue.
     #[inline]
     fn recycle(&mut self, _: &mut Queue) {}
 
-    /// What has to wait: a copy in a `block` with room for so many bytes if it is short, and
-    /// otherwise a chunk of its own.
+    /// Turns a payload that has to wait into a chunk. A short payload is copied into a block from
+    /// `block`, which returns one with room for that many bytes.
     fn make_chunk(&mut self, limits: &Limits, block: &mut dyn FnMut(usize) -> Vec<u8>) -> Chunk {
         let len = self.len();
         if len > self.copy_max(limits) {
@@ -100,13 +100,13 @@ pub(crate) trait Payload {
     }
 }
 
-/// The only entry that was queued, or none.
+/// The only entry of the queue, or none.
 #[derive(Default)]
 pub(crate) struct Entry {
     chunk: Option<Chunk>,
-    /// Bytes of it that are written.
+    /// How many of its bytes are written.
     head: usize,
-    /// What it was copied into, once it is written.
+    /// Its block, once it is written.
     block: Option<Vec<u8>>,
 }
 
@@ -151,7 +151,8 @@ impl Payload for Entry {
     }
 }
 
-/// A chunk; `None` once it is gone. Its owner may panic in its drop: it is accepted all the same.
+/// A chunk; `None` once it is gone. Its owner may panic in its drop: the chunk is accepted
+/// nevertheless.
 pub(crate) struct Owned(pub(crate) Option<Bytes>);
 
 impl Payload for Owned {
@@ -226,7 +227,7 @@ impl Payload for Slice<'_> {
     }
 }
 
-/// The first bytes of a read buffer, which gives up what is accepted.
+/// The first bytes of a read buffer. Accepted bytes are removed from the buffer.
 pub(crate) struct Prefix<'a> {
     pub(crate) buffer: &'a mut HandoffBuffer,
     pub(crate) len: usize,
@@ -282,7 +283,7 @@ impl Payload for Prefix<'_> {
     }
 }
 
-/// Chunks that stay together.
+/// Chunks that stay adjacent.
 pub(crate) struct Chunks<'a>(pub(crate) &'a mut [Bytes]);
 
 impl Payload for Chunks<'_> {
@@ -302,7 +303,7 @@ impl Payload for Chunks<'_> {
         Room { bytes: self.len(), entries: self.0.iter().filter(|chunk| !chunk.is_empty()).count() }
     }
 
-    /// Small chunks are copied, as many as may be copied in one section, and left for
+    /// Copies small chunks, up to the limit of one critical section, and leaves them for
     /// [`discard`](Self::discard).
     fn queue(&mut self, state: &mut State) -> bool {
         let mut left = MAX_COPY;
@@ -327,9 +328,9 @@ impl Payload for Chunks<'_> {
     }
 }
 
-/// A payload for which a lock was taken before, so that payloads are accepted in the order in which
-/// they were made under that lock. It is released once this one is accepted, before any code of
-/// others runs.
+/// A payload with a lock that was taken before it was made. So payloads are accepted in the order
+/// in which they were made under that lock. The lock is released once this one is accepted, before
+/// any user code runs.
 #[cfg(any(feature = "secure", feature = "secure-rustcrypto"))]
 pub(crate) struct Ordered<P, G> {
     pub(crate) payload: P,

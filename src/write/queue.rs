@@ -1,23 +1,23 @@
-//! The queue of a stream: chunks that were accepted and that no holder of the writer has taken yet.
+//! The queue of a stream: accepted chunks that no holder of the writer has taken yet.
 
 use crate::{contain::contain, sync::thread};
 use bytes::Bytes;
 use std::{cell::Cell, collections::VecDeque, mem};
 
-/// The first block of a stream. Blocks grow to [`BLOCK_MAX`] once bursts fill them, and shrink
-/// again when they are used for little.
+/// The size of a stream's first block. Blocks grow to [`BLOCK_MAX`] when bursts fill them, and
+/// shrink again when they stay mostly empty.
 const BLOCK_MIN: usize = 1024;
 const BLOCK_MAX: usize = 16 * 1024;
 
-/// An empty list of chunks with room for more than this many gives its memory back.
+/// An empty list of chunks with a capacity above this frees its memory.
 const KEEP: usize = 256;
 
-/// A piece of the stream. Its borders mean nothing: any number of submitted chunks may share one.
+/// A piece of the stream. Its borders carry no meaning: several submitted chunks may share one.
 #[derive(Debug)]
 pub(crate) enum Chunk {
-    /// As it was submitted.
+    /// A chunk as it was submitted.
     Owned(Bytes),
-    /// Copies of small ones.
+    /// Copies of small chunks.
     Block(Vec<u8>),
 }
 
@@ -30,8 +30,8 @@ impl Chunk {
         }
     }
 
-    /// Done with: what is left is a block to be used again. The owner of other memory may panic;
-    /// the bytes are written all the same.
+    /// Drops a written chunk, and returns its block for reuse if it has one. The owner of the
+    /// memory may panic; the bytes are written nevertheless.
     #[inline]
     pub(crate) fn finish(self) -> Option<Vec<u8>> {
         match self {
@@ -54,19 +54,19 @@ impl Chunk {
     }
 }
 
-/// Chunks, and behind them the block that small ones are copied into.
+/// Chunks, followed by the block that small chunks are copied into.
 #[derive(Debug)]
 pub(crate) struct Queue {
     pub(super) chunks: VecDeque<Chunk>,
-    /// The open block: the newest chunk, unless it is empty. Then it has no memory either.
+    /// The open block: the newest chunk, unless it is empty. An empty one has no memory.
     open: Vec<u8>,
     bytes: usize,
-    /// A written block, empty, for the next small chunk.
+    /// An empty block that was written before, for the next small chunk.
     spare: Option<Vec<u8>>,
     block_size: usize,
-    /// More was copied than fits in a block since the last look at how large they should be.
+    /// Blocks were filled since the block size was last adapted.
     overflowed: bool,
-    /// The thread that the last block was begun on.
+    /// The thread on which the last block was begun.
     thread: usize,
 }
 
@@ -83,7 +83,7 @@ impl Queue {
         }
     }
 
-    /// Bytes queued.
+    /// The number of queued bytes.
     #[inline]
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
@@ -102,13 +102,13 @@ impl Queue {
         self.chunks.push_back(chunk);
     }
 
-    /// How many more bytes fit into the open block, if there is one.
+    /// How many more bytes fit into the open block; 0 if there is none.
     #[inline]
     pub(crate) fn open_room(&self) -> usize {
         self.open.capacity() - self.open.len()
     }
 
-    /// Copies bytes into the open block, if there is one with room for them.
+    /// Copies `bytes` into the open block if they fit. Returns whether they did.
     #[inline]
     pub(crate) fn append(&mut self, bytes: &[u8]) -> bool {
         let fits = bytes.len() <= self.open_room();
@@ -119,21 +119,22 @@ impl Queue {
         fits
     }
 
-    /// Nothing more is copied into the open block.
+    /// Closes the open block: nothing more is copied into it.
     fn close_block(&mut self) {
         if !self.open.is_empty() {
             self.chunks.push_back(Chunk::Block(mem::take(&mut self.open)));
         }
     }
 
-    /// Copies bytes into the open block or a new one; returns how many entries that added (0 or 1).
+    /// Copies `bytes` into the open block or into a new one. Returns how many entries that added (0
+    /// or 1).
     pub(crate) fn copy(&mut self, bytes: &[u8]) -> usize {
         if self.append(bytes) {
             return 0;
         }
         self.bytes += bytes.len();
         if !self.open.is_empty() {
-            // The burst is larger than a block: the next ones are larger, too.
+            // The burst is larger than a block, so the next blocks are larger.
             self.block_size = (self.block_size * 4).min(BLOCK_MAX);
             self.overflowed = true;
             self.close_block();
@@ -143,7 +144,7 @@ impl Queue {
         1
     }
 
-    /// An empty block with room for so many bytes.
+    /// Returns an empty block with room for at least `len` bytes.
     pub(crate) fn new_block(&mut self, len: usize) -> Vec<u8> {
         let size = len.max(self.block_size);
         self.thread = thread::token();
@@ -153,11 +154,11 @@ impl Queue {
         }
     }
 
-    /// Shrinks the next block if at most half of the one that is no longer open was used: any
-    /// number of them may be waiting.
+    /// Shrinks the next block if at most half of the last one was used, because many such blocks
+    /// may wait in the queue.
     fn adapt(&mut self) {
         if mem::take(&mut self.overflowed) {
-            // It is the last of several, and tells nothing of the next burst.
+            // This block is the last of several. It says nothing about the next burst.
             return;
         }
         let used = self.open.len();
@@ -166,7 +167,7 @@ impl Queue {
         }
     }
 
-    /// Takes the entry, if there is one. There are no more.
+    /// Takes the only entry, if there is one.
     #[inline]
     pub(crate) fn take_only(&mut self) -> Option<Chunk> {
         self.bytes = 0;
@@ -180,7 +181,7 @@ impl Queue {
         chunk
     }
 
-    /// All chunks, which a holder of the writer takes.
+    /// Empties the queue for a holder of the writer, which takes all chunks.
     #[inline]
     pub(super) fn take(&mut self) -> &mut VecDeque<Chunk> {
         self.bytes = 0;
@@ -189,10 +190,11 @@ impl Queue {
         &mut self.chunks
     }
 
-    /// Takes the block at the front if it fits into `last`, which is older.
+    /// Appends the block at the front to `last`, which is older, if it fits. Returns whether it
+    /// did.
     ///
-    /// A batch waits for as long as the writer stalls. Should its holder come back often and take a
-    /// few copied bytes each time, the blocks would be many times as large as the bytes.
+    /// A batch waits while the writer stalls. Its holder may come back often and take a few copied
+    /// bytes each time. Without merging, the blocks would be many times as large as the bytes.
     pub(super) fn merge_front(&mut self, last: Option<&mut Chunk>) -> bool {
         let (Some(Chunk::Block(last)), Some(Chunk::Block(first))) = (last, self.chunks.front_mut()) else {
             return false;
@@ -207,16 +209,16 @@ impl Queue {
         true
     }
 
-    /// Takes a written block back, if one is wanted and it has the right size.
+    /// Keeps a written block for reuse, if there is no spare one and it has the right size.
     pub(crate) fn recycle(&mut self, block: Vec<u8>) {
         if self.spare.is_none() && (self.block_size..=BLOCK_MAX).contains(&block.capacity()) {
             self.spare = Some(block);
         }
     }
 
-    /// With nothing left to write, leaves a spare block to the other streams of this thread, unless
-    /// it is small. A block from another thread is kept, because that thread would have to allocate
-    /// a new one.
+    /// Gives the spare block to the other streams of this thread when there is nothing left to
+    /// write. A small block stays here. A block from another thread also stays, because that thread
+    /// would have to allocate a new one.
     #[inline]
     pub(crate) fn leave_spare(&mut self) {
         if self.spare.is_some() {
@@ -232,7 +234,7 @@ impl Queue {
         }
     }
 
-    /// Empties the queue for good.
+    /// Empties the queue at the end of the stream.
     pub(crate) fn drain(&mut self) -> VecDeque<Chunk> {
         self.bytes = 0;
         self.spare = None;
@@ -247,31 +249,31 @@ impl Drop for Queue {
     }
 }
 
-/// Drops chunks that are not written and that nothing asks for. Each owner may panic.
+/// Drops unwritten chunks that no party asks for. Each owner may panic.
 pub(crate) fn discard(chunks: impl IntoIterator<Item = Chunk>) {
     for chunk in chunks {
         contain(|| drop(chunk));
     }
 }
 
-/// Gives the memory of a list back that a burst has made long.
+/// Frees the memory of an empty list that a burst has made long.
 pub(super) fn shrink(chunks: &mut VecDeque<Chunk>) {
     if chunks.capacity() > KEEP && chunks.is_empty() {
         *chunks = VecDeque::new();
     }
 }
 
-/// The most idle blocks of a thread, of at most 16 KiB each.
+/// The most idle blocks of a thread. Each has at most 16 KiB.
 const IDLE_MAX: usize = 8;
 
 thread_local! {
-    /// Blocks of streams that have nothing to write, for the next stream on this thread that has.
-    /// All of them are empty, the oldest first.
+    /// Blocks of streams that have nothing to write, for other streams on this thread. All are
+    /// empty, and the oldest comes first.
     static IDLE: Cell<VecDeque<Vec<u8>>> = const { Cell::new(VecDeque::new()) };
 }
 
-/// Leaves an empty block for others, in place of the oldest one if there are enough. Drops it if
-/// the thread is ending.
+/// Leaves an empty block to other streams, in place of the oldest one if the list is full. Drops
+/// the block if the thread is ending.
 fn give_idle(block: Vec<u8>) {
     let _ = IDLE.try_with(|idle| {
         let mut blocks = idle.take();
@@ -283,8 +285,8 @@ fn give_idle(block: Vec<u8>) {
     });
 }
 
-/// An empty block with room for just that many bytes, so that what a stream does never depends on
-/// what others have left here.
+/// Takes an empty block of exactly this capacity, so that a stream behaves the same whatever blocks
+/// other streams have left.
 fn take_idle(size: usize) -> Option<Vec<u8>> {
     let take = |idle: &Cell<VecDeque<Vec<u8>>>| {
         let mut blocks = idle.take();

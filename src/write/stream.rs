@@ -1,4 +1,4 @@
-//! A stream without its writer: the lock of its state, the wakers on their way out of it, and
+//! A stream without its writer: the lock of its state, the wakers to wake after unlocking, and
 //! waiting.
 
 use super::{
@@ -18,17 +18,17 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-/// The state lock in the caller's hands. Sections are short and run no user code: no waker,
-/// `Bytes`, writer or error is cloned, dropped or woken in them.
+/// The locked state. Critical sections are short and run no user code: they clone, drop or wake no
+/// waker, `Bytes`, writer or error.
 pub(crate) type StateGuard<'a> = MutexGuard<'a, State>;
 
-/// The part of a stream that knows nothing of the writer's type. Tickets hold only this.
+/// The part of a stream that does not know the writer's type. Tickets hold only this.
 #[derive(Debug)]
 pub(crate) struct Stream {
     state: Mutex<State>,
     /// A copy of `State::written` that tickets read without the lock.
     pub(crate) written: AtomicU64,
-    /// Handles. The last one closes the stream.
+    /// The number of handles. The last handle closes the stream.
     handles: AtomicUsize,
     config: WriteHandoffConfig,
 }
@@ -52,19 +52,19 @@ impl Stream {
         self.state.lock()
     }
 
-    /// What tells this stream from all others.
+    /// Identifies this stream.
     #[inline]
     pub(crate) fn address(&self) -> usize {
         std::ptr::from_ref(self).addr()
     }
 
-    /// Whether the producer on this thread has promised to send when it is about to wait.
+    /// Whether the producer on this thread has promised to send before it waits.
     #[inline]
     pub(crate) fn is_batching(&self) -> bool {
         thread::is_batching(self.address())
     }
 
-    /// The producer that runs on this thread, and may poll the writer as `inline` says.
+    /// Describes the producer on this thread, which may poll the writer as `inline` says.
     #[inline]
     pub(crate) fn caller(&self, inline: Inline, via: Via) -> Caller {
         let (thread, batching, in_poll) = thread::standing(self.address());
@@ -75,14 +75,14 @@ impl Stream {
         self.handles.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Adds a handle unless the last one is gone.
+    /// Adds a handle, unless the last one is gone. Returns whether it did.
     pub(crate) fn try_add_handle(&self) -> bool {
         let add = |handles: usize| (handles > 0).then_some(handles + 1);
         self.handles.fetch_update(Ordering::AcqRel, Ordering::Acquire, add).is_ok()
     }
 
-    /// Drops a handle; the last one closes the stream. Returns whether it was the last. Never polls
-    /// the writer: this runs in `Drop`.
+    /// Drops a handle. The last one closes the stream. Returns whether it was the last. Never polls
+    /// the writer, because this runs in `Drop`.
     pub(crate) fn drop_handle(self: &Arc<Self>) -> bool {
         let last = self.handles.fetch_sub(1, Ordering::AcqRel) == 1;
         if last {
@@ -91,7 +91,7 @@ impl Stream {
         last
     }
 
-    /// Accepts nothing more and leaves the rest to the task.
+    /// Stops accepting writes and leaves the remaining work to the task.
     pub(crate) fn close(self: &Arc<Self>, how: Closing) {
         let mut wakes = WakeList::new(self);
         let mut state = self.lock();
@@ -103,14 +103,14 @@ impl Stream {
         self.notify(state, &mut wakes);
     }
 
-    /// Ends the stream, or has the holder of the writer do it.
+    /// Ends the stream, or requests it from the holder of the writer.
     pub(crate) fn end(self: &Arc<Self>, reason: CloseReason) {
         let mut wakes = WakeList::new(self);
         let mut state = self.lock();
         match state.phase {
             Phase::Ended => return,
             Phase::Busy => {
-                // The holder ends it, and tells.
+                // The holder ends the stream and wakes the waiters.
                 state.task_is_gone |= matches!(reason, CloseReason::TaskDropped);
                 state.end_requested.get_or_insert(reason);
                 return;
@@ -121,7 +121,7 @@ impl Stream {
         self.trace_end();
     }
 
-    /// Tells `tracing` how the stream ended, if it has.
+    /// Reports to `tracing` how the stream ended, if it has ended.
     #[cfg(feature = "tracing")]
     #[cold]
     pub(crate) fn trace_end(&self) {
@@ -146,7 +146,7 @@ impl Stream {
     #[inline]
     pub(crate) fn trace_end(&self) {}
 
-    /// Lets other tasks run before an operation that could be done at once.
+    /// Yields before an operation that could complete at once.
     #[cold]
     pub(crate) fn yield_now<T>(&self, state: StateGuard<'_>, cx: &Context<'_>) -> Poll<T> {
         drop(state);
@@ -154,7 +154,7 @@ impl Stream {
         Poll::Pending
     }
 
-    /// Wakes the task and unlocks the state on the way.
+    /// Wakes the task and unlocks the state.
     pub(crate) fn wake_task<'a>(self: &'a Arc<Self>, mut state: StateGuard<'a>) {
         let mut wakes = WakeList::new(self);
         wakes.task(state.task.take());
@@ -162,7 +162,7 @@ impl Stream {
         wakes.wake();
     }
 
-    /// Wakes all that have what they wait for, some in each section.
+    /// Wakes all served waiters, a limited number in each critical section. Unlocks the state.
     #[inline]
     pub(crate) fn notify<'a>(&'a self, mut state: StateGuard<'a>, wakes: &mut WakeList<'_>) {
         while (state.is_watched() || state.end.is_some()) && state.collect(wakes) {
@@ -174,8 +174,8 @@ impl Stream {
         wakes.wake();
     }
 
-    /// Wakes those that a flush has served: they would look like new ones, for which the writer is
-    /// to be flushed again.
+    /// Wakes the waiters of a confirmed flush. Otherwise they would look like new waiters, and the
+    /// writer would be flushed again.
     #[cold]
     pub(crate) fn tell_flushed<'a>(self: &'a Arc<Self>, mut state: StateGuard<'a>) -> StateGuard<'a> {
         while state.flush_is_news {
@@ -188,7 +188,7 @@ impl Stream {
         state
     }
 
-    /// A handle's view of the stream, for its `Debug`.
+    /// Writes a handle's `Debug` output.
     pub(crate) fn debug(&self, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = self.lock();
         let (pending_bytes, closed) = (state.pending(), state.closed());
@@ -200,8 +200,8 @@ impl Stream {
     }
 }
 
-/// Sleeps in a list of waiters until `check` finds an answer, which is returned with the section
-/// that it was found in.
+/// Waits in a list of waiters until `check` returns an answer. Returns the answer and the state,
+/// still locked.
 pub(crate) fn wait_until<'a, K: Ord + Copy, T: Copy, R>(
     stream: &'a Stream,
     cx: &Context<'_>,
@@ -213,7 +213,7 @@ pub(crate) fn wait_until<'a, K: Ord + Copy, T: Copy, R>(
     loop {
         let mut state = stream.lock();
         if let Some(answer) = check(&state) {
-            // Answers do not change; a waker that is not needed may not be dropped under the lock.
+            // The answer does not change, so this may unlock to drop the waker: not under the lock.
             if waker.is_some() {
                 drop(state);
                 waker = None;
@@ -236,13 +236,13 @@ pub(crate) fn wait_until<'a, K: Ord + Copy, T: Copy, R>(
     }
 }
 
-/// A place among waiters, which has to be left before it is dropped.
+/// A waiter, which has to leave its list before it is dropped.
 pub(crate) trait Waiting {
     /// Stops waiting.
     fn leave(&mut self, stream: &Arc<Stream>);
 }
 
-/// A place that is left when it is dropped.
+/// A waiter that leaves its list when it is dropped.
 pub(crate) struct Scoped<'a, T: Waiting> {
     stream: &'a Arc<Stream>,
     pub(crate) place: T,
@@ -260,14 +260,15 @@ impl<T: Waiting> Drop for Scoped<'_, T> {
     }
 }
 
-/// Nothing else would wake the task: if its waker fails, the stream ends.
+/// Wakes the task. If its waker panics, nothing else would wake the task, so the stream ends.
 fn wake_task(waker: Waker, stream: &Arc<Stream>) {
     if contain(|| waker.wake()).is_none() {
         stream.end(CloseReason::Panicked);
     }
 }
 
-/// The wakers that a section collects. Wakes them, in order, when it is dropped after unlocking.
+/// The wakers collected in a critical section. Wakes them, in order, when it is dropped after
+/// unlocking.
 pub(crate) struct WakeList<'a> {
     stream: &'a Arc<Stream>,
     wakers: Wakers,
@@ -278,7 +279,7 @@ impl<'a> WakeList<'a> {
         Self { stream, wakers: Wakers::default() }
     }
 
-    /// Wakes all of them and leaves the list empty. Most often there are none: then this is two
+    /// Wakes all of them and empties the list. Usually the list is empty: then this is two
     /// comparisons.
     #[inline]
     pub(crate) fn wake(&mut self) {
