@@ -59,10 +59,15 @@ pub enum Inline {
 /// ```
 /// use futures_handoff::{Inline, WriteHandoffConfig};
 ///
-/// let config = WriteHandoffConfig::new(256, 64 * 1024) .with_send_at(8 * 1024) .with_copy_max(512)
-/// .with_inline(Inline::Never) .with_flush_when_idle(false); assert_eq!((config.max_items(),
-/// config.max_pending_bytes()), (256, 64 * 1024)); assert_eq!((config.send_at(),
-/// config.copy_max()), (8 * 1024, 512)); // No threshold is above the byte budget.
+/// let config = WriteHandoffConfig::new(256, 64 * 1024)
+///     .with_send_at(8 * 1024)
+///     .with_copy_max(512)
+///     .with_inline(Inline::Never)
+///     .with_flush_when_idle(false)
+///     .with_cooperative(false);
+/// assert_eq!((config.max_items(), config.max_pending_bytes()), (256, 64 * 1024));
+/// assert_eq!((config.send_at(), config.copy_max()), (8 * 1024, 512));
+/// // No threshold is above the byte budget.
 /// assert_eq!(config.with_max_pending_bytes(1000).send_at(), 1000);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,6 +127,23 @@ impl WriteHandoffConfig {
     /// task. With 0 every chunk is sent at once. The default is 16 KiB: up to this size one
     /// gathered write costs less than several small ones, and above it the system call is no longer
     /// the larger part of the cost.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_handoff::{WriteHandoff, WriteHandoffConfig};
+    ///
+    /// # futures_executor::block_on(async {
+    /// let at_once = WriteHandoffConfig::default().with_send_at(0);
+    /// let (handoff, mut task) = WriteHandoff::new(Vec::new(), at_once);
+    /// let producer = async {
+    ///     handoff.write_fire_and_forget("a key press".into()).await?;
+    ///     assert_eq!((handoff.pending_bytes(), handoff.stats().written), (0, 11));
+    ///     Ok::<_, std::io::Error>(())
+    /// };
+    /// task.run_until(producer).await?;
+    /// # Ok::<_, std::io::Error>(()) }).unwrap();
+    /// ```
     #[must_use = "returns the changed configuration"]
     pub fn with_send_at(self, send_at: usize) -> Self {
         Self { send_at, ..self }

@@ -22,7 +22,8 @@ pub(crate) enum Driver<'a> {
     /// Registers its waker with the writer and sleeps until woken. The clone was made before the
     /// lock was taken.
     Task(&'a Waker, Waker),
-    /// Sends its own bytes and, with them, bytes queued by others. It leaves the rest to the task.
+    /// Sends its own bytes and, with them, bytes that other producers queued. It leaves the rest to
+    /// the task.
     Producer,
 }
 
@@ -86,8 +87,8 @@ pub(crate) fn send_locked<'a, W: AsyncWrite + Unpin>(
     carry_out(shared, state, next);
 }
 
-/// Starts the writing of what is accepted: polls the writer if this producer may, and wakes the
-/// task otherwise.
+/// Starts writing what is accepted: polls the writer if this producer may, and wakes the task
+/// otherwise.
 pub(crate) fn send_now<W: AsyncWrite + Unpin>(shared: &Shared<W>, via: Via) {
     send_locked(shared, shared.stream.lock(), via);
 }

@@ -156,7 +156,7 @@ pub enum RejectReason {
         /// the writer was not polled since it last took bytes, because its task has not run: yield,
         /// and try again. A Tokio socket also returns `Pending` when its task is out of budget, so
         /// yield once before concluding that the peer is slow. [`WriteStats`](crate::WriteStats)
-        /// tells since when the writer has taken no bytes.
+        /// reports since when the writer has taken no bytes.
         stalled: bool,
     },
     /// The write is larger than the byte budget or than its permit.

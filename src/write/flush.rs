@@ -108,7 +108,7 @@ impl State {
         false
     }
 
-    /// Whether the flush that a waiter with this position and number asked for is confirmed.
+    /// Whether the flush of the waiter with this position and number is confirmed.
     pub(crate) fn is_flushed(&self, (position, id): (u64, u64)) -> bool {
         position <= self.flushed && id <= self.served_before
     }

@@ -63,7 +63,7 @@ use std::fmt;
 /// | last handle dropped, [`close`](Self::close) | accepted bytes are written and flushed, then the writer is closed |
 /// | [`into_parts`](Self::into_parts) | accepted bytes are written and flushed; the writer comes back open |
 /// | [`abort`](Self::abort) | nothing more is written; the writer and the unwritten bytes come back |
-/// | the writer fails, breaks its contract or panics | the same; tickets tell how many of their bytes were written |
+/// | the writer fails, breaks its contract or panics | the same; tickets report how many of their bytes were written |
 /// | the task is dropped | the writer is dropped; the unwritten bytes come back |
 ///
 /// # Calls from the writer's own code
@@ -83,7 +83,7 @@ use std::fmt;
 /// - Its handles, permits, sinks and task stay on its thread. Its tickets and
 ///   [`sender`](Self::sender)s may go to other threads. A sender leaves the writer to the task and
 ///   wakes the task.
-/// - Only a sender of it is a `WriteHandoff` without a type parameter.
+/// - Of its handles, only a sender is a `WriteHandoff` without a type parameter.
 ///
 /// # Cancel safety
 ///
@@ -137,7 +137,7 @@ pub struct WriteHandoff<W = BoxWriter> {
 impl WriteHandoff {
     /// Boxes `writer`, runs its task on `executor`, and returns a handle.
     ///
-    /// [`closed`](Self::closed) and [`into_parts`](Self::into_parts) tell how the stream ended. A
+    /// [`closed`](Self::closed) and [`into_parts`](Self::into_parts) report how the stream ended. A
     /// writer that has failed is dropped at once, unless a call of `into_parts` waits for it. Any
     /// other writer is kept for `into_parts` until the last handle is dropped. For a writer that is
     /// not `Send`, and to keep the writer's type, spawn the task of [`new`](Self::new).
@@ -266,7 +266,7 @@ impl<W> WriteHandoff<W> {
     /// A sender is `Send` whatever the writer is. Through it, other threads write to a stream whose
     /// writer may not leave its own thread. Its [`with_writer`](Self::with_writer) finds no writer,
     /// and its [`into_parts`](Self::into_parts) neither a writer nor unwritten bytes:
-    /// [`closed`](Self::closed) tells how the stream ended, and the task gives the writer back.
+    /// [`closed`](Self::closed) reports how the stream ended, and the task gives the writer back.
     /// Allocates once.
     ///
     /// # Examples

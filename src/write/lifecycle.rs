@@ -216,8 +216,8 @@ pub(crate) async fn into_parts<W>(shared: &Shared<W>) -> Result<W, WriterFailure
     outcome
 }
 
-/// How an ended stream came out: its writer, or what is known about its failure. The writer and the
-/// unwritten bytes are taken out if `take` is set.
+/// The outcome of an ended stream: its writer, or the failure. The writer and the unwritten bytes
+/// are taken out if `take` is set.
 pub(crate) fn outcome<W>(shared: &Shared<W>, take: bool) -> Result<W, WriterFailure<W>> {
     let (writer, unwritten) = if take { shared.take_parts() } else { Default::default() };
     let state = shared.stream.lock();

@@ -1,4 +1,4 @@
-//! When bytes leave: sending what is held, and waiting until it is written or flushed.
+//! Sending queued bytes, and waiting until they are written or flushed.
 
 use super::{
     drive::{send_locked, send_now},

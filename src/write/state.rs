@@ -260,8 +260,8 @@ impl State {
     }
 
     /// Accepts a copy of `bytes` in the case that dominates bursts. The open block has room for
-    /// them, the queue stays below `send_at`, and another party already has to send it. In any
-    /// other case, does nothing.
+    /// them, the queue stays below `send_at`, and a party has to send it already. In any other
+    /// case, does nothing.
     #[inline(always)]
     pub(crate) fn append(&mut self, bytes: &[u8], is_batching: impl FnOnce() -> bool) -> Option<Range<u64>> {
         let len = bytes.len();

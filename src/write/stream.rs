@@ -213,7 +213,7 @@ pub(crate) fn wait_until<'a, K: Ord + Copy, T: Copy, R>(
     loop {
         let mut state = stream.lock();
         if let Some(answer) = check(&state) {
-            // The answer does not change, so this may unlock to drop the waker: not under the lock.
+            // The answer does not change: unlock to drop the waker that is not needed.
             if waker.is_some() {
                 drop(state);
                 waker = None;

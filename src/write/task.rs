@@ -24,7 +24,8 @@ use std::{
 /// spawn it, let it [run with](Self::run_until) a producer, or run it on a thread of its own. It
 /// completes when the stream has ended. After [`close`](crate::WriteHandoff::close), or when the
 /// last handle was dropped, it returns the writer, flushed and closed. Otherwise it returns a
-/// [`WriterFailure`] with the writer and the unwritten bytes.
+/// [`WriterFailure`] with the reason, and with the writer and the unwritten bytes unless
+/// [`into_parts`](crate::WriteHandoff::into_parts) takes them.
 ///
 /// # Drop
 ///
@@ -43,6 +44,20 @@ use std::{
 /// drop(handoff);
 /// assert_eq!(writer.join().unwrap().unwrap(), b"written by another thread");
 /// ```
+///
+/// A task that is dropped, as when its runtime shuts down:
+///
+/// ```
+/// use futures_handoff::{CloseReason, WriteHandoff, WriteHandoffConfig};
+///
+/// let (handoff, task) = WriteHandoff::new(Vec::new(), WriteHandoffConfig::default());
+/// handoff.try_write("not written yet".into())?;
+/// drop(task);
+/// let failure = futures_executor::block_on(handoff.into_parts()).unwrap_err();
+/// assert!(matches!(failure.reason(), CloseReason::TaskDropped));
+/// assert_eq!(failure.unwritten(), ["not written yet"]);
+/// # Ok::<_, std::io::Error>(())
+/// ```
 #[must_use = "nothing is written unless the task is polled"]
 pub struct WriteTask<W = BoxWriter> {
     shared: Arc<Shared<W>>,
@@ -53,7 +68,7 @@ impl<W> WriteTask<W> {
         Self { shared }
     }
 
-    /// Turns this into a task without an output, for executors. The handles tell how it ended:
+    /// Turns this into a task without an output, for executors. The handles report how it ended:
     /// [`closed`](crate::WriteHandoff::closed) returns the reason, and
     /// [`into_parts`](crate::WriteHandoff::into_parts) the writer and the unwritten bytes.
     ///
@@ -203,8 +218,8 @@ impl<W> fmt::Debug for WriteTask<W> {
 /// A [`WriteTask`] without an output, as [`Executor`](crate::Executor)s take it. Made by
 /// [`WriteTask::detach`].
 ///
-/// A writer that fails wakes this task, which then drops the writer. So its file descriptor does
-/// not stay open while there are handles. Only a call of
+/// A writer that fails is dropped as soon as this task runs, and the failure wakes the task. So the
+/// file descriptor does not stay open while there are handles. Only a call of
 /// [`into_parts`](crate::WriteHandoff::into_parts) that already waits gets the writer.
 ///
 /// # Drop

@@ -113,6 +113,20 @@ impl WriteTicket {
     /// # Errors
     ///
     /// [`TicketError`] once the stream has ended with bytes of this write unwritten.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_handoff::{WriteHandoff, WriteHandoffConfig};
+    /// use futures_util::future::try_join;
+    ///
+    /// # futures_executor::block_on(async {
+    /// let (handoff, mut task) = WriteHandoff::new(Vec::new(), WriteHandoffConfig::default());
+    /// let (one, two) = (handoff.try_write("one".into())?, handoff.try_write("two".into())?);
+    /// task.run_until(try_join(one.wait(), two.wait())).await?;
+    /// assert_eq!(handoff.stats().written, 6);
+    /// # Ok::<_, std::io::Error>(()) }).unwrap();
+    /// ```
     pub async fn wait(self) -> Result<(), TicketError> {
         self.await
     }
@@ -265,6 +279,21 @@ impl<'a> Accepted<'a> {
     }
 
     /// Turns this into a ticket, which counts a reference to the stream.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_handoff::{WriteHandoff, WriteHandoffConfig};
+    ///
+    /// let (handoff, task) = WriteHandoff::new(Vec::new(), WriteHandoffConfig::default());
+    /// let ticket = handoff.try_write_slice(b"a job")?.ticket();
+    /// // A ticket borrows nothing: it may go to another thread.
+    /// let watcher = std::thread::spawn(|| futures_executor::block_on(ticket));
+    /// drop(handoff);
+    /// assert_eq!(futures_executor::block_on(task)?, b"a job");
+    /// watcher.join().unwrap()?;
+    /// # Ok::<_, std::io::Error>(())
+    /// ```
     pub fn ticket(self) -> WriteTicket {
         WriteTicket::new(Arc::clone(self.stream), self.range)
     }

@@ -33,7 +33,7 @@ impl<W> WriteHandoff<W> {
 ///
 /// # Examples
 ///
-/// A registry of connections, for a broadcast to those that are still open:
+/// A registry of connections, for broadcasts to the open ones:
 ///
 /// ```
 /// use futures_handoff::{WeakWriteHandoff, WriteHandoff, WriteHandoffConfig};

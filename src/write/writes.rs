@@ -342,11 +342,11 @@ impl<W: AsyncWrite + Unpin> WriteHandoff<W> {
     /// Submits the first `n` bytes of `buffer` and removes them from it. Waits until there is room
     /// for all of them.
     ///
-    /// A short prefix is copied once. A longer prefix is offered to the writer in place if, with
-    /// the bytes queued before it, it makes at least three quarters of
-    /// [`send_at`](crate::WriteHandoffConfig::with_send_at). The bytes that the writer does not
-    /// take at once are copied, up to 4 KiB, or else become owned. Bytes that it takes at once are
-    /// neither copied nor allocated for.
+    /// A short prefix is copied once. A longer prefix is offered to the writer in place if the
+    /// producer may poll it and, with the bytes queued before it, the prefix makes at least three
+    /// quarters of [`send_at`](crate::WriteHandoffConfig::with_send_at). The bytes that the writer
+    /// does not take at once are copied, up to 4 KiB, or else become owned. Bytes that it takes at
+    /// once are neither copied nor allocated for.
     ///
     /// # Errors
     ///
