@@ -272,8 +272,7 @@ fn run<'a, W: AsyncWrite + Unpin>(
     first: Option<Round>,
 ) -> Left {
     let stream = guard.stream;
-    // Declared last to be dropped before the guard, which locks the state if it is dropped in a
-    // panic.
+    // As a local it is dropped before the guard, which locks the state if it is dropped in a panic.
     let mut state = state;
     let Some(cell) = guard.cell.as_deref_mut() else { return Left::Nothing };
     let (inline, calls_left) = match &driver {
