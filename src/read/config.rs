@@ -1,36 +1,40 @@
-//! What a buffer may hold, how much it asks a reader for, and what it copies or remembers.
+//! The settings of a buffer: its limit, its read size, and what it copies or remembers.
 
 use std::ops::RangeInclusive;
 
-/// The longest a buffer may be: no allocation can be larger, and no sum of two such lengths
-/// overflows.
+/// The largest `max_len`. No allocation can be larger, and the sum of two such lengths does not
+/// overflow.
 const MAX_LEN: usize = usize::MAX >> 1;
-/// What a buffer holds unless something else is set.
+/// The default `max_len`.
 const MAX_LEN_DEFAULT: usize = 64 * 1024;
 /// A read of this size costs little memory on an idle connection, and holds most requests whole.
 const READ_MIN: usize = 4 * 1024;
 /// Beyond this size, larger reads no longer save a measurable share of the system calls.
 const READ_MAX: usize = 256 * 1024;
-/// Up to this length copying a prefix costs less than sharing a block, which allocates its count.
+/// Up to this length, copying a prefix costs less than sharing a block, which allocates a
+/// reference count.
 const SMALL_COPY_MAX: usize = 256;
-/// Enough for one block with the consumer and one on its way back.
+/// Enough for one block in use by the consumer and one that it has just dropped.
 const SPARE_BLOCKS: usize = 2;
 const SPARE_BLOCKS_MAX: usize = 64;
 
-/// The limits and habits of a [`HandoffBuffer`](crate::HandoffBuffer).
+/// The settings of a [`HandoffBuffer`](crate::HandoffBuffer).
 ///
-/// All lengths and sizes are in bytes. A builder method panics where 0 would mean nothing, and
-/// takes what is above `max_len` as `max_len`; what a value became is what its getter returns. In
-/// which order the methods are called makes no difference.
+/// All lengths and sizes are in bytes. A length or read size above `max_len` is reduced to
+/// `max_len`. The getters return the values in effect. The order of the calls makes no difference.
 ///
 /// # Examples
 ///
 /// ```
 /// use futures_handoff::HandoffBufferConfig;
 ///
-/// let config = HandoffBufferConfig::new(1024 * 1024).with_read_size(2048..=65536).with_spare_blocks(4);
+/// let config = HandoffBufferConfig::new(1024 * 1024)
+///     .with_read_size(2048..=65536)
+///     .with_small_copy_max(128)
+///     .with_spare_blocks(4);
 /// assert_eq!(config.max_len(), 1024 * 1024);
 /// assert_eq!(config.read_size(), 2048..=65536);
+/// assert_eq!((config.small_copy_max(), config.spare_blocks()), (128, 4));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HandoffBufferConfig {
@@ -43,13 +47,12 @@ pub struct HandoffBufferConfig {
 }
 
 impl HandoffBufferConfig {
-    /// A configuration for at most `max_len` unconsumed bytes, with the defaults for everything
-    /// else.
+    /// A configuration for at most `max_len` unconsumed bytes, with defaults for everything else.
     ///
-    /// The defaults are a read size of 4 KiB to 256 KiB, copies of prefixes of up to 256 bytes (all
-    /// of them no larger than `max_len`), 2 spare blocks, and cooperative reads.
+    /// The defaults are reads of 4 KiB to 256 KiB and copies of prefixes of up to 256 bytes (both
+    /// at most `max_len`), 2 spare blocks, and cooperative reads.
     ///
-    /// A `max_len` above `isize::MAX`, which no allocation can have, is taken as that.
+    /// A `max_len` above `isize::MAX`, the most that an allocation can have, means `isize::MAX`.
     ///
     /// # Panics
     ///
@@ -65,7 +68,7 @@ impl HandoffBufferConfig {
     #[must_use]
     #[track_caller]
     pub fn new(max_len: usize) -> Self {
-        assert!(max_len > 0, "max_len is 0 bytes: a buffer has to hold something");
+        assert!(max_len > 0, "max_len must be greater than 0 bytes");
         let max_len = max_len.min(MAX_LEN);
         Self {
             max_len,
@@ -77,10 +80,10 @@ impl HandoffBufferConfig {
         }
     }
 
-    /// Sets the smallest and the largest read to ask a reader for.
+    /// Sets the smallest and the largest read size.
     ///
-    /// A buffer starts with the smallest, doubles it while reads fill what was offered, and halves
-    /// it when they stop doing so. It is also the size of a new block. Either end is at most
+    /// A buffer starts with the smallest size, doubles it while reads fill the offered room, and
+    /// halves it when they no longer do. A new block has at least this size. Both ends are at most
     /// `max_len`.
     ///
     /// # Panics
@@ -100,8 +103,8 @@ impl HandoffBufferConfig {
     #[track_caller]
     pub fn with_read_size(mut self, read_size: RangeInclusive<usize>) -> Self {
         let (min, max) = read_size.into_inner();
-        assert!(min > 0, "the smallest read is 0 bytes: it has to bring something");
-        assert!(min <= max, "the smallest read is {min} bytes, but the largest is {max} bytes");
+        assert!(min > 0, "the smallest read size must be greater than 0 bytes");
+        assert!(min <= max, "the smallest read size is {min} bytes, but the largest is {max} bytes");
         (self.read_min, self.read_max) = (min.min(self.max_len), max.min(self.max_len));
         self
     }
@@ -126,13 +129,12 @@ impl HandoffBufferConfig {
         self.with_read_size(n..=n)
     }
 
-    /// Sets the length up to which a prefix is always copied out of its block (0: none for its size
-    /// alone).
+    /// Sets the length up to which a prefix is always copied out of its block (0 turns this off).
     ///
-    /// Copies of up to 512 bytes go into one small block of 2 KiB that they share, so most cost no
-    /// allocation; longer ones get an allocation of their own. Whatever is set here, a prefix
-    /// shorter than a quarter of its block is copied too: otherwise a frame that is kept would hold
-    /// on to much more memory than it has bytes.
+    /// Copies of up to 512 bytes share a block of 2 KiB, so most of them cost no allocation. A
+    /// longer copy is an allocation of its own. A prefix shorter than a quarter of its block is
+    /// always copied, whatever is set here. Otherwise a frame that is kept would keep much more
+    /// memory alive than it has bytes.
     ///
     /// # Examples
     ///
@@ -149,11 +151,11 @@ impl HandoffBufferConfig {
         self
     }
 
-    /// Sets how many blocks that were handed off whole are remembered, to be used again once the
-    /// consumer has dropped them (0: none; at most 64).
+    /// Sets how many blocks that were handed out whole the buffer remembers (0 for none, at most
+    /// 64). It uses them again once the consumer has dropped them.
     ///
-    /// A remembered block spares an allocation and the clearing of its memory. While the consumer
-    /// still holds it, it costs nothing.
+    /// A remembered block saves an allocation and the clearing of its memory. It costs nothing
+    /// while the consumer holds it.
     ///
     /// # Examples
     ///
@@ -169,14 +171,14 @@ impl HandoffBufferConfig {
         self
     }
 
-    /// Sets whether reads let other tasks run now and then (default: they do).
+    /// Sets whether reads yield to other tasks from time to time (default: true).
     ///
-    /// A loop over a reader that always has something would otherwise never wait, and keep all
-    /// other tasks of its thread from running. So after 512 operations, or fewer large ones, that
-    /// did not have to wait, the next one yields: it wakes its task and is
-    /// [`Pending`](std::task::Poll::Pending) once, without having asked the reader or consumed
-    /// anything. Nothing else changes. Turn it off where a thread has nothing else to do, or the
-    /// runtime does the same for the reader.
+    /// Without this, a loop over a reader that always has data would never return `Pending`, and
+    /// would block all other tasks of its thread. After 512 operations without waiting (fewer if
+    /// they are large), the next operation yields: it wakes its task and returns
+    /// [`Pending`](std::task::Poll::Pending) once, without polling the reader or consuming
+    /// anything. Turn it off if the thread has nothing else to do, or if the runtime limits the
+    /// reader in the same way.
     ///
     /// # Examples
     ///
@@ -193,12 +195,12 @@ impl HandoffBufferConfig {
         self
     }
 
-    /// The most unconsumed bytes a buffer holds.
+    /// The maximum number of unconsumed bytes.
     pub fn max_len(&self) -> usize {
         self.max_len
     }
 
-    /// The smallest and the largest read to ask a reader for.
+    /// The smallest and the largest read size.
     pub fn read_size(&self) -> RangeInclusive<usize> {
         self.read_min..=self.read_max
     }
@@ -208,20 +210,20 @@ impl HandoffBufferConfig {
         self.small_copy_max
     }
 
-    /// How many blocks handed off whole are remembered.
+    /// How many blocks that were handed out whole are remembered.
     pub fn spare_blocks(&self) -> usize {
         self.spare_blocks
     }
 
-    /// Whether reads let other tasks run now and then.
+    /// Whether reads yield to other tasks from time to time.
     pub(crate) fn cooperative(&self) -> bool {
         self.cooperative
     }
 }
 
 impl Default for HandoffBufferConfig {
-    /// As [`new`](Self::new) with a `max_len` of 64 KiB, which a writer with a default
-    /// [budget](crate::WriteHandoffConfig) takes whole.
+    /// [`new`](Self::new) with a `max_len` of 64 KiB. A write handoff with the default
+    /// [budget](crate::WriteHandoffConfig) accepts a prefix of that length.
     fn default() -> Self {
         Self::new(MAX_LEN_DEFAULT)
     }

@@ -1,70 +1,109 @@
-//! What can go wrong on the read side. Every error leaves the buffer usable, with its bytes in
-//! place.
+//! The errors of the read side. Every error leaves the buffer usable, with its bytes in place.
 
 use std::{error, fmt, io};
 
 use bytes::BytesMut;
 
-/// What a [`HandoffBuffer`](crate::HandoffBuffer) could not do.
+/// An error of a [`HandoffBuffer`](crate::HandoffBuffer).
 ///
-/// The buffer is unchanged, and goes on. The end of the stream is no error: a read reports it as 0
-/// bytes.
+/// The buffer is unchanged and stays usable. The end of the stream is not an error: a read reports
+/// it as 0 bytes.
+///
+/// # Examples
+///
+/// A full buffer means that the message is too long; any other error ends the connection:
+///
+/// ```
+/// use futures_handoff::{BufferError, HandoffBuffer};
+///
+/// # futures_executor::block_on(async {
+/// let mut reader: &[u8] = b"GET /a/very/long/path HTTP/1.1\r\n";
+/// let mut buffer = HandoffBuffer::new(16);
+/// let status = loop {
+///     if buffer.find(b"\r\n").is_some() {
+///         break "200 OK";
+///     }
+///     match buffer.read_available(&mut reader).await {
+///         Ok(0) => break "400 Bad Request",
+///         Ok(_) => {}
+///         Err(BufferError::LimitExceeded { limit: 16, .. }) => break "414 URI Too Long",
+///         Err(error) => return Err(error),
+///     }
+/// };
+/// assert_eq!(status, "414 URI Too Long");
+/// # Ok(())
+/// # }).unwrap();
+/// ```
 #[non_exhaustive]
 pub enum BufferError {
-    /// The buffer may not hold so many bytes. A read that finds the buffer full says so without
-    /// asking the reader: consume some bytes and read again.
+    /// The buffer would hold more than `max_len` bytes. A read of a full buffer returns this
+    /// without polling the reader: consume some bytes and read again.
     LimitExceeded {
-        /// How many unconsumed bytes the buffer would have to hold, at least.
+        /// The least number of unconsumed bytes that the buffer would have to hold.
         attempted: usize,
-        /// The most unconsumed bytes it holds.
+        /// The limit of the buffer.
         limit: usize,
     },
-    /// More bytes were to be taken than are buffered. None was taken.
+    /// A call requested more bytes than are buffered. Nothing was taken out.
     SplitOutOfBounds {
-        /// How many bytes were asked for.
+        /// The number of requested bytes.
         requested: usize,
-        /// How many bytes there are.
+        /// The number of buffered bytes.
         available: usize,
     },
-    /// The tail for a buffer is longer than the buffer may be. It comes back in the error.
+    /// The tail for a new buffer is longer than the limit of the buffer. The error returns the
+    /// tail.
     TailTooLong {
         /// The tail, unchanged.
         tail: BytesMut,
-        /// The most unconsumed bytes the buffer would hold.
+        /// The limit of the buffer.
         limit: usize,
     },
-    /// There is no memory for a block; the reader was not asked. What a read tries last is the
-    /// smallest read of the configuration.
+    /// There is no memory for a block, not even for the smallest read size. The reader was not
+    /// polled.
     OutOfMemory {
-        /// How many bytes the block would have.
+        /// The size of the block in bytes.
         requested: usize,
     },
     /// The reader failed.
     Io(io::Error),
-    /// The reader claims to have read more than it was given room for. What it wrote is discarded.
+    /// The reader reported more bytes than it had room for. What it wrote is discarded.
     InvalidReader {
-        /// How many bytes the reader claims to have read.
+        /// The number of bytes that the reader reported.
         reported: usize,
-        /// How many bytes it had room for.
+        /// The size of the room in bytes.
         given: usize,
     },
 }
 
 impl BufferError {
-    /// How many more bytes have to be buffered before it is worth trying again, or `None` if more
-    /// bytes do not help.
+    /// How many more bytes a retry needs in the buffer, or `None` if more bytes do not help.
     ///
     /// # Examples
     ///
     /// ```
-    /// # use futures_handoff::{HandoffBuffer, HandoffBufferConfig, bytes::BytesMut};
-    /// # let config = HandoffBufferConfig::new(64);
-    /// let mut buffer = HandoffBuffer::from_tail(BytesMut::from("part"), config).unwrap();
-    /// let incomplete = buffer.parse(|cursor| {
-    ///     cursor.advance(1)?;
-    ///     cursor.take(8)
-    /// });
-    /// assert_eq!(incomplete.unwrap_err().missing(), Some(5));
+    /// use futures_handoff::HandoffBuffer;
+    ///
+    /// # futures_executor::block_on(async {
+    /// let mut reader: &[u8] = b"\x03abc";
+    /// let mut buffer = HandoffBuffer::new(64);
+    /// let message = loop {
+    ///     let parsed = buffer.parse(|cursor| {
+    ///         let length = cursor.take(1)?[0];
+    ///         cursor.take(length.into())
+    ///     });
+    ///     match parsed {
+    ///         Ok(message) => break message,
+    ///         Err(error) => {
+    ///             // What the parser needs at least: 1 byte with an empty buffer.
+    ///             let Some(missing) = error.missing() else { return Err(error) };
+    ///             buffer.fill_to(&mut reader, buffer.len() + missing).await?;
+    ///         }
+    ///     }
+    /// };
+    /// assert_eq!(message, "abc");
+    /// # Ok(())
+    /// # }).unwrap();
     /// ```
     #[must_use]
     pub fn missing(&self) -> Option<usize> {
@@ -76,7 +115,7 @@ impl BufferError {
 }
 
 impl fmt::Debug for BufferError {
-    /// Of a tail it shows only how long it is.
+    /// Shows the length of a tail, not its bytes.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (name, fields): (_, &[(_, usize)]) = match self {
             Self::LimitExceeded { attempted, limit } => {
@@ -104,24 +143,21 @@ impl fmt::Display for BufferError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::LimitExceeded { attempted, limit } => {
-                write!(
-                    f,
-                    "the read buffer would have to hold {attempted} bytes, but its limit is {limit} bytes"
-                )
+                write!(f, "{attempted} bytes exceed the read buffer limit of {limit} bytes")
             }
             Self::SplitOutOfBounds { requested, available } => {
-                write!(f, "{requested} bytes were asked for, but only {available} bytes are buffered")
+                write!(f, "{requested} bytes requested, but only {available} bytes are buffered")
             }
             Self::TailTooLong { tail, limit } => {
                 let len = tail.len();
-                write!(f, "the tail has {len} bytes, but the limit of the read buffer is {limit} bytes")
+                write!(f, "tail of {len} bytes exceeds the read buffer limit of {limit} bytes")
             }
             Self::OutOfMemory { requested } => {
                 write!(f, "no memory for a read buffer block of {requested} bytes")
             }
             Self::Io(_) => f.write_str("reader failed"),
             Self::InvalidReader { reported, given } => {
-                write!(f, "reader reported {reported} bytes read into room for {given} bytes")
+                write!(f, "reader reported {reported} bytes read into {given} bytes of room")
             }
         }
     }
@@ -144,10 +180,10 @@ impl From<io::Error> for BufferError {
 }
 
 impl From<BufferError> for io::Error {
-    /// The reader's own error is passed on as it is, with its OS code. The others are the source of
-    /// one of a fitting kind: `InvalidData` if the buffer may not hold so much, as for a frame that
-    /// is too long; `InvalidInput` if more is to be taken than there is, and for a tail that is too
-    /// long; `OutOfMemory`; or `Other` for a reader that is wrong.
+    /// Returns the reader's own error as it is, with its OS code. Any other error becomes the
+    /// source of a new one, whose kind is `InvalidData` for `LimitExceeded`, `InvalidInput` for
+    /// `SplitOutOfBounds` and `TailTooLong`, `OutOfMemory` for `OutOfMemory`, and `Other` for
+    /// `InvalidReader`.
     fn from(error: BufferError) -> Self {
         let kind = match error {
             BufferError::Io(error) => return error,
@@ -162,40 +198,70 @@ impl From<BufferError> for io::Error {
     }
 }
 
-/// A stream of frames that went wrong.
+/// An error of reading frame by frame.
+///
+/// # Examples
+///
+/// ```
+/// use futures_handoff::{Delimiter, FrameError, HandoffBuffer};
+///
+/// # futures_executor::block_on(async {
+/// let mut reader: &[u8] = b"one\na line that is too long\ntwo\ncut";
+/// let mut buffer = HandoffBuffer::new(8);
+/// let mut lines = Delimiter::new(b"\n");
+/// let mut log = Vec::new();
+/// loop {
+///     match buffer.next_frame(&mut reader, &mut lines).await {
+///         Ok(Some(line)) => log.push(format!("{} bytes", line.len())),
+///         Ok(None) => break,
+///         Err(FrameError::TooLong { .. }) => {
+///             let skipped = buffer.skip_frame(&mut reader, &mut lines).await?;
+///             log.push(format!("skipped {skipped} bytes"));
+///         }
+///         Err(FrameError::Truncated { buffered }) => {
+///             log.push(format!("{buffered} bytes without an end"));
+///             break;
+///         }
+///         Err(error) => return Err(error),
+///     }
+/// }
+/// assert_eq!(log, ["4 bytes", "skipped 24 bytes", "4 bytes", "3 bytes without an end"]);
+/// # Ok(())
+/// # }).unwrap();
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum FrameError {
     /// The reader failed.
     Io(io::Error),
-    /// The buffer could not be filled, or more was to be taken out of it than there is.
+    /// Any other error of the buffer.
     Buffer(BufferError),
-    /// The stream ended inside a frame. The bytes there are stay in the buffer.
+    /// The stream ended inside a frame. The buffered bytes stay in the buffer.
     Truncated {
         /// How many bytes of the frame are buffered.
         buffered: usize,
     },
-    /// The frame cannot fit in the buffer, or is longer than its finder allows. Reported as soon as
-    /// it is known, before the frame arrives. [`skip_frame`](crate::HandoffBuffer::skip_frame) gets
-    /// past it.
+    /// The frame does not fit in the buffer, or is longer than its finder allows. The error comes
+    /// as soon as this is known, which may be before the frame arrives.
+    /// [`skip_frame`](crate::HandoffBuffer::skip_frame) discards the frame.
     TooLong {
-        /// How many bytes the frame has, at least.
+        /// The least number of bytes that the frame has.
         needed: usize,
-        /// The most bytes it may have.
+        /// The most bytes that a frame may have.
         limit: usize,
     },
     /// The finder reported a frame that is empty or longer than what is buffered, or a payload that
     /// is not in its frame.
     InvalidFinder {
-        /// The length in bytes that the finder reported.
+        /// The length that the finder reported, or the end of its payload, in bytes.
         reported: usize,
-        /// How many bytes it was shown.
+        /// How many bytes were buffered, or the length of the frame if its payload is invalid.
         buffered: usize,
     },
-    /// The finder says that no frame of its protocol starts with the buffered bytes. Nothing is
-    /// consumed.
+    /// The finder returned [`Found::Reject`](crate::Found::Reject): no frame of its protocol starts
+    /// with the buffered bytes. Nothing is consumed.
     Rejected {
-        /// What it gave as the reason.
+        /// The reason that the finder gave.
         reason: &'static str,
     },
 }
@@ -206,15 +272,18 @@ impl fmt::Display for FrameError {
             Self::Io(_) => f.write_str("reader failed"),
             Self::Buffer(error) => error.fmt(f),
             Self::Truncated { buffered } => {
-                write!(f, "stream ended inside a frame, of which {buffered} bytes are buffered")
+                write!(f, "stream ended inside a frame, with {buffered} bytes buffered")
             }
             Self::TooLong { needed, limit } => {
-                write!(f, "frame has at least {needed} bytes, but the limit is {limit} bytes")
+                write!(f, "frame of at least {needed} bytes exceeds the limit of {limit} bytes")
             }
             Self::InvalidFinder { reported, buffered } => {
-                write!(f, "finder reported a frame of {reported} bytes among {buffered} buffered bytes")
+                write!(
+                    f,
+                    "frame finder reported an invalid length of {reported} bytes, with {buffered} buffered"
+                )
             }
-            Self::Rejected { reason } => write!(f, "finder rejected the buffered bytes: {reason}"),
+            Self::Rejected { reason } => write!(f, "frame finder rejected the buffered bytes: {reason}"),
         }
     }
 }
@@ -223,7 +292,8 @@ impl error::Error for FrameError {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
         match self {
             Self::Io(error) => Some(error),
-            // What `Buffer` shows is the message of the error in it.
+            // `Buffer` displays the message of its inner error, so the source is that error's
+            // source.
             Self::Buffer(error) => error.source(),
             _ => None,
         }
@@ -238,7 +308,7 @@ impl From<io::Error> for FrameError {
 }
 
 impl From<BufferError> for FrameError {
-    /// The reader's own error is one here too, and a full buffer is a frame that does not fit.
+    /// `Io` becomes `Io`, `LimitExceeded` becomes `TooLong`, and any other error becomes `Buffer`.
     fn from(error: BufferError) -> Self {
         match error {
             BufferError::Io(error) => Self::Io(error),
@@ -249,7 +319,10 @@ impl From<BufferError> for FrameError {
 }
 
 impl From<FrameError> for io::Error {
-    /// An error of the reader becomes itself again, with its kind and its OS code.
+    /// Returns the reader's own error as it is, with its kind and its OS code. Any other error
+    /// becomes the source of a new one, whose kind is `UnexpectedEof` for `Truncated`,
+    /// `InvalidData` for `TooLong` and `Rejected`, and `Other` for `InvalidFinder`. `Buffer`
+    /// converts as its [`BufferError`] does.
     fn from(error: FrameError) -> Self {
         let kind = match error {
             FrameError::Io(error) => return error,

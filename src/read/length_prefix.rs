@@ -1,4 +1,4 @@
-//! Frames that tell their length.
+//! Frames that announce their length.
 
 use std::ops::Range;
 
@@ -6,12 +6,12 @@ use super::finders::{Found, FrameFinder};
 
 /// Frames that start with their length, as an unsigned integer of 1 to 8 bytes.
 ///
-/// As it is, that integer comes first and counts the bytes behind it, and a frame is handed out
-/// with it. The methods change that: with an `offset` and an `adjustment`, a frame has `offset +
-/// width + length + adjustment` bytes.
+/// By default, the integer is at the start of the frame, counts the bytes after it, and is handed
+/// out with them. With an [offset](Self::with_offset) and an [adjustment](Self::with_adjustment), a
+/// frame has `offset + width + length + adjustment` bytes.
 ///
-/// A frame that is too long is reported before it arrives, as
-/// [`FrameError::TooLong`](crate::FrameError::TooLong). One that would end within its own length is
+/// A frame that is too long fails with [`FrameError::TooLong`](crate::FrameError::TooLong) before
+/// it arrives. A frame whose end would be before the end of its length field fails with
 /// [`FrameError::Rejected`](crate::FrameError::Rejected).
 ///
 /// # Examples
@@ -30,19 +30,35 @@ use super::finders::{Found, FrameFinder};
 /// # }).unwrap();
 /// ```
 ///
-/// Frames of HTTP/2 have a length of 3 bytes, which counts neither itself nor the 6 bytes that
-/// follow it:
+/// The length of an HTTP/2 frame has 3 bytes. It counts neither itself nor the 6 bytes after it:
 ///
 /// ```
-/// # use futures_handoff::LengthPrefix;
-/// let frames = LengthPrefix::big_endian(3).with_adjustment(6).with_max_frame_len(9 + 16_384);
+/// use futures_handoff::{HandoffBuffer, LengthPrefix};
+///
+/// # futures_executor::block_on(async {
+/// let mut frames = LengthPrefix::big_endian(3).with_adjustment(6).with_max_frame_len(9 + 16_384);
+/// let mut reader: &[u8] = b"\0\0\0\x04\x01\0\0\0\0\0\0\x08\x06...";
+/// let mut buffer = HandoffBuffer::new(64 * 1024);
+/// let settings = buffer.next_frame(&mut reader, &mut frames).await?.unwrap();
+/// assert_eq!(settings, "\0\0\0\x04\x01\0\0\0\0");
+/// # Ok::<_, futures_handoff::FrameError>(())
+/// # }).unwrap();
 /// ```
 ///
-/// Messages of PostgreSQL start with their type, then 4 bytes with a length that counts these 4:
+/// A PostgreSQL message starts with its type. A length of 4 bytes follows, which counts itself:
 ///
 /// ```
-/// # use futures_handoff::LengthPrefix;
-/// let messages = LengthPrefix::big_endian(4).with_offset(1).with_adjustment(-4);
+/// # use futures_handoff::{HandoffBuffer, LengthPrefix};
+/// # futures_executor::block_on(async {
+/// let mut messages = LengthPrefix::big_endian(4).with_offset(1).with_adjustment(-4);
+/// let mut reader: &[u8] = b"Q\0\0\0\x0dSELECT 1\0X\0\0\0\x04";
+/// let mut buffer = HandoffBuffer::new(64 * 1024);
+/// let query = buffer.next_frame(&mut reader, &mut messages).await?.unwrap();
+/// assert_eq!(query, "Q\0\0\0\x0dSELECT 1\0");
+/// let terminate = buffer.next_frame(&mut reader, &mut messages).await?.unwrap();
+/// assert_eq!(terminate, "X\0\0\0\x04");
+/// # Ok::<_, futures_handoff::FrameError>(())
+/// # }).unwrap();
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LengthPrefix {
@@ -57,7 +73,7 @@ pub struct LengthPrefix {
 impl LengthPrefix {
     #[track_caller]
     const fn new(width: usize, little_endian: bool) -> Self {
-        assert!(width >= 1 && width <= 8, "the length has to be an integer of 1 to 8 bytes");
+        assert!(width >= 1 && width <= 8, "the width of the length must be 1 to 8 bytes");
         Self {
             width,
             little_endian,
@@ -97,31 +113,45 @@ impl LengthPrefix {
         self
     }
 
-    /// Sets what to add to the length to have the number of bytes that follow it (default: 0).
+    /// Sets what to add to the length to get the number of bytes after it (default: 0).
     ///
-    /// It is negative where the length counts itself, or what comes before it.
+    /// Use a negative number if the length counts itself or the bytes before it.
     #[must_use]
     pub const fn with_adjustment(mut self, adjustment: i64) -> Self {
         self.adjustment = adjustment;
         self
     }
 
-    /// Hands out frames without what they start with, up to and with the length.
+    /// Hands out frames without their header: the bytes up to the end of the length.
     #[must_use]
     pub const fn without_header(mut self) -> Self {
         self.header_left_out = true;
         self
     }
 
-    /// Sets how many bytes a frame may have at most, all of its header included (default: as many
-    /// as the buffer may hold).
+    /// Sets the most bytes that a frame may have, including its header (default: the `max_len` of
+    /// the buffer).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_handoff::{FrameError, HandoffBuffer, LengthPrefix};
+    ///
+    /// # futures_executor::block_on(async {
+    /// let mut frames = LengthPrefix::little_endian(2).with_max_frame_len(1024);
+    /// let mut reader: &[u8] = b"\xff\xff";
+    /// let mut buffer = HandoffBuffer::new(64 * 1024);
+    /// let long = buffer.next_frame(&mut reader, &mut frames).await;
+    /// assert!(matches!(long, Err(FrameError::TooLong { needed: 65537, limit: 1024 })));
+    /// # });
+    /// ```
     #[must_use]
     pub const fn with_max_frame_len(mut self, n: usize) -> Self {
         self.max_frame_len = n;
         self
     }
 
-    /// How many bytes there are up to the end of the length.
+    /// The number of bytes up to the end of the length.
     const fn header(&self) -> usize {
         self.offset.saturating_add(self.width)
     }
@@ -142,13 +172,13 @@ impl FrameFinder for LengthPrefix {
         let behind =
             if self.adjustment == 0 { Some(length) } else { length.checked_add_signed(self.adjustment) };
         if behind.is_none() && self.adjustment < 0 {
-            return Found::Reject("the frame would end within its own length");
+            return Found::Reject("the frame would end before the end of its length");
         }
         let behind = behind.and_then(|behind| usize::try_from(behind).ok());
         match behind.and_then(|behind| behind.checked_add(header)) {
             Some(frame) if frame <= buffered.len() => Found::Frame(frame),
             Some(frame) => Found::Length(frame),
-            // More than can be counted fits in no buffer.
+            // A length above `usize::MAX` fits in no buffer.
             None => Found::Need(usize::MAX),
         }
     }

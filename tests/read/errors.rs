@@ -14,12 +14,12 @@ fn read_errors() {
     let mut buffer = holding(4, b"held");
     let mut reader = Script::new([Step::OverReport(3), Step::Error(io::ErrorKind::TimedOut)]);
     let full = finish(buffer.read_available(&mut reader)).unwrap_err();
-    assert_eq!(full.to_string(), "the read buffer would have to hold 5 bytes, but its limit is 4 bytes");
+    assert_eq!(full.to_string(), "5 bytes exceed the read buffer limit of 4 bytes");
     assert!(full.source().is_none());
     assert_eq!(kind(full), io::ErrorKind::InvalidData);
     buffer.advance(2).unwrap();
     let invalid = finish(buffer.read_available(&mut reader)).unwrap_err();
-    assert_eq!(invalid.to_string(), "reader reported 5 bytes read into room for 2 bytes");
+    assert_eq!(invalid.to_string(), "reader reported 5 bytes read into 2 bytes of room");
     assert_eq!(kind(invalid), io::ErrorKind::Other);
     let failed = finish(buffer.read_available(&mut reader)).unwrap_err();
     assert_eq!(failed.to_string(), "reader failed");
@@ -35,7 +35,7 @@ fn frame_errors() {
     };
     let mut buffer = holding(8, b"held");
     let truncated = next(&mut buffer, Step::End);
-    assert_eq!(truncated.to_string(), "stream ended inside a frame, of which 4 bytes are buffered");
+    assert_eq!(truncated.to_string(), "stream ended inside a frame, with 4 bytes buffered");
     assert_eq!(kind(truncated), io::ErrorKind::UnexpectedEof);
     let failed = next(&mut buffer, Step::Error(io::ErrorKind::TimedOut));
     assert_eq!(
@@ -44,15 +44,15 @@ fn frame_errors() {
     );
     assert_eq!(kind(failed), io::ErrorKind::TimedOut);
     let invalid = next(&mut buffer, Step::OverReport(1));
-    assert_eq!(invalid.to_string(), "reader reported 5 bytes read into room for 4 bytes");
+    assert_eq!(invalid.to_string(), "reader reported 5 bytes read into 4 bytes of room");
     assert_eq!(kind(invalid), io::ErrorKind::Other);
     let long = next(&mut buffer, Step::data(b"held on"));
-    assert_eq!(long.to_string(), "frame has at least 9 bytes, but the limit is 8 bytes");
+    assert_eq!(long.to_string(), "frame of at least 9 bytes exceeds the limit of 8 bytes");
     assert!(long.source().is_none());
     assert_eq!(kind(long), io::ErrorKind::InvalidData);
     let mut none = Delimiter::new("");
     let finder = finish(buffer.next_frame(&mut Script::new([]), &mut none)).unwrap_err();
-    assert_eq!(finder.to_string(), "finder reported a frame of 0 bytes among 8 buffered bytes");
+    assert_eq!(finder.to_string(), "frame finder reported an invalid length of 0 bytes, with 8 buffered");
     assert_eq!(kind(finder), io::ErrorKind::Other);
 }
 
@@ -105,7 +105,7 @@ fn a_handler_passes_on_all_that_goes_wrong() {
         split,
         FrameError::Buffer(BufferError::SplitOutOfBounds { requested: 5, available: 4 })
     ));
-    assert_eq!(split.to_string(), "5 bytes were asked for, but only 4 bytes are buffered");
+    assert_eq!(split.to_string(), "5 bytes requested, but only 4 bytes are buffered");
     assert!(split.source().is_none());
     assert_eq!(kind(split), io::ErrorKind::InvalidInput);
     assert!(matches!(handler(2), Err(FrameError::Buffer(error)) if error.missing() == Some(2)));
@@ -116,12 +116,12 @@ fn a_handler_passes_on_all_that_goes_wrong() {
 fn the_others() {
     let mut buffer = holding(8, b"held");
     let split = buffer.split_prefix(5).unwrap_err();
-    assert_eq!(split.to_string(), "5 bytes were asked for, but only 4 bytes are buffered");
+    assert_eq!(split.to_string(), "5 bytes requested, but only 4 bytes are buffered");
     assert_eq!(kind(split), io::ErrorKind::InvalidInput);
     let reserve = buffer.reserve_read_capacity(5).unwrap_err();
-    assert_eq!(reserve.to_string(), "the read buffer would have to hold 9 bytes, but its limit is 8 bytes");
+    assert_eq!(reserve.to_string(), "9 bytes exceed the read buffer limit of 8 bytes");
     assert_eq!(kind(reserve), io::ErrorKind::InvalidData);
     let tail = HandoffBuffer::from_tail(BytesMut::from("held"), config(3)).unwrap_err();
-    assert_eq!(tail.to_string(), "the tail has 4 bytes, but the limit of the read buffer is 3 bytes");
+    assert_eq!(tail.to_string(), "tail of 4 bytes exceeds the read buffer limit of 3 bytes");
     assert_eq!(kind(tail), io::ErrorKind::InvalidInput);
 }

@@ -229,7 +229,7 @@ fn a_finder_rejects_what_is_no_frame() {
     for _ in 0..2 {
         let error = next(&mut buffer, &mut reader, &mut hello).unwrap_err();
         assert!(matches!(error, FrameError::Rejected { reason: "no greeting" }));
-        assert_eq!(error.to_string(), "finder rejected the buffered bytes: no greeting");
+        assert_eq!(error.to_string(), "frame finder rejected the buffered bytes: no greeting");
         assert_eq!(io::Error::from(error).kind(), io::ErrorKind::InvalidData);
         assert!(matches!(
             finish(buffer.skip_frame(&mut reader, &mut hello)),

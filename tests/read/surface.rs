@@ -24,7 +24,7 @@ fn a_configuration_of_nothing_panics_and_says_why() {
     }
     #[expect(clippy::reversed_empty_ranges, reason = "it is what is rejected")]
     let said = panics(|| config.with_read_size(10..=9));
-    assert_eq!(said, "the smallest read is 10 bytes, but the largest is 9 bytes");
+    assert_eq!(said, "the smallest read size is 10 bytes, but the largest is 9 bytes");
 }
 
 #[test]
@@ -141,7 +141,7 @@ fn a_buf_panics_where_the_buffer_returns_an_error() {
     let mut buffer = holding(64, b"held");
     assert!(buffer.advance(5).is_err(), "the buffer's own");
     for said in [panics(|| Buf::advance(&mut buffer, 5)), panics(|| buffer.copy_to_bytes(5))] {
-        assert_eq!(said, "5 bytes were asked for, but only 4 bytes are buffered");
+        assert_eq!(said, "5 bytes requested, but only 4 bytes are buffered");
     }
     assert_eq!(buffer.peek(), b"held");
 }
@@ -248,7 +248,7 @@ fn a_length_has_1_to_8_bytes() {
         for said in
             [panics(|| LengthPrefix::big_endian(width)), panics(|| LengthPrefix::little_endian(width))]
         {
-            assert_eq!(said, "the length has to be an integer of 1 to 8 bytes");
+            assert_eq!(said, "the width of the length must be 1 to 8 bytes");
         }
     }
 }
