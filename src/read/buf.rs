@@ -1,4 +1,4 @@
-//! A buffer as what others read bytes from.
+//! `AsRef<[u8]>` and [`Buf`] for a buffer.
 
 use bytes::{Buf, Bytes};
 
@@ -11,23 +11,27 @@ impl AsRef<[u8]> for HandoffBuffer {
     }
 }
 
-/// The unconsumed bytes, for what decodes from any [`Buf`].
+/// The unconsumed bytes, for decoders that take any [`Buf`].
 ///
-/// Where the type is known, `buffer.advance(n)` is [`HandoffBuffer::advance`], which returns an
-/// error. [`Buf::advance`] and the `get` methods panic instead if there are fewer bytes; they have
-/// `try_get` forms. [`Buf::copy_to_bytes`] shares the block as [`HandoffBuffer::split_prefix`]
-/// does.
+/// On a `HandoffBuffer` itself, `buffer.advance(n)` calls [`HandoffBuffer::advance`], which returns
+/// an error. [`Buf::advance`] and the `get` methods panic if there are fewer bytes; their `try_get`
+/// forms return an error. [`Buf::copy_to_bytes`] shares the block as
+/// [`HandoffBuffer::split_prefix`] does.
 ///
 /// # Examples
 ///
 /// ```
-/// use futures_handoff::{HandoffBuffer, HandoffBufferConfig, bytes::{Buf, BytesMut}};
+/// use futures_handoff::{HandoffBuffer, bytes::Buf};
 ///
-/// let tail = BytesMut::from("\x00\x03abc");
-/// let mut buffer = HandoffBuffer::from_tail(tail, HandoffBufferConfig::default()).unwrap();
-/// assert_eq!(buffer.get_u16(), 3);
-/// assert_eq!(buffer.copy_to_bytes(3), "abc");
-/// assert!(buffer.try_get_u8().is_err());
+/// # futures_executor::block_on(async {
+/// let mut reader: &[u8] = b"\x00\x03abc";
+/// let mut buffer = HandoffBuffer::new(64);
+/// buffer.read_available(&mut reader).await?;
+/// let length = buffer.try_get_u16()?;
+/// assert_eq!(buffer.copy_to_bytes(length.into()), "abc");
+/// assert!(buffer.try_get_u8().is_err(), "no byte is left");
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// # }).unwrap();
 /// ```
 impl Buf for HandoffBuffer {
     fn remaining(&self) -> usize {

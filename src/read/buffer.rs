@@ -1,4 +1,4 @@
-//! The buffer itself: what it holds and how bytes leave it.
+//! The buffer itself: its contents, and how bytes leave it.
 
 use std::fmt;
 
@@ -7,85 +7,92 @@ use bytes::{Bytes, BytesMut};
 use super::{config::HandoffBufferConfig, error::BufferError, pace::Pace, search::Search, storage::Storage};
 use crate::coop::Budget;
 
-/// Where a frame ends of which the buffer has only the rest.
+/// Where the frame ends that is being discarded.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Skip {
-    /// So many bytes behind the first unread one.
+    /// This many bytes after the first unread byte.
     To(usize),
-    /// Right behind the needle of its finder.
+    /// Right after the next needle of the finder.
     PastNeedle,
 }
 
 /// A bounded buffer between a reader and a protocol.
 ///
-/// Bytes arrive through [`read_available`](Self::read_available), [`fill_to`](Self::fill_to) or
-/// [`next_frame`](Self::next_frame) and leave from the front, owned or only looked at. What is not
-/// consumed is protocol state: it stays, over any number of reads, errors and cancelled futures,
-/// until it is consumed. When a reader ends, fails, panics or reports more bytes than it was given
-/// room for, what is buffered stays as well, and the buffer can be used on.
+/// [`read_available`](Self::read_available), [`fill_to`](Self::fill_to) and
+/// [`next_frame`](Self::next_frame) add bytes at the end. Bytes leave from the front, owned or
+/// after a look at [`peek`](Self::peek). Unconsumed bytes are protocol state: they stay over any
+/// number of reads, errors and cancelled futures. The buffer keeps its bytes and stays usable when
+/// a reader ends, fails, panics or reports more bytes than it had room for.
 ///
 /// # Memory
 ///
-/// Nothing is allocated before the first read. The unconsumed bytes lie in one block of at most
-/// `max_len` bytes (a tail from elsewhere excepted), whose spare memory is initialised once and
-/// then remembered.
+/// The buffer allocates nothing before the first read. One block of at most `max_len` bytes holds
+/// the unconsumed bytes (a tail [from elsewhere](Self::from_tail) may be part of a larger one). Its
+/// spare memory is initialised once.
 ///
-/// Bytes taken out of it never hold on to much more memory than they have: of the `n` bytes of a
-/// prefix,
-/// - up to [`small_copy_max`](HandoffBufferConfig::small_copy_max) bytes, and at most 512, are
-///   copied into a block of 2 KiB that they share with their like: they hold on to that;
-/// - fewer than a quarter of the block are copied: they hold on to `n` bytes;
-/// - all others share the block: they hold on to at most `4 * n` bytes.
+/// Bytes taken out keep a bounded amount of memory alive. A prefix of `n` bytes
+/// - is copied into a block of 2 KiB that small prefixes share, and keeps that alive, if `n` is at
+///   most [`small_copy_max`](HandoffBufferConfig::small_copy_max) and at most 512;
+/// - is copied into `n` bytes of its own if `n` is at most `small_copy_max` or less than a quarter
+///   of the block;
+/// - otherwise shares the block, and keeps at most `4 * n` bytes alive.
 ///
-/// The buffer itself also remembers blocks that left it whole (at least three quarters filled), up
-/// to [`spare_blocks`](HandoffBufferConfig::spare_blocks), to use them again once their consumer
-/// has dropped them.
+/// The buffer remembers up to [`spare_blocks`](HandoffBufferConfig::spare_blocks) blocks that left
+/// it whole, at least three quarters filled. It uses them again once their consumer has dropped
+/// them.
 ///
-/// When a reader has nothing for an empty buffer, a block of what a quiet buffer may keep, up to
-/// 256 KiB, is left to the thread, and taken back from there when the reader is asked again: a
-/// connection that waits holds none. A thread keeps at most 64 such blocks and 2 MiB; buffers
-/// beyond those take the blocks of others, which are cleared of all that readers may have written
-/// there. The block of a buffer goes with it.
+/// When the reader of an empty buffer returns `Pending`, the buffer leaves a block of up to 256 KiB
+/// to a pool of the thread, and takes it back for the next read: a connection that waits holds no
+/// block. The pool keeps at most 64 blocks and 2 MiB. When it is full, buffers take blocks that
+/// other buffers left, with everything cleared that readers may have written there. A buffer that
+/// is dropped takes its block out of the pool.
 ///
-/// The memory of a large message goes when it is no longer needed. A quiet buffer keeps 64 KiB (or
-/// twice the smallest read size, if that is larger), or four times its unread bytes and the room
-/// that was [asked for](Self::reserve_read_capacity), whichever is more. When its reader has
-/// nothing, what it holds beyond that, in its block and in those remembered, is let go; of a reader
-/// that always has something, after 16 reads for which so much was not needed.
+/// The buffer frees the memory of a large message once it no longer needs it. It keeps 64 KiB (or
+/// twice the smallest read size, if that is larger), or four times its unread bytes and the
+/// [requested](Self::reserve_read_capacity) room, whichever is more. It frees what its block and
+/// the remembered blocks have beyond that when its reader returns `Pending`, or after 16 reads in a
+/// row that did not need so much.
 ///
-/// A block of more than 64 KiB that cannot be had is an error of the read that asked for it.
+/// If there is no memory for a block of more than 64 KiB, a read tries its smallest size, and then
+/// returns [`BufferError::OutOfMemory`].
 ///
 /// # Cancel safety
 ///
-/// Dropping any of the buffer's futures loses nothing: bytes are in the buffer, or with the reader.
+/// Dropping any of the buffer's futures loses nothing: bytes are in the buffer, or still with the
+/// reader.
 ///
 /// # Examples
 ///
 /// ```
-/// use futures_handoff::HandoffBuffer;
+/// use futures_handoff::{BufferError, HandoffBuffer};
 ///
 /// # futures_executor::block_on(async {
 /// let mut reader: &[u8] = b"GET /a\r\nGET /b";
 /// let mut buffer = HandoffBuffer::new(64 * 1024);
-/// buffer.read_available(&mut reader).await.unwrap();
+/// assert_eq!(buffer.read_available(&mut reader).await?, 14);
 ///
-/// let end = buffer.find(b"\r\n").unwrap();
-/// assert_eq!(buffer.split_prefix(end + 2).unwrap(), "GET /a\r\n");
-/// assert_eq!(buffer.find(b"\r\n"), None);
+/// while let Some(end) = buffer.find(b"\r\n") {
+///     assert_eq!(buffer.split_prefix(end + 2)?, "GET /a\r\n");
+/// }
+/// // The rest of the second line is still to come.
 /// assert_eq!(buffer.peek(), b"GET /b");
-/// # });
+/// assert_eq!((buffer.len(), buffer.is_empty()), (6, false));
+/// assert!(buffer.capacity() <= buffer.config().max_len());
+/// # Ok::<_, BufferError>(())
+/// # }).unwrap();
 /// ```
 pub struct HandoffBuffer {
     pub(super) storage: Storage,
     pub(super) search: Search,
     pub(super) pace: Pace,
-    /// What is still to be read of the room that was asked for.
+    /// How much of the room from `reserve_read_capacity` is still unused.
     pub(super) reserved: usize,
-    /// What may be done at once before other tasks have to run.
+    /// Operations left before a read yields to other tasks.
     pub(super) budget: Budget,
-    /// The unread bytes begin within a frame that is to be discarded.
+    /// Set while the unread bytes start inside a frame that is being discarded.
     pub(super) skip: Option<Skip>,
-    /// The next parser may fail: the frames that it takes have to be put back at no cost.
+    /// No parser has succeeded yet, or since one failed: the next one takes frames in a way that
+    /// puts them back without a copy.
     pub(super) wary: bool,
     config: HandoffBufferConfig,
 }
@@ -93,7 +100,7 @@ pub struct HandoffBuffer {
 impl HandoffBuffer {
     /// An empty buffer for at most `max_len` unconsumed bytes.
     ///
-    /// A `max_len` above `isize::MAX`, which no allocation can have, is taken as that.
+    /// A `max_len` above `isize::MAX`, the most that an allocation can have, means `isize::MAX`.
     ///
     /// # Panics
     ///
@@ -114,12 +121,12 @@ impl HandoffBuffer {
         Self::with_config(HandoffBufferConfig::new(max_len))
     }
 
-    /// An empty buffer.
+    /// An empty buffer with the given configuration.
     ///
     /// # Examples
     ///
     /// ```
-    /// use futures_handoff::{BufferError, HandoffBuffer, HandoffBufferConfig};
+    /// use futures_handoff::{HandoffBuffer, HandoffBufferConfig};
     ///
     /// let config = HandoffBufferConfig::new(64 * 1024).with_read_reserve(4096);
     /// assert_eq!(*HandoffBuffer::with_config(config).config(), config);
@@ -129,23 +136,26 @@ impl HandoffBuffer {
         Self::over(BytesMut::new(), config)
     }
 
-    /// A buffer that holds `tail`, the unconsumed rest of another.
+    /// A buffer that holds `tail`, the unconsumed rest of another buffer.
     ///
-    /// The tail is adopted, not copied. If it is part of a larger allocation, the bounds given
-    /// under [Memory](Self#memory) hold only for what is read after it.
+    /// The buffer adopts the tail without a copy. If the tail is part of a larger allocation, the
+    /// bounds under [Memory](Self#memory) hold only for the bytes read after it.
     ///
     /// # Errors
     ///
-    /// [`BufferError::TailTooLong`] if the tail is longer than `max_len`. The error hands it back.
+    /// [`BufferError::TailTooLong`], which returns the tail, if the tail is longer than `max_len`.
     ///
     /// # Examples
     ///
     /// ```
-    /// use futures_handoff::{HandoffBuffer, HandoffBufferConfig, bytes::BytesMut};
+    /// use futures_handoff::{BufferError, HandoffBuffer, HandoffBufferConfig, bytes::BytesMut};
     ///
-    /// let config = HandoffBufferConfig::new(64);
-    /// let buffer = HandoffBuffer::from_tail(BytesMut::from("tail"), config).unwrap();
+    /// let config = HandoffBufferConfig::new(4);
+    /// let buffer = HandoffBuffer::from_tail(BytesMut::from("tail"), config)?;
     /// assert_eq!(buffer.peek(), b"tail");
+    /// let refused = HandoffBuffer::from_tail(BytesMut::from("a long tail"), config);
+    /// assert!(matches!(refused, Err(BufferError::TailTooLong { tail, limit: 4 }) if tail == "a long tail"));
+    /// # Ok::<_, BufferError>(())
     /// ```
     pub fn from_tail(tail: BytesMut, config: HandoffBufferConfig) -> Result<Self, BufferError> {
         let limit = config.max_len();
@@ -169,32 +179,31 @@ impl HandoffBuffer {
         }
     }
 
-    /// The configuration it was made with.
+    /// The configuration of the buffer.
     pub fn config(&self) -> &HandoffBufferConfig {
         &self.config
     }
 
-    /// How many unconsumed bytes it holds.
+    /// The number of unconsumed bytes.
     #[inline]
     pub fn len(&self) -> usize {
         self.storage.len()
     }
 
-    /// Whether it holds no unconsumed byte.
+    /// Whether the buffer holds no unconsumed bytes.
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// How many bytes the current block has room for, counted from its first byte still in use or
-    /// free.
+    /// The size of the current block in bytes, without the part at its front that was handed out.
     ///
-    /// Remembered and shared small blocks are not counted.
+    /// Remembered blocks and the block for small copies do not count.
     pub fn capacity(&self) -> usize {
         self.storage.capacity()
     }
 
-    /// The unconsumed bytes.
+    /// Borrows the unconsumed bytes.
     ///
     /// # Examples
     ///
@@ -210,31 +219,32 @@ impl HandoffBuffer {
         self.storage.unread()
     }
 
-    /// Makes room for `n` more bytes: until they are read, reads allocate nothing.
+    /// Makes room for `n` more bytes. Reads allocate nothing until `n` bytes have been read.
     ///
-    /// Taking bytes out may take their block along; then the room is gone too. A block that is much
-    /// larger than what was asked for may still make way for a smaller one with as much room.
+    /// Bytes that are taken out may take their block along, with the room in it. The buffer may
+    /// replace a block that is much larger than needed by a smaller one with as much room.
     ///
     /// # Errors
     ///
-    /// [`BufferError::LimitExceeded`] if the buffer may not hold so many, or
-    /// [`BufferError::OutOfMemory`] if there is no memory for a block of more than 64 KiB. Then
-    /// nothing has changed. Never panics.
+    /// [`BufferError::LimitExceeded`] if the buffer would hold more than `max_len` bytes, or
+    /// [`BufferError::OutOfMemory`] if there is no memory for a block of more than 64 KiB. An error
+    /// changes nothing. Never panics.
     ///
     /// # Complexity
     ///
-    /// As for [`Vec::reserve`], a block that has to grow at least doubles, up to `max_len`. So
-    /// calling this before each read moves a byte a constant number of times.
+    /// As for [`Vec::reserve`], a block that has to grow at least doubles, up to `max_len`. So a
+    /// call before each read moves each byte an amortised constant number of times.
     ///
     /// # Examples
     ///
     /// ```
     /// # use futures_handoff::{BufferError, HandoffBuffer};
     /// let mut buffer = HandoffBuffer::new(1000);
-    /// buffer.reserve_read_capacity(1000).unwrap();
+    /// buffer.reserve_read_capacity(1000)?;
     /// assert!(buffer.capacity() >= 1000);
     /// let more = buffer.reserve_read_capacity(1001);
     /// assert!(matches!(more, Err(BufferError::LimitExceeded { attempted: 1001, limit: 1000 })));
+    /// # Ok::<_, BufferError>(())
     /// ```
     pub fn reserve_read_capacity(&mut self, n: usize) -> Result<(), BufferError> {
         let (len, limit) = (self.len(), self.config.max_len());
@@ -242,8 +252,8 @@ impl HandoffBuffer {
         if needed > limit {
             return Err(BufferError::LimitExceeded { attempted: needed, limit });
         }
-        // As for a vector, a new block at least doubles what the old one held, so moving costs a
-        // constant per byte read.
+        // As for a vector, a new block has room for twice the bytes of the old one, so moving them
+        // costs an amortised constant per byte read.
         let ample = needed.max(self.pace.size()).max(len.saturating_mul(2)).min(limit);
         let storage = &mut self.storage;
         if !storage.make_room(n, 0, ample) && !storage.make_room(n, 0, needed) {
@@ -255,11 +265,12 @@ impl HandoffBuffer {
 
     /// Takes the first `n` bytes out.
     ///
-    /// Copies a small prefix and shares the block otherwise; see [Memory](Self#memory).
+    /// A small prefix is copied, a larger one shares the block; see [Memory](Self#memory).
     ///
     /// # Errors
     ///
-    /// If there are fewer than `n` bytes. Then nothing is consumed.
+    /// [`BufferError::SplitOutOfBounds`] if there are fewer than `n` bytes. Nothing is consumed
+    /// then.
     ///
     /// # Examples
     ///
@@ -290,20 +301,20 @@ impl HandoffBuffer {
         }
     }
 
-    /// Puts bytes that were taken out of it back in front of all others.
+    /// Puts bytes that were taken out back at the front.
     pub(crate) fn put_back(&mut self, bytes: Bytes) {
         self.storage.put_back(&[bytes]);
         self.search = Search::new();
     }
 
-    /// Takes the first `n` bytes out, to be changed in place.
+    /// Takes the first `n` bytes out as a [`BytesMut`], which can be changed in place.
     ///
-    /// The same memory bounds hold as for [`split_prefix`](Self::split_prefix), but blocks that
-    /// leave this way are not used again.
+    /// Has the memory bounds of [`split_prefix`](Self::split_prefix), but does not remember blocks.
     ///
     /// # Errors
     ///
-    /// If there are fewer than `n` bytes. Then nothing is consumed.
+    /// [`BufferError::SplitOutOfBounds`] if there are fewer than `n` bytes. Nothing is consumed
+    /// then.
     ///
     /// # Examples
     ///
@@ -346,20 +357,22 @@ impl HandoffBuffer {
         self.split_front(self.len())
     }
 
-    /// Takes all bytes out, to be continued elsewhere: in another buffer, or in another protocol.
+    /// Takes all bytes out, for another buffer or another protocol to continue with.
     ///
-    /// They take the block with its room along if they are at least a quarter of it, and are copied
-    /// otherwise.
+    /// If the bytes are at least a quarter of the block, they take the block along with its room.
+    /// Otherwise they are copied.
     ///
     /// # Examples
     ///
     /// ```
     /// # use futures_handoff::{HandoffBuffer, HandoffBufferConfig, bytes::BytesMut};
     /// # let config = HandoffBufferConfig::new(64);
-    /// let mut buffer = HandoffBuffer::from_tail(BytesMut::from("TUNNEL\nabc"), config).unwrap();
-    /// buffer.advance(7).unwrap();
-    /// assert_eq!(buffer.take_tail(), "abc");
+    /// let mut buffer = HandoffBuffer::from_tail(BytesMut::from("TUNNEL\nabc"), config)?;
+    /// buffer.advance(7)?;
+    /// let tunnel = HandoffBuffer::from_tail(buffer.take_tail(), config)?;
+    /// assert_eq!(tunnel.peek(), b"abc");
     /// assert!(buffer.is_empty());
+    /// # Ok::<_, futures_handoff::BufferError>(())
     /// ```
     #[must_use = "the bytes are no longer in the buffer"]
     pub fn take_tail(&mut self) -> BytesMut {
@@ -369,12 +382,13 @@ impl HandoffBuffer {
 
     /// Drops the first `n` bytes.
     ///
-    /// Neither copies nor allocates. Once all bytes are consumed, the block is used again from its
-    /// start.
+    /// Neither copies nor allocates. Once all bytes are consumed, reads use the block from its
+    /// start again.
     ///
     /// # Errors
     ///
-    /// If there are fewer than `n` bytes. Then nothing is consumed.
+    /// [`BufferError::SplitOutOfBounds`] if there are fewer than `n` bytes. Nothing is consumed
+    /// then.
     ///
     /// # Examples
     ///
@@ -400,12 +414,12 @@ impl HandoffBuffer {
         self.storage.consume(n);
     }
 
-    /// The first `n <= len()` bytes are consumed: moves along what is known of those behind them.
+    /// Shifts what the searches know, because the first `n <= len()` bytes are consumed.
     #[inline]
     pub(super) fn leave_behind(&mut self, n: usize) {
         self.search.consume(n);
         if n > 0 {
-            // A caller that consumes part of a frame decides what becomes of the rest.
+            // A caller that consumes bytes ends the discarding of a frame: the rest of it is input.
             self.skip = None;
         }
     }

@@ -1,4 +1,4 @@
-//! Reading into a buffer: once, or while it pays.
+//! Reading into a buffer, once or while it pays.
 
 use std::{
     future::Future,
@@ -14,40 +14,40 @@ use super::{
     reading::{self, Filled, Then},
 };
 
-/// Room worth offering to a reader rather than moving to another block, unless a quarter of the
-/// read size is less.
+/// Spare room of this size, or of a quarter of the read size if that is less, is offered to the
+/// reader. With less room, the bytes move to another block first.
 const ENOUGH: usize = 4 * 1024;
-/// A reader that always has a little could otherwise keep a task from ever yielding.
+/// The most polls of a reader in one poll of a future, so that a reader that always has a little
+/// data does not keep the task from yielding.
 pub(super) const POLLS: usize = 256;
 
 /// One successful read.
 pub(super) struct Got {
     n: usize,
-    /// Whether it filled what was offered, and that was close to the read size.
+    /// Whether the read filled the offered room, and the room was close to the read size.
     filled: bool,
 }
 
 impl HandoffBuffer {
-    /// Reads once.
+    /// Reads once and returns the number of bytes read. 0 means the end of the stream.
     ///
-    /// The future's output is the number of bytes read; 0 is the end of the stream.
+    /// The reader gets initialised memory: zeros, or bytes that readers of this buffer wrote there
+    /// earlier, reported or not.
     ///
-    /// The reader is offered initialised memory: zeros, or what readers of this buffer wrote there
-    /// earlier, whether or not they reported it.
-    ///
-    /// Now and then it yields, over a reader that always has something; see
+    /// If the reader is always ready, the future yields from time to time; see
     /// [`with_cooperative`](crate::HandoffBufferConfig::with_cooperative).
     ///
     /// # Errors
     ///
-    /// [`BufferError::LimitExceeded`] if the buffer holds `max_len` bytes: the reader is not asked
-    /// then, so a stream that ends just there shows its end only after some bytes are consumed.
-    /// [`BufferError::OutOfMemory`] if there is no memory to read into. [`BufferError::Io`] if the
-    /// reader fails. [`BufferError::InvalidReader`] if it claims more than it was offered.
+    /// - [`BufferError::LimitExceeded`] if the buffer holds `max_len` bytes. The reader is not
+    ///   polled then, so the end of a stream shows only after some bytes are consumed.
+    /// - [`BufferError::OutOfMemory`] if there is no memory to read into.
+    /// - [`BufferError::Io`] if the reader fails.
+    /// - [`BufferError::InvalidReader`] if the reader reports more bytes than it had room for.
     ///
     /// # Panics
     ///
-    /// The future panics if it is polled again after it was ready.
+    /// If the future is polled after it has completed.
     ///
     /// # Cancel safety
     ///
@@ -61,16 +61,16 @@ impl HandoffBuffer {
     /// # futures_executor::block_on(async {
     /// let mut reader: &[u8] = b"abcdef";
     /// let mut buffer = HandoffBuffer::new(4);
-    /// assert_eq!(buffer.read_available(&mut reader).await.unwrap(), 4);
-    /// assert!(matches!(
-    ///     buffer.read_available(&mut reader).await,
-    ///     Err(BufferError::LimitExceeded { limit: 4, .. })
-    /// ));
-    /// buffer.advance(4).unwrap();
-    /// assert_eq!(buffer.read_available(&mut reader).await.unwrap(), 2);
-    /// assert_eq!(buffer.read_available(&mut reader).await.unwrap(), 0);
+    /// assert_eq!(buffer.read_available(&mut reader).await?, 4);
+    /// let full = buffer.read_available(&mut reader).await;
+    /// assert!(matches!(full, Err(BufferError::LimitExceeded { limit: 4, .. })));
+    ///
+    /// buffer.advance(4)?;
+    /// assert_eq!(buffer.read_available(&mut reader).await?, 2);
+    /// assert_eq!(buffer.read_available(&mut reader).await?, 0, "the stream has ended");
     /// assert_eq!(buffer.peek(), b"ef");
-    /// # });
+    /// # Ok::<_, BufferError>(())
+    /// # }).unwrap();
     /// ```
     pub fn read_available<R>(&mut self, reader: &mut R) -> impl Future<Output = Result<usize, BufferError>>
     where
@@ -83,7 +83,7 @@ impl HandoffBuffer {
     ///
     /// # Errors
     ///
-    /// As there.
+    /// Those of [`read_available`](Self::read_available).
     ///
     /// # Examples
     ///
@@ -106,7 +106,8 @@ impl HandoffBuffer {
         self.poll_read_toward(cx, reader, 0)
     }
 
-    /// Reads once, on the way to `goal > len()` unconsumed bytes, or 0 if no frame is announced.
+    /// Reads once. A known frame length, `goal > len()`, lets the block grow toward it; 0 means
+    /// that none is known.
     pub(super) fn poll_read_toward<R: AsyncRead + ?Sized>(
         &mut self,
         cx: &mut Context<'_>,
@@ -122,27 +123,27 @@ impl HandoffBuffer {
 
     /// Reads while it pays, up to `limit` bytes.
     ///
-    /// Waits only while it has read nothing. Then it goes on as long as reads fill what they were
-    /// offered, and after a short read only if asking again brought bytes lately. So bursts are
-    /// gathered, and input that comes at intervals costs no extra read that returns `Pending`. It
-    /// stops where the block is full, rather than move many bytes to a larger one: blocks grow with
-    /// the reads, so that is soon as much as is asked for at a time. [`Filled`] tells how much was
-    /// read and why it stopped. With a limit of 0 it returns at once.
+    /// The future waits only until it has read something. It reads on while reads fill the offered
+    /// room. After a short read, it reads on only if that has brought bytes lately. So it gathers
+    /// bursts, and input that arrives at intervals costs no extra read that returns `Pending`. It
+    /// stops when the block is full, because the bytes would have to move to a larger block. Blocks
+    /// grow with the reads, so a call soon reads as much as its `limit` allows. [`Filled`] has the
+    /// number of bytes and the reason for the stop. A limit of 0 returns at once.
     ///
-    /// An error or the end of the stream that comes after the bytes is returned in [`Filled::then`]
-    /// and not stored. So a loop handles the bytes first, and then what came after them.
+    /// An error or the end of the stream after the bytes is returned in [`Filled::then`] and not
+    /// stored. A loop handles the bytes first, and then the error or the end.
     ///
-    /// Now and then it yields, over a reader that always has something; see
+    /// If the reader is always ready, the future yields from time to time; see
     /// [`with_cooperative`](crate::HandoffBufferConfig::with_cooperative).
     ///
     /// # Errors
     ///
-    /// Those of [`read_available`](Self::read_available), if nothing was read before: in particular
-    /// [`BufferError::LimitExceeded`] if the buffer was full already.
+    /// Those of [`read_available`](Self::read_available), if this call has read nothing. In
+    /// particular, [`BufferError::LimitExceeded`] if the buffer is full at the call.
     ///
     /// # Panics
     ///
-    /// The future panics if it is polled again after it was ready.
+    /// If the future is polled after it has completed.
     ///
     /// # Cancel safety
     ///
@@ -156,12 +157,13 @@ impl HandoffBuffer {
     /// # futures_executor::block_on(async {
     /// let mut reader: &[u8] = b"abcdef";
     /// let mut buffer = HandoffBuffer::new(64);
-    /// let filled = buffer.read_ready(&mut reader, 4).await.unwrap();
+    /// let filled = buffer.read_ready(&mut reader, 4).await?;
     /// assert!(matches!(filled, Filled { n: 4, then: Then::Limit }));
-    /// let filled = buffer.read_ready(&mut reader, 4).await.unwrap();
+    /// let filled = buffer.read_ready(&mut reader, 4).await?;
     /// assert!(matches!(filled, Filled { n: 2, then: Then::End }));
     /// assert_eq!(buffer.peek(), b"abcdef");
-    /// # });
+    /// # Ok::<_, futures_handoff::BufferError>(())
+    /// # }).unwrap();
     /// ```
     pub fn read_ready<R>(
         &mut self,
@@ -178,7 +180,7 @@ impl HandoffBuffer {
     ///
     /// # Errors
     ///
-    /// As there.
+    /// Those of [`read_ready`](Self::read_ready).
     ///
     /// # Examples
     ///
@@ -215,7 +217,7 @@ impl HandoffBuffer {
             let Some(given) = self.offer(limit - n, 0) else { break Then::Error(self.no_memory()) };
             let worth = self.pace.is_worth(given);
             let mut habit = self.pace.habit;
-            // The same room is offered again, less what came, for as long as that pays.
+            // While it pays, the reader is offered what is left of the same room.
             let mut room = self.storage.room(given);
             let stop = loop {
                 polls += 1;
@@ -274,14 +276,14 @@ impl HandoffBuffer {
         })
     }
 
-    /// Full to the limit.
+    /// The error of a full buffer.
     fn full(&self) -> BufferError {
         let limit = self.len();
         BufferError::LimitExceeded { attempted: limit + 1, limit }
     }
 
-    /// Whether the block is full enough to be handed off: reading up to `limit` more bytes would
-    /// first move those there are to another block, and they are half a read or more.
+    /// Whether to stop and let the caller take the block: a read of up to `limit` more bytes would
+    /// first move the unread bytes to another block, and they are at least half the read size.
     fn is_worth_handing_off(&self, limit: usize) -> bool {
         let full = self.len() == self.config().max_len();
         !full && self.len() >= self.pace.size().div_ceil(2) && self.storage.spare() < self.enough(limit, 0)
@@ -320,19 +322,19 @@ impl HandoffBuffer {
         }
     }
 
-    /// Makes room for one read of at most `limit` bytes, in a buffer that is not full, and returns
-    /// how much. There may be no memory for that.
+    /// Makes room for one read of at most `limit` bytes and returns the size of the room. The
+    /// buffer must not be full. Returns `None` if there is no memory.
     fn offer(&mut self, limit: usize, goal: usize) -> Option<usize> {
         self.shed(goal);
         let (len, max_len) = (self.len(), self.config().max_len());
         let size = self.pace.size().min(max_len - len);
-        // A new block at least doubles what the old one held, so moving costs a constant per byte
-        // read; unless more than one read is announced. That is believed only in proportion to what
-        // of it has arrived.
+        // A new block has room for twice the unread bytes, so moving them costs an amortised
+        // constant per byte read. For a known frame of more than one read it grows up to four
+        // times: never more than in proportion to what has arrived, whatever the peer announced.
         let announced = goal > len + size;
         let grown = if announced { goal.min(len.saturating_mul(4)) } else { len.saturating_mul(2) };
         let target = grown.max(len + size).min(max_len);
-        // Room that was asked for is not exchanged for a larger block.
+        // Reserved room is used up before a larger block replaces it.
         let read = if self.reserved > 0 { 0 } else { size };
         let size = if self.storage.make_room(self.enough(limit, goal), read, target) {
             size
@@ -343,8 +345,8 @@ impl HandoffBuffer {
         Some(n.min(self.storage.initialised().max(self.pace.step())))
     }
 
-    /// There is no memory for a block for a read of the usual size: makes room for the smallest,
-    /// and returns its size.
+    /// Retries with the smallest read size, because there is no memory for a larger block. Returns
+    /// that size.
     #[cold]
     fn offer_least(&mut self, limit: usize) -> Option<usize> {
         self.pace.retreat();
@@ -352,7 +354,7 @@ impl HandoffBuffer {
         self.storage.make_room(self.enough(limit, 0), 0, self.len() + size).then_some(size)
     }
 
-    /// Not even for that.
+    /// The error if there is no memory even for the smallest read.
     #[cold]
     fn no_memory(&mut self) -> BufferError {
         self.budget.spend(0);
@@ -360,17 +362,17 @@ impl HandoffBuffer {
         BufferError::OutOfMemory { requested: self.len() + size }
     }
 
-    /// The least room worth offering for a read of at most `limit` bytes, rather than to move to
+    /// The least room to offer for a read of at most `limit` bytes. With less, the bytes move to
     /// another block.
     fn enough(&self, limit: usize, goal: usize) -> usize {
         let len = self.len();
         let size = self.pace.size().min(self.config().max_len() - len);
-        // Room that was made for a frame or asked for is used up, however little of it is left.
+        // Room made for a frame or reserved is used to the end, however little is left.
         let wanted = [goal.saturating_sub(len), self.reserved].into_iter().filter(|n| *n > 0).min();
         (size / 4).clamp(1, ENOUGH).min(wanted.unwrap_or(size)).min(limit)
     }
 
-    /// Adapts to what one call for at most `limit` bytes brought.
+    /// Adapts the read size after a call with this `limit` that read `total` bytes.
     fn learn(&mut self, total: usize, filled: bool, limit: usize) {
         if self.pace.call(total, filled, limit) {
             self.storage.forget_spares();

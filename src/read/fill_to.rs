@@ -1,4 +1,4 @@
-//! Waiting until so many bytes are there.
+//! Waiting until a number of bytes is buffered.
 
 use std::{
     future::Future,
@@ -13,32 +13,34 @@ use super::{buffer::HandoffBuffer, error::BufferError, fill::POLLS, reading};
 impl HandoffBuffer {
     /// Waits until at least `n` bytes are buffered.
     ///
-    /// The output is whether they are: `false` means that the stream ended before, and that what it
-    /// had is buffered. If they are there already, the reader is not asked. Reads are of the usual
-    /// size, so more than `n` bytes may be buffered then.
+    /// Returns `true` if they are, and `false` if the stream ended before; what it sent is
+    /// buffered. If `n` bytes are buffered already, the reader is not polled. Reads have the usual
+    /// size, so more than `n` bytes may be buffered in the end.
     ///
-    /// Now and then it yields, over a reader that always has something; see
+    /// If the reader is always ready, the future yields from time to time; see
     /// [`with_cooperative`](crate::HandoffBufferConfig::with_cooperative).
     ///
     /// # Errors
     ///
-    /// [`BufferError::LimitExceeded`] at once if `n` is above `max_len`: the reader is not asked
-    /// then. Otherwise those of [`read_available`](Self::read_available).
+    /// [`BufferError::LimitExceeded`] if `n` is above `max_len`, without polling the reader.
+    /// Otherwise those of [`read_available`](Self::read_available).
     ///
     /// # Panics
     ///
-    /// The future panics if it is polled again after it was ready.
+    /// If the future is polled after it has completed.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future loses nothing: what has arrived is buffered.
+    /// Dropping the future loses nothing: bytes that have arrived are buffered.
     ///
     /// # Complexity
     ///
-    /// While the bytes arrive, each is moved a few times at most. Block and reads grow with what
-    /// has arrived and not with `n`, so a peer that announces much and sends little costs little.
+    /// Each byte moves a few times at most. The block and the reads grow with the bytes that have
+    /// arrived, not with `n`. So a peer that announces much and sends little costs little.
     ///
     /// # Examples
+    ///
+    /// The greeting of SOCKS 5 has a version, a number of methods, and the methods:
     ///
     /// ```
     /// use futures_handoff::HandoffBuffer;
@@ -51,7 +53,7 @@ impl HandoffBuffer {
     /// assert!(buffer.fill_to(&mut reader, 2 + methods).await?);
     /// assert_eq!(buffer.split_prefix(2 + methods)?, "\x05\x01\x00");
     ///
-    /// assert!(!buffer.fill_to(&mut reader, 5).await?, "the stream ends before");
+    /// assert!(!buffer.fill_to(&mut reader, 5).await?, "the stream ends after 4 bytes");
     /// assert_eq!(buffer.peek(), b"rest");
     /// # Ok::<_, futures_handoff::BufferError>(())
     /// # }).unwrap();
@@ -81,8 +83,8 @@ impl HandoffBuffer {
             return Poll::Ready(fits);
         }
         for _ in 0..POLLS {
-            // Bytes that are buffered move to a larger block at once only if those to come pay for
-            // it.
+            // The buffered bytes move to a block of `n` bytes only if enough bytes are still to
+            // come to pay for the move.
             let goal = if n - self.len() > self.len() / 4 { n } else { 0 };
             if ready!(self.poll_read_toward(cx, Pin::new(&mut *reader), goal))? == 0 {
                 return Poll::Ready(Ok(false));

@@ -1,46 +1,54 @@
-//! Where a needle is in the unconsumed bytes.
+//! Finding a needle in the unconsumed bytes.
 
 use super::buffer::HandoffBuffer;
 
 impl HandoffBuffer {
-    /// The offset of the first `needle`, or `None` if it is not (wholly) there.
+    /// The offset of the first `needle`, or `None` if it is not buffered as a whole.
     ///
-    /// A search resumes where the last one for the same needle stopped, so looking after every read
-    /// scans each byte once. Consuming bytes keeps that. An empty needle is found at 0.
+    /// A search resumes where the last one for the same needle stopped, also after bytes were
+    /// consumed. So a search after every read scans each byte once. An empty needle is found at 0.
     ///
     /// # Complexity
     ///
-    /// The buffer remembers the last 4 needles, so up to 4 may be searched for in turns: each byte
-    /// is scanned once for each of them. A search for a fifth one starts anew, and displaces the
-    /// one that was not searched for the longest.
+    /// The buffer remembers the last 4 needles, so it scans each byte once for each of up to 4
+    /// needles that a program searches for in turns. A search for a fifth needle starts at the
+    /// front, and replaces the needle that was searched for least recently.
     ///
-    /// A needle of up to 64 bytes is remembered as a copy, in an allocation if it is longer than 16
-    /// bytes, and each search looks again at the last bytes, fewer than the needle has. Of a longer
-    /// needle the buffer remembers how much of it the last bytes match. So a byte that arrives
-    /// costs the same however long the needle is, but for one comparison of the needle with the
-    /// longest beginning of it that the buffered bytes have matched. That beginning takes about 9
-    /// bytes of memory for each of its bytes.
+    /// The buffer copies a needle of up to 64 bytes, into an allocation if it is longer than 16
+    /// bytes. Each search scans the last bytes again, up to the length of the needle. Of a longer
+    /// needle, the buffer remembers how much the last bytes match. Then the cost of a byte does not
+    /// depend on the length of the needle, but each search compares the needle once with its
+    /// longest beginning that the bytes have matched. The buffer stores that beginning, in about 9
+    /// bytes for each byte.
     ///
     /// # Examples
     ///
     /// ```
-    /// # use futures_handoff::{HandoffBuffer, HandoffBufferConfig, bytes::BytesMut};
-    /// # let config = HandoffBufferConfig::new(64);
-    /// let mut buffer = HandoffBuffer::from_tail(BytesMut::from("key: value"), config).unwrap();
-    /// assert_eq!(buffer.find(b": "), Some(3));
+    /// use futures_handoff::HandoffBuffer;
+    ///
+    /// # futures_executor::block_on(async {
+    /// let mut reader: &[u8] = b"key: value\n";
+    /// let mut buffer = HandoffBuffer::new(64);
     /// assert_eq!(buffer.find(b"\n"), None);
+    /// buffer.read_available(&mut reader).await?;
+    /// assert_eq!(buffer.find(b"\n"), Some(10));
+    /// assert_eq!(buffer.find(b": "), Some(3));
+    /// # Ok::<_, futures_handoff::BufferError>(())
+    /// # }).unwrap();
     /// ```
     #[inline]
     pub fn find(&mut self, needle: &[u8]) -> Option<usize> {
         self.search.find(self.storage.unread(), 0, 0, needle)
     }
 
-    /// The offset of the first `needle` that starts at `from` or later, to look at several messages
-    /// before any is consumed: those with one destination can leave as one prefix. `None` as well
-    /// if there are fewer than `from` bytes.
+    /// The offset of the first `needle` that starts at `from` or later, or `None` if there is none
+    /// or fewer than `from` bytes are buffered.
     ///
-    /// As for [`find`](Self::find), each byte is scanned once if every search begins right behind
-    /// what the last one found, or where that began if it found nothing.
+    /// With it, a program looks at several messages before it consumes any. Messages with the same
+    /// destination can then leave as one prefix.
+    ///
+    /// As for [`find`](Self::find), each byte is scanned once if a search begins right after the
+    /// last match, or where the last search began if that found nothing.
     ///
     /// # Examples
     ///

@@ -1,32 +1,51 @@
-//! Where a frame ends.
+//! Finders: where a frame ends.
 
 use std::{fmt, ops::Range};
 
-/// What a [`FrameFinder`] says about the buffered bytes.
+/// What a [`FrameFinder`] found in the buffered bytes.
+///
+/// # Examples
+///
+/// A finder for messages of a type, a length and a payload, which answers by what has arrived:
+///
+/// ```
+/// use futures_handoff::Found;
+///
+/// let find = |buffered: &[u8]| match *buffered {
+///     [b'P', length, ..] => Found::Length(2 + usize::from(length)),
+///     [b'Q', ..] => Found::Frame(1),
+///     [b'P'] => Found::Need(2),
+///     _ => Found::Reject("unknown message type"),
+/// };
+/// assert_eq!(find(b"P"), Found::Need(2));
+/// assert_eq!(find(b"P\x05he"), Found::Length(7));
+/// assert_eq!(find(b"QP\x05"), Found::Frame(1));
+/// assert_eq!(find(b"GET /"), Found::Reject("unknown message type"));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Found {
-    /// The first so many bytes are a frame.
+    /// A whole frame of this many bytes is at the front of the buffer.
     Frame(usize),
-    /// No frame yet: look again once so many bytes in all are buffered. Values not above the number
-    /// of buffered bytes mean one byte more than that, and that nothing is known of the frame's
-    /// length.
+    /// There is no whole frame yet, and its length is not known. The finder is called again once
+    /// this many bytes in total are buffered. A value up to the number of buffered bytes means one
+    /// byte more than buffered.
     Need(usize),
-    /// The frame is so many bytes long, of which some may still have to arrive.
+    /// The frame has this length in bytes, and may still have to arrive in part.
     ///
-    /// Differs from `Need` in that the end of the frame is known. So [`skip_frame`] can leave the
-    /// frame behind if it is too long for the buffer.
+    /// Unlike after `Need`, the end of the frame is known. So [`skip_frame`] can discard the
+    /// frame if it is too long for the buffer.
     ///
     /// [`skip_frame`]: crate::HandoffBuffer::skip_frame
     Length(usize),
-    /// No frame of this protocol starts with these bytes, for the reason given. Ends in
-    /// [`FrameError::Rejected`](crate::FrameError::Rejected); nothing is consumed.
+    /// No frame of this protocol starts with these bytes, for the given reason. The read fails with
+    /// [`FrameError::Rejected`](crate::FrameError::Rejected) and consumes nothing.
     Reject(&'static str),
 }
 
 /// Finds the end of the first frame in a buffer.
 ///
-/// Implemented for closures of the same form as [`find_frame`](Self::find_frame).
+/// Closures with the parameters of [`find_frame`](Self::find_frame) are finders.
 ///
 /// # Examples
 ///
@@ -46,7 +65,7 @@ pub enum Found {
 /// # });
 /// ```
 ///
-/// Records that start with their type and a length of two bytes, as those of TLS do:
+/// TLS records, which start with a type, a version and a length of two bytes:
 ///
 /// ```
 /// use futures_handoff::{Found, FrameError, HandoffBuffer};
@@ -69,35 +88,34 @@ pub enum Found {
 pub trait FrameFinder {
     /// Looks for the end of the frame that starts at the front of `buffered`, which is never empty.
     ///
-    /// Of these bytes, the finder was shown the first `searched` before, for this same frame, and
-    /// found no end. `searched` is 0 again where a future that was looking for the frame has been
-    /// dropped.
+    /// An earlier call for the same frame saw the first `searched` bytes and found no end.
+    /// `searched` starts at 0 again if the future that looked for the frame was dropped.
     fn find_frame(&mut self, buffered: &[u8], searched: usize) -> Found;
 
-    /// The needle that ends a frame, if each frame ends right after the first occurrence of a fixed
-    /// one.
+    /// The fixed needle that ends each frame, if there is one. The frame ends right after the first
+    /// needle in it.
     ///
-    /// The buffer then searches for it by itself, as
-    /// [`HandoffBuffer::find`](crate::HandoffBuffer::find) does, and the place where the search
-    /// stopped outlives the future that searched. A finder that wraps another one passes on its
-    /// needle, its largest length and its payload.
+    /// The buffer then searches for the needle itself, as
+    /// [`HandoffBuffer::find`](crate::HandoffBuffer::find) does, and remembers where the search
+    /// stopped if the future is dropped. A finder that wraps another finder has to forward its
+    /// `needle`, `max_frame_len` and `payload`.
     fn needle(&self) -> Option<&[u8]> {
         None
     }
 
-    /// The most bytes that a frame may have, if that is less than the buffer may hold.
+    /// The most bytes that a frame may have, if that is less than the `max_len` of the buffer.
     ///
-    /// A longer one ends in [`FrameError::TooLong`](crate::FrameError::TooLong), as soon as it is
-    /// known to be longer.
+    /// A longer frame fails with [`FrameError::TooLong`](crate::FrameError::TooLong) as soon as its
+    /// length is known to be above the limit.
     fn max_frame_len(&self) -> usize {
         usize::MAX
     }
 
-    /// Which of the `frame_len` bytes of the frame that was just found are handed out. The others
-    /// are dropped. A range that is not in the frame is an
-    /// [`FrameError::InvalidFinder`](crate::FrameError::InvalidFinder), and consumes nothing.
+    /// The range of the found frame, of `frame_len` bytes, that is handed out. The rest is dropped.
+    /// A range outside of the frame fails with
+    /// [`FrameError::InvalidFinder`](crate::FrameError::InvalidFinder) and consumes nothing.
     ///
-    /// What is handed out is a part of the frame, and holds on to memory as the frame would.
+    /// The payload is a slice of the frame and keeps as much memory alive as the frame.
     fn payload(&self, frame_len: usize) -> Range<usize> {
         0..frame_len
     }
@@ -111,9 +129,8 @@ impl<F: FnMut(&[u8], usize) -> Found> FrameFinder for F {
 
 /// Frames that end with a fixed needle.
 ///
-/// The needle is part of the frame, unless it is to be [left out](Self::without_delimiter). An
-/// empty needle ends no frame: looking for one with it fails with
-/// [`FrameError::InvalidFinder`](crate::FrameError::InvalidFinder).
+/// The needle is part of the frame, except [without delimiter](Self::without_delimiter). An
+/// empty needle fails with [`FrameError::InvalidFinder`](crate::FrameError::InvalidFinder).
 ///
 /// # Examples
 ///
@@ -143,18 +160,18 @@ impl<N: AsRef<[u8]>> Delimiter<N> {
         Self { needle, max_frame_len: usize::MAX, left_out: false }
     }
 
-    /// Hands out frames without the needle that ends them.
+    /// Hands out frames without the needle at their end.
     #[must_use]
     pub fn without_delimiter(mut self) -> Self {
         self.left_out = true;
         self
     }
 
-    /// Sets how many bytes a frame may have at most, its needle included (default: as many as the
-    /// buffer may hold).
+    /// Sets the most bytes that a frame may have, including its needle (default: the `max_len` of
+    /// the buffer).
     ///
-    /// [`FrameError::TooLong`](crate::FrameError::TooLong) tells of a longer one, and
-    /// [`skip_frame`](crate::HandoffBuffer::skip_frame) goes on behind it.
+    /// A longer frame fails with [`FrameError::TooLong`](crate::FrameError::TooLong), and
+    /// [`skip_frame`](crate::HandoffBuffer::skip_frame) discards it.
     ///
     /// # Examples
     ///
@@ -207,7 +224,7 @@ impl<N: AsRef<[u8]>> FrameFinder for Delimiter<N> {
 }
 
 impl<N: AsRef<[u8]>> fmt::Debug for Delimiter<N> {
-    /// Of the needle it shows only how long it is.
+    /// Shows the length of the needle, not its bytes.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Delimiter")
             .field("len", &self.needle.as_ref().len())

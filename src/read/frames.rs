@@ -20,20 +20,26 @@ use super::{
 impl HandoffBuffer {
     /// Waits for the next whole frame and takes it out.
     ///
-    /// Reads no more than it must to complete one frame, in reads of the usual size: what arrives
-    /// behind it stays in the buffer for the next call. The output is `None` if the stream ended
-    /// with the buffer empty.
+    /// Returns `None` if the stream ended with the buffer empty. The future polls the reader only
+    /// while the frame is incomplete, in reads of the usual size. Bytes that arrive after the frame
+    /// stay in the buffer for the next call.
     ///
-    /// A loop over frames that are always there lets other tasks run: after at most 512 frames
-    /// (fewer if they are large) the future returns `Pending` once, has woken its task, and has
-    /// consumed nothing.
+    /// A loop over frames that are always ready yields to other tasks: after at most 512 frames
+    /// (fewer if they are large), the future wakes its task and returns `Pending` once, without
+    /// consuming anything.
     ///
     /// # Errors
     ///
-    /// If the reader fails, if the stream ends inside a frame, if a frame does not fit in the
-    /// buffer or is longer than its finder allows, or if the finder rejects the bytes or
-    /// contradicts itself. The bytes stay in the buffer in each case. A frame that is too long can
-    /// be left behind with [`skip_frame`](Self::skip_frame).
+    /// - [`FrameError::Io`] if the reader fails.
+    /// - [`FrameError::Truncated`] if the stream ends inside a frame.
+    /// - [`FrameError::TooLong`] if the frame does not fit in the buffer or is longer than its
+    ///   finder allows. [`skip_frame`](Self::skip_frame) discards it.
+    /// - [`FrameError::Rejected`] or [`FrameError::InvalidFinder`] if the finder rejects the bytes,
+    ///   or reports a length that cannot be.
+    /// - [`FrameError::Buffer`] if the reader reports more bytes than it had room for, or memory is
+    ///   short.
+    ///
+    /// The bytes stay in the buffer in each case.
     ///
     /// # Panics
     ///
@@ -41,16 +47,16 @@ impl HandoffBuffer {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future loses no bytes. Unless the finder has a [needle](FrameFinder::needle),
-    /// the next call shows it the frame from its start again, with `searched` 0. So where another
-    /// branch of a `select!` drops the future again and again, a finder that goes through the bytes
-    /// looks at a long frame from its start each time. Keep the future, or a [`Frames`] stream,
-    /// over the loop then: these show it each byte as new once.
+    /// Dropping the future loses no bytes. The next call shows the frame to the finder from its
+    /// start, with `searched` 0, except for a finder with a [needle](FrameFinder::needle). If
+    /// another branch of a `select!` drops the future again and again, a finder that scans the
+    /// bytes scans a long frame from its start each time. To avoid that, create the future or a
+    /// [`Frames`] stream before the loop and keep it.
     ///
     /// # Complexity
     ///
-    /// While a frame arrives, its bytes are moved a few times at most, however it arrives and
-    /// whether or not its length is known.
+    /// The bytes of a frame move a few times at most while it arrives, whether or not its length is
+    /// known.
     ///
     /// # Examples
     ///
@@ -58,13 +64,16 @@ impl HandoffBuffer {
     /// use futures_handoff::{Delimiter, HandoffBuffer};
     ///
     /// # futures_executor::block_on(async {
-    /// let mut reader: &[u8] = b"one\ntwo\n";
+    /// let mut reader: &[u8] = b"PING\nQUIT\n";
     /// let mut buffer = HandoffBuffer::new(64);
-    /// let mut lines = Delimiter::new(b"\n");
-    /// while let Some(line) = buffer.next_frame(&mut reader, &mut lines).await.unwrap() {
-    ///     assert_eq!(line.len(), 4);
+    /// let mut lines = Delimiter::new(b"\n").without_delimiter();
+    /// let mut commands = Vec::new();
+    /// while let Some(line) = buffer.next_frame(&mut reader, &mut lines).await? {
+    ///     commands.push(line);
     /// }
-    /// # });
+    /// assert_eq!(commands, ["PING", "QUIT"]);
+    /// # Ok::<_, futures_handoff::FrameError>(())
+    /// # }).unwrap();
     /// ```
     pub fn next_frame<R, F>(
         &mut self,
@@ -79,12 +88,12 @@ impl HandoffBuffer {
         reading::once(move |cx| progress.poll(cx, self, reader, finder))
     }
 
-    /// The frames of a reader, as a stream.
+    /// The frames of a reader, as a [`Stream`].
     ///
-    /// It borrows the buffer and the reader, so the protocol may change after any frame: drop the
-    /// stream and go on with both. It ends with the input, and after the first error;
-    /// [`Frames::skip_frame`] makes it go on behind a frame that is too long. It lets other tasks
-    /// run as [`next_frame`](Self::next_frame) does.
+    /// The stream borrows the buffer and the reader. To change the protocol after a frame, drop the
+    /// stream and continue with both. The stream ends with the input, or after the first error.
+    /// [`Frames::skip_frame`] continues it after a frame that is too long. It yields to other tasks
+    /// as [`next_frame`](Self::next_frame) does.
     ///
     /// # Examples
     ///
@@ -97,12 +106,13 @@ impl HandoffBuffer {
     /// let mut buffer = HandoffBuffer::new(64);
     /// let mut lines = buffer.frames(&mut reader, Delimiter::new(b"\n"));
     /// while let Some(line) = lines.next().await {
-    ///     if line.unwrap() == "TUNNEL\n" {
+    ///     if line? == "TUNNEL\n" {
     ///         break;
     ///     }
     /// }
     /// assert_eq!(buffer.peek(), b"\x01\x02");
-    /// # });
+    /// # Ok::<_, futures_handoff::FrameError>(())
+    /// # }).unwrap();
     /// ```
     pub fn frames<'a, R, F>(&'a mut self, reader: &'a mut R, finder: F) -> Frames<'a, R, F>
     where
@@ -113,7 +123,7 @@ impl HandoffBuffer {
     }
 }
 
-/// Takes a frame of `n` bytes out, and returns the `payload` of it.
+/// Takes a frame of `n` bytes out and returns its `payload`.
 #[inline(never)]
 fn take_part(buffer: &mut HandoffBuffer, payload: Range<usize>, n: usize) -> Result<Bytes, FrameError> {
     let Range { start, end } = payload;
@@ -145,11 +155,11 @@ impl Progress {
         ready!(buffer.budget.poll(cx));
         let limit = buffer.config().max_len().min(finder.max_frame_len());
         if buffer.skip.is_some() {
-            // A future that was discarding a frame was dropped before the end of it.
+            // A future that discarded a frame was dropped before the end of the frame.
             ready!(skip::poll(cx, buffer, reader, finder, &mut Self::default(), &mut 0))?;
         }
         for reads in 0..POLLS {
-            // A read has paid for the frame that it brought.
+            // The read that brought the frame has already spent budget for it.
             let paid = reads > 0;
             match self.look(buffer, finder) {
                 Ok(Some(n)) if n <= limit => {
@@ -186,6 +196,24 @@ impl Progress {
 }
 
 /// The stream of [`HandoffBuffer::frames`].
+///
+/// # Examples
+///
+/// With the extension traits of `futures`, it is handled as any other stream:
+///
+/// ```
+/// use futures_handoff::{HandoffBuffer, LengthPrefix};
+/// use futures_util::TryStreamExt;
+///
+/// # futures_executor::block_on(async {
+/// let mut reader: &[u8] = b"\x00\x05hello\x00\x05world";
+/// let mut buffer = HandoffBuffer::new(64 * 1024);
+/// let frames = buffer.frames(&mut reader, LengthPrefix::big_endian(2).without_header());
+/// let words: Vec<_> = frames.map_ok(|frame| frame.len()).try_collect().await?;
+/// assert_eq!(words, [5, 5]);
+/// # Ok::<_, futures_handoff::FrameError>(())
+/// # }).unwrap();
+/// ```
 #[must_use = "streams do nothing unless polled"]
 pub struct Frames<'a, R: ?Sized, F> {
     buffer: &'a mut HandoffBuffer,
@@ -196,19 +224,19 @@ pub struct Frames<'a, R: ?Sized, F> {
 }
 
 impl<R: ?Sized, F> Frames<'_, R, F> {
-    /// Discards the frame at the front of the buffer and lets the stream go on behind it, also
-    /// after an error.
+    /// Discards the frame at the front of the buffer. The stream continues after it, also if it has
+    /// ended with an error.
     ///
-    /// As [`HandoffBuffer::skip_frame`], with the reader and the finder of the stream. The finder
-    /// is shown the next frame from its start.
+    /// This is [`HandoffBuffer::skip_frame`] with the reader and the finder of the stream. It
+    /// returns the number of discarded bytes.
     ///
     /// # Errors
     ///
-    /// As there.
+    /// Those of [`HandoffBuffer::skip_frame`].
     ///
     /// # Cancel safety
     ///
-    /// As there: once the future was polled, the stream goes on with discarding the frame.
+    /// If the future is dropped after it was polled, the stream discards the rest of the frame.
     ///
     /// # Examples
     ///
@@ -224,12 +252,13 @@ impl<R: ?Sized, F> Frames<'_, R, F> {
     /// while let Some(line) = lines.next().await {
     ///     match line {
     ///         Ok(line) => short.push(line),
-    ///         Err(FrameError::TooLong { .. }) => assert_eq!(lines.skip_frame().await.unwrap(), 24),
-    ///         Err(error) => panic!("{error}"),
+    ///         Err(FrameError::TooLong { .. }) => assert_eq!(lines.skip_frame().await?, 24),
+    ///         Err(error) => return Err(error),
     ///     }
     /// }
     /// assert_eq!(short, ["first\n", "last\n"]);
-    /// # });
+    /// # Ok(())
+    /// # }).unwrap();
     /// ```
     pub fn skip_frame(&mut self) -> impl Future<Output = Result<u64, FrameError>>
     where

@@ -7,56 +7,56 @@ use bytes::{Bytes, BytesMut};
 use super::{buffer::HandoffBuffer, error::BufferError};
 
 impl HandoffBuffer {
-    /// Runs a parser over the unconsumed bytes and commits what its cursor consumed only if it
-    /// succeeds.
+    /// Runs a parser over the unconsumed bytes, and consumes what its cursor consumed only if the
+    /// parser succeeds.
     ///
-    /// If the parser fails or panics, nothing is consumed, whatever it took, up to the last
-    /// [checkpoint](ParseCursor::checkpoint) that it made.
+    /// If the parser fails or panics, the buffer gets back all bytes that the parser took since its
+    /// last [checkpoint](ParseCursor::checkpoint), or since its start.
     ///
     /// # Errors
     ///
-    /// What the parser returns.
+    /// The error of the parser.
     ///
-    /// # Parsing what has not arrived yet
+    /// # Incomplete input
     ///
-    /// A parser that fails for want of bytes starts over when it is called again. Where it is
-    /// called after every read, and a message takes many of them, that adds up: a message of `n`
-    /// bytes costs in proportion to the square of `n`. Two things prevent it.
+    /// A parser that fails because bytes are missing starts over at the next call. If a program
+    /// calls it after each of many reads, a message of `n` bytes costs time in proportion to `n`
+    /// squared. There are two ways around that:
     ///
-    /// - [`BufferError::missing`] tells how many more bytes the parser has to have before it gets
-    ///   any further. Read until they are buffered, or have the parser tell of a need that it knows
-    ///   by itself, and call it then.
-    /// - A parser of a message of many parts keeps the parts outside, and calls
-    ///   [`checkpoint`](ParseCursor::checkpoint) after each: the next call goes on behind the last
+    /// - [`BufferError::missing`] is the number of bytes that the parser needs to get further. Call
+    ///   the parser again once they are buffered (see the example there). A parser that knows how
+    ///   much it needs can return that.
+    /// - A parser of a message of many parts stores the parts outside, and calls
+    ///   [`checkpoint`](ParseCursor::checkpoint) after each. The next call continues after the last
     ///   part.
     ///
     /// # Complexity
     ///
-    /// A commit costs nothing. Undoing costs nothing either, if the parser has dropped the frames
-    /// that it [took](ParseCursor::take). There are two exceptions, which copy what is buffered to
-    /// a new block: frames that share the block and that a failed parser kept, and the first parser
-    /// that fails after one that succeeded.
+    /// A commit costs nothing. An undo costs nothing if the parser has dropped the frames that it
+    /// [took](ParseCursor::take). In two cases, an undo copies the buffered bytes to a new block:
+    /// if the failed parser kept a frame that shares the block, and for the first parser that fails
+    /// after one that succeeded.
     ///
-    /// A frame that shares the block has one allocation more than that of
-    /// [`split_prefix`](Self::split_prefix), until a parser has succeeded, and
-    /// [`Bytes::try_into_mut`] does not take it.
+    /// Until a parser has succeeded, a frame that shares the block costs one allocation more than
+    /// with [`split_prefix`](Self::split_prefix), and [`Bytes::try_into_mut`] does not convert it.
     ///
     /// # Examples
     ///
     /// ```
-    /// use futures_handoff::{BufferError, HandoffBuffer, HandoffBufferConfig, bytes::BytesMut};
+    /// use futures_handoff::{HandoffBuffer, HandoffBufferConfig, bytes::BytesMut};
     ///
     /// let config = HandoffBufferConfig::new(64);
-    /// let mut buffer = HandoffBuffer::from_tail(BytesMut::from("\x03abc\x05de"), config).unwrap();
+    /// let mut buffer = HandoffBuffer::from_tail(BytesMut::from("\x03abc\x05de"), config)?;
     /// let mut frame = || {
     ///     buffer.parse(|cursor| {
     ///         let header = cursor.take(1)?;
     ///         cursor.take(usize::from(header[0]))
     ///     })
     /// };
-    /// assert_eq!(frame().unwrap(), "abc");
-    /// assert!(matches!(frame(), Err(BufferError::SplitOutOfBounds { available: 2, .. })));
-    /// assert_eq!(buffer.peek(), b"\x05de");
+    /// assert_eq!(frame()?, "abc");
+    /// assert_eq!(frame().unwrap_err().missing(), Some(3));
+    /// assert_eq!(buffer.peek(), b"\x05de", "the header is back");
+    /// # Ok::<_, futures_handoff::BufferError>(())
     /// ```
     pub fn parse<T, E>(&mut self, parser: impl FnOnce(&mut ParseCursor<'_>) -> Result<T, E>) -> Result<T, E> {
         let mut cursor = ParseCursor { buffer: self, at: 0, taken: Vec::new(), taken_len: 0, kept: 0 };
@@ -67,17 +67,17 @@ impl HandoffBuffer {
     }
 }
 
-/// Bytes that a cursor has consumed and that are no longer in the block.
+/// Bytes that a cursor has consumed and that have left the block.
 enum Piece {
-    /// Put back by copying.
+    /// Put back with a copy.
     Plain(Bytes),
-    /// Put back as it is, if its frame was dropped.
+    /// Put back without a copy, if its frame was dropped.
     Wary(Arc<Detached>),
 }
 
 struct Detached(BytesMut);
 
-/// The owner of the frame that was taken from a piece.
+/// The owner behind the [`Bytes`] of a frame taken from a piece.
 struct Owner(Arc<Detached>);
 
 impl AsRef<[u8]> for Owner {
@@ -87,7 +87,7 @@ impl AsRef<[u8]> for Owner {
 }
 
 impl Piece {
-    /// The piece, to be put back as it is.
+    /// The memory of the piece, if no frame of it is left.
     fn detached(self) -> Result<BytesMut, Self> {
         match self {
             Self::Wary(piece) => Arc::try_unwrap(piece).map(|piece| piece.0).map_err(Self::Wary),
@@ -103,20 +103,52 @@ impl Piece {
     }
 }
 
-/// A parser's place in the unconsumed bytes of a [`HandoffBuffer`]; see [`HandoffBuffer::parse`].
+/// The position of a parser in the unconsumed bytes of a [`HandoffBuffer`]; see
+/// [`HandoffBuffer::parse`].
+///
+/// # Examples
+///
+/// A record of a key and a value, each after its length in one byte:
+///
+/// ```
+/// use futures_handoff::{
+///     BufferError, HandoffBuffer, HandoffBufferConfig, ParseCursor,
+///     bytes::{Bytes, BytesMut},
+/// };
+///
+/// fn field(cursor: &mut ParseCursor<'_>) -> Result<Bytes, BufferError> {
+///     let length = cursor.take(1)?[0];
+///     cursor.take(length.into())
+/// }
+///
+/// let tail = BytesMut::from("\x04name\x03bob\x04na");
+/// let mut buffer = HandoffBuffer::from_tail(tail, HandoffBufferConfig::new(64))?;
+/// let (key, value) = buffer.parse(|cursor| {
+///     let key = field(cursor)?;
+///     assert_eq!(cursor.consumed(), 5);
+///     assert_eq!(cursor.remaining(), b"\x03bob\x04na");
+///     Ok::<_, BufferError>((key, field(cursor)?))
+/// })?;
+/// assert_eq!((&key[..], &value[..]), (&b"name"[..], &b"bob"[..]));
+///
+/// // The next key is incomplete: the parser fails, and its length is back in the buffer.
+/// assert_eq!(buffer.parse(field).unwrap_err().missing(), Some(2));
+/// assert_eq!(buffer.peek(), b"\x04na");
+/// # Ok::<_, BufferError>(())
+/// ```
 pub struct ParseCursor<'a> {
     buffer: &'a mut HandoffBuffer,
-    /// Consumed bytes that are still in the buffer's block.
+    /// How many consumed bytes are still in the buffer's block.
     at: usize,
-    /// Consumed bytes that are no longer in it, to be put back unless the parser succeeds.
+    /// Consumed bytes that have left the block. They are put back unless the parser succeeds.
     taken: Vec<Piece>,
     taken_len: usize,
-    /// Bytes consumed before the last checkpoint.
+    /// How many bytes were consumed before the last checkpoint.
     kept: usize,
 }
 
 impl ParseCursor<'_> {
-    /// The bytes not yet consumed.
+    /// Borrows the bytes that are not consumed yet.
     ///
     /// # Examples
     ///
@@ -136,45 +168,44 @@ impl ParseCursor<'_> {
         &self.buffer.storage.unread()[self.at..]
     }
 
-    /// How many bytes were consumed so far.
+    /// The number of bytes consumed so far.
     pub fn consumed(&self) -> usize {
         self.kept + self.taken_len + self.at
     }
 
-    /// Commits what was consumed so far: it stays consumed, even if the parser fails later.
+    /// Commits the bytes consumed so far. They stay consumed even if the parser fails later.
     ///
-    /// So a parser that runs out of input in the middle of a long message need not start over. What
-    /// it has found until then has to be kept outside of it.
+    /// So a parser that runs out of input in the middle of a long message need not start over. It
+    /// has to store its results outside.
     ///
     /// # Examples
     ///
-    /// Numbers that end with a comma each, the last one with a full stop:
+    /// Three names, each after its length, which arrive in pieces of 5 bytes:
     ///
     /// ```
-    /// # use futures_handoff::HandoffBuffer;
+    /// use futures_handoff::{BufferError, HandoffBuffer};
+    ///
     /// # futures_executor::block_on(async {
-    /// let mut reader = futures_util::io::AllowStdIo::new(&b"1,22,333,4444."[..]);
+    /// let mut reader: &[u8] = b"\x03one\x03two\x05three";
     /// # let mut reader = futures_test::io::AsyncReadTestExt::limited(reader, 5);
     /// let mut buffer = HandoffBuffer::new(64);
-    /// let mut numbers = Vec::new();
+    /// let mut names = Vec::new();
     /// loop {
-    ///     let whole = buffer.parse(|cursor| {
-    ///         let mut last = false;
-    ///         while !last {
-    ///             let digits = |byte: &u8| byte.is_ascii_digit();
-    ///             let end = cursor.remaining().iter().position(|byte| !digits(byte)).ok_or("incomplete")?;
-    ///             numbers.push(cursor.take(end).unwrap());
-    ///             last = cursor.take(1).unwrap() == ".";
+    ///     let parsed = buffer.parse(|cursor| {
+    ///         while names.len() < 3 {
+    ///             let length = cursor.take(1)?[0];
+    ///             names.push(cursor.take(length.into())?);
     ///             cursor.checkpoint();
     ///         }
-    ///         Ok::<_, &str>(())
+    ///         Ok::<_, BufferError>(())
     ///     });
-    ///     if whole.is_ok() || buffer.read_available(&mut reader).await.unwrap() == 0 {
+    ///     if parsed.is_ok() || buffer.read_available(&mut reader).await? == 0 {
     ///         break;
     ///     }
     /// }
-    /// assert_eq!(numbers, ["1", "22", "333", "4444"]);
-    /// # });
+    /// assert_eq!(names, ["one", "two", "three"]);
+    /// # Ok::<_, BufferError>(())
+    /// # }).unwrap();
     /// ```
     pub fn checkpoint(&mut self) {
         let n = mem::take(&mut self.taken_len) + self.at;
@@ -188,7 +219,7 @@ impl ParseCursor<'_> {
     ///
     /// # Errors
     ///
-    /// If fewer remain. Then nothing is consumed.
+    /// [`BufferError::SplitOutOfBounds`] if fewer bytes remain. Nothing is consumed then.
     ///
     /// # Examples
     ///
@@ -211,12 +242,12 @@ impl ParseCursor<'_> {
 
     /// Consumes `n` bytes and returns them, owned.
     ///
-    /// The same memory bounds hold as for [`HandoffBuffer::split_prefix`]. If the parser fails, the
-    /// bytes are put back, and a frame it kept all the same stays valid.
+    /// Has the memory bounds of [`HandoffBuffer::split_prefix`]. If the parser fails, the bytes are
+    /// put back. A frame that the parser kept stays valid.
     ///
     /// # Errors
     ///
-    /// If fewer remain. Then nothing is consumed.
+    /// [`BufferError::SplitOutOfBounds`] if fewer bytes remain. Nothing is consumed then.
     ///
     /// # Examples
     ///
@@ -257,9 +288,9 @@ impl ParseCursor<'_> {
 
     /// The offset in [`remaining`](Self::remaining) of the first `needle`, or `None`.
     ///
-    /// Shares its memory of past searches with [`HandoffBuffer::find`]: a parser that failed for
-    /// want of bytes and searches for the same needle at the same place again resumes where it
-    /// stopped.
+    /// Resumes past searches as [`HandoffBuffer::find`] does, also those of earlier parsers: one
+    /// that failed because bytes were missing, and searches for the same needle at the same place,
+    /// scans only new bytes.
     ///
     /// # Examples
     ///
@@ -296,7 +327,7 @@ impl ParseCursor<'_> {
 }
 
 impl Drop for ParseCursor<'_> {
-    /// Undoes what was not committed.
+    /// Puts back the bytes that were not committed.
     fn drop(&mut self) {
         self.buffer.wary |= !self.taken.is_empty();
         while let Some(piece) = self.taken.pop() {

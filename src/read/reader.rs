@@ -1,4 +1,4 @@
-//! A buffer in front of its reader, as one reader.
+//! A buffer and its reader as one reader.
 
 use std::{
     io::{self, IoSlice, IoSliceMut},
@@ -11,7 +11,7 @@ use futures_io::{AsyncBufRead, AsyncRead, AsyncWrite};
 use super::{buffer::HandoffBuffer, error::BufferError};
 
 impl HandoffBuffer {
-    /// A reader of the unconsumed bytes, then of what `reader` has after them.
+    /// Returns a reader of the unconsumed bytes, followed by the bytes of `reader`.
     ///
     /// # Examples
     ///
@@ -22,13 +22,14 @@ impl HandoffBuffer {
     /// # futures_executor::block_on(async {
     /// let mut reader: &[u8] = b"TUNNEL\nopaque bytes";
     /// let mut buffer = HandoffBuffer::new(10);
-    /// buffer.read_available(&mut reader).await.unwrap();
-    /// buffer.advance(7).unwrap();
+    /// buffer.read_available(&mut reader).await?;
+    /// buffer.advance(7)?;
     ///
     /// let mut rest = Vec::new();
-    /// buffer.into_reader(reader).read_to_end(&mut rest).await.unwrap();
+    /// buffer.into_reader(reader).read_to_end(&mut rest).await?;
     /// assert_eq!(rest, b"opaque bytes");
-    /// # });
+    /// # Ok::<_, std::io::Error>(())
+    /// # }).unwrap();
     /// ```
     #[must_use = "the reader holds the unconsumed bytes"]
     pub fn into_reader<R>(self, reader: R) -> HandoffReader<R> {
@@ -38,13 +39,36 @@ impl HandoffBuffer {
 
 /// A [`HandoffBuffer`] in front of a reader; see [`HandoffBuffer::into_reader`].
 ///
-/// Reads as large as the buffer's own bypass it once it is empty. Writes go straight to the inner
-/// stream if it is a writer too.
+/// It implements [`AsyncRead`] and [`AsyncBufRead`], for code that takes a reader. If the buffer is
+/// empty, a read of at least its read size bypasses it. If the inner stream is a writer, writes go
+/// straight to it.
 ///
 /// # Cancel safety
 ///
-/// It waits for the inner reader, and now and then [lets others
-/// run](crate::HandoffBufferConfig::with_cooperative). A read dropped while waiting loses nothing.
+/// A read that is dropped before it completes loses nothing. Reads yield to other tasks [from time
+/// to time](crate::HandoffBufferConfig::with_cooperative).
+///
+/// # Examples
+///
+/// ```
+/// use futures_handoff::HandoffBuffer;
+/// use futures_util::AsyncReadExt;
+///
+/// # futures_executor::block_on(async {
+/// let mut connection: &[u8] = b"PROXY 10.0.0.1\nhello";
+/// let mut buffer = HandoffBuffer::new(12);
+/// buffer.fill_to(&mut connection, 6).await?;
+/// buffer.advance(6)?;
+///
+/// let mut reader = buffer.into_reader(connection);
+/// assert_eq!(reader.buffer(), b"10.0.0");
+/// assert_eq!(*reader.get_ref(), b".1\nhello");
+/// let mut address = [0; 9];
+/// reader.read_exact(&mut address).await?;
+/// assert_eq!(&address, b"10.0.0.1\n");
+/// # Ok::<_, std::io::Error>(())
+/// # }).unwrap();
+/// ```
 #[derive(Debug)]
 pub struct HandoffReader<R> {
     buffer: HandoffBuffer,
@@ -57,12 +81,12 @@ impl<R> HandoffReader<R> {
         &self.reader
     }
 
-    /// The inner reader. Reading from it skips what is buffered.
+    /// The inner reader. A read from it skips the buffered bytes.
     pub fn get_mut(&mut self) -> &mut R {
         &mut self.reader
     }
 
-    /// The bytes that were read but not consumed.
+    /// The bytes that were read from the inner reader and not consumed.
     ///
     /// # Examples
     ///
@@ -77,7 +101,7 @@ impl<R> HandoffReader<R> {
         self.buffer.peek()
     }
 
-    /// The buffer, with what it holds, and the reader.
+    /// Returns the buffer, with its unconsumed bytes, and the inner reader.
     ///
     /// # Examples
     ///
@@ -89,10 +113,12 @@ impl<R> HandoffReader<R> {
     /// let inner: &[u8] = b"line\nrest";
     /// let mut reader = HandoffBuffer::new(64).into_reader(inner);
     /// let mut line = String::new();
-    /// reader.read_line(&mut line).await.unwrap();
+    /// reader.read_line(&mut line).await?;
+    /// assert_eq!(line, "line\n");
     /// let (buffer, _inner) = reader.into_parts();
     /// assert_eq!(buffer.peek(), b"rest");
-    /// # });
+    /// # Ok::<_, std::io::Error>(())
+    /// # }).unwrap();
     /// ```
     #[must_use = "the buffer may hold bytes"]
     pub fn into_parts(self) -> (HandoffBuffer, R) {
@@ -101,8 +127,8 @@ impl<R> HandoffReader<R> {
 }
 
 impl<R: AsyncRead + Unpin> HandoffReader<R> {
-    /// Makes sure that something is buffered, unless the stream has ended. The buffer is asked once
-    /// for each call, and so can let others run.
+    /// Makes sure that bytes are buffered, unless the stream has ended. Spends from the buffer's
+    /// budget once in each call, so that reads of buffered bytes yield to other tasks too.
     fn poll_buffered(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.buffer.is_empty() {
             ready!(self.buffer.poll_read_available(cx, Pin::new(&mut self.reader)))?;
@@ -113,13 +139,13 @@ impl<R: AsyncRead + Unpin> HandoffReader<R> {
         Poll::Ready(Ok(()))
     }
 
-    /// Whether a read of `n` bytes is better made without the buffer.
+    /// Whether a read of `n` bytes bypasses the buffer.
     fn bypasses(&self, n: usize) -> bool {
         self.buffer.is_empty() && n >= self.buffer.pace.size()
     }
 
-    /// Reads at most `given` bytes without the buffer, which lets others run, and memory go, as in
-    /// a read of its own.
+    /// Reads at most `given` bytes past the buffer. The buffer yields to other tasks and frees
+    /// memory as in its own reads.
     fn poll_past(
         &mut self,
         cx: &mut Context<'_>,
@@ -185,7 +211,7 @@ impl<R: AsyncRead + Unpin> AsyncBufRead for HandoffReader<R> {
         Poll::Ready(Ok(this.buffer.peek()))
     }
 
-    /// Consumes `n` bytes, or all there are if these are fewer.
+    /// Consumes `n` bytes, or all buffered bytes if there are fewer.
     fn consume(mut self: Pin<&mut Self>, n: usize) {
         let n = n.min(self.buffer.len());
         self.buffer.consume(n);
@@ -214,8 +240,8 @@ impl<R: AsyncWrite + Unpin> AsyncWrite for HandoffReader<R> {
     }
 }
 
-/// A reader that claims more than it was given would have the caller trust bytes that were not
-/// written.
+/// Rejects a reader that reports more bytes than it had room for. The caller would otherwise trust
+/// bytes that were not written.
 fn check(reported: usize, given: usize) -> io::Result<usize> {
     if reported > given { Err(BufferError::InvalidReader { reported, given }.into()) } else { Ok(reported) }
 }

@@ -1,4 +1,4 @@
-//! What reads answer, and their futures.
+//! The results of reads, and their futures.
 
 use std::{
     future::{Future, poll_fn},
@@ -20,36 +20,62 @@ pub(super) fn once<T>(mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> impl
     })
 }
 
-/// What [`HandoffBuffer::read_ready`](crate::HandoffBuffer::read_ready) did.
+/// What [`HandoffBuffer::read_ready`](crate::HandoffBuffer::read_ready) read, and why it stopped.
+///
+/// # Examples
+///
+/// A loop that counts the bytes first, and then handles what came after them:
+///
+/// ```
+/// use futures_handoff::{HandoffBuffer, Then};
+///
+/// # futures_executor::block_on(async {
+/// let mut reader: &[u8] = b"hello world";
+/// let mut buffer = HandoffBuffer::new(8);
+/// let mut total = 0;
+/// loop {
+///     let filled = buffer.read_ready(&mut reader, usize::MAX).await?;
+///     total += filled.n;
+///     buffer.advance(filled.n)?;
+///     match filled.then {
+///         Then::Pending | Then::Limit | Then::Full => {}
+///         Then::End => break,
+///         Then::Error(error) => return Err(error),
+///     }
+/// }
+/// assert_eq!(total, 11);
+/// # Ok(())
+/// # }).unwrap();
+/// ```
 #[derive(Debug)]
 #[must_use = "only this tells whether the stream has ended or failed"]
 pub struct Filled {
-    /// How many bytes it read into the buffer, whatever came after them. It is 0 only at the end of
-    /// the stream, and with a limit of 0.
+    /// The number of bytes read into the buffer. It is 0 only at the end of the stream or with a
+    /// limit of 0.
     pub n: usize,
-    /// Why it stopped.
+    /// Why the read stopped.
     pub then: Then,
 }
 
 /// Why [`HandoffBuffer::read_ready`](crate::HandoffBuffer::read_ready) stopped.
 ///
-/// It tells what happened then, and is not remembered: the next read asks the reader again. A
-/// `match` has to name each, so that none is passed over: a loop that reads on although the buffer
-/// is full, or the stream has failed, would do nothing for ever.
+/// The buffer does not store it: the next read polls the reader again. The enum is exhaustive, so
+/// that a `match` handles each reason. A loop that reads on although the buffer is full or the
+/// stream has failed would never get further. See [`Filled`] for an example.
 #[derive(Debug)]
 pub enum Then {
-    /// The reader has no more just now, or was not asked again because that did not pay lately.
+    /// The reader has no more data now, or was not polled again because that did not pay lately.
     Pending,
-    /// The limit in bytes, one of 256 polls, what may be done before [others
-    /// run](crate::HandoffBufferConfig::with_cooperative), or the end of a block that is worth
-    /// handing off was reached. There may be more.
+    /// The read reached its limit in bytes, 256 polls of the reader, the point where it [yields to
+    /// other tasks](crate::HandoffBufferConfig::with_cooperative), or the end of a well-filled
+    /// block. There may be more data.
     Limit,
     /// The stream has ended.
     End,
-    /// The buffer is full now: once something is consumed, there is room again. If nothing is, the
-    /// message is too long for the buffer, and the next read fails with
-    /// [`BufferError::LimitExceeded`].
+    /// The buffer is full. Consume some bytes before the next read, which otherwise fails with
+    /// [`BufferError::LimitExceeded`]. If there is no whole message to consume, the message is too
+    /// long for the buffer.
     Full,
-    /// The `n > 0` bytes were followed by an error.
+    /// The reader failed after `n > 0` bytes, or there was no memory for more.
     Error(BufferError),
 }

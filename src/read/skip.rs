@@ -1,4 +1,4 @@
-//! Leaving a frame behind, however long it is.
+//! Discarding a frame of any length.
 
 use std::{
     future::Future,
@@ -18,22 +18,21 @@ use super::{
 };
 
 impl HandoffBuffer {
-    /// Discards the frame at the front of the buffer, however long it is, to go on behind it after
-    /// [`FrameError::TooLong`], or without looking at it.
+    /// Discards the frame at the front of the buffer, whatever its length: after
+    /// [`FrameError::TooLong`], or instead of looking at it.
     ///
-    /// The bytes are dropped as they arrive, so the buffer never holds more than it may. The output
-    /// is how many bytes this call has discarded, 0 if the stream ended with the buffer empty.
+    /// Bytes are dropped as they arrive, so the buffer never exceeds its limit. Returns the number
+    /// of bytes that this call has discarded, which is 0 if the stream ended with the buffer empty.
     ///
-    /// It needs to know where the frame ends without having all of it: from the
-    /// [needle](FrameFinder::needle) of the finder ([`Delimiter`](crate::Delimiter) has one, which
-    /// must not be longer than `max_len`), or from a [`Found::Length`](crate::Found::Length), which
-    /// [`LengthPrefix`](crate::LengthPrefix) and any closure can tell. A finder that gives neither
-    /// cannot leave behind a frame that does not fit.
+    /// To discard a frame that does not fit in the buffer, the finder has to know its end before
+    /// all of it is buffered. That is so for a finder with a [needle](FrameFinder::needle) of at
+    /// most `max_len` bytes, such as [`Delimiter`](crate::Delimiter), and for one that returns
+    /// [`Found::Length`](crate::Found::Length), such as [`LengthPrefix`](crate::LengthPrefix).
     ///
     /// # Errors
     ///
-    /// As for [`next_frame`](Self::next_frame). [`FrameError::TooLong`] again means that the end of
-    /// the frame cannot be known, and [`FrameError::Truncated`] that the stream ended before it.
+    /// Those of [`next_frame`](Self::next_frame). [`FrameError::TooLong`] means that the end of
+    /// the frame is not known, and [`FrameError::Truncated`] that the stream ended before it.
     ///
     /// # Panics
     ///
@@ -41,10 +40,10 @@ impl HandoffBuffer {
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped before the end of the frame, what is left of it is discarded by the
-    /// next `skip_frame`, [`next_frame`](Self::next_frame) or [`frames`](Self::frames), which have
-    /// to be given a finder of the same kind. Only a caller that consumes bytes itself takes over
-    /// there.
+    /// If the future is dropped before the end of the frame, the next `skip_frame`,
+    /// [`next_frame`](Self::next_frame) or [`frames`](Self::frames) discards the rest of the frame.
+    /// It has to get a finder of the same kind. If the caller consumes bytes in another way,
+    /// nothing more is discarded.
     ///
     /// # Examples
     ///
@@ -52,14 +51,15 @@ impl HandoffBuffer {
     /// use futures_handoff::{Delimiter, FrameError, HandoffBuffer};
     ///
     /// # futures_executor::block_on(async {
-    /// let mut reader: &[u8] = b"aaaaaaaaaaaaaa\nok\n";
+    /// let mut reader: &[u8] = b"a long comment\nok\n";
     /// let mut buffer = HandoffBuffer::new(8);
     /// let mut lines = Delimiter::new(b"\n");
     /// let too_long = buffer.next_frame(&mut reader, &mut lines).await;
     /// assert!(matches!(too_long, Err(FrameError::TooLong { limit: 8, .. })));
-    /// assert_eq!(buffer.skip_frame(&mut reader, &mut lines).await.unwrap(), 15);
-    /// assert_eq!(buffer.next_frame(&mut reader, &mut lines).await.unwrap().unwrap(), "ok\n");
-    /// # });
+    /// assert_eq!(buffer.skip_frame(&mut reader, &mut lines).await?, 15);
+    /// assert_eq!(buffer.next_frame(&mut reader, &mut lines).await?.unwrap(), "ok\n");
+    /// # Ok::<_, FrameError>(())
+    /// # }).unwrap();
     /// ```
     pub fn skip_frame<R, F>(
         &mut self,
@@ -79,7 +79,8 @@ impl HandoffBuffer {
     }
 }
 
-/// Discards the first frame, or what is left of it. False if the stream ended before it began.
+/// Discards the first frame, or the rest of it. Returns `false` if the stream ended before the
+/// frame began.
 #[inline(never)]
 pub(super) fn poll<R, F>(
     cx: &mut Context<'_>,
@@ -115,7 +116,7 @@ where
     Poll::Pending
 }
 
-/// Drops what is buffered of the first frame; whether that was all of it.
+/// Drops the buffered bytes of the first frame. Returns whether that was all of the frame.
 fn discard<F>(buffer: &mut HandoffBuffer, finder: &mut F, progress: &mut Progress) -> Result<bool, FrameError>
 where
     F: FrameFinder + ?Sized,
@@ -144,7 +145,7 @@ where
             // The last bytes may be the start of the needle.
             None => (buffered.saturating_sub(needle.len() - 1), Some(Skip::PastNeedle)),
         },
-        // Another finder, which knows nothing of the frame: it begins with what is left.
+        // The finder has no needle, unlike the one that began: what is left counts as a new frame.
         _ => (0, None),
     };
     buffer.consume(n);
