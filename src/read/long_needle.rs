@@ -1,24 +1,25 @@
-//! Needles so long that a search cannot afford to step back by their length whenever a byte
-//! arrives.
+//! Searching for long needles, where scanning the length of the needle again for each new byte
+//! would cost too much.
 
 use std::ops::Range;
 
 use memchr::memchr;
 
-/// How much of a needle the last bytes searched match, and what it takes to go on from there: the
-/// search of Knuth, Morris and Pratt, which looks at each byte once.
+/// The state of a Knuth-Morris-Pratt search, which looks at each byte once: how much of the needle
+/// the last bytes match.
 ///
-/// Of the needle only the beginning is kept that any byte was compared with. A search for another
-/// needle of the same length and beginning would have gone the same way, so all that is known is
-/// true of that one, too. So time and memory depend on how much of the needle was met, and not on
-/// its length.
+/// Only the beginning of the needle that was compared with bytes is stored. A search for another
+/// needle with the same length and the same beginning would have had the same result, so the state
+/// holds for that needle too. So time and memory depend on how much of the needle has matched, not
+/// on its length.
 pub(super) struct LongNeedle {
     len: usize,
     /// The beginning of the needle, as far as it was compared.
     known: Vec<u8>,
-    /// The length of the longest true prefix of the needle that ends its first `i + 1` bytes.
+    /// At `i`, the length of the longest proper prefix of the needle that is also a suffix of its
+    /// first `i + 1` bytes.
     borders: Vec<usize>,
-    /// This much of the needle lies behind the positions at which it is known not to start.
+    /// How many bytes of the needle match right after `clean`.
     matched: usize,
 }
 
@@ -27,14 +28,14 @@ impl LongNeedle {
         Self { len, known: Vec::new(), borders: Vec::new(), matched: 0 }
     }
 
-    /// Whether what is known of the one is known of the other.
+    /// Whether this state is valid for `needle`.
     #[inline]
     pub(super) fn is(&self, needle: &[u8]) -> bool {
         self.len == needle.len() && needle.starts_with(&self.known)
     }
 
-    /// The position of the first needle that starts at `from` or later; `bytes` lie at `base <=
-    /// from` and later. It is known not to start in `clean`.
+    /// The position of the first needle that starts at `from` or later. `bytes` start at the
+    /// position `base <= from`. The needle does not start in `clean`.
     pub(super) fn find(
         &mut self,
         clean: &mut Range<usize>,
@@ -62,8 +63,8 @@ impl LongNeedle {
         (matched == self.len).then_some(at)
     }
 
-    /// Goes through `bytes`, up to the end of a needle of which `matched` bytes lie before them.
-    /// Returns how many it looked at and how much of the needle lies at the end of these.
+    /// Scans `bytes` up to the end of the needle, of which `matched` bytes precede `bytes`. Returns
+    /// how many bytes were scanned and how much of the needle matches at their end.
     fn scan(&mut self, mut matched: usize, bytes: &[u8], needle: &[u8]) -> (usize, usize) {
         let mut at = 0;
         while at < bytes.len() && matched < self.len {
@@ -84,13 +85,13 @@ impl LongNeedle {
         (at, matched)
     }
 
-    /// The next byte of the needle.
+    /// Stores the next byte of the needle and its border.
     fn learn(&mut self, byte: u8) {
         let mut border = self.borders.last().copied().unwrap_or(0);
         while border > 0 && self.known[border] != byte {
             border = self.borders[border - 1];
         }
-        // The first byte is no true prefix of itself.
+        // The first byte has no proper prefix.
         if !self.known.is_empty() && self.known[border] == byte {
             border += 1;
         }
@@ -98,8 +99,8 @@ impl LongNeedle {
         self.borders.push(border);
     }
 
-    /// The most of the needle, up to `most` bytes, that ends with the same byte as its first
-    /// `matched` ones.
+    /// The longest prefix of the needle of up to `most` bytes that is a suffix of its first
+    /// `matched` bytes.
     fn shorter(&self, mut matched: usize, most: usize) -> usize {
         while matched > most {
             matched = self.borders[matched - 1];
@@ -107,13 +108,13 @@ impl LongNeedle {
         matched
     }
 
-    /// The first `n` bytes were consumed.
+    /// Shifts the state after the first `n` bytes were consumed.
     pub(super) fn consume(&mut self, clean: &mut Range<usize>, n: usize) {
         let scanned = (clean.end + self.matched).saturating_sub(n);
         self.matched = self.shorter(self.matched, scanned);
         *clean = clean.start.saturating_sub(n)..scanned - self.matched;
         if scanned == 0 {
-            // Nothing is known any more. What was met of the needle would only be compared in vain.
+            // All scanned bytes are gone, so the stored beginning of the needle is of no more use.
             self.known.clear();
             self.borders.clear();
         }

@@ -2,15 +2,17 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | `buffer`, `buf`, `config` | the buffer, what it is to others that read bytes, and its limits |
-//! | `storage` | the block that the unread bytes lie in, and how bytes leave it |
-//! | `fill`, `reading`, `fill_to`, `pace` | reading: once or while it pays, its answers and futures, up to so many bytes, and how much is asked for |
-//! | `find`, `search`, `long_needle` | where a needle is; searches that resume where the last ones stopped |
-//! | `frames`, `progress`, `skip` | reading frame by frame, how far the search for one has come, and leaving one behind |
-//! | `finders`, `length_prefix` | where a frame ends: behind a delimiter, or where its length says |
-//! | `parse`, `reader` | parsing that consumes all or nothing; the buffer in front of its reader, as one reader |
-//! | `spares`, `pool`, `quiet` | memory: blocks that left whole, blocks of buffers that wait, and what large messages needed |
-//! | `error` | plain data |
+//! | `buffer`, `buf`, `config` | the buffer, its `Buf` implementation, and its limits |
+//! | `storage` | the block that holds the unread bytes, and how bytes leave it |
+//! | `fill`, `reading`, `fill_to` | reading once, reading while it pays, reading up to a length; the results and futures of reads |
+//! | `pace` | how many bytes a read asks for |
+//! | `find`, `search`, `long_needle` | finding a needle; searches that resume where the last one stopped |
+//! | `frames`, `progress`, `skip` | reading frame by frame, the state of the search for a frame, and discarding a frame |
+//! | `finders`, `length_prefix` | where a frame ends: after a delimiter, or after the announced length |
+//! | `parse` | parsing that consumes all or nothing |
+//! | `reader` | the buffer and its reader as one reader |
+//! | `spares`, `pool`, `quiet` | memory: blocks handed out whole, blocks of waiting buffers, and the memory of large messages |
+//! | `error` | the error types |
 
 mod buf;
 mod buffer;

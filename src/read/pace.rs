@@ -1,27 +1,27 @@
-//! How much to ask a reader for, and whether to ask again.
+//! How much a read asks for, and whether to read again.
 
 use super::config::HandoffBufferConfig;
 
-/// Calls in a row that read no more than half the read size, after which it is halved.
+/// The read size is halved after so many calls in a row that read at most half of it.
 const LEAN_CALLS: u8 = 4;
-/// The most full calls to wait for before the read size is doubled, where doubling it proved wrong
-/// before.
+/// The largest number of full calls before the read size is doubled, after earlier doublings were
+/// undone.
 const PATIENCE_MAX: u8 = 64;
-/// Once in so many short reads the reader is asked again even if that did not pay lately.
+/// After one in so many short reads, the reader is polled again even if that did not pay lately.
 const PROBE_EVERY: u8 = 64;
-/// The least that is initialised at a time, unless the read size is smaller.
+/// The least number of bytes to initialise at a time, unless the read size is smaller.
 const STEP_MIN: usize = 4 * 1024;
-/// What a quiet buffer may keep, unless it was told to read more at a time.
+/// How many bytes a quiet buffer keeps, unless its smallest read size is more than half of this.
 const REST: usize = 64 * 1024;
-/// A block that has so many times what is needed is much too large...
+/// A block of more than so many times the needed bytes is much too large.
 const ROOMY: usize = 4;
-/// ...and makes way for a smaller one if that was so for this many reads in a row.
+/// A smaller block replaces a block that was much too large for so many reads in a row.
 const ROOMY_READS: u8 = 16;
-/// Values of the two-bit counter: it starts at the lowest that asks again.
+/// Values of the two-bit counter. It starts at `ASKS`, the lowest that reads again.
 const ASKS: u8 = 2;
 const SURE: u8 = 3;
 
-/// What past reads say about the next one.
+/// What past reads predict about the next one.
 pub(super) struct Pace {
     min: usize,
     max: usize,
@@ -30,37 +30,37 @@ pub(super) struct Pace {
     lean: u8,
     /// Calls that read all of `size` since the last lean one.
     full: u8,
-    /// How many of those it takes to double `size`: few, unless arrivals of one size keep filling
-    /// one read size and half of the next.
+    /// How many full calls double `size`. It is 1, and grows if a doubled size is not filled.
     patience: u8,
     /// `size` was doubled and has not been filled yet.
     grown: bool,
-    /// What was read into the last offer.
+    /// How many bytes the last offered room received.
     last: usize,
-    /// What a quiet buffer may keep.
+    /// How many bytes a quiet buffer may keep.
     keep: usize,
     /// Reads in a row for which the block was much too large.
     roomy: u8,
-    /// Whether asking again after a short read pays.
+    /// Whether reading again after a short read pays.
     pub(super) habit: Habit,
 }
 
-/// Whether asking a reader again after a short read pays: a saturating two-bit counter.
+/// Whether reading again after a short read pays: a saturating two-bit counter, as in a branch
+/// predictor.
 #[derive(Clone, Copy)]
 pub(super) struct Habit {
     pays: u8,
-    /// Short reads since the reader was last asked again.
+    /// Short reads since the last probe, while reading again does not pay.
     skipped: u8,
 }
 
 impl Habit {
-    /// Whether to ask the reader again.
+    /// Whether to poll the reader again after a short read.
     #[inline]
     pub(super) fn asks_again(&mut self) -> bool {
         self.pays >= ASKS || self.probes()
     }
 
-    /// Now and then it is asked even if that did not pay lately.
+    /// Counts a short read. Returns `true` for one in [`PROBE_EVERY`].
     fn probes(&mut self) -> bool {
         self.skipped += 1;
         let probe = self.skipped == PROBE_EVERY;
@@ -70,7 +70,7 @@ impl Habit {
         probe
     }
 
-    /// Asking again brought bytes, or nothing yet.
+    /// Notes that reading again brought bytes (`paid`) or returned `Pending`.
     #[inline]
     pub(super) fn asked_again(&mut self, paid: bool) {
         self.pays = if paid { (self.pays + 1).min(SURE) } else { self.pays.saturating_sub(1) };
@@ -95,34 +95,34 @@ impl Pace {
         }
     }
 
-    /// The read to ask for.
+    /// The current read size.
     #[inline]
     pub(super) fn size(&self) -> usize {
         self.size
     }
 
-    /// How much memory to initialise for a read: not much more than the last one used, so that a
-    /// quiet connection with a large block touches little of it. A fixed size is a promise and not
-    /// split up.
+    /// How much memory to initialise for a read. It is at most twice what the last read used (or 4
+    /// KiB), so that a quiet connection touches little of a large block. A fixed read size is
+    /// always offered whole.
     pub(super) fn step(&self) -> usize {
         if self.min == self.max { self.size } else { self.last.saturating_mul(2).max(STEP_MIN) }
     }
 
-    /// Whether a read of `n` bytes, if it filled what it was offered, was as large as reads are
-    /// meant to be.
+    /// Whether a read that filled a room of `n` bytes counts as full: the room was close to the
+    /// read size.
     #[inline]
     pub(super) fn is_worth(&self, n: usize) -> bool {
         n >= self.size - self.size / 4
     }
 
-    /// Reads into one offer brought `n` bytes.
+    /// Notes that reads into one offered room brought `n` bytes.
     #[inline]
     pub(super) fn read(&mut self, n: usize) {
         self.last = n;
     }
 
-    /// One call for at most `limit` bytes brought `total`; `filled` if a read filled an offer close
-    /// to `size`. Returns whether that made `size` smaller.
+    /// Adapts `size` after a call with a `limit` that read `total` bytes. `filled` means that a
+    /// read filled a room close to `size`. Returns whether `size` became smaller.
     pub(super) fn call(&mut self, total: usize, filled: bool, limit: usize) -> bool {
         let before = self.size;
         if filled || total >= self.size {
@@ -142,7 +142,7 @@ impl Pace {
             self.patience = 1;
         }
         self.full += 1;
-        // Nothing beyond what is asked for in one call is worth a larger read.
+        // A read size above the limit of the call would be of no use.
         let doubled = self.size.saturating_mul(2).min(self.max).min(limit);
         if self.full >= self.patience {
             self.full = 0;
@@ -165,19 +165,19 @@ impl Pace {
         self.size = (self.size / 2).max(self.min);
     }
 
-    /// What a quiet buffer may keep.
+    /// How many bytes a quiet buffer may keep.
     #[inline]
     pub(super) fn keep(&self) -> usize {
         self.keep
     }
 
-    /// The largest block that a buffer may keep while it needs so much.
+    /// The largest block that a buffer may keep while it needs `needed` bytes.
     pub(super) fn bound(&self, needed: usize) -> usize {
         self.keep.max(needed.saturating_mul(ROOMY))
     }
 
-    /// Notes whether the block is much too large for one more read. Returns whether it has been for
-    /// long enough.
+    /// Notes before a read whether the block is much too large. Returns `true` if it was for
+    /// [`ROOMY_READS`] reads in a row.
     pub(super) fn is_roomy(&mut self, roomy: bool) -> bool {
         self.roomy = if roomy { self.roomy.saturating_add(1) } else { 0 };
         let long = self.roomy >= ROOMY_READS;
@@ -187,19 +187,20 @@ impl Pace {
         long
     }
 
-    /// So many reads were made into the block as it is.
+    /// Counts `reads` more reads into a block that is much too large.
     pub(super) fn stays_roomy(&mut self, reads: usize) {
         if self.roomy > 0 {
             self.roomy = self.roomy.saturating_add(u8::try_from(reads).unwrap_or(u8::MAX));
         }
     }
 
-    /// The connection has gone quiet: start again from no more than a quiet buffer may keep.
+    /// Reduces the read size to what a quiet buffer may keep, because the connection has gone
+    /// quiet.
     pub(super) fn rest(&mut self) {
         self.size = self.size.min(REST).max(self.min);
     }
 
-    /// Memory is short: start again from the smallest read.
+    /// Reduces the read size to the smallest, because memory is short.
     pub(super) fn retreat(&mut self) {
         self.size = self.min;
     }

@@ -1,12 +1,12 @@
-//! Blocks of buffers that wait for their reader, left to the thread.
+//! A pool of blocks for each thread, left there by buffers that wait for their readers.
 //!
-//! Of all the buffers that a thread serves few hold unread bytes at a time. The others need no
-//! block until their reader has something again. They find their own one here, unless there are so
-//! many of them that others had to take it.
+//! At any time, few of the buffers of a thread hold unread bytes. The other buffers need no block
+//! until their reader has data again. A buffer then finds its own block in the pool, unless the
+//! pool was full and another buffer took it.
 //!
-//! No block outlives its buffer here. One that was dropped on the thread, or left a block to
-//! another thread since, takes it along; for one that was dropped on another thread that notes it,
-//! and this thread drops the block when it next looks here.
+//! No block in the pool outlives its buffer. A buffer that is dropped on the thread of the pool
+//! removes its block. A buffer that is dropped on another thread, or leaves a block there, marks
+//! its old block as an orphan. The thread of the pool drops orphans when it next uses the pool.
 
 use std::{
     cell::RefCell,
@@ -18,26 +18,26 @@ use std::{
 
 use bytes::BytesMut;
 
-/// The most blocks of a thread.
+/// The most blocks in a pool.
 const BLOCKS_MAX: usize = 64;
-/// The most bytes of them.
+/// The most bytes in a pool.
 const BYTES_MAX: usize = 2 * 1024 * 1024;
-/// The largest block that is taken.
+/// The largest block that a pool accepts.
 pub(super) const BLOCK_MAX: usize = 256 * 1024;
 
-/// A block, or what is left of one that was handed off in parts.
+/// A block in a pool. Its front may have been handed out.
 pub(super) struct Rested {
-    /// All of its length is initialised.
+    /// Initialised up to its length.
     pub(super) block: BytesMut,
-    /// What was allocated for it.
+    /// The size of the whole allocation.
     pub(super) size: usize,
-    /// How many bytes at its front may have been written by readers of its owner.
+    /// How many bytes at the front the readers of its buffer may have written.
     pub(super) dirty: usize,
 }
 
 impl Rested {
-    /// Itself if it is a whole block of that size. One that was handed off in parts comes back once
-    /// its consumers have dropped them.
+    /// Returns the block if it is whole and has this size. A block whose front was handed out is
+    /// whole again once the consumers have dropped that.
     #[inline]
     fn whole(self, size: usize) -> Option<Self> {
         if self.size != size {
@@ -55,15 +55,14 @@ impl Rested {
     }
 }
 
-/// Which blocks of a thread belong to buffers that are gone, as other threads say.
+/// Marks for the blocks of a pool whose buffers are gone. Other threads set them.
 struct Orphans {
     any: AtomicBool,
     at: [AtomicBool; BLOCKS_MAX],
 }
 
-/// Where a buffer has left its block, if it has. Nothing else was ever left there with that number,
-/// and no other thread has the same orphans, so no buffer takes the block of another for its
-/// own.
+/// Where a buffer has left its block. No other block ever has this number in this pool, and
+/// `Orphans` identifies the pool. So a buffer never takes the block of another buffer for its own.
 #[derive(Default)]
 pub(super) struct Place {
     pool: Option<Arc<Orphans>>,
@@ -76,8 +75,8 @@ impl Place {
         matches!((&self.pool, &pool.orphans), (Some(this), Some(that)) if Arc::ptr_eq(this, that))
     }
 
-    /// The block is on another thread, and no longer needed. At worst that drops another one, if
-    /// the place was given away just now.
+    /// Marks the block, which is in the pool of another thread, as an orphan. If the pool has just
+    /// reused the place, the mark drops the block of another buffer, which does no harm.
     fn abandon(&mut self) {
         if let Some(pool) = self.pool.take() {
             pool.at[self.at].store(true, Ordering::Relaxed);
@@ -86,12 +85,12 @@ impl Place {
     }
 }
 
-/// Those that rest, each in its place, with the number that it was left with.
+/// The blocks of a thread, each in a place and with a number of its own.
 struct Pool {
     orphans: Option<Arc<Orphans>>,
     last: u64,
     places: Vec<Option<(u64, Rested)>>,
-    /// The places that are taken, by the one that has been there longest first.
+    /// The places in use, the one with the oldest block first.
     taken: Vec<usize>,
     free: Vec<usize>,
     bytes: usize,
@@ -119,7 +118,7 @@ impl Pool {
         self.bytes += rested.size;
         let at = self.free.pop().unwrap_or_else(|| {
             self.places.push(None);
-            // To leave a place shall not allocate.
+            // So that `remove` does not allocate.
             self.free.reserve(self.places.len());
             self.places.len() - 1
         });
@@ -145,13 +144,13 @@ impl Pool {
         Some(rested)
     }
 
-    /// Takes the block out that was left at `place`, if it is still there.
+    /// Takes out the block that was left at `place`, if it is still there.
     fn remove_own(&mut self, place: &Place) -> Option<Rested> {
         let is_there = self.places.get(place.at)?.as_ref().is_some_and(|(number, _)| *number == place.number);
         if is_there && place.is_in(self) { self.remove(place.at) } else { None }
     }
 
-    /// Where the one of that size is that has been here longest.
+    /// The place of the oldest block of this size.
     fn oldest(&self, size: usize) -> Option<usize> {
         let is_so_large = |at: &usize| matches!(&self.places[*at], Some((_, rested)) if rested.size == size);
         self.taken.iter().copied().find(is_so_large)
@@ -179,8 +178,9 @@ impl Pool {
     }
 }
 
-/// Leaves a block of at most [`BLOCK_MAX`] bytes to the thread, where it takes the place of older
-/// ones, first of the one that was left at `place`. It is dropped if the thread is ending.
+/// Leaves a block of at most [`BLOCK_MAX`] bytes to the pool of this thread. It replaces the block
+/// that was left at `place`, and the oldest blocks if the pool is full. If the thread is ending,
+/// the block is dropped.
 pub(super) fn give(rested: Rested, place: &mut Place) {
     let given = POOL.try_with(|pool| {
         let mut pool = pool.borrow_mut();
@@ -201,14 +201,14 @@ pub(super) fn give(rested: Rested, place: &mut Place) {
     }
 }
 
-/// A block of just so many bytes: the one that was left at `place`, with how many bytes of it may
-/// have been written by readers of its owner; or another one, cleared, if one more would be too
-/// many.
+/// Takes a block of exactly `size` bytes: the one that was left at `place`, or, if the pool has no
+/// room for one more block of that size, the block of another buffer, cleared. Also returns how
+/// many bytes at the front the readers of this buffer may have written.
 pub(super) fn take(size: usize, place: &Place) -> Option<(BytesMut, usize)> {
     let taken = POOL.try_with(|pool| {
         let mut pool = pool.borrow_mut();
         pool.drop_orphans();
-        // One that its owner has outgrown is of no use to it.
+        // The own block is dropped if the buffer now needs another size.
         if let Some(Rested { block, dirty, .. }) =
             pool.remove_own(place).and_then(|rested| rested.whole(size))
         {
@@ -228,7 +228,7 @@ pub(super) fn take(size: usize, place: &Place) -> Option<(BytesMut, usize)> {
     taken.ok().flatten()
 }
 
-/// The buffer that left a block at `place` is gone.
+/// Drops the block that was left at `place`, because its buffer is gone.
 pub(super) fn forget(place: &mut Place) {
     if place.pool.is_none() {
         return;

@@ -1,4 +1,4 @@
-//! How far the search for one frame has come.
+//! The state of the search for one frame.
 
 use super::{
     buffer::HandoffBuffer,
@@ -6,26 +6,26 @@ use super::{
     finders::{Found, FrameFinder},
 };
 
-/// How often a finder may ask for little more than there is, and be given just that.
+/// How often a finder may need few more bytes and still get a block of just that size.
 const SMALL_STEPS: u8 = 8;
 
-/// How far the search for one frame has come.
+/// The state of the search for one frame.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
-    /// Bytes the finder has seen.
+    /// How many bytes the finder has seen.
     searched: usize,
-    /// Bytes that have to be buffered before it is asked again.
+    /// How many bytes have to be buffered before the finder is called again.
     pub(super) need: usize,
-    /// Bytes that are worth a block of just their size, or 0.
+    /// How many unread bytes a new block should have room for, or 0 for the usual size.
     pub(super) goal: usize,
-    /// `need` is the length of the frame.
+    /// Whether `need` is the length of the frame.
     knows_length: bool,
-    /// How often it asked for little more than there was.
+    /// How often the finder needed few more bytes than were buffered.
     small_steps: u8,
 }
 
 impl Progress {
-    /// The length of the frame at the front of the buffer, if it is all there.
+    /// The length of the frame at the front of the buffer, if all of it is buffered.
     #[inline]
     pub(super) fn look<F>(
         &mut self,
@@ -64,8 +64,8 @@ impl Progress {
         Ok(None)
     }
 
-    /// Whether to move what is buffered to a block of `n` bytes, if the present one is too small:
-    /// the bytes still to come have to pay for that, or it must not happen often.
+    /// Whether to move the buffered bytes to a block of `n` bytes if the current block is too
+    /// small. The bytes still to come have to pay for the move, or it must not happen often.
     fn is_worth_a_block(&mut self, n: usize, buffered: usize) -> bool {
         let more = n.saturating_sub(buffered);
         if more > buffered / 4 {
@@ -75,7 +75,7 @@ impl Progress {
         more > 1 && self.small_steps <= SMALL_STEPS
     }
 
-    /// The length of the frame, if the finder has told it.
+    /// The length of the frame, if the finder has reported it.
     pub(super) fn length(&self) -> Option<usize> {
         self.knows_length.then_some(self.need)
     }

@@ -1,9 +1,10 @@
-//! Letting memory go that was needed for large messages, and no longer is.
+//! Freeing the memory of large messages once it is no longer needed.
 
 use super::buffer::HandoffBuffer;
 
 impl HandoffBuffer {
-    /// The reader has nothing: lets memory go that a quiet connection need not keep.
+    /// Frees the memory that a quiet connection does not need. Called when the reader returns
+    /// `Pending`.
     #[inline]
     pub(crate) fn rest(&mut self) {
         if self.is_empty() && self.reserved == 0 {
@@ -14,7 +15,7 @@ impl HandoffBuffer {
         }
     }
 
-    /// As [`rest`](Self::rest), but unread bytes and room that was asked for stay.
+    /// [`rest`](Self::rest) for a buffer with unread bytes or reserved room, which stay.
     #[inline(never)]
     fn rest_in_use(&mut self) {
         let bound = self.pace.bound(self.len() + self.reserved);
@@ -26,8 +27,9 @@ impl HandoffBuffer {
         self.storage.trim(bound);
     }
 
-    /// Before a read, perhaps toward `goal` unread bytes: lets memory go that was not needed for
-    /// many reads. The reader may always have something, so that there is no other time for it.
+    /// Frees memory that many reads in a row did not need. Called before a read, on the way to
+    /// `goal` unread bytes or 0, because a reader that is always ready never lets the buffer
+    /// [rest](Self::rest).
     #[inline]
     pub(super) fn shed(&mut self, goal: usize) {
         if self.storage.largest() > self.pace.keep() {

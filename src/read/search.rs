@@ -6,12 +6,13 @@ use memchr::{memchr, memmem};
 
 use super::long_needle::LongNeedle;
 
-/// Needles that are remembered beside the last one.
+/// How many needles are remembered besides the last one.
 const OTHERS: usize = 3;
-/// Longer needles need an allocation to be remembered.
+/// A longer needle needs an allocation.
 const INLINE: usize = 16;
-/// The longest needle of which a search steps back by nearly its length, to look again at what may
-/// be the start of one. For longer ones it is remembered how much of them the last bytes match.
+/// A search for a needle of up to this length scans the last bytes again, fewer than the needle
+/// has, because the needle may start there. For a longer needle, the state of the search is stored
+/// instead.
 const SHORT: usize = 64;
 
 enum Needle {
@@ -42,10 +43,10 @@ impl Needle {
     }
 }
 
-/// A needle, and a range of positions at which it is known not to start.
+/// A needle, and a range of positions where it does not start.
 ///
-/// Positions count from the first unread byte. What was read does not change, so the range stays
-/// true; it moves as bytes are consumed.
+/// Positions count from the first unread byte. Bytes that were read do not change, so the range
+/// stays valid. It shifts when bytes are consumed.
 struct Known {
     needle: Needle,
     clean: Range<usize>,
@@ -75,20 +76,22 @@ impl Known {
         }
         let (touches, resume) = self.resume(from);
         let hit = memmem::find(&bytes[resume - base..], needle).map(|at| resume + at);
-        // The last bytes may be the start of one that is still to arrive.
+        // The last bytes may be the start of a needle whose end has not arrived.
         let end = || resume.max((base + bytes.len() + 1).saturating_sub(needle.len()));
         self.learn(touches, from..hit.unwrap_or_else(end));
         hit
     }
 
-    /// Whether what is known goes on at `from`, and where a search from there can begin.
+    /// Whether `from` is in or right after the clean range, and where a search from there can
+    /// begin.
     #[inline]
     fn resume(&self, from: usize) -> (bool, usize) {
         let touches = self.clean.start <= from && from <= self.clean.end;
         (touches, if touches { self.clean.end } else { from })
     }
 
-    /// There is nothing in `clean`, which `touches` what is known.
+    /// Notes that the needle does not start in `clean`. `touches` means that the known range
+    /// touches it.
     #[inline]
     fn learn(&mut self, touches: bool, clean: Range<usize>) {
         if touches {
@@ -108,10 +111,10 @@ impl Known {
     }
 }
 
-/// What is known of the needles last searched for.
+/// What is known about the needles of the last searches.
 pub(super) struct Search {
     last: Known,
-    /// Those before it, the latest first.
+    /// The needles before `last`, the latest first.
     others: Vec<Known>,
 }
 
@@ -120,8 +123,8 @@ impl Search {
         Self { last: Known::new(&[], 0), others: Vec::new() }
     }
 
-    /// The position of the first `needle` that starts at `from` or later; `bytes` lie at `base <=
-    /// from` and later.
+    /// The position of the first `needle` that starts at `from` or later. `bytes` start at the
+    /// position `base <= from`.
     #[inline]
     pub(super) fn find(&mut self, bytes: &[u8], base: usize, from: usize, needle: &[u8]) -> Option<usize> {
         match *needle {
@@ -141,7 +144,7 @@ impl Search {
         }
     }
 
-    /// Makes `needle` the last one, with what is known of it.
+    /// Makes `needle` the last needle, with what is known about it.
     fn recall(&mut self, needle: &[u8], from: usize) {
         if let Some(at) = self.others.iter().position(|known| known.needle.is(needle)) {
             mem::swap(&mut self.last, &mut self.others[at]);
@@ -149,14 +152,14 @@ impl Search {
             return;
         }
         let before = mem::replace(&mut self.last, Known::new(needle, from));
-        // It begins as the empty needle, which is never searched for.
+        // The first `last` is the empty needle, which is never searched for.
         if !before.needle.is(&[]) {
             self.others.truncate(OTHERS - 1);
             self.others.insert(0, before);
         }
     }
 
-    /// The first `n` bytes were consumed.
+    /// Shifts all positions after the first `n` bytes were consumed.
     #[inline]
     pub(super) fn consume(&mut self, n: usize) {
         self.last.consume(n);

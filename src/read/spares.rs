@@ -1,13 +1,13 @@
-//! Blocks handed off whole, remembered until their consumer is done with them.
+//! Blocks that were handed out whole, remembered until their consumer has dropped them.
 
 use std::collections::VecDeque;
 
 use bytes::{Bytes, BytesMut};
 
-/// At most `max` whole blocks, oldest first.
+/// At most `max` whole blocks, the oldest first.
 ///
-/// Each is a clone of what the consumer was given a slice of, so it becomes the only one once the
-/// consumer has dropped its own. Its length is its initialised extent, which `try_into_mut` keeps.
+/// The consumer has a slice of each block, so a block is unique again once the consumer has dropped
+/// the slice. The length of a block is its initialised extent, which `try_into_mut` keeps.
 pub(super) struct Spares {
     blocks: VecDeque<Bytes>,
     max: usize,
@@ -31,8 +31,8 @@ impl Spares {
         self.blocks.push_back(whole);
     }
 
-    /// Takes back a block of at least `capacity` that has no other holder; forgets smaller ones on
-    /// the way.
+    /// Takes back a block of at least `capacity` bytes that its consumer has dropped. Forgets
+    /// smaller dropped blocks on the way.
     pub(super) fn take_back(&mut self, capacity: usize) -> Option<BytesMut> {
         while let Some(at) = self.blocks.iter().position(Bytes::is_unique) {
             match self.blocks.remove(at)?.try_into_mut() {
@@ -43,7 +43,7 @@ impl Spares {
         None
     }
 
-    /// No block is longer than that.
+    /// No block is longer than this.
     #[inline]
     pub(super) fn largest(&self) -> usize {
         self.largest

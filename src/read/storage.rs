@@ -1,4 +1,4 @@
-//! The block the unread bytes lie in, and how bytes leave it.
+//! The block that holds the unread bytes, and how bytes leave it.
 
 use std::{
     mem,
@@ -16,55 +16,57 @@ use super::{
     spares::Spares,
 };
 
-/// Small prefixes share a block of this size: a kept one holds on to no more than this.
+/// The size of the block that small prefixes share. A prefix that is kept keeps no more memory
+/// alive.
 const SMALL_BLOCK: usize = 2 * 1024;
-/// The longest prefix for the small block: at least four fit in one.
+/// The longest prefix for the small block. At least four fit in one.
 const SMALL_MAX: usize = SMALL_BLOCK / 4;
-/// Memory for larger blocks is asked for in a way that can fail, which costs an allocation more.
+/// A larger block is allocated in a fallible way, which costs one allocation more.
 const SURE: usize = 64 * 1024;
 
-/// One block, of which `start..filled` is unread.
+/// One block, in which `start..filled` is unread.
 ///
 /// Invariants: `start <= filled <= block.len() <= block.capacity()`, and `start == filled` only if
-/// both are 0. `block.len()` is the initialised extent, not what was read: spare memory is cleared
-/// once and then stays initialised. For that reason `block` is never asked to grow while it holds
-/// more than the unread bytes, for growing would copy the whole extent.
+/// both are 0. `block.len()` is the initialised extent, not the number of read bytes: spare memory
+/// is cleared once and then stays initialised. So `block` must not grow in place while it is longer
+/// than the unread bytes, because growing would copy the whole extent.
 pub(super) struct Storage {
     block: BytesMut,
-    /// What was allocated for `block`, of which a front may have been handed off.
+    /// The size of the allocation of `block`, including a front that was handed out.
     size: usize,
     start: usize,
     filled: usize,
-    /// Up to here `block` was offered to readers, which may have written to all of it, whatever
-    /// they reported.
+    /// The front of `block` that was offered to readers, which may have written to all of it,
+    /// whatever they reported.
     dirty: usize,
-    /// The bytes at the end of `block` that came initialised from the pool and are treated as
-    /// uninitialised: what a reader is offered must not depend on what other buffers have left
-    /// there.
+    /// How many bytes at the end of `block` came initialised from the pool and count as
+    /// uninitialised. The size of the room for a reader must not depend on what other buffers have
+    /// left in the pool.
     uncounted: usize,
-    /// `block` came from elsewhere. It may be part of something larger, and is nothing for others.
+    /// `block` is a tail from the caller. It may be part of a larger allocation, so it is neither
+    /// remembered nor left to the pool.
     adopted: bool,
-    /// Where the block is that was left to a thread's pool.
+    /// Where in the pool of a thread the block was left.
     left: Place,
     small: BytesMut,
     spares: Spares,
     small_copy_max: usize,
 }
 
-/// Room offered to a reader. What it reads counts at once, whatever happens next.
+/// Room for a reader. The bytes of each read count at once, whatever happens next.
 pub(super) struct Room<'a> {
     rest: &'a mut [u8],
     filled: &'a mut usize,
 }
 
 impl Room<'_> {
-    /// How much is left of it.
+    /// How many bytes are left.
     #[inline]
     pub(super) fn len(&self) -> usize {
         self.rest.len()
     }
 
-    /// Reads once into what is left of it.
+    /// Reads once into the room that is left.
     #[inline]
     pub(super) fn poll_read<R: AsyncRead + ?Sized>(
         &mut self,
@@ -115,13 +117,13 @@ impl Storage {
         &self.block[self.start..self.filled]
     }
 
-    /// Bytes of room behind the unread ones.
+    /// The room after the unread bytes.
     #[inline]
     pub(super) fn spare(&self) -> usize {
         self.block.capacity() - self.filled
     }
 
-    /// How much of that room is initialised.
+    /// How much of the room is initialised.
     #[inline]
     pub(super) fn initialised(&self) -> usize {
         self.block.len() - self.uncounted - self.filled
@@ -148,9 +150,9 @@ impl Storage {
         }
     }
 
-    /// Makes at least `enough` bytes of room, for reads of `read` bytes, in a block of `target >=
-    /// len() + enough` bytes if this one will not do. Returns false and changes nothing if memory
-    /// is short.
+    /// Makes at least `enough` bytes of room for reads of `read` bytes. If the current block cannot
+    /// have it, takes a block of `target >= len() + enough` bytes. Returns `false` and changes
+    /// nothing if memory is short.
     #[inline]
     #[must_use]
     pub(super) fn make_room(&mut self, enough: usize, read: usize, target: usize) -> bool {
@@ -163,16 +165,16 @@ impl Storage {
             return true;
         }
         let acceptable = (self.len() + enough).max(target - target / 4).max(read);
-        // A remembered block may be any larger: it is in memory already.
+        // A remembered block of any larger size is good too, since it is in memory already.
         if let Some(block) = self.spares.take_back(acceptable) {
             self.move_to(block);
             return true;
         }
-        // Or the front of this block is free again.
+        // Perhaps the front of this block is free again.
         (acceptable..=target).contains(&self.size) && self.reclaim() || self.replace(target)
     }
 
-    /// Moves the unread bytes to another block of `target >= len()` bytes. Returns false and
+    /// Moves the unread bytes to another block of `target >= len()` bytes. Returns `false` and
     /// changes nothing if memory is short.
     pub(super) fn replace(&mut self, target: usize) -> bool {
         let pooled = pool::take(target, &self.left);
@@ -182,9 +184,9 @@ impl Storage {
         true
     }
 
-    /// Moves the unread bytes to the front of the block if that makes enough room, and either
-    /// enough was consumed to pay for the move in a block that reads have not outgrown, or a block
-    /// of `target` bytes would be no larger.
+    /// Moves the unread bytes to the front of the block if that makes enough room and one of two
+    /// things holds: enough bytes were consumed to pay for the move and the block is large enough
+    /// for reads of `read` bytes, or a block of `target` bytes would be no larger.
     fn compact(&mut self, enough: usize, read: usize, target: usize) -> bool {
         let capacity = self.block.capacity();
         let pays = (self.start >= capacity / 4 && self.size >= read) || target <= capacity;
@@ -196,17 +198,17 @@ impl Storage {
         compacts
     }
 
-    /// Gets the front of this block back if its consumers have dropped it. The spare has to be
-    /// initialised anew.
+    /// Gets the front of this block back if its consumers have dropped it. The room has to be
+    /// initialised again.
     fn reclaim(&mut self) -> bool {
         self.trim_to_unread();
         let reclaimed = self.block.try_reclaim(self.size - self.filled);
-        // A tail from elsewhere may turn out to be part of something larger.
+        // An adopted tail may turn out to be part of a larger allocation.
         self.size = self.size.max(self.block.capacity());
         reclaimed
     }
 
-    /// Leaves nothing but the unread bytes in the block's view of its memory.
+    /// Shrinks the block's view of its memory to the unread bytes.
     fn trim_to_unread(&mut self) {
         self.block.truncate(self.filled);
         self.uncounted = 0;
@@ -214,7 +216,7 @@ impl Storage {
         (self.start, self.filled, self.dirty) = (0, self.block.len(), self.block.len());
     }
 
-    /// Makes `block` the block, with the unread bytes at its front.
+    /// Replaces the block by `block`, with the unread bytes at its front.
     fn move_to(&mut self, mut block: BytesMut) {
         let unread = &self.block[self.start..self.filled];
         if !unread.is_empty() {
@@ -228,15 +230,14 @@ impl Storage {
         self.block = block;
     }
 
-    /// Whether a prefix of `n` bytes is copied rather than shared: a shared one is at least a
-    /// quarter of the block it holds on to.
+    /// Whether a prefix of `n` bytes is copied rather than shared. A shared prefix is at least a
+    /// quarter of the block that it keeps alive.
     #[inline]
     pub(super) fn copies(&self, n: usize) -> bool {
         n <= self.small_copy_max || n < self.size.div_ceil(4)
     }
 
-    /// Copies unread bytes out, counted from the first one, into the shared small block or one of
-    /// their own.
+    /// Copies a range of the unread bytes into the shared small block or into a block of its own.
     pub(super) fn copy_out(&mut self, range: Range<usize>) -> BytesMut {
         let bytes = &self.block[self.start + range.start..self.start + range.end];
         if bytes.len() > self.small_copy_max.min(SMALL_MAX) {
@@ -249,7 +250,7 @@ impl Storage {
         self.small.split()
     }
 
-    /// Takes the first `n <= len()` unread bytes out without copying them. They share the block.
+    /// Takes the first `n <= len()` unread bytes out without a copy. They share the block.
     pub(super) fn detach(&mut self, n: usize) -> BytesMut {
         self.block.advance(self.start);
         self.filled -= self.start + n;
@@ -258,8 +259,8 @@ impl Storage {
         self.block.split_to(n)
     }
 
-    /// As [`detach`](Self::detach), but a block that leaves nearly filled and whole is remembered,
-    /// unless it came from elsewhere.
+    /// As [`detach`](Self::detach), but remembers a block that leaves whole and at least three
+    /// quarters filled, unless it is adopted.
     pub(super) fn detach_frozen(&mut self, n: usize) -> Bytes {
         let whole = self.block.capacity() == self.size && !self.adopted;
         if n < self.len() || n < self.size - self.size / 4 || !whole {
@@ -272,7 +273,7 @@ impl Storage {
         bytes
     }
 
-    /// Takes the unread bytes out, with the block if they are a quarter of it.
+    /// Takes the unread bytes out, together with the block if they are at least a quarter of it.
     pub(super) fn take(&mut self) -> BytesMut {
         let n = self.len();
         if n < self.size.div_ceil(4) || n == 0 {
@@ -285,7 +286,7 @@ impl Storage {
     }
 
     /// Puts the piece that was [detached](Self::detach) last back in front of the unread bytes,
-    /// without copying it.
+    /// without a copy.
     pub(super) fn rejoin(&mut self, mut piece: BytesMut) {
         debug_assert_eq!(self.start, 0, "nothing was consumed since");
         self.filled += piece.len();
@@ -294,7 +295,7 @@ impl Storage {
         self.block = piece;
     }
 
-    /// Puts pieces that were detached back in front of the unread bytes.
+    /// Puts detached pieces back in front of the unread bytes, in a new block.
     pub(super) fn put_back(&mut self, pieces: &[Bytes]) {
         let total = self.len() + pieces.iter().map(Bytes::len).sum::<usize>();
         let mut block = BytesMut::with_capacity(total);
@@ -307,19 +308,20 @@ impl Storage {
         self.block = block;
     }
 
-    /// Forgets the blocks handed off whole.
+    /// Forgets the remembered blocks.
     pub(super) fn forget_spares(&mut self) {
         self.spares.trim(0);
     }
 
-    /// What was allocated for the block, and no remembered one is longer than that either.
+    /// The size of the largest block, current or remembered.
     #[inline]
     pub(super) fn largest(&self) -> usize {
         self.size.max(self.spares.largest())
     }
 
-    /// Gives way to a block of `target >= len()` bytes, or to none, if this one has more than
-    /// `bound`; and forgets longer ones. The block stays if memory for another is short.
+    /// Replaces a block of more than `bound` bytes by one of `target >= len()` bytes, or by none if
+    /// `target` is
+    /// 0. Forgets remembered blocks of more than `bound` bytes. The block stays if memory is short.
     pub(super) fn shrink(&mut self, bound: usize, target: usize) {
         self.spares.forget_larger(bound);
         if self.size > bound {
@@ -331,14 +333,14 @@ impl Storage {
         }
     }
 
-    /// Keeps at most `budget` bytes of blocks handed off whole, less what the block has.
+    /// Keeps at most `budget` bytes, less the size of the block, in remembered blocks.
     pub(super) fn trim(&mut self, budget: usize) {
         self.spares.trim(budget.saturating_sub(self.size));
     }
 
-    /// With nothing unread: leaves the block to the thread's pool, or keeps it if it is too large
-    /// for that and no larger than `budget`; and keeps at most what is left of that of blocks
-    /// handed off whole.
+    /// Leaves the block to the pool of the thread, when nothing is unread. A block of more than
+    /// `budget` bytes is dropped, and so is an adopted one. Another block that is too large for the
+    /// pool stays. Remembered blocks keep at most what is left of `budget`.
     pub(super) fn rest(&mut self, budget: usize) {
         if self.size > budget || self.adopted {
             self.give_up_block();
@@ -349,7 +351,7 @@ impl Storage {
         self.trim(budget);
     }
 
-    /// Gives the block up, with what is unread in it.
+    /// Takes the block out, with its unread bytes.
     fn give_up_block(&mut self) -> BytesMut {
         (self.start, self.filled, self.size, self.dirty, self.uncounted) = (0, 0, 0, 0, 0);
         mem::take(&mut self.block)
@@ -362,15 +364,15 @@ impl Drop for Storage {
     }
 }
 
-/// Memory for a block, or `None` if it is short. Small ones are asked for as everything else is.
+/// Allocates a block. Returns `None` if there is no memory for a block of more than [`SURE`] bytes.
 fn allocate(size: usize) -> Option<BytesMut> {
     if size <= SURE {
         return Some(BytesMut::with_capacity(size));
     }
     let mut memory = Vec::new();
     memory.try_reserve_exact(size).ok()?;
-    // A vector with spare capacity becomes a `BytesMut` of the same memory only by way of `Bytes`,
-    // and an empty one would be dropped on that way.
+    // A vector with spare capacity becomes a `BytesMut` of the same memory only through `Bytes`,
+    // which would drop the memory of an empty vector.
     memory.push(0);
     let mut block = BytesMut::from(Bytes::from(memory));
     block.clear();
