@@ -1,4 +1,4 @@
-//! One direction: what one side reads, the other one writes.
+//! One direction: copies what one side reads to the writer of the other side.
 
 use std::{
     collections::VecDeque,
@@ -20,45 +20,45 @@ use crate::{BufferError, CloseReason, HandoffBuffer, HandoffBufferConfig, Then, 
 /// The most slices of one vectored write.
 const SLICES: usize = 16;
 
-/// So many short reads one after the other end a run of long ones.
+/// This many short reads in a row end a series of long reads.
 const LEAN_READS: u8 = 4;
 
-/// What the reader has said.
+/// The state of the reader.
 enum Source {
     Open,
     Ended,
     Failed(io::Error),
 }
 
-/// How far writing has come.
+/// The result of writing what is held.
 enum Wrote {
     All,
-    /// The writer has to be waited for.
+    /// The writer is not ready.
     Blocked,
-    /// Other tasks have to run first.
+    /// The task has to yield to other tasks first.
     Yields,
 }
 
 pub(super) struct Direction {
-    /// What was read last. It comes behind `queue`.
+    /// The bytes of the last reads, to be written after `queue`.
     buffer: HandoffBuffer,
-    /// What has to be written before it: full blocks, so that the next read goes into another one.
+    /// Full blocks, to be written before `buffer`, and the rest of short reads.
     queue: VecDeque<Bytes>,
     queued: usize,
     budget: usize,
-    /// Reads that go into `buffer` before short ones are tried again. A short read needs no block.
+    /// Reads into `buffer` left before short reads, which need no block, are tried again.
     long_reads: u8,
     coop: Budget,
     source: Source,
-    /// Bytes were written since the last flush.
+    /// Whether bytes were written since the last flush.
     unflushed: bool,
-    /// What the writer has taken.
+    /// How many bytes the writer has taken.
     written: u64,
-    /// What the reader has given, discarded or not.
+    /// How many bytes the reader has returned, including discarded ones.
     read: u64,
 }
 
-/// A buffer that reads as much at a time as pays, up to the budget.
+/// A buffer whose reads adapt up to the budget.
 #[track_caller]
 fn buffer(budget: usize) -> HandoffBuffer {
     HandoffBuffer::with_config(HandoffBufferConfig::new(budget))
@@ -87,14 +87,14 @@ impl Direction {
         self.budget = budget;
     }
 
-    /// Puts bytes behind all that was read or given before.
+    /// Appends bytes to everything that was read or given before.
     pub(super) fn give(&mut self, bytes: Bytes) {
         let before = self.buffer.freeze_all();
         self.push(before);
         self.push(bytes);
     }
 
-    /// Puts bytes at the end of the queue.
+    /// Appends bytes to the queue.
     fn push(&mut self, bytes: Bytes) {
         if !bytes.is_empty() {
             self.queued += bytes.len();
@@ -106,15 +106,15 @@ impl Direction {
         self.written
     }
 
-    /// A number that changes with every byte that is read or written.
+    /// A number that changes when bytes are read or written.
     pub(super) fn activity(&self) -> u64 {
         self.read.wrapping_add(self.written)
     }
 
-    /// Moves bytes until one of the two sides has to be waited for, or the direction ends.
+    /// Copies bytes until the reader or the writer is not ready, or the direction ends.
     ///
-    /// What came before the end, or before an error of the reader, is written first. At the end of
-    /// the reader, the writer is closed; after an error it is flushed.
+    /// The bytes before the end or an error of the reader are written first. Then the writer is
+    /// closed at the end, and flushed after an error.
     pub(super) fn poll<R, W>(
         &mut self,
         cx: &mut Context<'_>,
@@ -152,7 +152,7 @@ impl Direction {
             };
             if read.is_pending() {
                 self.coop.waited();
-                // The side has fallen quiet.
+                // All is written, and there is nothing more to read for now.
                 if self.unflushed && !blocked {
                     match ready!(writer.poll_flush(cx)) {
                         Ok(()) => self.unflushed = false,
@@ -164,7 +164,8 @@ impl Direction {
         }
     }
 
-    /// Reads what there is, and drops it, until the reader ends. Whether it has failed.
+    /// Reads and drops bytes until the reader is not ready or has ended. Returns whether the reader
+    /// has failed.
     pub(super) fn discard<R: AsyncRead + ?Sized>(
         &mut self,
         cx: &mut Context<'_>,
@@ -182,14 +183,15 @@ impl Direction {
         matches!(self.source, Source::Failed(_))
     }
 
-    /// Drops all there is, and the memory for more.
+    /// Drops all bytes and frees their memory.
     fn release(&mut self) {
         self.buffer = buffer(self.budget);
         self.queue = VecDeque::new();
         self.queued = 0;
     }
 
-    /// What came first is told: the writer may have failed because the reader had.
+    /// The end after an error of the writer. An earlier error of the reader wins, since it may be
+    /// the cause.
     fn writer_failed(&mut self, error: io::Error) -> End {
         match mem::replace(&mut self.source, Source::Ended) {
             Source::Failed(first) => End::Read(first),
@@ -200,13 +202,13 @@ impl Direction {
         }
     }
 
-    /// Nothing is waiting to be written.
+    /// Whether all bytes are written.
     fn is_drained(&self) -> bool {
         self.queue.is_empty() && self.buffer.is_empty()
     }
 
-    /// One short read, which is written from where it lies. What the writer does not take at once
-    /// waits in the queue.
+    /// Makes one short read and writes it directly from the shared buffer. Bytes that the writer
+    /// does not take at once go into the queue.
     fn pass<R, W>(
         &mut self,
         cx: &mut Context<'_>,
@@ -224,7 +226,7 @@ impl Direction {
             let given = scratch.len();
             let n = match reader.poll_read(cx, scratch) {
                 Poll::Pending => {
-                    // After long reads it may still have a block.
+                    // The buffer may still have a block from long reads.
                     self.buffer.rest();
                     return Ok(Poll::Pending);
                 }
@@ -265,7 +267,7 @@ impl Direction {
         })
     }
 
-    /// Writes all there is, unless the writer has to be waited for.
+    /// Writes all bytes, unless the writer is not ready or the task has to yield.
     fn write<W: AsyncWrite + ?Sized>(
         &mut self,
         cx: &mut Context<'_>,
@@ -275,7 +277,8 @@ impl Direction {
             if self.is_drained() {
                 return Ok(Wrote::All);
             }
-            // A writer may always be ready and take little at a time.
+            // A writer that is always ready may take few bytes at a time, so the task has to yield
+            // here too.
             if self.coop.poll(cx).is_pending() {
                 return Ok(Wrote::Yields);
             }
@@ -323,18 +326,18 @@ impl Direction {
             }
             self.queue.pop_front();
         }
-        // The rest lies in the buffer: `n` is not more than was given.
+        // The other bytes are in the buffer, since `n` is at most what the writer was given.
         self.consume(left);
     }
 
-    /// Drops `n <= buffer.len()` bytes of the buffer.
+    /// Drops the first `n <= buffer.len()` bytes of the buffer.
     fn consume(&mut self, n: usize) {
         let consumed = self.buffer.advance(n);
         debug_assert!(consumed.is_ok(), "{n} bytes are in the buffer");
     }
 
-    /// The writer is behind. A block that is half full goes into the queue, rather than to be moved
-    /// when the buffer needs more room.
+    /// Moves a block that is more than half full into the queue, because the writer is not ready.
+    /// Otherwise the buffer would copy the bytes to a larger block when it needs more room.
     fn set_aside(&mut self) {
         if self.buffer.len() > self.buffer.capacity() / 2 && self.queue.len() < SLICES - 1 {
             let block = self.buffer.freeze_all();
@@ -342,7 +345,7 @@ impl Direction {
         }
     }
 
-    /// Reads once, unless the reader has nothing.
+    /// Reads at most `most` bytes. Ready when the reader has returned bytes, its end or an error.
     fn read<R: AsyncRead + ?Sized>(
         &mut self,
         cx: &mut Context<'_>,
@@ -365,20 +368,21 @@ impl Direction {
         Poll::Ready(())
     }
 
-    /// Everything is written, and nothing is to come.
+    /// Closes or flushes the writer, after all bytes are written and the reader has ended or
+    /// failed.
     fn finish<W: AsyncWrite + ?Sized>(&mut self, cx: &mut Context<'_>, writer: Pin<&mut W>) -> Poll<End> {
         self.release();
         let ended = matches!(self.source, Source::Ended);
         let done = ready!(if ended { writer.poll_close(cx) } else { writer.poll_flush(cx) });
         Poll::Ready(match (mem::replace(&mut self.source, Source::Ended), done) {
-            // What came first is told.
+            // The error of the reader came first.
             (Source::Failed(error), _) => End::Read(error),
             (_, Ok(())) => End::Closed,
             (_, Err(error)) => End::Write(error),
         })
     }
 
-    /// What was read and not written.
+    /// The bytes that were read and not written.
     pub(super) fn into_unwritten(mut self) -> Bytes {
         let rest = self.buffer.freeze_all();
         if self.queue.is_empty() {
@@ -392,7 +396,7 @@ impl Direction {
     }
 }
 
-/// What a writer has taken of `given > 0` bytes.
+/// Checks what a writer reports to have taken of `given > 0` bytes.
 fn checked(taken: io::Result<usize>, given: usize) -> io::Result<usize> {
     match taken {
         Ok(0) => Err(CloseReason::WriteZero.into()),

@@ -1,4 +1,4 @@
-//! A stream of two halves.
+//! A reader and a writer as one stream.
 
 use std::{
     io::{self, IoSlice, IoSliceMut},
@@ -8,17 +8,34 @@ use std::{
 
 use futures_io::{AsyncRead, AsyncWrite};
 
-/// A reader and a writer as one stream, such as the halves of a connection that was split.
+/// A reader and a writer as one stream, such as the halves of a split connection.
+///
+/// # Examples
+///
+/// ```
+/// use futures_handoff::tunnel::Halves;
+/// use futures_util::{AsyncReadExt, AsyncWriteExt};
+///
+/// # futures_executor::block_on(async {
+/// let mut stream = Halves::new(&b"question"[..], Vec::new());
+/// let mut question = String::new();
+/// stream.read_to_string(&mut question).await?;
+/// stream.write_all(b"answer").await?;
+/// stream.close().await?;
+/// assert_eq!((&question[..], &stream.writer[..]), ("question", &b"answer"[..]));
+/// # Ok::<_, std::io::Error>(())
+/// # }).unwrap();
+/// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Halves<R, W> {
-    /// What is read from.
+    /// The half to read from.
     pub reader: R,
-    /// What is written to.
+    /// The half to write to.
     pub writer: W,
 }
 
 impl<R, W> Halves<R, W> {
-    /// The two as one.
+    /// A stream that reads from `reader` and writes to `writer`.
     pub const fn new(reader: R, writer: W) -> Self {
         Self { reader, writer }
     }

@@ -1,8 +1,8 @@
-//! Bytes in both directions between two streams, until both have ended.
+//! Copying bytes in both directions between two streams, until both have ended.
 //!
-//! A [`Tunnel`] carries what either side reads to the other one. It is what a proxy becomes once it
-//! knows where a connection goes: what it has read by then [goes first](Tunnel::with_first_to_b).
-//! [`Forward`] is one direction alone.
+//! A [`Tunnel`] writes what it reads from either side to the other side. A proxy uses it once it
+//! has read enough to know where a connection goes; the bytes that it has read so far [go
+//! first](Tunnel::with_first_to_b). [`Forward`] is one direction alone.
 //!
 //! ```
 //! use futures_handoff::{HandoffBuffer, tunnel::Tunnel};
@@ -26,9 +26,9 @@
 //! # let proxy = async {
 //! let mut buffer = HandoffBuffer::new(8 * 1024);
 //! while buffer.find(b"\n").is_none() {
-//!     assert_ne!(buffer.read_available(&mut client).await?, 0, "the client left before it said where to");
+//!     assert_ne!(buffer.read_available(&mut client).await?, 0, "the client left before its first line");
 //! }
-//! // Decide by `buffer.peek()`, connect to the server, and carry all of it there, and the answer back.
+//! // Choose the server by `buffer.peek()`, connect, and copy the request and the answer.
 //! let mut tunnel = Tunnel::new(client, server).with_first_to_b(buffer.freeze_all());
 //! let (sent, answered) = tunnel.run().await.into_result()?;
 //! # assert_eq!((sent, answered), (15, 10));
@@ -40,20 +40,21 @@
 //!
 //! # What it does
 //!
-//! - **Half-close.** When one side ends, all it has sent is written to the other one, which is
-//!   closed then. The other direction goes on, so that an answer arrives although the question is
-//!   long over.
-//! - **Errors.** What was read before a reader fails is written and flushed; then the tunnel ends,
-//!   without closing the other side: what was cut short must not look whole. When a writer fails,
-//!   the other direction goes on, as a server may answer without reading the whole question; what
-//!   still comes for that writer is read and dropped, so that the answer is not lost in a reset.
+//! - **Half-close.** When one side ends, the tunnel writes all of its bytes to the other side and
+//!   closes that writer. The other direction continues, so the answer to a finished request still
+//!   arrives.
+//! - **Errors.** When a reader fails, the tunnel writes and flushes the bytes that were read
+//!   before, and ends without closing the other side: a stream that was cut short must not look
+//!   complete. When a writer fails, the other direction continues, because a server may answer
+//!   before it has read the whole request. The tunnel reads and drops what still arrives for the
+//!   failed writer, so that a reset does not destroy the answer.
 //! - **Memory.** A direction holds at most its [budget](Tunnel::with_budget), and no block while it
-//!   waits. Reads adapt between 4 KiB and 256 KiB. While a writer is behind, the tunnel reads on,
-//!   up to the budget.
-//! - **Flushes.** A writer that buffers, such as TLS, is flushed when nothing more is there to be
-//!   written for now.
-//! - It spawns nothing, has no timer, and needs no runtime: both directions run in the task that
-//!   polls it.
+//!   waits for its reader with nothing left to write. Reads adapt between 4 KiB and 256 KiB. While
+//!   a writer is not ready, the tunnel reads on, up to the budget.
+//! - **Flushes.** When all is written and there is nothing more to read for now, the tunnel flushes
+//!   the writer, which may buffer as TLS does.
+//! - A tunnel spawns nothing, has no timer, and needs no runtime. Both directions run in the task
+//!   that polls it.
 
 mod direction;
 mod forward;
@@ -77,21 +78,45 @@ pub use report::{End, Report, Transfer};
 
 use direction::Direction;
 
-/// What a direction holds at most, unless something else is set: the largest read.
+/// The default budget of a direction, which is the largest read size.
 const BUDGET: usize = 256 * 1024;
 
-/// Both directions between two streams. See the [module](self).
+/// Both directions between two streams: `a`, the first side, and `b`, the second. See the
+/// [module](self).
 ///
-/// To end a direction, the tunnel closes the writer, which has to shut down its write direction:
-/// the other side sees the end of the stream then and can still answer. The TCP streams of Tokio
-/// (in a `TokioIo`) and smol do that, and TLS streams. Those of async-std, and `async_io::Async`,
-/// only flush when they are closed; they need a wrapper whose `poll_close` calls
-/// `shutdown(Shutdown::Write)`, or the other side waits for an end that comes when the tunnel is
-/// dropped.
+/// To end a direction, the tunnel closes the writer, which has to shut down its write direction.
+/// The peer then sees the end of the stream and can still answer. TLS streams do that, and the TCP
+/// streams of smol and of Tokio (in a `TokioIo`). The TCP streams of async-std and
+/// `async_io::Async` only flush when they are closed. They need a wrapper whose `poll_close` calls
+/// `shutdown(Shutdown::Write)`. Without it, the peer sees the end only when the tunnel is dropped.
 ///
-/// The streams are anything that reads and writes; [`Halves`] makes one of two halves, and a
-/// [`WriteHandoff`](crate::WriteHandoff) writes as
-/// [`into_writer`](crate::WriteHandoff::into_writer).
+/// Any type that reads and writes is a stream. [`Halves`] makes a stream of a reader and a writer,
+/// such as the [`into_writer`](crate::WriteHandoff::into_writer) of a
+/// [`WriteHandoff`](crate::WriteHandoff).
+///
+/// # Examples
+///
+/// ```
+/// use futures_handoff::{
+///     bytes::Bytes,
+///     tunnel::{End, Halves, Tunnel},
+/// };
+///
+/// # futures_executor::block_on(async {
+/// // Any two streams. These read from a slice and write to a vector.
+/// let client = Halves::new(&b"GET /"[..], Vec::new());
+/// let server = Halves::new(&b"200 OK"[..], Vec::new());
+/// let header = Bytes::from("PROXY UNKNOWN\r\n");
+/// let mut tunnel = Tunnel::new(client, server).with_budget(64 * 1024).with_first_to_b(header);
+///
+/// let report = tunnel.run().await;
+/// assert!(matches!((report.a_to_b.end, report.b_to_a.end), (End::Closed, End::Closed)));
+/// assert_eq!(tunnel.bytes(), (20, 6));
+/// let parts = tunnel.into_parts();
+/// assert_eq!(parts.b.writer, b"PROXY UNKNOWN\r\nGET /");
+/// assert_eq!(parts.a.writer, b"200 OK");
+/// # });
+/// ```
 pub struct Tunnel<A, B> {
     a: A,
     b: B,
@@ -106,7 +131,8 @@ where
     A: AsyncRead + AsyncWrite + Unpin,
     B: AsyncRead + AsyncWrite + Unpin,
 {
-    /// A tunnel between two streams. Allocates nothing; nothing moves before it [runs](Self::run).
+    /// A tunnel between two streams. Allocates nothing. Bytes move only while the tunnel
+    /// [runs](Self::run).
     pub fn new(a: A, b: B) -> Self {
         Self {
             a,
@@ -118,12 +144,13 @@ where
         }
     }
 
-    /// Sets how many bytes each direction holds at most, beside those that it was given first. The
-    /// default is 256 KiB. It is also the largest read.
+    /// Sets the most bytes that each direction holds (default: 256 KiB). Bytes from
+    /// [`with_first_to_b`](Self::with_first_to_b) and [`with_first_to_a`](Self::with_first_to_a)
+    /// may exceed it. A read asks for at most the budget, and at most 256 KiB.
     ///
     /// # Panics
     ///
-    /// If it is 0.
+    /// If `bytes` is 0.
     #[must_use = "returns the changed tunnel"]
     #[track_caller]
     pub fn with_budget(mut self, bytes: usize) -> Self {
@@ -132,54 +159,118 @@ where
         self
     }
 
-    /// Gives bytes that go to the second side before all that is read from the first from now on:
-    /// what a [`HandoffBuffer`](crate::HandoffBuffer) still holds
-    /// ([`freeze_all`](crate::HandoffBuffer::freeze_all)), or a header. What was given before goes
-    /// before them.
+    /// Adds bytes to write to the second side before everything that the tunnel will read from the
+    /// first: the bytes that a [`HandoffBuffer`](crate::HandoffBuffer) still holds
+    /// ([`freeze_all`](crate::HandoffBuffer::freeze_all)), or a header. Several calls write in
+    /// their order.
     #[must_use = "returns the changed tunnel"]
     pub fn with_first_to_b(mut self, bytes: Bytes) -> Self {
         self.to_b.give(bytes);
         self
     }
 
-    /// Gives bytes that go to the first side before all that is read from the second from now on,
-    /// such as a greeting.
+    /// Adds bytes to write to the first side before everything that the tunnel will read from the
+    /// second, such as the answer of a proxy. Several calls write in their order.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_handoff::{
+    ///     bytes::Bytes,
+    ///     tunnel::{Halves, Tunnel},
+    /// };
+    ///
+    /// # futures_executor::block_on(async {
+    /// let client = Halves::new(futures_util::io::empty(), Vec::new());
+    /// let server = Halves::new(&b"220 ready\r\n"[..], Vec::new());
+    /// let established = Bytes::from("HTTP/1.1 200 Connection established\r\n\r\n");
+    /// let mut tunnel = Tunnel::new(client, server).with_first_to_a(established);
+    /// assert_eq!(tunnel.run().await.into_result()?, (0, 50));
+    /// let answer = tunnel.into_parts().a.writer;
+    /// assert_eq!(answer, b"HTTP/1.1 200 Connection established\r\n\r\n220 ready\r\n");
+    /// # Ok::<_, std::io::Error>(())
+    /// # }).unwrap();
+    /// ```
     #[must_use = "returns the changed tunnel"]
     pub fn with_first_to_a(mut self, bytes: Bytes) -> Self {
         self.to_a.give(bytes);
         self
     }
 
-    /// Carries bytes until both directions have ended.
+    /// Copies bytes until both directions have ended, or one reader has failed.
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe: nothing that was read is lost, and a later call goes on. To end the tunnel,
-    /// drop it, or take the streams and what is unwritten with [`into_parts`](Self::into_parts).
+    /// Dropping the future loses nothing that was read, and a later call continues. To end the
+    /// tunnel, drop it, or take the streams and the unwritten bytes with
+    /// [`into_parts`](Self::into_parts).
     ///
     /// # Panics
     ///
-    /// If it has ended before.
+    /// If the tunnel has already ended.
+    ///
+    /// # Examples
+    ///
+    /// A server that shuts down ends its tunnels:
+    ///
+    /// ```
+    /// use std::pin::pin;
+    ///
+    /// use futures_handoff::tunnel::Tunnel;
+    /// use futures_util::future::{Either, select};
+    ///
+    /// # use futures_handoff_runtimes::io::duplex;
+    /// # let ((_user, client), (server, _backend)) = (duplex(1024), duplex(1024));
+    /// # let shutdown = std::future::ready(());
+    /// # futures_executor::block_on(async {
+    /// let mut tunnel = Tunnel::new(client, server);
+    /// let report = match select(pin!(tunnel.run()), shutdown).await {
+    ///     Either::Left((report, _)) => Some(report),
+    ///     Either::Right(((), _)) => None,
+    /// };
+    /// assert!(report.is_none(), "both sides are still open");
+    /// assert_eq!(tunnel.bytes(), (0, 0));
+    /// # });
+    /// ```
     pub async fn run(&mut self) -> Report {
         poll_fn(|cx| self.poll(cx)).await;
         self.report(false)
     }
 
-    /// As [`run`](Self::run), until nothing was read or written for an idle period.
+    /// As [`run`](Self::run), but also ends when nothing was read or written for an idle period.
     ///
-    /// `timer` makes a future that completes after such a period, such as `||
+    /// `timer` returns a future that completes after the period, such as `||
     /// tokio::time::sleep(period)`, or with smol `|| async { smol::Timer::after(period).await; }`.
-    /// A timer is not reset by every byte, which would cost more than the byte: one that completes
-    /// after something has moved is replaced by a new one. So the tunnel ends between one and two
-    /// periods after its last byte.
+    /// To reset a timer for every byte would cost too much. Instead, a timer that completes after
+    /// bytes have moved is replaced by a new one. So the tunnel ends between one and two periods
+    /// after its last byte.
     ///
     /// # Cancel safety
     ///
-    /// As for [`run`](Self::run). A later call begins a new period.
+    /// As for [`run`](Self::run). A later call starts a new period.
     ///
     /// # Panics
     ///
-    /// If it has ended before.
+    /// If the tunnel has already ended.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::{io, time::Duration};
+    ///
+    /// use async_io::Timer;
+    /// use futures_handoff::tunnel::Tunnel;
+    ///
+    /// # use futures_handoff_runtimes::io::duplex;
+    /// # let ((_user, client), (server, _backend)) = (duplex(1024), duplex(1024));
+    /// # futures_executor::block_on(async {
+    /// let period = Duration::from_millis(10);
+    /// let mut tunnel = Tunnel::new(client, server);
+    /// let report = tunnel.run_with_idle(|| async move { _ = Timer::after(period).await }).await;
+    /// assert!(report.idle);
+    /// assert_eq!(report.into_result().unwrap_err().kind(), io::ErrorKind::TimedOut);
+    /// # });
+    /// ```
     pub async fn run_with_idle<F: Future<Output = ()>>(&mut self, mut timer: impl FnMut() -> F) -> Report {
         let mut running = pin!(timer());
         let mut seen = self.activity();
@@ -207,7 +298,7 @@ where
 
     /// Ready when the tunnel has ended.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        assert!(!self.reported, "the tunnel has ended before");
+        assert!(!self.reported, "the tunnel has already ended");
         let Self { a, b, to_b, to_a, ended, .. } = self;
         let a_failed = step(cx, to_b, &mut ended.0, a, b);
         let b_failed = step(cx, to_a, &mut ended.1, b, a);
@@ -225,20 +316,20 @@ where
         Report { a_to_b: transfer(&self.to_b, a_to_b), b_to_a: transfer(&self.to_a, b_to_a), idle }
     }
 
-    /// How many bytes have been written to the second side and to the first one, at any time.
+    /// The number of bytes written to the second side and to the first side so far.
     pub fn bytes(&self) -> (u64, u64) {
         (self.to_b.written(), self.to_a.written())
     }
 
-    /// The streams, and what was read from each and not written to the other: to go on by other
-    /// means.
+    /// Returns the streams, and the bytes that were read from each and not written to the other.
+    /// See [`Parts`] for an example.
     pub fn into_parts(self) -> Parts<A, B> {
         Parts { a: self.a, b: self.b, to_b: self.to_b.into_unwritten(), to_a: self.to_a.into_unwritten() }
     }
 }
 
-/// Goes on with a direction, or with what comes for a writer that has failed. Whether the reader
-/// has failed.
+/// Continues a direction, or discards what arrives for a writer that has failed. Returns whether
+/// the reader has failed.
 fn step<R, W>(
     cx: &mut Context<'_>,
     direction: &mut Direction,
@@ -271,7 +362,41 @@ impl<A, B> fmt::Debug for Tunnel<A, B> {
     }
 }
 
-/// What a tunnel was made of.
+/// The streams of a tunnel and the bytes that it has not written, from [`Tunnel::into_parts`].
+///
+/// # Examples
+///
+/// A tunnel is stopped while the server does not read. Another one continues with the same streams:
+///
+/// ```
+/// use futures_handoff::tunnel::Tunnel;
+/// use futures_util::{AsyncReadExt, AsyncWriteExt, FutureExt, join};
+/// # use futures_handoff_runtimes::io::duplex;
+///
+/// # futures_executor::block_on(async {
+/// # let ((mut user, client), (server, mut backend)) = (duplex(64), duplex(4));
+/// user.write_all(b"hello").await?;
+/// user.close().await?;
+/// let mut tunnel = Tunnel::new(client, server);
+/// assert!(tunnel.run().now_or_never().is_none(), "the server has room for 4 bytes");
+///
+/// let parts = tunnel.into_parts();
+/// assert_eq!(parts.to_b, "o");
+/// let mut tunnel = Tunnel::new(parts.a, parts.b)
+///     .with_first_to_b(parts.to_b)
+///     .with_first_to_a(parts.to_a);
+/// let mut received = String::new();
+/// let serve = async {
+///     backend.read_to_string(&mut received).await?;
+///     backend.close().await
+/// };
+/// let (report, served) = join!(tunnel.run(), serve);
+/// served?;
+/// assert_eq!(report.into_result()?, (1, 0));
+/// assert_eq!(received, "hello");
+/// # Ok::<_, std::io::Error>(())
+/// # }).unwrap();
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Parts<A, B> {

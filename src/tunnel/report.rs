@@ -1,30 +1,52 @@
-//! How a tunnel ended.
+//! The results of a tunnel.
 
 use std::io;
 
 /// How one direction ended.
+///
+/// # Examples
+///
+/// ```
+/// use futures_handoff::tunnel::{End, Forward};
+///
+/// fn describe(end: &End) -> String {
+///     match end {
+///         End::Closed => "complete".to_owned(),
+///         End::Read(error) => format!("cut short: {error}"),
+///         End::Write(error) => format!("not taken: {error}"),
+///         _ => "stopped".to_owned(),
+///     }
+/// }
+///
+/// # futures_executor::block_on(async {
+/// let mut forward = Forward::new(&b"hello"[..], Vec::new());
+/// assert_eq!(describe(&forward.run().await.end), "complete");
+/// # });
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum End {
-    /// The reader ended, all it gave was written, and the writer was closed.
+    /// The reader ended, all of its bytes were written, and the writer was closed.
     Closed,
-    /// The reader failed. All that it gave before was written and flushed, unless the writer failed
-    /// at that; the writer was not closed, so that what was cut short does not look whole.
+    /// The reader failed. The bytes before the error were written and flushed, unless the writer
+    /// failed too. The writer was not closed, so that a stream that was cut short does not look
+    /// complete.
     Read(io::Error),
-    /// The writer failed. A tunnel drops what it had not taken; see
-    /// [`Forward::into_parts`](super::Forward::into_parts) for one direction.
+    /// The writer failed. A tunnel drops the bytes that it has not taken. A
+    /// [`Forward`](super::Forward) returns them from [`into_parts`](super::Forward::into_parts).
     Write(io::Error),
     /// The direction was still open when the tunnel ended.
     Unfinished,
 }
 
-/// What one direction has carried.
+/// How many bytes one direction has copied, and how it ended. See [`Report`] and
+/// [`Forward`](super::Forward) for examples.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Transfer {
-    /// How many bytes the writer has taken.
+    /// The number of bytes that the writer has taken.
     pub bytes: u64,
-    /// How it ended.
+    /// How the direction ended.
     pub end: End,
 }
 
@@ -37,7 +59,29 @@ impl Transfer {
     }
 }
 
-/// What a tunnel has carried, and which side ended it how.
+/// How many bytes a tunnel has copied in each direction, and how the directions ended.
+///
+/// # Examples
+///
+/// The server refuses the request after 4 bytes, but answers:
+///
+/// ```
+/// use futures_handoff::tunnel::{End, Halves, Tunnel};
+/// use futures_util::io::Cursor;
+///
+/// # futures_executor::block_on(async {
+/// let mut room = [0; 4];
+/// let client = Halves::new(&b"POST /upload"[..], Vec::new());
+/// let server = Halves::new(&b"413 Too Large"[..], Cursor::new(&mut room[..]));
+/// let report = Tunnel::new(client, server).run().await;
+///
+/// assert_eq!(report.a_to_b.bytes, 4);
+/// assert!(matches!(report.a_to_b.end, End::Write(_)));
+/// assert_eq!(report.b_to_a.bytes, 13);
+/// assert!(matches!(report.b_to_a.end, End::Closed));
+/// assert!(!report.idle);
+/// # });
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Report {
@@ -45,18 +89,32 @@ pub struct Report {
     pub a_to_b: Transfer,
     /// From the second side to the first.
     pub b_to_a: Transfer,
-    /// Nothing was read or written for an idle period.
+    /// Whether the tunnel ended because nothing was read or written for an idle period.
     pub idle: bool,
 }
 
 impl Report {
-    /// The bytes from the first side to the second, and back, if both directions were closed in
-    /// order.
+    /// Returns how many bytes went from the first side to the second, and from the second to the
+    /// first, if both directions were closed.
     ///
     /// # Errors
     ///
-    /// The error of the first direction, or else that of the second one;
-    /// [`io::ErrorKind::TimedOut`] if the tunnel was idle.
+    /// The error of the direction to the second side, otherwise that of the direction back,
+    /// otherwise [`io::ErrorKind::TimedOut`] if the tunnel was idle.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_handoff::tunnel::{Halves, Tunnel};
+    ///
+    /// # futures_executor::block_on(async {
+    /// let client = Halves::new(&b"ping"[..], Vec::new());
+    /// let server = Halves::new(&b"pong!"[..], Vec::new());
+    /// let (sent, received) = Tunnel::new(client, server).run().await.into_result()?;
+    /// assert_eq!((sent, received), (4, 5));
+    /// # Ok::<_, std::io::Error>(())
+    /// # }).unwrap();
+    /// ```
     pub fn into_result(self) -> io::Result<(u64, u64)> {
         let Self { a_to_b, b_to_a, idle } = self;
         let bytes = (a_to_b.bytes, b_to_a.bytes);

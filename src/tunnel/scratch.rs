@@ -1,27 +1,27 @@
-//! Memory for short reads, which the tunnels of a thread share.
+//! A buffer for short reads that the tunnels of a thread share.
 
 use std::cell::Cell;
 
-/// How much a short read asks for. Requests fit in it, and to clear it takes no time that could be
-/// measured.
+/// The size of a short read. Most requests fit in it, and the time to clear it is too short to
+/// measure.
 pub(super) const SHORT: usize = 2 * 1024;
 
 thread_local! {
     static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
-/// Gives `SHORT` zeros to `use_it`. They are cleared afterwards, so that no reader is shown the
-/// bytes of another tunnel.
+/// Calls `use_it` with `SHORT` zeros. Clears them afterwards, so that no reader sees the bytes of
+/// another tunnel.
 #[inline]
 pub(super) fn with<T>(use_it: impl FnOnce(&mut [u8]) -> T) -> T {
-    // It is taken out: what runs now may poll a tunnel of its own.
+    // Taken out for the call, because a reader or writer may poll another tunnel.
     let mut scratch = SCRATCH.try_with(Cell::take).unwrap_or_default();
     if scratch.is_empty() {
         scratch.resize(SHORT, 0);
     }
     let result = use_it(&mut scratch);
     scratch.fill(0);
-    // Without a thread to leave it to, it is dropped.
+    // If the thread is ending, the buffer is dropped.
     let _ = SCRATCH.try_with(|place| place.set(scratch));
     result
 }

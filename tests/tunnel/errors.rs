@@ -188,17 +188,17 @@ runtimes::watched_tests! {
             let mut tunnel = Tunnel::new(near, far);
             Hand::new(tunnel.run()).run().unwrap();
             let closes = at_far.closes();
-            assert!(runs_again(Hand::new(tunnel.run())).contains("has ended before"));
+            assert!(runs_again(Hand::new(tunnel.run())).contains("has already ended"));
             assert!(
                 runs_again(Hand::new(tunnel.run_with_idle(std::future::pending)))
-                    .contains("has ended before")
+                    .contains("has already ended")
             );
             assert_eq!(at_far.closes(), closes);
 
             let (near, log) = side(steps, ScriptWriter::willing());
             let mut forward = Forward::new(near.reader, near.writer);
             Hand::new(forward.run()).run().unwrap();
-            assert!(runs_again(Hand::new(forward.run())).contains("has ended before"));
+            assert!(runs_again(Hand::new(forward.run())).contains("has already ended"));
             assert_eq!(log.closes(), closes);
         }
     }
