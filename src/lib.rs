@@ -1,13 +1,13 @@
 //! Many tasks write to one connection, in order and within a budget. A bounded read buffer keeps
 //! the bytes that are not parsed yet across errors, cancellation and changes of protocol.
 //!
-//! - [`HandoffBuffer`] is the read half. Bytes arrive in any pieces, whole messages leave as owned
-//!   [`Bytes`](bytes::Bytes), and what is unread stays.
-//! - [`WriteHandoff`] is the write half. Any number of producers hand bytes to a writer that a task
-//!   owns, and learn what became of each write.
+//! - [`HandoffBuffer`] is the read half. Bytes arrive in pieces of any size, whole messages leave
+//!   as owned [`Bytes`](bytes::Bytes), and the unread rest stays.
+//! - [`WriteHandoff`] is the write half. Any number of producers hand bytes to a task that owns the
+//!   writer. A ticket for each write reports its outcome.
 //!
-//! Both work over [`futures_io::AsyncRead`] and [`futures_io::AsyncWrite`]: on Tokio, smol,
-//! async-std or no runtime at all, without `unsafe`.
+//! Both use [`futures_io::AsyncRead`] and [`futures_io::AsyncWrite`], and work on Tokio, smol,
+//! async-std or without a runtime. There is no `unsafe` code.
 //!
 //! ```
 //! use futures_handoff::{Delimiter, HandoffBuffer, WriteHandoff, WriteHandoffConfig};
@@ -26,16 +26,16 @@
 //!     }
 //!     Ok::<_, std::io::Error>(())
 //! };
-//! // The task owns the writer. It runs beside the loop here; on a runtime it may be spawned.
+//! // The task owns the writer. Here it runs together with the loop; a runtime can also spawn it.
 //! let served = task.run_until(connection).await;
-//! // The last handle is gone: the task writes the rest, closes the writer and gives it back.
+//! // The last handle is dropped: the task writes the rest, closes the writer and returns it.
 //! assert_eq!(task.await?, b"first\nsecond\n");
 //! served
 //! # })
 //! # }
 //! ```
 //!
-//! # The way of the data
+//! # The path of the data
 //!
 //! ```text
 //!             borrowed for one call               owned by the connection
@@ -59,55 +59,55 @@
 //! | to | read |
 //! |---|---|
 //! | get whole messages out of a stream | [`guide::reading`] |
-//! | write from many tasks, and hold them back | [`guide::writing`] |
-//! | know when bytes leave, and who flushes | [`guide::sending`] |
+//! | write from many tasks, with back pressure | [`guide::writing`] |
+//! | know when bytes are sent and flushed | [`guide::sending`] |
 //! | end a stream, or drop a future | [`guide::closing`], [`guide::cancelling`], [`guide::events`] |
-//! | pass bytes on | [`guide::routing`], [`tunnels`](guide/tunnels/index.html), [`guide::answering`] |
+//! | forward bytes | [`guide::routing`], [`tunnels`](guide/tunnels/index.html), [`guide::answering`] |
 //! | use TLS, datagrams or encryption | [`guide::tls`], [`guide::packets`] |
-//! | choose a runtime, and settings | [`runtimes`](guide/runtimes/index.html), [`guide::tuning`] |
+//! | choose a runtime and settings | [`runtimes`](guide/runtimes/index.html), [`guide::tuning`] |
 //! | test your own code | [`guide::testing`] |
-//! | bring code along | [from Tokio](guide/from_tokio/index.html), [`guide::from_futures`], [`guide::from_bytes_handoff`] |
+//! | migrate code | [from Tokio](guide/from_tokio/index.html), [`guide::from_futures`], [`guide::from_bytes_handoff`] |
 //!
 //! # What it promises
 //!
-//! - What a write accepts is written in the order of acceptance, exactly once. After a failure it
-//!   is known of every byte whether it was written, and the unwritten ones come back.
-//! - A rejected write hands its bytes back, on the waiting path too.
-//! - Memory stays within what was configured, whatever the peer sends or refuses to take.
-//! - Nothing hangs silently: when a stream ends, everything that waits for it ends with the one
-//!   cause.
-//! - Readers, writers, wakers and byte owners may be wrong or hostile. An impossible byte count is
-//!   reported as an error, a writer's panic ends its stream and reaches no producer, and user code
+//! - The writer gets the bytes of accepted writes in the order of acceptance, exactly once. After a
+//!   failure, the program knows which bytes were written, and gets the unwritten ones back.
+//! - A rejected write returns its bytes, also if it had to wait.
+//! - Memory stays within the configured limits, whatever the peer sends or does not accept.
+//! - When a stream ends, everything that waits for it ends with the same cause. Nothing hangs.
+//! - Readers, writers, wakers and owners of bytes may be faulty or hostile. An impossible byte
+//!   count is an error. A panic of a writer ends its stream and reaches no producer. User code
 //!   never runs under a lock.
 //! - Every future can be [dropped](guide::cancelling) at any time without losing bytes.
 //!
-//! It parses no protocol, opens no connection, spawns nothing by itself and has no timer. Small
-//! pieces are copied on purpose, because that is cheaper than to carry them around.
+//! The crate parses no protocol, opens no connection, spawns no task on its own and has no timer.
+//! It copies small chunks, because copying them is cheaper than reference counting and vectored
+//! I/O.
 //!
 //! # Features
 //!
-//! None is on by default. Each only adds; none changes what the rest does.
+//! No feature is on by default. Features are additive.
 //!
 //! | feature | adds |
 //! |---|---|
 //! | `tokio` | `Tokio`; [`Executor`] for `tokio::runtime::Handle` and `tokio::task::LocalSet`; `TokioIo` for Tokio's streams |
 //! | `smol` | `Smol`; [`Executor`] for `smol::Executor` and `smol::LocalExecutor` |
 //! | `async-std` | `AsyncStd`. async-std is discontinued upstream (RUSTSEC-2025-0052) |
-//! | `fragment` | [`fragment`](https://docs.rs/futures-handoff/latest/futures_handoff/fragment/): long messages through short packets, without copies |
-//! | `message` | [`message`](https://docs.rs/futures-handoff/latest/futures_handoff/message/): owned messages between tasks, bounded until they are done with |
+//! | `fragment` | [`fragment`](https://docs.rs/futures-handoff/latest/futures_handoff/fragment/): long messages in short packets, without copies |
+//! | `message` | [`message`](https://docs.rs/futures-handoff/latest/futures_handoff/message/): owned messages between tasks, which count against the limits until the receiver has finished with them |
 //! | `secure` | [`secure`](https://docs.rs/futures-handoff/latest/futures_handoff/secure/): authenticated, encrypted messages over any reader and writer |
-//! | `secure-rustcrypto` | the same with ciphers in Rust alone, for targets without a C compiler |
+//! | `secure-rustcrypto` | the same with ciphers in pure Rust, for targets without a C compiler |
 //! | `tunnel` | [`tunnel`](https://docs.rs/futures-handoff/latest/futures_handoff/tunnel/): both directions between two streams |
 //! | `tracing` | an event for each write handoff that ends: `DEBUG` after an orderly close, `WARN` with the reason otherwise |
 //!
 //! # Stability
 //!
-//! Until 1.0, minor releases may break. The types of [`bytes`], `futures-core`, `futures-io` and
-//! `futures-sink` are part of the interface, and those of a runtime with its feature.
+//! Until 1.0, minor releases may have breaking changes. The public API includes types of [`bytes`],
+//! `futures-core`, `futures-io` and `futures-sink`, and of a runtime if its feature is on.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 #![deny(clippy::unwrap_used)]
-// Positions of a stream have 64 bits, also where `usize` has 32.
+// Positions in a stream have 64 bits, even where `usize` has 32.
 #![deny(clippy::cast_possible_truncation)]
 
 #[cfg(any(feature = "fragment", feature = "secure", feature = "secure-rustcrypto"))]
@@ -156,7 +156,7 @@ pub use write::{
     WriteStats, WriteTask, WriteTicket, WriterFailure,
 };
 
-/// The code in the README, as tests.
+/// Runs the code in the README as tests.
 #[cfg(all(doctest, feature = "smol", feature = "tokio", feature = "tunnel"))]
 #[doc = include_str!("../README.md")]
 pub struct ReadmeDoctests;

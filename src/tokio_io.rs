@@ -11,26 +11,28 @@ use tokio::io::{AsyncRead as TokioRead, AsyncWrite as TokioWrite, ReadBuf};
 
 /// A Tokio reader or writer as a [`futures_io`] one.
 ///
-/// Other adapters leave `poll_write_vectored` to its default, which writes the first slice only: a
-/// writer that gathers chunks then costs one system call for each. This one forwards it wherever
-/// the inner writer says [`is_write_vectored`](TokioWrite::is_write_vectored), and closing shuts
-/// the inner writer down.
+/// Other adapters use the default `poll_write_vectored`, which writes only the first slice.
+/// Gathered chunks then cost a system call each. This adapter forwards vectored writes if the inner
+/// writer [supports them](TokioWrite::is_write_vectored). Closing shuts the inner writer down.
 ///
-/// The inner stream has to be `Unpin`; wrap others as `TokioIo::new(Box::pin(stream))`.
+/// The inner stream must be `Unpin`. Wrap any other as `TokioIo::new(Box::pin(stream))`.
 ///
 /// # Examples
 ///
 /// ```
 /// use futures_handoff::TokioIo;
-/// use futures_util::AsyncReadExt;
+/// use futures_util::{AsyncReadExt, AsyncWriteExt};
 ///
 /// # futures_executor::block_on(async {
 /// let mut reader = TokioIo::new(&b"GET /"[..]);
 /// let mut method = [0; 3];
 /// reader.read_exact(&mut method).await?;
+/// assert_eq!((&method, *reader.get_ref()), (b"GET", &b" /"[..]));
 ///
-/// assert_eq!(&method, b"GET");
-/// assert_eq!(reader.into_inner(), b" /");
+/// let mut writer = TokioIo::new(Vec::new());
+/// writer.write_all(b"200 OK").await?;
+/// writer.get_mut().extend_from_slice(b"\r\n");
+/// assert_eq!(writer.into_inner(), b"200 OK\r\n");
 /// # Ok::<_, std::io::Error>(())
 /// # }).unwrap();
 /// ```
@@ -50,12 +52,12 @@ impl<T> TokioIo<T> {
         &self.inner
     }
 
-    /// The wrapped stream. Nothing is buffered here, so it may be read and written directly.
+    /// The wrapped stream. The adapter buffers nothing, so direct reads and writes are safe.
     pub const fn get_mut(&mut self) -> &mut T {
         &mut self.inner
     }
 
-    /// Gives the wrapped stream back.
+    /// Returns the wrapped stream.
     pub fn into_inner(self) -> T {
         self.inner
     }
@@ -67,10 +69,9 @@ impl<T: TokioRead + Unpin> AsyncRead for TokioIo<T> {
         let mut read = ReadBuf::new(buf);
         ready!(Pin::new(&mut self.inner).poll_read(cx, &mut read))?;
         let filled = read.filled();
-        // A reader may put another `ReadBuf` in place of the one it was lent. What it then filled
-        // is not in `buf`.
+        // A reader can replace the `ReadBuf` by another one. The bytes are not in `buf` then.
         if filled.as_ptr() != offered {
-            return Poll::Ready(Err(io::Error::other("the reader replaced the buffer that it was lent")));
+            return Poll::Ready(Err(io::Error::other("the reader replaced its read buffer by another one")));
         }
         Poll::Ready(Ok(filled.len()))
     }

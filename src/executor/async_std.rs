@@ -6,11 +6,11 @@ use super::Executor;
 
 /// The global executor behind [`async_std::task::spawn`].
 ///
-/// async-std is discontinued upstream (RUSTSEC-2025-0052). Programs that still use it are served;
-/// prefer the feature `smol` in new ones.
+/// async-std is discontinued upstream (RUSTSEC-2025-0052). This type is for programs that still use
+/// it. New programs should use the feature `smol`.
 ///
-/// The task is detached. The executor needs no context and is never shut down: what still runs when
-/// the process exits is **not** dropped.
+/// The task is detached. Any thread may call [`execute`](Executor::execute). The executor never
+/// shuts down: tasks that still run when the process exits are **not** dropped.
 ///
 /// # Examples
 ///

@@ -1,8 +1,8 @@
-//! What runs a writer task in the background.
+//! Executors, which run a writer task in the background.
 //!
 //! Nothing in this crate needs an executor: [`WriteHandoff::new`](crate::WriteHandoff::new) returns
-//! the task as a plain future, to be spawned, joined or driven by hand. [`Executor`] is the short
-//! way for programs that have one.
+//! the task as a plain future, to be spawned, joined or polled. With an [`Executor`],
+//! [`WriteHandoff::spawn`](crate::WriteHandoff::spawn) does both in one call.
 
 use std::sync::Arc;
 
@@ -23,14 +23,14 @@ pub use self::tokio::Tokio;
 /// Runs a future in the background, such as the task of a
 /// [`WriteHandoff`](crate::WriteHandoff::spawn).
 ///
-/// An implementation polls the future until it completes, or drops it. Dropping it is always safe,
-/// at any time and from any thread that may own it: what waits for its work ends with an error. So
-/// `execute` reports no error; an executor that has been shut down just drops what it is given.
+/// An implementation polls the future until it completes, or drops it. It may drop the future at
+/// any time and on any thread that may own it. The producers that wait for the task then get an
+/// error. So `execute` returns no error, and an executor that has been shut down drops the future.
 ///
-/// `Send` is not asked of the future here. Each implementation asks for what it needs, which is how
-/// one trait serves thread pools and single-threaded executors. The trait can be used as `dyn
-/// Executor<F>`. References to an executor, `Arc` and `Box` are executors too, and [`executor_fn`]
-/// makes one of a closure.
+/// The trait does not require `Send`. Each implementation requires what it needs, so the trait fits
+/// both thread pools and single-threaded executors. It can be used as `dyn Executor<F>`. A
+/// reference, an `Arc` and a `Box` of an executor are executors too, and [`executor_fn`] turns a
+/// closure into one.
 ///
 /// # Available implementations
 ///
@@ -42,7 +42,7 @@ pub use self::tokio::Tokio;
 ///
 /// # Examples
 ///
-/// A thread for every task is an executor, too:
+/// An executor that runs each task on a thread of its own:
 ///
 /// ```
 /// use std::{future::Future, sync::mpsc, thread};
@@ -61,7 +61,7 @@ pub use self::tokio::Tokio;
 /// }
 ///
 /// let (sender, receiver) = mpsc::channel();
-/// Threads.execute(async move { sender.send("done").unwrap() });
+/// Threads.execute(async move { sender.send("done").expect("the receiver waits") });
 /// assert_eq!(receiver.recv(), Ok("done"));
 /// ```
 #[diagnostic::on_unimplemented(
@@ -69,11 +69,11 @@ pub use self::tokio::Tokio;
     note = "enable the feature `tokio`, `smol` or `async-std` for ready-made executors, or implement `Executor` for your own"
 )]
 pub trait Executor<F> {
-    /// Takes ownership of `future` and returns without waiting for it.
+    /// Takes `future` and returns without waiting for it.
     ///
     /// # Panics
     ///
-    /// Implementations document when they panic; a panic drops `future`.
+    /// Each implementation documents when it panics. A panic drops `future`.
     fn execute(&self, future: F);
 }
 
@@ -95,7 +95,7 @@ impl<F, E: Executor<F> + ?Sized> Executor<F> for Box<E> {
     }
 }
 
-/// An executor that gives each future to `spawn`.
+/// An executor that passes each future to `spawn`.
 ///
 /// # Examples
 ///
@@ -109,8 +109,10 @@ impl<F, E: Executor<F> + ?Sized> Executor<F> for Box<E> {
 /// });
 /// let handoff = WriteHandoff::spawn(Vec::new(), WriteHandoffConfig::default(), &threads);
 /// # futures_executor::block_on(async {
-/// handoff.write("on a thread of its own".into()).await.unwrap().await.unwrap();
-/// # });
+/// let ticket = handoff.write("on a thread of its own".into()).await?;
+/// ticket.await?;
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// # }).unwrap();
 /// ```
 pub fn executor_fn<F>(spawn: impl Fn(F)) -> impl Executor<F> {
     FnExecutor(spawn)

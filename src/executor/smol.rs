@@ -8,13 +8,13 @@ use super::Executor;
 
 /// The global executor behind [`smol::spawn`].
 ///
-/// It starts its threads at the first use (one, or as many as the environment variable
-/// `SMOL_THREADS` says) and needs no context, so any thread may call
-/// [`execute`](Executor::execute). It is never shut down: what still runs when the process exits is
-/// **not** dropped. Where the end matters, use a [`smol::Executor`] of your own, which drops its
-/// tasks when it is dropped; for futures that are not `Send`, a [`smol::LocalExecutor`].
+/// It starts its threads at the first use: one, or as many as the environment variable
+/// `SMOL_THREADS` says. Any thread may call [`execute`](Executor::execute). The executor never
+/// shuts down: tasks that still run when the process exits are **not** dropped. If the tasks have
+/// to be dropped, use a [`smol::Executor`] of your own, which drops its tasks when it is dropped.
+/// For futures that are not `Send`, use a [`smol::LocalExecutor`].
 ///
-/// All of them detach the task, so it keeps running although no handle is kept.
+/// All three detach the task, so it runs without a handle to it.
 ///
 /// # Examples
 ///
@@ -38,8 +38,8 @@ where
     }
 }
 
-/// Spawns on this executor, which runs the future on whichever threads run it, and drops it when it
-/// is dropped.
+/// Spawns on this executor. The future runs on the threads that run the executor, and is dropped
+/// with it.
 impl<'a, F> Executor<F> for SmolExecutor<'a>
 where
     F: Future + Send + 'a,
@@ -50,7 +50,7 @@ where
     }
 }
 
-/// Spawns on this executor, on its own thread. The future need not be `Send`.
+/// Spawns on this executor, whose thread runs the future. The future need not be `Send`.
 impl<'a, F> Executor<F> for LocalExecutor<'a>
 where
     F: Future + 'a,

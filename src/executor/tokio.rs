@@ -6,14 +6,15 @@ use tokio::{runtime::Handle, task::LocalSet};
 
 use super::Executor;
 
-/// The Tokio runtime in whose context [`execute`](Executor::execute) is called.
+/// The current Tokio runtime, as for [`tokio::spawn`].
 ///
-/// To spawn from elsewhere, use a [`Handle`]; for futures that are not `Send`, a [`LocalSet`]. All
-/// three detach the task: it runs until it completes or its runtime is shut down, which drops it.
+/// To spawn outside of a runtime, use a [`Handle`]. For futures that are not `Send`, use a
+/// [`LocalSet`]. All three detach the task. It runs until it completes, or until the shutdown of
+/// its runtime drops it.
 ///
 /// # Panics
 ///
-/// `execute` panics outside the context of a Tokio runtime. A [`Handle`] never does.
+/// `execute` panics outside of a Tokio runtime. A [`Handle`] does not panic.
 ///
 /// # Examples
 ///
@@ -41,7 +42,7 @@ where
     }
 }
 
-/// Spawns on the runtime of the handle, from any thread. After that runtime has shut down, the
+/// Spawns on the runtime of the handle, from any thread. After the shutdown of that runtime, the
 /// future is dropped.
 impl<F> Executor<F> for Handle
 where
@@ -53,8 +54,7 @@ where
     }
 }
 
-/// Spawns on this set, which runs the future whenever it is polled itself. The future need not be
-/// `Send`.
+/// Spawns on this set. The future runs while the set is polled, and need not be `Send`.
 impl<F> Executor<F> for LocalSet
 where
     F: Future + 'static,
