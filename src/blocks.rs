@@ -1,25 +1,25 @@
-//! Memory that is used again once the bytes that were handed out of it are dropped.
+//! Blocks of memory that are used again once the bytes handed out from them are dropped.
 
 use std::collections::VecDeque;
 
 use bytes::{Bytes, BytesMut};
 
-/// Blocks are multiples of this long.
+/// The length of a block is a multiple of this.
 const UNIT: usize = 4 * 1024;
-/// Spare blocks that were not needed for so many times running are one too many.
+/// One block is dropped after there was a spare block at so many calls in a row.
 const PATIENCE: usize = 64;
 
-/// Initialised blocks, of which others hold parts. Most are given back in the order in which they
-/// were handed out.
+/// Initialised blocks of which parts were handed out. Most parts are dropped in the order in which
+/// they were handed out.
 ///
-/// Each is a clone of what its part was made from, so it becomes the only one once the part is
-/// dropped. Its length is its initialised extent, which `try_into_mut` keeps: memory is cleared
-/// once.
+/// A block and its part share memory, so the block is unique again once the part is dropped. The
+/// length of a block is its initialised extent, which `try_into_mut` keeps. So memory is cleared
+/// only once.
 pub(crate) struct Blocks {
     handed_out: VecDeque<Bytes>,
     /// The most blocks to remember.
     max: usize,
-    /// How many times running there was more than one block to spare.
+    /// At how many calls in a row a spare block was left.
     idle: usize,
 }
 
@@ -28,8 +28,8 @@ impl Blocks {
         Self { handed_out: VecDeque::new(), max: max.max(1), idle: 0 }
     }
 
-    /// A block of at least `len` bytes, and of no more than four times as many, or 4 KiB. Allocates
-    /// where no block of that size came back.
+    /// A block of at least `len` bytes, and of at most the larger of four times `len` and 4 KiB.
+    /// Allocates one if no spare block has such a size.
     #[inline]
     pub(crate) fn take(&mut self, len: usize) -> BytesMut {
         let sizes = len.max(1)..=len.saturating_mul(4).max(UNIT);
@@ -42,7 +42,7 @@ impl Blocks {
         block.map_or_else(|| new_block(len), recover)
     }
 
-    /// Looks at the others, and lets go of those that came back and have another size.
+    /// Looks for a spare block behind the oldest, and drops spare blocks of other sizes.
     #[cold]
     fn find(&mut self, len: usize, sizes: std::ops::RangeInclusive<usize>) -> BytesMut {
         self.handed_out.retain(|block| sizes.contains(&block.len()) || !block.is_unique());
@@ -50,8 +50,8 @@ impl Blocks {
         found.and_then(|at| self.handed_out.remove(at)).map_or_else(|| new_block(len), recover)
     }
 
-    /// A burst may have needed many blocks. What comes after it gives them back, one by one. The
-    /// block that is needed now was taken before.
+    /// Drops the blocks of a burst one by one, as later calls leave spare blocks. The block of this
+    /// call is already taken.
     fn trim(&mut self) {
         let spare = self.handed_out.front().is_some_and(Bytes::is_unique);
         self.idle = if spare { self.idle + 1 } else { 0 };
@@ -61,7 +61,7 @@ impl Blocks {
         }
     }
 
-    /// Nothing is to come for now: keeps one of the blocks that came back.
+    /// Drops all spare blocks but one, because no more blocks are needed for now.
     #[cfg(any(feature = "secure", feature = "secure-rustcrypto"))]
     #[inline]
     pub(crate) fn rest(&mut self) {
@@ -90,7 +90,7 @@ impl Blocks {
     }
 }
 
-/// The caller has seen that it is the only one.
+/// Takes back a block that the caller knows to be unique.
 #[inline]
 fn recover(block: Bytes) -> BytesMut {
     block.try_into_mut().unwrap_or_else(|block| new_block(block.len()))
@@ -100,7 +100,7 @@ fn recover(block: Bytes) -> BytesMut {
 fn new_block(len: usize) -> BytesMut {
     let size = len.max(1).next_multiple_of(UNIT);
     let mut block = BytesMut::zeroed(size + 1);
-    // Two handles were made of it: from then on, its count of handles is an allocation that stays.
+    // A split makes `bytes` allocate the shared reference count now. It then stays with the block.
     drop(block.split_off(size));
     block
 }

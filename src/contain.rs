@@ -6,9 +6,9 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
-/// Runs user code (a writer, a waker, the owner of a buffer); `None` if it panicked. The panic hook
-/// has reported the panic by then. It goes no further, because the caller of this code is not its
-/// cause.
+/// Runs user code (a writer, a waker, the owner of a buffer). Returns `None` if it panicked, after
+/// the panic hook has reported the panic. The panic does not propagate, because the calling task
+/// did not cause it.
 #[inline(always)]
 pub(crate) fn contain<R>(code: impl FnOnce() -> R) -> Option<R> {
     match catch_unwind(AssertUnwindSafe(code)) {
@@ -20,7 +20,7 @@ pub(crate) fn contain<R>(code: impl FnOnce() -> R) -> Option<R> {
     }
 }
 
-/// Drops what a panic left. That may panic as well; what comes out of that is leaked.
+/// Drops the payload of a panic. If that panics too, the second payload is leaked.
 #[cold]
 fn drop_caught(payload: Box<dyn Any + Send>) {
     if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {

@@ -1,19 +1,19 @@
-//! Letting other tasks run: how much may be done between two yields.
+//! Cooperative yielding: how many operations a future may do between two yields.
 
 use std::task::{Context, Poll};
 
-/// What may be spent before a future yields once. An operation costs one, and one more for each
-/// [`BYTES`] that it moves.
+/// The budget of a future between two yields. An operation costs 1, plus 1 for each
+/// [`BYTES`] bytes that it moves.
 ///
-/// Tokio gives a task 128 operations. These are smaller, and the chunks of 512 of them make one
-/// write of a usual size.
+/// Tokio gives a task 128 operations. The operations here are smaller, and the chunks of 512 of
+/// them fill one write of a usual size.
 const OPERATIONS: usize = 512;
 const BYTES: usize = 4 * 1024;
 
-/// What the owner of a loop may still do before it has to let other tasks run.
+/// How many operations the loop over a stream or a buffer may do before it has to yield.
 ///
-/// It lies in what the loop goes through, a stream or a buffer, and so needs no runtime that says
-/// when a poll begins.
+/// The stream or the buffer holds the budget, so no runtime is needed that announces when a poll
+/// starts.
 #[derive(Debug)]
 pub(crate) struct Budget {
     /// 0 means that the next operation has to yield.
@@ -26,33 +26,33 @@ impl Budget {
         Self { left: OPERATIONS, enabled }
     }
 
-    /// Notes an operation that was done at once, and moved so many bytes.
+    /// Charges an operation that did not wait and moved this many bytes.
     #[inline]
     pub(crate) fn spend(&mut self, bytes: usize) {
         self.left = self.left.saturating_sub(1 + bytes / BYTES);
     }
 
-    /// Whether the next operation has to yield first: one that has done something already ends with
-    /// that instead.
+    /// Whether the next operation has to yield first. An operation that has already moved bytes
+    /// returns these instead.
     #[inline]
     pub(crate) fn is_spent(&self) -> bool {
         self.left == 0 && self.enabled
     }
 
-    /// Whether the next operation has to yield first. If so, the budget is full again, and the
-    /// caller has to wake its task and to return `Pending`.
+    /// Whether the next operation has to yield first. If so, this refills the budget, and the
+    /// caller has to wake its task and return `Pending`.
     #[inline]
     pub(crate) fn must_yield(&mut self, cx: &Context<'_>) -> bool {
         self.left == 0 && self.refill(cx)
     }
 
-    /// The owner waits by itself, which lets others run.
+    /// Refills the budget, because the operation returns `Pending` anyway.
     #[inline]
     pub(crate) fn waited(&mut self) {
         self.left = OPERATIONS;
     }
 
-    /// [`must_yield`](Self::must_yield), for callers that hold no lock: wakes the task as well.
+    /// [`must_yield`](Self::must_yield) for callers that hold no lock. Also wakes the task.
     #[inline]
     pub(crate) fn poll(&mut self, cx: &Context<'_>) -> Poll<()> {
         if self.must_yield(cx) {
@@ -62,8 +62,9 @@ impl Budget {
         Poll::Ready(())
     }
 
-    /// A waker without data tells no task from another, as that of a future that is polled once and
-    /// by hand. Then there is no task to come back to, and none to let run.
+    /// Refills the budget, and returns whether to yield. A waker without data belongs to no task,
+    /// such as that of a future that is polled once by hand. There is no task to wake then, so this
+    /// returns `false`.
     #[cold]
     fn refill(&mut self, cx: &Context<'_>) -> bool {
         self.left = OPERATIONS;

@@ -1,4 +1,4 @@
-//! What both halves panic with.
+//! A panic message that both halves use.
 
-/// What a future panics with that is polled again after it was ready.
+/// The panic message of a future that is polled after it has completed.
 pub(crate) const POLLED_AFTER_COMPLETION: &str = "future polled after completion";

@@ -9,8 +9,8 @@ use shuttle::sync as primitives;
 #[cfg(not(any(handoff_loom, handoff_shuttle)))]
 use std::sync as primitives;
 
-// Some targets of 32 bits have no such instructions: there it is a lock. The flag is for checks on
-// other targets.
+// Some 32-bit targets have no 64-bit atomics. There, portable-atomic uses a lock. The flag turns
+// that on elsewhere, for checks.
 #[cfg(any(not(target_has_atomic = "64"), handoff_portable_atomic))]
 pub(crate) use portable_atomic::AtomicU64;
 #[cfg(not(any(not(target_has_atomic = "64"), handoff_portable_atomic)))]
@@ -19,11 +19,10 @@ pub(crate) use primitives::atomic::AtomicUsize;
 use primitives::{Mutex as Inner, MutexGuard as InnerGuard};
 pub(crate) use std::sync::atomic::Ordering;
 use std::sync::{PoisonError, TryLockError};
-// `Arc` is not what is being checked, and loom's has no weak references.
+// `Arc` is not under test, and loom's `Arc` has no weak references.
 pub(crate) use std::sync::{Arc, Weak};
 
-/// A mutex that ignores poisoning: what it guards is consistent at every point where user code may
-/// panic.
+/// A mutex that ignores poisoning. Its data is consistent wherever user code may panic.
 pub(crate) struct Mutex<T>(Inner<T>);
 
 pub(crate) struct MutexGuard<'a, T>(InnerGuard<'a, T>);
@@ -38,14 +37,14 @@ impl<T> Mutex<T> {
         MutexGuard(self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Locks what the caller knows to be free. A model fails if it is not.
+    /// Locks a mutex that the caller knows to be free. Under a model checker, panics if it is not.
     #[inline]
     pub(crate) fn lock_free(&self) -> MutexGuard<'_, T> {
         match self.0.try_lock() {
             Ok(guard) => MutexGuard(guard),
             Err(TryLockError::Poisoned(error)) => MutexGuard(error.into_inner()),
             Err(TryLockError::WouldBlock) if cfg!(any(handoff_loom, handoff_shuttle)) => {
-                panic!("somebody else holds this lock")
+                panic!("the lock is not free")
             }
             Err(TryLockError::WouldBlock) => self.lock(),
         }
@@ -80,24 +79,24 @@ impl<T> fmt::Debug for Mutex<T> {
     }
 }
 
-/// What this thread is, and which streams it is batching for.
+/// The identity of this thread, and the streams that it is batching for.
 pub(crate) mod thread {
     use std::{
         cell::Cell,
         sync::atomic::{AtomicUsize, Ordering},
     };
 
-    /// The most promises, one inside of the other, that are known. Deeper ones are not recorded:
-    /// there the task sends.
+    /// How many nested batches are recorded. In a deeper one, the task sends instead of the
+    /// producer.
     const PROMISES_MAX: usize = 8;
 
     struct This {
-        /// 0 until it is asked for.
+        /// 0 until the first call of `token`.
         token: Cell<usize>,
-        /// How many promises there are.
+        /// How many batches are open.
         depth: Cell<usize>,
-        /// Their streams, the innermost last. Nothing of it has to be dropped, so it is there until
-        /// the thread has ended.
+        /// The streams of the open batches, the innermost last. None of this needs `Drop`, so it is
+        /// accessible until the thread has ended.
         streams: [Cell<usize>; PROMISES_MAX],
     }
 
@@ -143,26 +142,25 @@ pub(crate) mod thread {
     #[cfg(handoff_shuttle)]
     shuttle::thread_local! { static THIS: This = This::new() }
 
-    /// A number that no other thread has or had. Never 0.
+    /// The unique number of this thread. No other thread has or had it. Never 0.
     pub(crate) fn token() -> usize {
         THIS.with(This::token)
     }
 
-    /// The token of this thread, whether it is batching for that stream, and whether it is for any,
-    /// in one access.
+    /// The token of this thread, whether it is batching for this stream, and whether it is batching
+    /// for any stream, in one access.
     #[inline]
     pub(crate) fn standing(stream: usize) -> (usize, bool, bool) {
         THIS.with(|this| (this.token(), this.is_batching(stream), this.depth.get() > 0))
     }
 
-    /// Whether this thread is batching for that stream.
+    /// Whether this thread is batching for this stream.
     #[inline]
     pub(crate) fn is_batching(stream: usize) -> bool {
         THIS.with(|this| this.is_batching(stream))
     }
 
-    /// This thread is batching for that stream, too, until it [ends](end_batching) what it began
-    /// last.
+    /// Opens a batch for this stream on this thread, until [`end_batching`] ends it.
     pub(crate) fn begin_batching(stream: usize) {
         THIS.with(|this| {
             let depth = this.depth.get();
@@ -173,7 +171,7 @@ pub(crate) mod thread {
         });
     }
 
-    /// Ends the batching that was begun last.
+    /// Ends the batch that was opened last.
     pub(crate) fn end_batching() {
         THIS.with(|this| this.depth.set(this.depth.get() - 1));
     }

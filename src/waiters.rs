@@ -1,5 +1,4 @@
-//! Futures that wait, in the order in which they are served, and their wakers on the way out of a
-//! lock.
+//! The queue of waiting futures, and lists of wakers to wake after unlocking.
 
 use std::{
     cell::Cell,
@@ -9,22 +8,22 @@ use std::{
     task::Waker,
 };
 
-/// The most waiters in the ring buffer. Adding or removing one moves half of them at most, 6 KiB.
+/// The most waiters in the ring buffer. Adding or removing one moves at most half of them, 6 KiB.
 const NEAR_MAX: usize = 256;
 
-/// How many of the others follow at a time, once the ring buffer is empty.
+/// How many waiters move from the tree to an empty ring buffer at a time.
 const REFILL: usize = 32;
 
 /// Waiters sorted by key.
 ///
-/// Keys mostly arrive in rising order and leave from the front, where both take constant time in a
-/// ring buffer that allocates nothing once it has grown, and is never larger. It holds the first
-/// [`NEAR_MAX`]; those behind are in a tree, so that all takes `O(log n)` steps, in whichever order
-/// waiters come and go.
+/// Most keys arrive in rising order and leave from the front. A ring buffer does both in constant
+/// time and allocates nothing once it has grown. It holds the first [`NEAR_MAX`] waiters. The
+/// waiters behind are in a tree, so that every operation takes `O(log n)` steps in any order of
+/// keys.
 #[derive(Debug)]
 pub(crate) struct Waiters<K, T> {
     near: VecDeque<(K, Waiter<T>)>,
-    /// Only if there are some in `near`, all with smaller keys.
+    /// Empty if `near` is empty. All keys in `near` are smaller.
     far: BTreeMap<K, Waiter<T>>,
 }
 
@@ -44,8 +43,8 @@ impl<K: Ord + Copy, T: Copy> Waiters<K, T> {
         self.near.is_empty()
     }
 
-    /// Adds a waiter, or changes the waker of one that is there. Returns the waker it replaces,
-    /// which may not be dropped under a lock.
+    /// Adds a waiter, or changes the waker of a known one. Returns the replaced waker, which
+    /// must not be dropped under a lock.
     pub(crate) fn put(&mut self, key: K, wants: T, waker: Option<Waker>) -> Option<Waker> {
         let waiter = Waiter { wants, waker };
         let is_last = self.near.back().is_none_or(|(last, _)| *last < key);
@@ -69,7 +68,7 @@ impl<K: Ord + Copy, T: Copy> Waiters<K, T> {
     }
 
     fn place(&self, key: K) -> Result<usize, usize> {
-        // The oldest and the newest are looked for most.
+        // Most lookups are for the first or the last waiter.
         match self.near.front() {
             Some((first, _)) if *first == key => Ok(0),
             _ => self.near.binary_search_by(|(other, _)| other.cmp(&key)),
@@ -88,13 +87,13 @@ impl<K: Ord + Copy, T: Copy> Waiters<K, T> {
         self.get(key).is_some()
     }
 
-    /// Whether the waiter is there and would be woken by `waker` already.
+    /// Whether the waiter is known and has a waker that wakes the same task as `waker`.
     pub(crate) fn is_set(&self, key: K, waker: &Waker) -> bool {
         let known = self.get(key).and_then(|waiter| waiter.waker.as_ref());
         known.is_some_and(|known| known.will_wake(waker))
     }
 
-    /// Removes a waiter; `None` where it is gone already. The waker may not be dropped under a
+    /// Removes a waiter. Returns `None` if it is not known. The waker must not be dropped under a
     /// lock.
     pub(crate) fn remove(&mut self, key: K) -> Option<Option<Waker>> {
         let removed = match self.place(key) {
@@ -106,7 +105,7 @@ impl<K: Ord + Copy, T: Copy> Waiters<K, T> {
         removed.map(|waiter| waiter.waker)
     }
 
-    /// The first waiter's key and what it wants.
+    /// The key of the first waiter and what it wants.
     #[inline]
     pub(crate) fn first(&self) -> Option<(K, T)> {
         self.near.front().map(|(key, waiter)| (*key, waiter.wants))
@@ -135,7 +134,7 @@ impl<K: Ord + Copy, T: Copy> Waiters<K, T> {
         waiter.waker
     }
 
-    /// Brings those behind to the front once that is empty.
+    /// Refills the ring buffer from the tree once it is empty.
     #[inline]
     fn settle(&mut self) {
         if self.near.is_empty() && !self.far.is_empty() {
@@ -151,19 +150,18 @@ impl<K: Ord + Copy, T: Copy> Waiters<K, T> {
     }
 }
 
-/// The most wakers of waiters that one critical section collects. The next section goes on with the
-/// others.
+/// The most wakers of waiters that one critical section collects. The next section collects more.
 const PIECE: usize = 32;
 
 thread_local! {
-    /// The vector of the last list that had more than one waker, kept so that the next one
-    /// allocates nothing.
+    /// The vector of the last list with more than one waker, so that the next list allocates
+    /// nothing.
     static SPARE: Cell<Vec<Waker>> = const { Cell::new(Vec::new()) };
 }
 
-/// Wakers that are collected under a lock, to be woken in order after unlocking.
+/// Wakers that are collected under a lock and woken in order after unlocking.
 ///
-/// One waiter, by far the most frequent number, is kept in place.
+/// The first waiter is stored inline, since most lists have only one.
 #[derive(Debug, Default)]
 pub(crate) struct Wakers {
     task: Option<Waker>,
@@ -177,7 +175,7 @@ impl Wakers {
         self.first.is_none() && self.task.is_none()
     }
 
-    /// Whether this is as much as one section may collect.
+    /// Whether the list is as long as one critical section may make it.
     #[inline]
     pub(crate) fn is_full(&self) -> bool {
         self.rest.len() >= PIECE
@@ -204,7 +202,8 @@ impl Wakers {
         self.rest.push(waker);
     }
 
-    /// Hands all waiters over, in order, and leaves the list empty but for the task.
+    /// Passes the wakers of all waiters to `to`, in order. Only the waker of the task stays in the
+    /// list.
     pub(crate) fn drain_waiters(&mut self, mut to: impl FnMut(Waker)) {
         self.first.take().into_iter().for_each(&mut to);
         if self.rest.capacity() > 0 {

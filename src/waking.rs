@@ -1,4 +1,4 @@
-//! Waking those that wait, without a lock, however deep wakers wake each other.
+//! Waking waiters without a lock, with a bound on how deep wakers nest.
 
 use std::{
     cell::{Cell, RefCell},
@@ -8,11 +8,11 @@ use std::{
 
 use crate::{contain::contain, waiters::Wakers};
 
-/// How deep wakers may wake each other. One that runs its task inside of `wake` may come back here
-/// from there.
+/// How deep wakers may nest. A waker that runs its task inside of `wake` may call this module
+/// again.
 const WAKE_DEPTH_MAX: usize = 16;
 
-// A model checker runs many threads on one, each with what it is waking.
+// A model checker runs many threads on one thread, and gives each its own value.
 #[cfg(not(any(handoff_loom, handoff_shuttle)))]
 thread_local! { static NESTING: Nesting = const { Nesting::new() } }
 #[cfg(handoff_loom)]
@@ -23,7 +23,7 @@ shuttle::thread_local! { static NESTING: Nesting = Nesting::new() }
 /// What this thread is waking.
 struct Nesting {
     depth: Cell<usize>,
-    /// What was to be woken deeper than [`WAKE_DEPTH_MAX`]: the call at that depth does it.
+    /// Wake-ups from deeper than [`WAKE_DEPTH_MAX`]. The call at that depth does them.
     later: RefCell<VecDeque<Later>>,
 }
 
@@ -47,14 +47,14 @@ impl Later {
     }
 }
 
-/// A waker that panics keeps neither the others asleep nor the caller, which has nothing to do with
-/// it, from going on.
+/// Wakes a waiter. If the waker panics, the other waiters are still woken, and the caller
+/// continues.
 fn wake_waiter(waker: Waker) {
     contain(|| waker.wake());
 }
 
-/// Wakes all of them, in order, and leaves the list empty. The task is woken by `task`, or, where
-/// that is put off, by what `task_later` makes of its waker.
+/// Wakes all waiters in order, then the task, and leaves the list empty. `task` wakes the task. If
+/// that has to be put off, the closure from `task_later` wakes it.
 #[inline(never)]
 pub(crate) fn wake_all(
     wakers: &mut Wakers,
@@ -75,7 +75,7 @@ pub(crate) fn wake_all(
             later.wake();
         }
     }
-    // A thread that is ending has no depth.
+    // A thread that is ending has no depth to restore.
     let _ = NESTING.try_with(|nesting| nesting.depth.set(depth));
 }
 
