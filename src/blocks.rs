@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 
 /// The length of a block is a multiple of this.
 const UNIT: usize = 4 * 1024;
-/// One block is dropped after there was a spare block at so many calls in a row.
+/// One block is dropped after more than this many calls in a row left a spare block.
 const PATIENCE: usize = 64;
 
 /// Initialised blocks of which parts were handed out. Most parts are dropped in the order in which

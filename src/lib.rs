@@ -48,7 +48,7 @@
 //!                                         |              v                                      v
 //!                                         |         WriteHandoff   (any number of clones)
 //!                                         |              |   queue, within max_items and max_pending_bytes
-//!         go on: take_tail, into_reader <-+              |
+//!      continue: take_tail, into_reader <-+              |
 //!                                                        +--> WriteTicket   (a position: holds no bytes, no writer)
 //!                                                        v
 //!                                                    WriteTask -----> writer   (given back at the end)

@@ -289,7 +289,7 @@ mod tests {
     #[test]
     fn any_order_costs_a_logarithm_of_comparisons() {
         const COUNT: u64 = 100_000;
-        // All numbers below the prime, in an order without order.
+        // All numbers below the prime, in pseudo-random order.
         let shuffled =
             |factor: u64| (1..100_003).map(move |at| at * factor % 100_003).filter(|key| *key < COUNT);
         let mut waiters = Waiters::new();
@@ -301,7 +301,7 @@ mod tests {
             assert!(waiters.remove(Counted(key)).is_some());
         }
         assert!(waiters.is_empty());
-        // Of nodes of up to 11 keys, at most 6 of which are full on the way to each key.
+        // A lookup passes at most 6 nodes, of up to 11 keys each.
         assert!(STEPS.get() < 2 * COUNT * 70, "{} comparisons", STEPS.get());
     }
 

@@ -210,9 +210,10 @@ impl HandoffBuffer {
     /// ```
     /// # use futures_handoff::{HandoffBuffer, HandoffBufferConfig, bytes::BytesMut};
     /// # let config = HandoffBufferConfig::new(64);
-    /// let mut buffer = HandoffBuffer::from_tail(BytesMut::from("hello"), config).unwrap();
-    /// buffer.advance(2).unwrap();
+    /// let mut buffer = HandoffBuffer::from_tail(BytesMut::from("hello"), config)?;
+    /// buffer.advance(2)?;
     /// assert_eq!(buffer.peek(), b"llo");
+    /// # Ok::<_, futures_handoff::BufferError>(())
     /// ```
     #[inline]
     pub fn peek(&self) -> &[u8] {
@@ -277,10 +278,11 @@ impl HandoffBuffer {
     /// ```
     /// # use futures_handoff::{HandoffBuffer, HandoffBufferConfig, bytes::BytesMut};
     /// # let config = HandoffBufferConfig::new(64);
-    /// let mut buffer = HandoffBuffer::from_tail(BytesMut::from("frame,rest"), config).unwrap();
-    /// assert_eq!(buffer.split_prefix(6).unwrap(), "frame,");
+    /// let mut buffer = HandoffBuffer::from_tail(BytesMut::from("frame,rest"), config)?;
+    /// assert_eq!(buffer.split_prefix(6)?, "frame,");
     /// assert_eq!(buffer.split_prefix(5).unwrap_err().missing(), Some(1));
     /// assert_eq!(buffer.peek(), b"rest");
+    /// # Ok::<_, futures_handoff::BufferError>(())
     /// ```
     pub fn split_prefix(&mut self, n: usize) -> Result<Bytes, BufferError> {
         self.check(n)?;
@@ -321,11 +323,12 @@ impl HandoffBuffer {
     /// ```
     /// # use futures_handoff::{HandoffBuffer, HandoffBufferConfig, bytes::BytesMut};
     /// # let config = HandoffBufferConfig::new(64);
-    /// let mut buffer = HandoffBuffer::from_tail(BytesMut::from("frame,rest"), config).unwrap();
-    /// let mut frame = buffer.split_prefix_mut(5).unwrap();
+    /// let mut buffer = HandoffBuffer::from_tail(BytesMut::from("frame,rest"), config)?;
+    /// let mut frame = buffer.split_prefix_mut(5)?;
     /// frame.make_ascii_uppercase();
     /// assert_eq!(frame, "FRAME");
     /// assert_eq!(buffer.peek(), b",rest");
+    /// # Ok::<_, futures_handoff::BufferError>(())
     /// ```
     pub fn split_prefix_mut(&mut self, n: usize) -> Result<BytesMut, BufferError> {
         self.check(n)?;
@@ -348,9 +351,10 @@ impl HandoffBuffer {
     /// ```
     /// # use futures_handoff::{HandoffBuffer, HandoffBufferConfig, bytes::BytesMut};
     /// # let config = HandoffBufferConfig::new(64);
-    /// let mut buffer = HandoffBuffer::from_tail(BytesMut::from("all of it"), config).unwrap();
+    /// let mut buffer = HandoffBuffer::from_tail(BytesMut::from("all of it"), config)?;
     /// assert_eq!(buffer.freeze_all(), "all of it");
     /// assert!(buffer.is_empty());
+    /// # Ok::<_, futures_handoff::BufferError>(())
     /// ```
     #[must_use = "the bytes are no longer in the buffer"]
     pub fn freeze_all(&mut self) -> Bytes {
@@ -395,10 +399,11 @@ impl HandoffBuffer {
     /// ```
     /// # use futures_handoff::{HandoffBuffer, HandoffBufferConfig, bytes::BytesMut};
     /// # let config = HandoffBufferConfig::new(64);
-    /// let mut buffer = HandoffBuffer::from_tail(BytesMut::from("  x"), config).unwrap();
-    /// buffer.advance(2).unwrap();
+    /// let mut buffer = HandoffBuffer::from_tail(BytesMut::from("  x"), config)?;
+    /// buffer.advance(2)?;
     /// assert!(buffer.advance(2).is_err());
     /// assert_eq!(buffer.peek(), b"x");
+    /// # Ok::<_, futures_handoff::BufferError>(())
     /// ```
     #[inline]
     pub fn advance(&mut self, n: usize) -> Result<(), BufferError> {

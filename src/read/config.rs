@@ -131,8 +131,8 @@ impl HandoffBufferConfig {
 
     /// Sets the length up to which a prefix is always copied out of its block (0 turns this off).
     ///
-    /// Copies of up to 512 bytes share a block of 2 KiB, so most of them cost no allocation. A
-    /// longer copy is an allocation of its own. A prefix shorter than a quarter of its block is
+    /// Such copies of up to 512 bytes share a block of 2 KiB, so most of them cost no allocation.
+    /// Any other copy is an allocation of its own. A prefix shorter than a quarter of its block is
     /// always copied, whatever is set here. Otherwise a frame that is kept would keep much more
     /// memory alive than it has bytes.
     ///

@@ -26,7 +26,7 @@ use bytes::BytesMut;
 ///     match buffer.read_available(&mut reader).await {
 ///         Ok(0) => break "400 Bad Request",
 ///         Ok(_) => {}
-///         Err(BufferError::LimitExceeded { limit: 16, .. }) => break "414 URI Too Long",
+///         Err(BufferError::LimitExceeded { .. }) => break "414 URI Too Long",
 ///         Err(error) => return Err(error),
 ///     }
 /// };
@@ -95,9 +95,11 @@ impl BufferError {
     ///     match parsed {
     ///         Ok(message) => break message,
     ///         Err(error) => {
-    ///             // What the parser needs at least: 1 byte with an empty buffer.
+    ///             // The parser needs 1 byte for the length, then the 3 bytes of the message.
     ///             let Some(missing) = error.missing() else { return Err(error) };
-    ///             buffer.fill_to(&mut reader, buffer.len() + missing).await?;
+    ///             if !buffer.fill_to(&mut reader, buffer.len() + missing).await? {
+    ///                 return Err(error);
+    ///             }
     ///         }
     ///     }
     /// };

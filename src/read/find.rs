@@ -15,9 +15,9 @@ impl HandoffBuffer {
     /// front, and replaces the needle that was searched for least recently.
     ///
     /// The buffer copies a needle of up to 64 bytes, into an allocation if it is longer than 16
-    /// bytes. Each search scans the last bytes again, up to the length of the needle. Of a longer
-    /// needle, the buffer remembers how much the last bytes match. Then the cost of a byte does not
-    /// depend on the length of the needle, but each search compares the needle once with its
+    /// bytes. Each search scans the last bytes again, up to the length of the needle. For a longer
+    /// needle, the buffer remembers how much the last bytes match, so the cost of a byte does not
+    /// depend on the length of the needle. Each search then compares the needle once with the
     /// longest beginning that the bytes have matched. The buffer stores that beginning, in about 9
     /// bytes for each byte.
     ///
@@ -55,12 +55,13 @@ impl HandoffBuffer {
     /// ```
     /// # use futures_handoff::{HandoffBuffer, HandoffBufferConfig, bytes::BytesMut};
     /// # let config = HandoffBufferConfig::new(64);
-    /// let mut buffer = HandoffBuffer::from_tail(BytesMut::from("one\ntwo\nthr"), config).unwrap();
+    /// let mut buffer = HandoffBuffer::from_tail(BytesMut::from("one\ntwo\nthr"), config)?;
     /// let mut lines = 0;
     /// while let Some(end) = buffer.find_from(lines, b"\n") {
     ///     lines = end + 1;
     /// }
-    /// assert_eq!(buffer.split_prefix(lines).unwrap(), "one\ntwo\n");
+    /// assert_eq!(buffer.split_prefix(lines)?, "one\ntwo\n");
+    /// # Ok::<_, futures_handoff::BufferError>(())
     /// ```
     #[inline]
     pub fn find_from(&mut self, from: usize, needle: &[u8]) -> Option<usize> {

@@ -6,30 +6,37 @@ use std::{fmt, ops::Range};
 ///
 /// # Examples
 ///
-/// A finder for messages of a type, a length and a payload, which answers by what has arrived:
+/// A protocol of two messages: `Q` alone, and `P` with a length and a payload:
 ///
 /// ```
-/// use futures_handoff::Found;
+/// use futures_handoff::{Found, HandoffBuffer};
 ///
-/// let find = |buffered: &[u8]| match *buffered {
-///     [b'P', length, ..] => Found::Length(2 + usize::from(length)),
-///     [b'Q', ..] => Found::Frame(1),
-///     [b'P'] => Found::Need(2),
-///     _ => Found::Reject("unknown message type"),
-/// };
-/// assert_eq!(find(b"P"), Found::Need(2));
-/// assert_eq!(find(b"P\x05he"), Found::Length(7));
-/// assert_eq!(find(b"QP\x05"), Found::Frame(1));
-/// assert_eq!(find(b"GET /"), Found::Reject("unknown message type"));
+/// fn message(buffered: &[u8], _searched: usize) -> Found {
+///     match *buffered {
+///         [b'P', length, ..] => Found::Length(2 + usize::from(length)),
+///         [b'P'] => Found::Need(2),
+///         [b'Q', ..] => Found::Frame(1),
+///         _ => Found::Reject("unknown message type"),
+///     }
+/// }
+///
+/// # futures_executor::block_on(async {
+/// let mut reader: &[u8] = b"P\x05helloQ";
+/// let mut buffer = HandoffBuffer::new(64);
+/// assert_eq!(buffer.next_frame(&mut reader, &mut message).await?.unwrap(), "P\x05hello");
+/// assert_eq!(buffer.next_frame(&mut reader, &mut message).await?.unwrap(), "Q");
+/// assert_eq!(message(b"GET /", 0), Found::Reject("unknown message type"));
+/// # Ok::<_, futures_handoff::FrameError>(())
+/// # }).unwrap();
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Found {
     /// A whole frame of this many bytes is at the front of the buffer.
     Frame(usize),
-    /// There is no whole frame yet, and its length is not known. The finder is called again once
-    /// this many bytes in total are buffered. A value up to the number of buffered bytes means one
-    /// byte more than buffered.
+    /// There is no whole frame yet. The finder is called again once this many bytes in total are
+    /// buffered. A value up to the number of buffered bytes, such as 0, means one byte more than
+    /// buffered.
     Need(usize),
     /// The frame has this length in bytes, and may still have to arrive in part.
     ///
@@ -59,10 +66,11 @@ pub enum Found {
 /// let mut buffer = HandoffBuffer::new(64);
 /// let mut finder =
 ///     |buffered: &[u8], _| if buffered.len() < 4 { Found::Need(4) } else { Found::Frame(4) };
-/// assert_eq!(buffer.next_frame(&mut reader, &mut finder).await.unwrap().unwrap(), "abcd");
-/// assert_eq!(buffer.next_frame(&mut reader, &mut finder).await.unwrap().unwrap(), "efgh");
-/// assert_eq!(buffer.next_frame(&mut reader, &mut finder).await.unwrap(), None);
-/// # });
+/// assert_eq!(buffer.next_frame(&mut reader, &mut finder).await?.unwrap(), "abcd");
+/// assert_eq!(buffer.next_frame(&mut reader, &mut finder).await?.unwrap(), "efgh");
+/// assert_eq!(buffer.next_frame(&mut reader, &mut finder).await?, None);
+/// # Ok::<_, futures_handoff::FrameError>(())
+/// # }).unwrap();
 /// ```
 ///
 /// TLS records, which start with a type, a version and a length of two bytes:
@@ -78,12 +86,13 @@ pub enum Found {
 /// };
 /// let mut reader: &[u8] = b"\x16\x03\x01\0\x02hiGET / HTTP/1.1";
 /// let mut buffer = HandoffBuffer::new(64);
-/// let record = buffer.next_frame(&mut reader, &mut records).await.unwrap().unwrap();
+/// let record = buffer.next_frame(&mut reader, &mut records).await?.unwrap();
 /// assert_eq!(record, "\x16\x03\x01\0\x02hi");
 /// let rejected = buffer.next_frame(&mut reader, &mut records).await;
 /// assert!(matches!(rejected, Err(FrameError::Rejected { reason: "no TLS record" })));
 /// assert_eq!(buffer.peek(), b"GET / HTTP/1.1");
-/// # });
+/// # Ok::<_, FrameError>(())
+/// # }).unwrap();
 /// ```
 pub trait FrameFinder {
     /// Looks for the end of the frame that starts at the front of `buffered`, which is never empty.

@@ -34,8 +34,8 @@ impl HandoffBuffer {
     /// - [`FrameError::Truncated`] if the stream ends inside a frame.
     /// - [`FrameError::TooLong`] if the frame does not fit in the buffer or is longer than its
     ///   finder allows. [`skip_frame`](Self::skip_frame) discards it.
-    /// - [`FrameError::Rejected`] or [`FrameError::InvalidFinder`] if the finder rejects the bytes,
-    ///   or reports a length that cannot be.
+    /// - [`FrameError::Rejected`] if the finder rejects the bytes, and
+    ///   [`FrameError::InvalidFinder`] if it reports an impossible length.
     /// - [`FrameError::Buffer`] if the reader reports more bytes than it had room for, or memory is
     ///   short.
     ///
@@ -199,7 +199,7 @@ impl Progress {
 ///
 /// # Examples
 ///
-/// With the extension traits of `futures`, it is handled as any other stream:
+/// The extension traits of `futures` work on it:
 ///
 /// ```
 /// use futures_handoff::{HandoffBuffer, LengthPrefix};
@@ -209,8 +209,8 @@ impl Progress {
 /// let mut reader: &[u8] = b"\x00\x05hello\x00\x05world";
 /// let mut buffer = HandoffBuffer::new(64 * 1024);
 /// let frames = buffer.frames(&mut reader, LengthPrefix::big_endian(2).without_header());
-/// let words: Vec<_> = frames.map_ok(|frame| frame.len()).try_collect().await?;
-/// assert_eq!(words, [5, 5]);
+/// let words: Vec<_> = frames.try_collect().await?;
+/// assert_eq!(words, ["hello", "world"]);
 /// # Ok::<_, futures_handoff::FrameError>(())
 /// # }).unwrap();
 /// ```

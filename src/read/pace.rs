@@ -2,20 +2,21 @@
 
 use super::config::HandoffBufferConfig;
 
-/// The read size is halved after so many calls in a row that read at most half of it.
+/// This many calls in a row that read at most half of the read size halve it.
 const LEAN_CALLS: u8 = 4;
 /// The largest number of full calls before the read size is doubled, after earlier doublings were
 /// undone.
 const PATIENCE_MAX: u8 = 64;
-/// After one in so many short reads, the reader is polled again even if that did not pay lately.
+/// If reading again after a short read did not pay lately, it is still tried after one in this many
+/// short reads.
 const PROBE_EVERY: u8 = 64;
 /// The least number of bytes to initialise at a time, unless the read size is smaller.
 const STEP_MIN: usize = 4 * 1024;
 /// How many bytes a quiet buffer keeps, unless its smallest read size is more than half of this.
 const REST: usize = 64 * 1024;
-/// A block of more than so many times the needed bytes is much too large.
+/// A block of more than this many times the needed bytes is much too large.
 const ROOMY: usize = 4;
-/// A smaller block replaces a block that was much too large for so many reads in a row.
+/// A block that was much too large for this many reads in a row is replaced by a smaller one.
 const ROOMY_READS: u8 = 16;
 /// Values of the two-bit counter. It starts at `ASKS`, the lowest that reads again.
 const ASKS: u8 = 2;

@@ -2,7 +2,7 @@
 //!
 //! At any time, few of the buffers of a thread hold unread bytes. The other buffers need no block
 //! until their reader has data again. A buffer then finds its own block in the pool, unless the
-//! pool was full and another buffer took it.
+//! pool was full and dropped the block or gave it to another buffer.
 //!
 //! No block in the pool outlives its buffer. A buffer that is dropped on the thread of the pool
 //! removes its block. A buffer that is dropped on another thread, or leaves a block there, marks

@@ -82,6 +82,26 @@ impl<R> HandoffReader<R> {
     }
 
     /// The inner reader. A read from it skips the buffered bytes.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_handoff::{HandoffBuffer, HandoffBufferConfig};
+    /// use futures_util::AsyncReadExt;
+    ///
+    /// # futures_executor::block_on(async {
+    /// let config = HandoffBufferConfig::new(64).with_read_reserve(4);
+    /// let mut buffer = HandoffBuffer::with_config(config);
+    /// let mut inner: &[u8] = b"headbody";
+    /// buffer.read_available(&mut inner).await?;
+    ///
+    /// let mut reader = buffer.into_reader(inner);
+    /// let mut direct = String::new();
+    /// reader.get_mut().read_to_string(&mut direct).await?;
+    /// assert_eq!((&direct[..], reader.buffer()), ("body", &b"head"[..]));
+    /// # Ok::<_, std::io::Error>(())
+    /// # }).unwrap();
+    /// ```
     pub fn get_mut(&mut self) -> &mut R {
         &mut self.reader
     }
@@ -94,8 +114,9 @@ impl<R> HandoffReader<R> {
     /// use futures_handoff::{HandoffBuffer, HandoffBufferConfig, bytes::BytesMut};
     ///
     /// let config = HandoffBufferConfig::new(64);
-    /// let buffer = HandoffBuffer::from_tail(BytesMut::from("tail"), config).unwrap();
+    /// let buffer = HandoffBuffer::from_tail(BytesMut::from("tail"), config)?;
     /// assert_eq!(buffer.into_reader(futures_util::io::empty()).buffer(), b"tail");
+    /// # Ok::<_, futures_handoff::BufferError>(())
     /// ```
     pub fn buffer(&self) -> &[u8] {
         self.buffer.peek()

@@ -61,7 +61,26 @@ pub struct Filled {
 ///
 /// The buffer does not store it: the next read polls the reader again. The enum is exhaustive, so
 /// that a `match` handles each reason. A loop that reads on although the buffer is full or the
-/// stream has failed would never get further. See [`Filled`] for an example.
+/// stream has failed would never get further. [`Filled`] shows such a `match`.
+///
+/// # Examples
+///
+/// ```
+/// use futures_handoff::{BufferError, HandoffBuffer, Then};
+///
+/// # futures_executor::block_on(async {
+/// let mut reader: &[u8] = b"a message that is too long";
+/// let mut buffer = HandoffBuffer::new(8);
+/// let filled = buffer.read_ready(&mut reader, usize::MAX).await?;
+/// assert_eq!(filled.n, 8);
+/// assert!(matches!(filled.then, Then::Full));
+///
+/// // Nothing was consumed, so the next read has no room.
+/// let full = buffer.read_ready(&mut reader, usize::MAX).await;
+/// assert!(matches!(full, Err(BufferError::LimitExceeded { limit: 8, .. })));
+/// # Ok::<_, BufferError>(())
+/// # }).unwrap();
+/// ```
 #[derive(Debug)]
 pub enum Then {
     /// The reader has no more data now, or was not polled again because that did not pay lately.

@@ -319,9 +319,9 @@ impl Storage {
         self.size.max(self.spares.largest())
     }
 
-    /// Replaces a block of more than `bound` bytes by one of `target >= len()` bytes, or by none if
-    /// `target` is
-    /// 0. Forgets remembered blocks of more than `bound` bytes. The block stays if memory is short.
+    /// Replaces a block of more than `bound` bytes by one of `target >= len()` bytes, or by none
+    /// for a `target` of 0, and forgets remembered blocks of more than `bound` bytes. The block
+    /// stays if memory is short.
     pub(super) fn shrink(&mut self, bound: usize, target: usize) {
         self.spares.forget_larger(bound);
         if self.size > bound {

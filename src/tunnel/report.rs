@@ -39,8 +39,19 @@ pub enum End {
     Unfinished,
 }
 
-/// How many bytes one direction has copied, and how it ended. See [`Report`] and
-/// [`Forward`](super::Forward) for examples.
+/// How many bytes one direction has copied, and how it ended.
+///
+/// # Examples
+///
+/// ```
+/// use futures_handoff::tunnel::{End, Forward, Transfer};
+///
+/// # futures_executor::block_on(async {
+/// let Transfer { bytes, end, .. } = Forward::new(&b"hello"[..], Vec::new()).run().await;
+/// assert_eq!(bytes, 5);
+/// assert!(matches!(end, End::Closed));
+/// # });
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Transfer {
