@@ -4,7 +4,7 @@
 //! - [`HandoffBuffer`] is the read half. Bytes arrive in pieces of any size, whole messages leave
 //!   as owned [`Bytes`](bytes::Bytes), and the unread rest stays.
 //! - [`WriteHandoff`] is the write half. Any number of producers hand bytes to a task that owns the
-//!   writer. A ticket for each write reports its outcome.
+//!   writer. A ticket reports the outcome of a write.
 //!
 //! Both use [`futures_io::AsyncRead`] and [`futures_io::AsyncWrite`], and work on Tokio, smol,
 //! async-std or without a runtime. There is no `unsafe` code.
@@ -51,7 +51,7 @@
 //!      continue: take_tail, into_reader <-+              |
 //!                                                        +--> WriteTicket   (a position: holds no bytes, no writer)
 //!                                                        v
-//!                                                    WriteTask -----> writer   (given back at the end)
+//!                                                    WriteTask -----> writer   (returned at the end)
 //! ```
 //!
 //! # The guide
@@ -74,7 +74,7 @@
 //!   failure, the program knows which bytes were written, and gets the unwritten ones back.
 //! - A rejected write returns its bytes, also if it had to wait.
 //! - Memory stays within the configured limits, whatever the peer sends or does not accept.
-//! - When a stream ends, everything that waits for it ends with the same cause. Nothing hangs.
+//! - When a stream ends, everything that waits for it ends with the same cause.
 //! - Readers, writers, wakers and owners of bytes may be faulty or hostile. An impossible byte
 //!   count is an error. A panic of a writer ends its stream and reaches no producer. User code
 //!   never runs under a lock.

@@ -66,7 +66,7 @@ pub use self::tokio::Tokio;
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an executor for `{F}`",
-    note = "enable the feature `tokio`, `smol` or `async-std` for ready-made executors, or implement `Executor` for your own"
+    note = "enable the feature `tokio`, `smol` or `async-std` for executors of these runtimes, or implement `Executor` for your own type"
 )]
 pub trait Executor<F> {
     /// Takes `future` and returns without waiting for it.
