@@ -1,14 +1,15 @@
 //! The handle that producers write through.
 
 use super::{
-    adapter::{HandoffSink, HandoffWriter},
     config::{WriteHandoffConfig, WriteStats},
     drive::{Driver, Op, release_writer},
     error::CloseReason,
     shared::{BoxWriter, Shared, WriterGuard},
+    sink::HandoffSink,
     state::Phase,
     stream::Stream,
     task::{DetachedWriteTask, WriteTask},
+    writer::HandoffWriter,
 };
 use crate::{Executor, sync::Arc};
 use futures_io::AsyncWrite;

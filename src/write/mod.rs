@@ -11,8 +11,9 @@
 //!
 //! | module | contents |
 //! |---|---|
-//! | `handle`, `weak`, `adapter` | the handles: strong, weak, as a `Sink` and as an `AsyncWrite` |
-//! | `writes`, `permit`, `sending` | the methods of a handle that write, reserve room, and send or flush |
+//! | `handle`, `weak`, `sink`, `writer` | the handles: strong, weak, as a `Sink` and as an `AsyncWrite` |
+//! | `adapter` | the poll methods that the last two share |
+//! | `writes`, `permit`, `sending`, `ending` | the methods of a handle that write, reserve room, send or flush, and end |
 //! | `submit`, `payload` | how a write is submitted, and what is submitted |
 //! | `state` | the phases and positions behind the stream's lock, and what follows from a change |
 //! | `room` | back pressure: room and the line of waiters for it |
@@ -27,6 +28,7 @@ mod adapter;
 mod batch;
 mod config;
 mod drive;
+mod ending;
 mod error;
 mod flush;
 mod handle;
@@ -37,24 +39,27 @@ mod queue;
 mod room;
 mod sending;
 mod shared;
+mod sink;
 mod state;
 mod stream;
 mod submit;
 mod task;
 mod ticket;
 mod weak;
+mod writer;
 mod writes;
 
-pub use adapter::{HandoffSink, HandoffWriter};
 pub use config::{Inline, WriteHandoffConfig, WriteStats};
 pub use error::{CloseReason, RejectReason, TicketError, WriteError};
 pub use handle::WriteHandoff;
 pub use lifecycle::WriterFailure;
 pub use permit::{OwnedPermit, Permit};
 pub use shared::BoxWriter;
+pub use sink::HandoffSink;
 pub use task::{DetachedWriteTask, WriteTask};
 pub use ticket::{Accepted, WriteTicket};
 pub use weak::WeakWriteHandoff;
+pub use writer::HandoffWriter;
 
 /// What other modules of this crate use to submit and to wait.
 #[cfg(any(feature = "secure", feature = "secure-rustcrypto"))]
