@@ -7,22 +7,22 @@
 //! | [`sending`] | When do bytes leave, and who flushes? |
 //! | [`closing`] | How does a stream end, and how do I learn how it went? |
 //! | [`cancelling`] | What happens to a future that I drop? |
-//! | [`events`] | What happens when? All of it in one table |
-//! | [`answering`] | Why do two peers that answer each other wait for ever, and what helps? |
-//! | [`routing`] | How do I send messages on without taking them out of the buffer? |
+//! | [`events`] | What follows from which event? |
+//! | [`answering`] | Why can two peers that answer each other deadlock, and what helps? |
+//! | [`routing`] | How do I forward messages without taking them out of the buffer? |
 //! | [`tunnels`](tunnels/index.html) | How do I carry bytes in both directions between two streams? |
-//! | [`messages`](messages/index.html) | How do I bound messages between tasks until they are done with? |
+//! | [`messages`](messages/index.html) | How do I bound messages between tasks until they are processed? |
 //! | [`tls`] | What is different over TLS? |
 //! | [`packets`] | What about datagrams, and encryption without certificates? |
-//! | [`runtimes`](runtimes/index.html) | What do I need of a runtime, and how do I name it? |
+//! | [`runtimes`](runtimes/index.html) | What do I need from a runtime, and where do I name it? |
 //! | [`tuning`] | Which setting do I change, and when? |
 //! | [`testing`] | How do I test my code without a network? |
-//! | [`from_tokio`](from_tokio/index.html), [`from_futures`], [`from_bytes_handoff`] | What becomes of the code that I have? |
+//! | [`from_tokio`](from_tokio/index.html), [`from_futures`], [`from_bytes_handoff`] | How do I port the code that I have? |
 //!
-//! The pages about tunnels, messages, runtimes and Tokio are there with the features that they use:
+//! The pages about tunnels, messages, runtimes and Tokio exist with the features that they use:
 //! `tunnel`, `message`, `tokio` and `smol`.
 
-// What the pages link to.
+// For the links of the pages.
 #[allow(unused_imports, reason = "links are no uses")]
 use crate::*;
 

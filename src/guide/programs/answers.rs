@@ -8,7 +8,8 @@ use futures_handoff::{
 };
 use futures_util::{AsyncRead, AsyncWrite, StreamExt, future::join};
 
-/// Answers lines that start with `?`, and gives the others, the answers of the peer, to `answered`.
+/// Answers lines that start with `?`. Passes all other lines, the answers of the peer, to
+/// `answered`.
 async fn answer<R, W>(
     mut reader: R,
     out: WriteHandoff<W>,
@@ -25,7 +26,8 @@ where
         let mut lines = Delimiter::new(b"\n");
         while let Some(line) = buffer.next_frame(&mut reader, &mut lines).await? {
             if line.starts_with(b"?") {
-                // Never waits. A peer that asks more than was agreed on is read no more.
+                // Never waits. If the peer has too many open questions, this fails and ends the
+                // loop.
                 questions.try_send(line).map_err(io::Error::other)?;
             } else {
                 answered(line);
@@ -37,12 +39,12 @@ where
         while let Some(question) = open.next().await {
             let mut answer = BytesMut::from(question);
             answer[0] = b'!';
-            // Only this waits for room, and the reader goes on meanwhile.
+            // Only this waits for room. The reader goes on meanwhile.
             out.write_fire_and_forget(answer.freeze()).await?;
         }
         Ok(())
     };
-    // What was asked before the end, or before an error, is answered first.
+    // Questions from before the end, or before an error, are answered first.
     let (read, written) = join(read, write).await;
     read.and(written)
 }

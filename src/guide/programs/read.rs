@@ -3,7 +3,7 @@ use std::io;
 use futures_handoff::{Delimiter, HandoffBuffer, bytes::Bytes};
 use futures_util::AsyncRead;
 
-/// Reads two lines. What comes behind them stays in the buffer.
+/// Reads two lines. The bytes after them stay in the buffer.
 async fn two_lines(
     // Any `futures_io::AsyncRead`.
     mut reader: impl AsyncRead + Unpin,

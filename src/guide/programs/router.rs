@@ -5,7 +5,7 @@ use futures_util::{AsyncRead, AsyncWrite, future::join};
 
 const LIMIT: usize = 64 * 1024;
 
-/// Routes lines until `TUNNEL`, then sends all that follows to `a`.
+/// Routes lines until `TUNNEL`, then sends everything after it to `a`.
 async fn route<R, W>(mut reader: R, a: WriteHandoff<W>, b: WriteHandoff<W>) -> io::Result<()>
 where
     R: AsyncRead + Unpin,
@@ -24,7 +24,7 @@ where
                     tunnel = true;
                 }
                 // Borrowed from the buffer; owned only if it has to wait. One reader reads in
-                // order: once `a` has no room left in its budget, the lines behind this one wait,
+                // order: if `a` has no room left in its budget, the lines after this one wait
                 // too.
                 line => {
                     let out = if line.starts_with(b"a:") { &a } else { &b };
@@ -33,11 +33,11 @@ where
             }
         }
         if tunnel {
-            // First the unread rest, then what the reader has after it.
+            // First the bytes in the buffer, then what the reader reads after them.
             a.write_all_buf(&mut buffer).await?;
         }
-        // All that came before the end, or before an error, has been sent. A line that was cut off
-        // is not sent.
+        // Everything before the end, or before an error, has been sent. A line that was cut off is
+        // not sent.
         match filled.then {
             Then::End if buffer.is_empty() => return Ok(()),
             Then::End => return Err(io::ErrorKind::UnexpectedEof.into()),
@@ -48,7 +48,7 @@ where
     }
 }
 
-/// Gives the writers back, flushed and closed.
+/// Returns the writers, flushed and closed.
 async fn run<R, W>(reader: R, a: W, b: W) -> io::Result<(W, W)>
 where
     R: AsyncRead + Unpin,
@@ -58,7 +58,7 @@ where
     let (b, mut b_task) = WriteHandoff::new(b, WriteHandoffConfig::default());
     // Both writers are served in the router's own task: nothing is spawned, nothing is woken.
     let routed = a_task.run_until(b_task.run_until(route(reader, a, b))).await;
-    // The router and its handles are gone. Both writers get the rest, whatever became of it, and
+    // The router and its handles are gone. Both writers get the rest, even after an error, and
     // neither waits for the other.
     let (a, b) = join(a_task, b_task).await;
     routed?;

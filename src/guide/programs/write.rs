@@ -10,16 +10,16 @@ async fn produce<W: AsyncWrite + Unpin>(handoff: WriteHandoff<W>) -> io::Result<
     let ticket = handoff.write(Bytes::from_static(b"two ")).await?;
     // Adjacent on the wire, whatever other producers write.
     handoff.write_chunks(&mut [Bytes::from_static(b"thr"), Bytes::from_static(b"ee")]).await?;
-    // The writer has taken these bytes, or the error says how many of them.
+    // The writer has taken these bytes, or the error says how many.
     ticket.await?;
     // When the last handle is dropped, the task writes the rest, flushes, closes and ends.
     Ok(())
 }
 
-/// Gives the writer back, flushed and closed.
+/// Returns the writer, flushed and closed.
 async fn run<W: AsyncWrite + Unpin>(writer: W) -> io::Result<W> {
     let (handoff, task) = WriteHandoff::new(writer, WriteHandoffConfig::default());
-    // The task runs to its end whatever becomes of the producer: what was accepted is written.
+    // The task runs to its end even if the producer fails: accepted bytes are written.
     let (written, produced) = join(task, produce(handoff)).await;
     produced?;
     Ok(written?)
