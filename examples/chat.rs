@@ -1,4 +1,4 @@
-//! A chat on smol in which a slow client stalls no other.
+//! A chat on smol in which a slow client does not stall the others.
 //!
 //! ```text
 //! cargo run --example chat --features smol -- 127.0.0.1:7000
@@ -6,12 +6,13 @@
 //! ```
 //!
 //! What to learn:
-//! - a line for a hundred members is shared and not copied, and no socket is waited for;
-//! - `Full` does not mean that a member is slow: its writer task may have had no turn. Only a
-//!   member whose socket takes nothing although its budget is used up is cut off;
-//! - a connection ends with either half, and its end has a deadline.
+//! - a line for a hundred members is shared, not copied, and sending it waits for no socket;
+//! - `Full` does not mean that a member is slow: its writer task may not have been polled. A member
+//!   is disconnected only if its budget is used up and its socket takes nothing;
+//! - a connection ends when either half ends, and its end has a deadline.
 //!
-//! Without an address it tries itself out: two members read, one never does, and is cut off.
+//! Without an address it runs a demonstration: two members read, and one never reads and is
+//! disconnected.
 
 use std::{
     collections::HashMap,
@@ -31,14 +32,14 @@ use smol::{
     net::{TcpListener, TcpStream},
 };
 
-/// The longest line, and how long a member may take to receive what it has missed when it leaves.
+/// The longest line, and how long a leaving member may take to receive the lines still queued.
 const LINE: usize = 4096;
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The members keep no connection open.
+/// Weak handles: the list of members keeps no connection open.
 type Room = Mutex<HashMap<u64, WeakWriteHandoff>>;
 
-/// Gives a line to all members. Waits for no socket.
+/// Sends a line to all members. Waits for no socket.
 async fn say(room: &Room, line: Bytes) {
     let mut left: Vec<_> = room.lock().unwrap().values().filter_map(WeakWriteHandoff::upgrade).collect();
     let mut had_a_turn = false;
@@ -52,14 +53,14 @@ async fn say(room: &Room, line: Bytes) {
                     false
                 }
                 RejectReason::Full { .. } => true,
-                // It has left.
+                // The member has left.
                 _ => false,
             },
         });
         if left.is_empty() {
             return;
         }
-        // The writer tasks have a turn now.
+        // Let the writer tasks run.
         yield_now().await;
         had_a_turn = true;
     }
@@ -101,7 +102,7 @@ async fn listen(room: Arc<Room>, listener: TcpListener) -> io::Result<()> {
     Ok(())
 }
 
-/// Talks until the member that reads nothing is cut off. The others receive every line.
+/// Talks until the member that reads nothing is disconnected. The others receive every line.
 async fn demonstrate() -> io::Result<()> {
     let (room, listener) = (Arc::new(Room::default()), TcpListener::bind("127.0.0.1:0").await?);
     let address = listener.local_addr()?;
@@ -127,7 +128,7 @@ async fn demonstrate() -> io::Result<()> {
             }
         }
     }
-    println!("two members received {said} lines, and the one that read nothing was cut off");
+    println!("two members received {said} lines, and the one that read nothing was disconnected");
     Ok(())
 }
 

@@ -1,17 +1,18 @@
-//! Compression below a handle, for many producers, and above one, for a part of a stream. On smol.
+//! Compression on smol: below a handle for many producers, and above a handle for a part of a
+//! stream.
 //!
 //! ```text
 //! cargo run --example compressed --features smol
 //! ```
 //!
 //! What to learn:
-//! - an encoder is a writer: below a handle it makes one compressed stream of what many tasks
-//!   write. The task flushes it when there is nothing more to write, so lines arrive while the
-//!   stream is open;
-//! - `Inline::Never` leaves the time that it takes to the task;
-//! - a handle is a writer, too: an encoder above it compresses one body, beside plain bytes;
-//! - the reader of such a stream goes from plain lines to the decoder with `into_reader`, and loses
-//!   no byte that it has read ahead.
+//! - an encoder is a writer: below a handle it compresses what many tasks write into one stream.
+//!   The task flushes it when there is nothing more to write, so lines arrive while the stream is
+//!   open;
+//! - with `Inline::Never` only the task spends the time for compression;
+//! - a handle is a writer too: an encoder above it compresses one body between plain bytes;
+//! - the reader of such a stream switches from plain lines to the decoder with `into_reader`, and
+//!   loses no byte that was read ahead.
 
 use std::io;
 
@@ -25,7 +26,7 @@ use smol::{
     net::{TcpListener, TcpStream},
 };
 
-/// What the tasks write, each so many lines.
+/// How many tasks write, and how many lines each.
 const TASKS: usize = 4;
 const LINES: usize = 1000;
 
@@ -51,7 +52,8 @@ async fn log(stream: TcpStream, all_arrived: impl Future<Output = ()>) -> io::Re
     Ok(written)
 }
 
-/// Reads the lines of the log, says when all of them are there, and waits for the end.
+/// Reads the lines of the log, calls `all_arrived` when all of them are there, and waits for the
+/// end.
 async fn collect(stream: TcpStream, all_arrived: impl FnOnce()) -> io::Result<()> {
     let mut reader = GzipDecoder::new(BufReader::new(stream));
     let (mut buffer, mut lines) = (HandoffBuffer::new(4096), Delimiter::new(b"\n"));
@@ -80,7 +82,7 @@ async fn receive(mut stream: TcpStream) -> io::Result<Vec<u8>> {
     let mut buffer = HandoffBuffer::new(64 * 1024);
     let line = buffer.next_frame(&mut stream, &mut Delimiter::new(b"\n")).await?;
     assert_eq!(line.as_deref(), Some(&b"gzip\n"[..]));
-    // What was read behind the line comes first.
+    // The bytes that were read after the line come first.
     let mut body = Vec::new();
     GzipDecoder::new(buffer.into_reader(stream)).read_to_end(&mut body).await?;
     Ok(body)
@@ -98,8 +100,7 @@ fn main() -> io::Result<()> {
         let (say, heard) = smol::channel::bounded(1);
         let all_arrived = async move { heard.recv().await.expect("the collector lives") };
         let (logged, collected) =
-            join(log(near, all_arrived), collect(far, move || say.try_send(()).expect("it is said once")))
-                .await;
+            join(log(near, all_arrived), collect(far, move || say.try_send(()).expect("called once"))).await;
         collected?;
         println!("{} lines, {} bytes, arrived while the stream was open", TASKS * LINES, logged?);
 

@@ -1,18 +1,18 @@
 //! A connection whose content decides where its bytes go.
 //!
-//! The client sends lines. Each is routed by its first word to an upstream of its own, until the
-//! line `TUNNEL` turns the rest of the connection into opaque bytes for one of them.
+//! The client sends lines. Each line is routed to an upstream by its first word, until the line
+//! `TUNNEL`. The rest of the connection is opaque bytes for one of the upstreams.
 //!
 //! What to learn:
-//! - look first, take later: `find` and `peek` show a line where it lies, `write_prefix` sends it
-//!   from there, and it becomes owned only if it has to wait;
+//! - `find` and `peek` look at a line in the buffer and `write_prefix` sends it from there. It
+//!   becomes owned only if it has to wait;
 //! - every upstream has its own order, budget and writer task, and one reader feeds them all;
-//! - when the protocol changes, nothing is lost: what was read behind the last line is still in the
+//! - when the protocol changes, nothing is lost: bytes read after the last line are still in the
 //!   buffer;
-//! - what came before the end, or before an error, is routed first. A line that was cut off there
-//!   reaches nobody;
-//! - an upstream that takes nothing holds up the others' lines only once its budget is used up, for
-//!   one reader reads in order.
+//! - complete lines before the end, or before an error, are routed first. A line that was cut off
+//!   is not routed;
+//! - one reader reads in order: an upstream that takes nothing delays the lines of the others once
+//!   its budget is used up.
 //!
 //! Run it with `cargo run --example content_routing`.
 
@@ -22,10 +22,10 @@ use futures_executor::block_on;
 use futures_handoff::{HandoffBuffer, Then, WriteHandoff, WriteHandoffConfig};
 use futures_util::{AsyncRead, AsyncWrite, StreamExt, TryStreamExt, future::join3, stream};
 
-/// The most to take from the reader before others have their turn.
+/// The most to read before other work gets its turn.
 const LIMIT: usize = 64 * 1024;
 
-/// Where lines can go.
+/// The upstreams.
 pub(crate) struct Upstreams<W> {
     pub(crate) orders: WriteHandoff<W>,
     pub(crate) events: WriteHandoff<W>,
@@ -50,8 +50,8 @@ where
                 break;
             }
             let upstream = if line.starts_with(b"order ") { &upstreams.orders } else { &upstreams.events };
-            // Waits for room when the upstream is slow: the client is then read from no faster than
-            // that.
+            // Waits for room if the upstream is slow. The client is then read at the speed of the
+            // upstream.
             upstream.write_prefix(&mut buffer, end + 1).await?;
         }
         if tunnel {
@@ -69,15 +69,15 @@ where
 
 fn main() -> io::Result<()> {
     let input = b"order 1\nlogin ann\norder 2\nlogout ann\nTUNNEL\n\x00\x01\n\xfe\xff";
-    // Whatever the pieces are, the result is the same.
+    // The result does not depend on how the input is cut.
     for piece in [1, 7, input.len()] {
         let reader = stream::iter(input.chunks(piece)).map(io::Result::Ok).into_async_read();
         let config = WriteHandoffConfig::default();
         let (orders, orders_task) = WriteHandoff::new(Vec::new(), config);
         let (events, events_task) = WriteHandoff::new(Vec::new(), config);
 
-        // The handles go with the router: when it is done, or has failed, the upstreams get the
-        // rest and are closed. All three are run to their ends before any result is looked at.
+        // The router owns the handles. When it is done, or has failed, the upstreams get the rest
+        // and are closed. All three run to their end before any result is checked.
         let router = route(reader, Upstreams { orders, events });
         let (orders, events, routed) = block_on(join3(orders_task, events_task, router));
         routed?;

@@ -1,11 +1,12 @@
-//! Messages that start with their length, in both directions.
+//! Messages with a length prefix, in both directions.
 //!
 //! What to learn:
-//! - `write_all` keeps a header and its body adjacent, whoever else writes to the same stream;
-//! - `LengthPrefix` finds frames by their length, and refuses one that is announced too long before
-//!   it arrives;
-//! - `parse` takes a message apart and consumes nothing unless all of it is there;
-//! - what came before the end, or before an error, is handed out first.
+//! - `write_chunks` keeps a header and its body adjacent, even if other producers write to the same
+//!   stream;
+//! - `LengthPrefix` finds frames by their length, and refuses a frame that announces too much
+//!   before it arrives;
+//! - `parse` takes the fields of a message and consumes nothing unless all of them are there;
+//! - messages from before the end, or before an error, are returned first.
 //!
 //! Run it with `cargo run --example length_prefix`.
 
@@ -18,7 +19,7 @@ use futures_handoff::{
 };
 use futures_util::{AsyncRead, AsyncWrite, future::join};
 
-/// Sends each body with its length in front, as two chunks that nothing comes between.
+/// Sends each body after its length, as two adjacent chunks.
 async fn send<W: AsyncWrite + Unpin>(out: WriteHandoff<W>, bodies: &[&'static str]) -> io::Result<()> {
     for body in bodies {
         let length = u16::try_from(body.len()).map_err(io::Error::other)?;
@@ -39,14 +40,14 @@ pub(crate) async fn encode<W: AsyncWrite + Unpin>(
 ) -> io::Result<W> {
     let (out, task) = WriteHandoff::new(writer, WriteHandoffConfig::default());
     let producers = join(send(out.clone(), some), send(out, others));
-    // All run to their ends before a result is looked at: what one could send is sent although the
-    // other failed.
+    // All run to their end before a result is checked: what one producer could send is sent even if
+    // the other failed.
     let (written, (some, others)) = join(task, producers).await;
     some.and(others)?;
     Ok(written?)
 }
 
-/// Reads bodies until the stream ends. If that goes wrong, `bodies` has those that came before.
+/// Reads bodies until the stream ends. After an error, `bodies` has those that came before it.
 pub(crate) async fn decode(
     mut reader: impl AsyncRead + Unpin,
     bodies: &mut Vec<Bytes>,
@@ -59,10 +60,10 @@ pub(crate) async fn decode(
     Ok(())
 }
 
-/// A tag, and two fields with a length each.
+/// A tag, and two fields with a length prefix each.
 pub(crate) type Record = (u8, Bytes, Bytes);
 
-/// Takes one record. Fails, and consumes nothing, if some of it is missing.
+/// Takes one record. Fails and consumes nothing if bytes are missing.
 fn record(buffer: &mut HandoffBuffer) -> Result<Record, BufferError> {
     buffer.parse(|cursor| {
         let tag = cursor.take(1)?[0];
@@ -73,15 +74,15 @@ fn record(buffer: &mut HandoffBuffer) -> Result<Record, BufferError> {
     })
 }
 
-/// Reads records until the stream ends. If that goes wrong, `records` has those that came before.
+/// Reads records until the stream ends. After an error, `records` has those that came before it.
 pub(crate) async fn decode_records(
     mut reader: impl AsyncRead + Unpin,
     records: &mut Vec<Record>,
 ) -> io::Result<()> {
     let mut buffer = HandoffBuffer::new(64);
     loop {
-        // Fields of up to 64 bytes are parsed anew at each read; for large ones, read until there
-        // is what `missing` asks for.
+        // Fields of up to 64 bytes are parsed again after each read. For large fields, read as many
+        // bytes as `missing` says.
         while let Ok(record) = record(&mut buffer) {
             records.push(record);
         }
@@ -100,7 +101,7 @@ fn main() -> io::Result<()> {
         bodies.sort();
         assert_eq!(bodies, ["", "alpha", "beta", "gamma"]);
 
-        // Only the header is there; the frame that it announces could never be buffered.
+        // Only the header has arrived. The frame that it announces could never be buffered.
         let refused = decode(&b"\x10\x00"[..], &mut bodies).await.expect_err("4096 bytes are announced");
         assert!(matches!(refused, FrameError::TooLong { needed: 4098, limit: 16 }));
 

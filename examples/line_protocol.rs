@@ -1,10 +1,10 @@
 //! A line protocol whose lines arrive in pieces.
 //!
 //! What to learn:
-//! - `next_frame` gives whole lines however their bytes arrive, and looks at each byte once;
+//! - `next_frame` returns whole lines in whatever pieces they arrive, and searches each byte once;
 //! - a frame is owned: it outlives the buffer, and parts of it are slices of the same memory;
 //! - the end of the stream, a line that was cut off and a line that is too long are three different
-//!   answers.
+//!   results.
 //!
 //! Run it with `cargo run --example line_protocol`.
 
@@ -19,8 +19,8 @@ const LINE_MAX: usize = 32;
 
 type Settings = BTreeMap<Bytes, Bytes>;
 
-/// Reads `key=value` lines until the client is done. If that goes wrong, `settings` has all that
-/// came before.
+/// Reads `key=value` lines until the stream ends. After an error, `settings` has the lines before
+/// it.
 pub(crate) async fn read(
     mut reader: impl AsyncRead + Unpin,
     settings: &mut Settings,
@@ -36,7 +36,7 @@ pub(crate) async fn read(
     Ok(())
 }
 
-/// A reader that gives `input` three bytes at a time.
+/// A reader that returns `input` three bytes at a time.
 fn in_pieces(input: &'static [u8]) -> impl AsyncRead + Unpin {
     stream::iter(input.chunks(3)).map(io::Result::Ok).into_async_read()
 }

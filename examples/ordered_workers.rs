@@ -1,19 +1,18 @@
-//! Lines of a connection that are worked on by several threads, and answered in their order.
+//! Several threads work on the lines of a connection, and the answers keep the order of the lines.
 //!
 //! What to learn:
-//! - a connection reserves the place of an answer before it gives a line away, so that answers
-//!   leave in the order of the lines, whichever worker is done first;
-//! - both handoffs charge a line until it is done with, and not only until somebody has received
-//!   it: a client that sends faster than the workers work, or than it reads its answers, is read no
-//!   faster than that;
-//! - the workers are plain threads, and the connections tasks of whatever runtime;
-//! - what came before the end, or before an error, is answered first;
-//! - when nobody can be answered any more, the reader learns of it although the client sends
-//!   nothing: waiting for a frame is cancel safe, so it can be one of two things that are waited
-//!   for.
+//! - a connection queues the place of an answer before it passes a line on. So answers are sent in
+//!   the order of the lines, even if a later line is finished first;
+//! - both handoffs charge a line until it is finished, not only until it is received. So a client
+//!   that sends faster than the workers work, or than it reads its answers, is read only as fast as
+//!   these;
+//! - the workers are plain threads, and the connections are tasks of any runtime;
+//! - lines from before the end, or before an error, are answered first;
+//! - when answers can no longer be sent, the reader learns of it even if the client sends nothing:
+//!   waiting for a frame is cancel safe, so the reader can wait for either.
 //!
-//! Run it with `cargo run --example ordered_workers --features message`. It tries itself out on
-//! each runtime that is enabled, over loopback.
+//! Run it with `cargo run --example ordered_workers --features message`. It runs a demonstration on
+//! each enabled runtime, over loopback.
 
 use std::{io, net::SocketAddr, pin::pin, process::ExitCode, thread};
 
@@ -32,14 +31,14 @@ use futures_util::{
 /// The longest line.
 const LINE: usize = 16 * 1024;
 
-/// A line, and where its answer goes.
+/// A line, and the channel for its answer.
 pub(crate) struct Job {
     line: Bytes,
     answer: oneshot::Sender<Bytes>,
 }
 
-/// Starts threads that work on lines of all connections, the oldest first. They end with the last
-/// sender.
+/// Starts threads that work on the lines of all connections, the oldest first. They end when the
+/// last sender is dropped.
 pub(crate) fn workers(
     threads: usize,
     config: MessageHandoffConfig,
@@ -50,8 +49,7 @@ pub(crate) fn workers(
         let (receiver, work) = (receiver.clone(), work.clone());
         thread::spawn(move || {
             while let Some(job) = receiver.recv_blocking() {
-                // The line is charged until it has an answer. A connection that has failed needs
-                // none.
+                // The line is charged until it has an answer. A failed connection takes no answer.
                 let (Job { line, answer }, _charge) = job.into_parts();
                 let _ = answer.send(work(&line));
             }
@@ -60,7 +58,7 @@ pub(crate) fn workers(
     jobs
 }
 
-/// Answers the lines of a client in their order. `open` limits those that are not answered yet.
+/// Answers the lines of a client in their order. `open` limits the unanswered ones.
 pub(crate) async fn serve<R, W>(
     mut reader: R,
     writer: W,
@@ -95,7 +93,7 @@ where
         while let Some(answered) = in_order.recv().await {
             let (answered, _charge) = answered.into_parts();
             let Ok(answer) = answered.await else {
-                // What was cut short must not look whole.
+                // A truncated stream must not look complete.
                 out.abort();
                 return Err(io::Error::other("a line has no answer"));
             };
@@ -109,8 +107,7 @@ where
     read
 }
 
-/// What is done with each line here: it is sent back reversed, which takes the longer the longer it
-/// is.
+/// The work on each line: reverses it, which takes longer for longer lines.
 fn reversed(line: &[u8]) -> Bytes {
     let (text, end) = line.split_at(line.len() - 1);
     let mut answer = BytesMut::with_capacity(line.len());

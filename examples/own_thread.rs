@@ -1,12 +1,12 @@
-//! No runtime at all: a thread of its own for the writer.
+//! No runtime: the writer has a thread of its own.
 //!
 //! What to learn:
-//! - the writer task needs nothing but somebody who polls it, and a thread will do;
-//! - a blocking writer (a file, a pipe, standard output) in that thread holds up nobody else, as
-//!   `Inline::Never` makes sure of;
-//! - an `Executor` is three lines; `WriteHandoff::spawn` takes it like any runtime, and so does the
-//!   task of a writer that is wanted back as what it is;
-//! - `into_parts` gives the writer back, open, when all is written.
+//! - the writer task only has to be polled, and a thread can do that;
+//! - a blocking writer (a file, a pipe, standard output) blocks only that thread: with
+//!   `Inline::Never` no producer polls it;
+//! - an `Executor` is three lines, and `WriteHandoff::spawn` takes it like any runtime. It also
+//!   runs the task of `WriteHandoff::new`, whose handles keep the type of the writer;
+//! - `into_parts` returns the writer, open, when everything is written.
 //!
 //! Run it with `cargo run --example own_thread`.
 
@@ -25,8 +25,8 @@ impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Threads {
     }
 }
 
-/// Four threads write a hundred lines each. Gives the writer back with all that was accepted, or
-/// tells what went wrong.
+/// Four threads write a hundred lines each. Returns the writer with everything that was accepted,
+/// or the error.
 pub(crate) fn produce<W: AsyncWrite + Unpin + Send + 'static>(writer: W) -> io::Result<W> {
     let config = WriteHandoffConfig::default().with_inline(Inline::Never);
     let (handoff, task) = WriteHandoff::new(writer, config);
@@ -37,7 +37,7 @@ pub(crate) fn produce<W: AsyncWrite + Unpin + Send + 'static>(writer: W) -> io::
             thread::spawn(move || {
                 for line in 0..100 {
                     let line = Bytes::from(format!("producer {producer}, line {line}\n"));
-                    // A thread that is no task waits for room with `block_on`.
+                    // A plain thread waits for room with `block_on`.
                     block_on(handoff.write_fire_and_forget(line)).map_err(io::Error::from)?;
                 }
                 Ok::<_, io::Error>(())
@@ -46,7 +46,7 @@ pub(crate) fn produce<W: AsyncWrite + Unpin + Send + 'static>(writer: W) -> io::
         .collect();
     let produced: Vec<_> =
         producers.into_iter().map(|producer| producer.join().expect("no producer panics")).collect();
-    // First all that was accepted is written, whatever became of a producer.
+    // Everything that was accepted is written first, even if a producer failed.
     let writer = block_on(handoff.into_parts());
     produced.into_iter().collect::<io::Result<()>>()?;
     Ok(writer?)
@@ -60,7 +60,7 @@ fn main() -> io::Result<()> {
     for producer in 0..4 {
         let prefix = format!("producer {producer},");
         let own = lines.iter().filter(|line| line.starts_with(prefix.as_bytes()));
-        // Producers mix, but what one of them writes stays in order.
+        // Lines of different producers mix, but those of one producer stay in order.
         let expected = (0..100).map(|line| format!("{prefix} line {line}\n").into_bytes());
         assert!(own.copied().eq(expected));
     }

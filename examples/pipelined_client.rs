@@ -1,18 +1,18 @@
-//! A client on Tokio whose tasks share one connection, with many questions open at a time.
+//! A client on Tokio whose tasks share one connection, with many open questions at a time.
 //!
 //! ```text
 //! cargo run --example pipelined_client --features tokio
 //! ```
 //!
 //! What to learn:
-//! - the queue of open questions belongs to the connection's task. It writes a question and notes
-//!   who asked in one step, so answers go to the right task, and whatever ends the connection ends
-//!   all waits;
-//! - a budget for as many questions as may be open: a write never waits, so the loop always reads
-//!   on;
-//! - `run_until` sends what many tasks have asked in one write, when the loop is about to wait.
+//! - the queue of open questions belongs to the connection's task. It writes a question and stores
+//!   the channel of its asker in one step, so answers go to the right task. When the connection
+//!   ends, all waits end;
+//! - the budget is large enough for all open questions: a write never waits, so the loop never
+//!   stops reading;
+//! - `run_until` sends the questions of many tasks in one write, when the loop is about to wait.
 //!
-//! It tries itself out against a server that answers in capitals.
+//! It runs against its own server, which answers in capitals.
 
 use std::{collections::VecDeque, io};
 
@@ -25,27 +25,28 @@ use tokio::{
     task::JoinSet,
 };
 
-/// The longest line, and how many questions may be open.
+/// The longest line, and the most open questions.
 const LINE: usize = 1024;
 const OPEN: usize = 256;
 
 type Question = (Bytes, oneshot::Sender<Bytes>);
 
-/// Any number of clones ask over one connection.
+/// All clones ask over one connection.
 #[derive(Clone)]
 struct Client(mpsc::Sender<Question>);
 
 impl Client {
-    /// A client and what has to run for it. That ends when all clones are gone and all is answered.
+    /// A client and the future that must run for it. The future ends when all clones are dropped
+    /// and everything is answered.
     fn new(stream: TcpStream) -> (Self, impl Future<Output = io::Result<u64>>) {
         let (sender, questions) = mpsc::channel(OPEN);
         (Self(sender), run(stream, questions))
     }
 
-    /// Asks a line and waits for the answer. Dropping the future drops only the answer.
+    /// Sends a line and waits for its answer. Dropping the future drops only the answer.
     async fn ask(&self, line: Bytes) -> io::Result<Bytes> {
         if line.len() > LINE || !line.ends_with(b"\n") {
-            let text = format!("a question of {} bytes is no line of at most {LINE} bytes", line.len());
+            let text = format!("a question of {} bytes is not a line of at most {LINE} bytes", line.len());
             return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
         }
         let (reply, answer) = oneshot::channel();
@@ -55,12 +56,12 @@ impl Client {
     }
 }
 
-/// Returns how many writes to the socket it took.
+/// Returns how many writes to the socket there were.
 async fn run(stream: TcpStream, mut questions: mpsc::Receiver<Question>) -> io::Result<u64> {
     stream.set_nodelay(true)?;
     let (reader, writer) = stream.into_split();
     let mut reader = TokioIo::new(reader);
-    // What is not written yet is not answered yet, so this is room enough.
+    // An unwritten question is an open one, so this is enough room.
     let config = WriteHandoffConfig::new(OPEN, OPEN * LINE);
     let (out, mut task) = WriteHandoff::new(TokioIo::new(writer), config);
     let connection = async {
@@ -73,27 +74,27 @@ async fn run(stream: TcpStream, mut questions: mpsc::Receiver<Question>) -> io::
                         out.try_write_fire_and_forget(line)?;
                         open.push_back(reply);
                     }
-                    // Nothing more will be asked: the server learns that, and answers the rest.
+                    // No more questions: the server sees the end, and answers the rest.
                     None => out.close(),
                 },
                 answer = buffer.next_frame(&mut reader, &mut lines) => match (answer?, open.pop_front()) {
-                    // Whoever asked may be gone.
+                    // The asker may have been dropped.
                     (Some(answer), Some(reply)) => drop(reply.send(answer)),
                     (None, None) if out.is_closed() => return Ok(()),
                     (None, _) => return Err(io::ErrorKind::UnexpectedEof.into()),
-                    (Some(_), None) => return Err(io::Error::other("an answer that was not asked for")),
+                    (Some(_), None) => return Err(io::Error::other("an answer without a question")),
                 },
             }
         }
     };
-    // An error ends the connection at once: the task is dropped with what it had still to write.
+    // An error ends the connection at once: the task is dropped with its unwritten bytes.
     task.run_until(connection).await?;
     let calls = out.stats().write_calls;
     task.await?;
     Ok(calls)
 }
 
-/// Answers each line in capitals, until the client asks no more.
+/// Answers each line in capitals, until the client closes.
 async fn answer(stream: TcpStream) -> io::Result<()> {
     let (reader, writer) = stream.into_split();
     let out = WriteHandoff::spawn(TokioIo::new(writer), WriteHandoffConfig::default(), &Tokio);

@@ -1,11 +1,11 @@
-//! A steady transfer of encrypted messages over loopback, to be watched by a profiler.
+//! A steady transfer of encrypted messages over loopback, for a profiler.
 //!
 //! ```text
 //! cargo run --release --example secure_load --features secure,tokio -- --runtime tokio --len 16384 --seconds 10
 //! ```
 //!
-//! One task sends, another one receives, and neither waits for the other. It prints how many
-//! messages and bytes a second arrived; `docs/measuring.md` has the commands of the profilers.
+//! One task sends, another one receives, and neither waits for the other. It prints messages and
+//! bytes per second; `docs/measuring.md` has the commands of the profilers.
 
 use std::{
     env,
@@ -23,7 +23,7 @@ use futures_util::{AsyncRead, AsyncWrite, future::try_join};
 
 const USAGE: &str =
     "usage: secure_load [--runtime NAME] [--suite chacha|aes] [--len BYTES] [--batch MESSAGES] [--seconds N]";
-/// Messages between two looks at the clock.
+/// How many messages are sent between two reads of the clock.
 const ROUND: usize = 64;
 
 #[derive(Clone)]
@@ -100,7 +100,7 @@ impl Load {
     fn config(&self) -> Config {
         let longest = self.len.max(256 * 1024);
         let config = Config::new("secure_load").with_suite(self.suite).with_max_message_len(longest);
-        // Room for two batches, so that one is sealed while the other one is written.
+        // Room for two batches, so that one is sealed while the other is written.
         let room = 2 * self.batch * (self.len + 32);
         let write = config.write();
         config.with_write(write.with_max_pending_bytes(write.max_pending_bytes().max(room)))
@@ -130,7 +130,7 @@ async fn run<R: Runtime>(load: Load) -> io::Result<Received> {
     Ok(received)
 }
 
-/// Sends until the time is over, and then says so.
+/// Sends until the time is over, then closes.
 async fn send<W: AsyncWrite + Unpin>(sender: Sender<W>, load: &Load) -> io::Result<()> {
     let message = vec![0xAB; load.len];
     let batch = vec![&message[..]; load.batch];

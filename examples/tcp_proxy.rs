@@ -1,4 +1,4 @@
-//! A proxy that switches from lines to a tunnel without losing what came behind the last line.
+//! A proxy that switches from lines to a tunnel without losing the bytes after the last line.
 //!
 //! ```text
 //! cargo run --example tcp_proxy --features tunnel,tokio -- tokio 127.0.0.1:7000
@@ -6,21 +6,21 @@
 //!
 //! A client connects to the proxy and sends `CONNECT <address>\n`. The proxy opens a connection
 //! there, answers `OK\n` and is a tunnel from then on, in both directions. Bytes for the tunnel may
-//! come in one go with the line.
+//! arrive together with the line.
 //!
 //! What to learn:
-//! - what came behind the line goes first, and so does the answer to it: the tunnel is given both;
-//! - the two directions end apart: an end travels through although the answer is still to come, and
-//!   an answer arrives although the server takes no more of the question;
-//! - what was read is passed on before an error that came behind it, and then no side sees an end
-//!   in order: what was cut short must not look whole;
-//! - an `accept` that fails is no reason to stop: descriptors run out, and come back.
+//! - the tunnel first sends the bytes after the line to the server, and `OK` to the client;
+//! - the two directions end separately: the end of the request is passed on before the answer
+//!   comes, and the answer arrives even if the server stops reading the request;
+//! - bytes read before an error are passed on. Then no side sees an orderly end, so that truncated
+//!   data does not look complete;
+//! - a failed `accept` is no reason to stop: the process may be out of descriptors for a while.
 //!
-//! It has no timeouts. A proxy that is not among friends bounds the time until it knows the line,
-//! and ends connections that move nothing for too long, with `run_with_idle`.
+//! It has no timeouts. A proxy on a public network should limit the time for the line, and end idle
+//! connections with `run_with_idle`.
 //!
 //! The runtime is `local`, which is none at all, or one whose feature is on. Without arguments the
-//! proxy tries itself out on each of them, over loopback, and ends.
+//! proxy runs a demonstration on each of them, over loopback.
 
 use std::{env, future::Future, io, net::SocketAddr, process::ExitCode, time::Duration};
 
@@ -31,7 +31,7 @@ use futures_util::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 /// The longest line.
 const LINE: usize = 1024;
 
-/// How long to wait after the first `accept` that fails, and after any number of them.
+/// The first and the longest pause after a failed `accept`.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(5), Duration::from_secs(1));
 
 fn main() -> ExitCode {
@@ -79,8 +79,8 @@ async fn listen<R: Runtime>(address: SocketAddr) -> io::Result<()> {
 
 /// The next client.
 ///
-/// An `accept` that fails says little about the listener: the process has no descriptor to spare
-/// just now, or the client has gone already. So this waits, longer each time, and tries again.
+/// A failed `accept` says little about the listener: the process may be out of descriptors, or the
+/// client may have gone. So this waits, longer each time, and tries again.
 pub(crate) async fn accepted<C>(
     mut accept: impl AsyncFnMut() -> io::Result<C>,
     pause: impl AsyncFn(Duration),
@@ -126,7 +126,7 @@ where
             return Err(error);
         }
     };
-    // What came behind the line is still in the buffer.
+    // The bytes after the line are still in the buffer.
     let mut tunnel = Tunnel::new(client, server)
         .with_first_to_a(Bytes::from_static(b"OK\n"))
         .with_first_to_b(buffer.freeze_all());
@@ -138,7 +138,7 @@ fn parse(line: &[u8]) -> Option<SocketAddr> {
     line.strip_prefix("CONNECT ")?.trim_end().parse().ok()
 }
 
-/// Tries the proxy out on every runtime there is.
+/// Runs the proxy on every enabled runtime.
 fn try_all() -> ExitCode {
     let mut runtimes = 0;
     for_each!(R => {
@@ -159,7 +159,7 @@ fn try_all() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// A server that sends back what it receives, the proxy before it, and a client.
+/// An echo server, the proxy in front of it, and a client.
 async fn try_out<R: Runtime>() -> io::Result<usize> {
     let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
     let mut listener = R::bind(loopback).await?;
@@ -175,7 +175,7 @@ async fn try_out<R: Runtime>() -> io::Result<usize> {
     let (mut client, accepted) = R::tcp_pair(&mut listener).await?;
     let proxy = R::task(serve::<R>(accepted));
 
-    // The line and the beginning of the tunnel leave together.
+    // The line and the first bytes for the tunnel are sent together.
     let payload: Vec<u8> = (0..1_000_000_u32).map(|i| (i % 251) as u8).collect();
     client.write_all(&[format!("CONNECT {address}\n").as_bytes(), &payload].concat()).await?;
     client.close().await?;

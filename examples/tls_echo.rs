@@ -1,17 +1,17 @@
-//! An echo over TLS on smol that tells apart how a connection ended.
+//! An echo over TLS on smol that distinguishes how a connection ended.
 //!
 //! ```text
 //! cargo run --example tls_echo --features smol
 //! ```
 //!
 //! What to learn:
-//! - both halves work over a TLS stream as over any other, and nothing has to be flushed by hand:
-//!   the writer task flushes when it has nothing more to write;
-//! - closing says `close_notify`, and shuts down the write direction;
+//! - both halves work over a TLS stream as over any other. You need not flush: the writer task
+//!   flushes when it has nothing more to write;
+//! - closing sends `close_notify`, and shuts down the write direction;
 //! - an end with `close_notify`, an end inside a line, and a connection that was cut off are three
-//!   different things. Only the first one means that all has arrived.
+//!   different results. Only the first one means that everything has arrived.
 //!
-//! It makes a certificate for itself, and tries all three over loopback.
+//! It makes its own certificate, and runs all three over loopback.
 
 use std::{io, sync::Arc};
 
@@ -27,23 +27,23 @@ use smol::{
     net::{TcpListener, TcpStream},
 };
 
-/// The longest line. The writer's budget takes it whole.
+/// The longest line. It fits in the writer's budget.
 const LINE: usize = 256 * 1024;
 
 #[derive(Debug, PartialEq)]
 enum End {
     /// After a whole line, with `close_notify`.
     Orderly,
-    /// With `close_notify`, inside a line of which so many bytes have arrived.
+    /// With `close_notify`, inside a line of which this many bytes have arrived.
     InsideALine(usize),
     /// Without `close_notify`: the network has failed, or an attacker has cut it.
     CutOff,
 }
 
-/// Echoes lines. All that have arrived are answered, however the connection ends.
+/// Echoes lines. All lines that have arrived are answered, however the connection ends.
 async fn echo(stream: server::TlsStream<TcpStream>) -> io::Result<End> {
     let (mut reader, writer) = smol::io::split(stream);
-    // Encryption takes long: only the task spends that time.
+    // Encryption takes CPU time: only the task spends it.
     let config = WriteHandoffConfig::default().with_max_pending_bytes(LINE).with_inline(Inline::Never);
     let (out, mut task) = WriteHandoff::new(writer, config);
     let echo = async move {
@@ -61,7 +61,7 @@ async fn echo(stream: server::TlsStream<TcpStream>) -> io::Result<End> {
         }
     };
     let end: io::Result<End> = task.run_until(echo).await;
-    // The handle is gone: the task writes the rest, says `close_notify` and closes.
+    // The handle is gone: the task writes the rest, sends `close_notify` and closes.
     let written = task.await;
     // A peer that has cut the connection takes no answer.
     if !matches!(end, Ok(End::CutOff)) {
@@ -70,7 +70,8 @@ async fn echo(stream: server::TlsStream<TcpStream>) -> io::Result<End> {
     end
 }
 
-/// Sends lines and reads as many back, then ends as it is told to. Returns how the server saw that.
+/// Sends lines and reads as many back, then ends the connection in the given way. Returns what the
+/// server saw.
 async fn exchange(
     (acceptor, connector): &(TlsAcceptor, TlsConnector),
     leave: impl AsyncFnOnce(&mut client::TlsStream<TcpStream>) -> io::Result<()>,
@@ -82,7 +83,7 @@ async fn exchange(
 
     let name = pki_types::ServerName::try_from("localhost").map_err(io::Error::other)?;
     let mut stream = connector.connect(name, TcpStream::connect(address).await?).await?;
-    // Longer than a record, and than what a socket takes at a time.
+    // Longer than a TLS record, and than what a socket takes at a time.
     for len in [0, 100, 20_000, LINE - 1] {
         let line = [&vec![b'x'; len][..], b"\n"].concat();
         stream.write_all(&line).await?;
@@ -95,7 +96,7 @@ async fn exchange(
     server.await
 }
 
-/// Both ends, with a certificate for this process alone.
+/// Both ends, with a certificate for this process only.
 fn ends() -> Result<(TlsAcceptor, TlsConnector), Box<dyn std::error::Error>> {
     let made = generate_simple_self_signed(["localhost".to_owned()])?;
     let (cert, key) = (made.cert.der().clone(), made.signing_key.serialize_der());
@@ -122,10 +123,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             stream.close().await
         });
         let inside = inside.await?;
-        // The socket is closed under TLS.
+        // The socket is closed without `close_notify`.
         let cut = exchange(&ends, async |stream| stream.get_mut().0.close().await).await?;
         assert_eq!((&orderly, &inside, &cut), (&End::Orderly, &End::InsideALine(8), &End::CutOff));
-        println!("{orderly:?}, {inside:?} and {cut:?} were told apart");
+        println!("the server saw {orderly:?}, {inside:?} and {cut:?}");
         Ok(())
     })
 }

@@ -1,4 +1,4 @@
-//! Both sides in one process, over loopback, on each runtime that is built.
+//! Both sides in one process, over loopback, on each enabled runtime.
 
 use std::{io, net::SocketAddr, time::Duration};
 
@@ -17,7 +17,7 @@ use crate::{
     sender::{Pace, send},
 };
 
-/// The first id. They wrap.
+/// The first id. Ids wrap around.
 const FIRST: u32 = u32::MAX - 1;
 
 struct Case {
@@ -27,8 +27,8 @@ struct Case {
     /// The length of each message, in bytes.
     len: usize,
     faults: Faults,
-    /// The receiver hears nothing at first: all of the message is lost, and two packets that ask
-    /// for a report.
+    /// The receiver gets nothing at first: the whole message is lost, and two packets that ask for
+    /// a report.
     silence: bool,
 }
 
@@ -41,7 +41,7 @@ const CASES: [Case; 2] = [
         faults: Faults { loss: 0.1, reorder: 0.05, duplicate: 0.05, lose_first: 0, seed: 1 },
         silence: false,
     },
-    // Short packets: what is missing does not fit in a report.
+    // Short packets: the missing ranges do not fit in one report.
     Case {
         name: "silence, and a worse network",
         packet_len: 400,
@@ -99,7 +99,7 @@ async fn both<R: Udp, S: SealPacket, O: OpenPacket>(
     .await?;
     println!("{}, {sealing}, {}: {sent}; {got}", R::NAME, case.name);
 
-    // They may be completed in another order than they were sent in.
+    // The messages may be completed in another order than they were sent.
     arrived.sort_by_key(|(id, _)| id.wrapping_sub(FIRST));
     let ids = std::iter::successors(Some(FIRST), |id| Some(id.wrapping_add(1)));
     assert!(

@@ -1,4 +1,4 @@
-//! A network that is worse than loopback. A program that has a real one needs none of this.
+//! Simulates a network that is worse than loopback. A real program does not need this file.
 
 use std::{io, net::SocketAddr, time::Duration};
 
@@ -7,16 +7,16 @@ use futures_handoff::bytes::Bytes;
 
 use crate::net::Udp;
 
-/// A packet that is held back arrives behind up to so many later ones.
+/// A packet that is held back arrives after up to this many later ones.
 const HELD_BACK: u8 = 8;
 
-/// What happens to the packets that one side sends. Each is a chance from 0 to 1.
+/// What happens to the packets that one side sends. Each chance is from 0 to 1.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Faults {
     pub(crate) loss: f64,
     pub(crate) reorder: f64,
     pub(crate) duplicate: f64,
-    /// So many packets are lost before any arrives.
+    /// This many packets are lost before the first one arrives.
     pub(crate) lose_first: u64,
     /// The same seed makes the same choices.
     pub(crate) seed: u64,
@@ -27,7 +27,7 @@ pub(crate) struct Network<R: Udp> {
     socket: R::Socket,
     faults: Faults,
     dice: Rng,
-    /// Packets that are held back, each until so many others were sent.
+    /// Packets that are held back, each with the number of packets to be sent before it.
     held: Vec<(u8, Bytes, SocketAddr)>,
     pub(crate) sent: u64,
     pub(crate) lost: u64,
@@ -72,7 +72,7 @@ impl<R: Udp> Network<R> {
         Ok(())
     }
 
-    /// The next packet and where it comes from; `None` if there is none for so long.
+    /// The next packet and its source; `None` if none arrives within the time.
     pub(crate) async fn recv<'a>(
         &mut self,
         packet: &'a mut [u8],
@@ -80,11 +80,11 @@ impl<R: Udp> Network<R> {
     ) -> io::Result<Option<(&'a [u8], SocketAddr)>> {
         let (n, from) = match R::timeout(patience, R::recv(&self.socket, packet)).await {
             None => {
-                // Nothing overtakes them any more.
+                // No later packet comes: release those that are held back.
                 self.release(|_| true).await?;
                 return Ok(None);
             }
-            // Some systems tell so of a packet that was sent before. It is lost, as others are.
+            // Some systems report here that an earlier packet was refused. It counts as lost.
             Some(Err(error)) if error.kind() == io::ErrorKind::ConnectionReset => return Ok(None),
             Some(received) => received?,
         };

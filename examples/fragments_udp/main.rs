@@ -1,4 +1,4 @@
-//! Long messages over UDP, through a network that loses, reorders and doubles packets.
+//! Long messages over UDP, through a network that loses, reorders and duplicates packets.
 //!
 //! ```text
 //! cargo run --example fragments_udp --features fragment,secure,tokio,smol -- receive --runtime tokio 127.0.0.1:7000
@@ -10,23 +10,23 @@
 //! `local`, which is none at all, or one whose feature is on.
 //!
 //! What to learn:
-//! - the sender keeps a message until the receiver confirms it, and makes any packet of it again.
-//!   The memory of a message that was confirmed goes at once;
-//! - the receiver alone knows what is missing. It says so when nothing has arrived for a while, and
-//!   again, later each time, as a report can be lost too;
-//! - what does not fit in a report is left out: the next one says the rest;
-//! - the sender asks by itself, as a receiver cannot report a message of which it has heard
-//!   nothing, and as the report that says all is well can be lost. Any packet will do;
-//! - a last word is never confirmed: the receiver stays a while in case its own was not heard, and
-//!   the sender takes silence for a yes once all else is confirmed;
-//! - a packet that is refused changes nothing, and is not answered;
+//! - the sender keeps a message until the receiver confirms it, and can make any packet of it
+//!   again. It frees a confirmed message at once;
+//! - only the receiver knows what is missing. It reports this when nothing has arrived for a while,
+//!   and repeats the report at growing intervals, as a report can be lost too;
+//! - ranges that do not fit in a report are left to the next one;
+//! - the sender asks for reports too: a receiver cannot report a message of which nothing has
+//!   arrived, and the report that confirms a message can be lost. Any packet asks for one;
+//! - the last packet is never confirmed. The receiver stays a while in case its last report was
+//!   lost. Once everything else is confirmed, the sender takes silence as success;
+//! - a refused packet changes nothing and gets no answer;
 //! - everything has a deadline.
 //!
-//! What it does not have is control of congestion: it sends at the rate that it is told. On a
-//! network that it shares, lower that when reports say that much is lost.
+//! It has no congestion control: it sends at the rate that it is given. On a shared network, lower
+//! the rate when reports show that much is lost.
 //!
-//! `demo` (also without arguments) sends to itself over loopback, on each runtime that is there,
-//! with and without encryption, and ends with status 0 if all has arrived as it was sent.
+//! `demo` (also without arguments) sends to itself over loopback, on each enabled runtime, with and
+//! without encryption. It exits with status 0 if everything arrived as it was sent.
 
 mod demo;
 mod faults;

@@ -1,4 +1,4 @@
-//! UDP sockets of each runtime. A program that has one runtime needs none of this.
+//! UDP sockets of each runtime. A program for one runtime does not need this file.
 
 use std::{
     future::poll_fn,
@@ -10,7 +10,7 @@ use std::{
 use async_io::Async;
 use futures_handoff_runtimes::{Local, Runtime};
 
-/// What the two sides need of a runtime, beside the timer of [`Runtime`].
+/// What the two sides need from a runtime, besides the timer of [`Runtime`].
 pub(crate) trait Udp: Runtime {
     type Socket;
 
@@ -20,7 +20,7 @@ pub(crate) trait Udp: Runtime {
 
     async fn send(socket: &Self::Socket, packet: &[u8], to: SocketAddr) -> io::Result<usize>;
 
-    /// Loses no packet when it is dropped before it is done.
+    /// Cancel safe: dropping the future loses no packet.
     async fn recv(socket: &Self::Socket, packet: &mut [u8]) -> io::Result<(usize, SocketAddr)>;
 }
 
@@ -66,7 +66,7 @@ udp!(Smol, smol::net::UdpSocket);
 #[cfg(feature = "async-std")]
 udp!(AsyncStd, async_std::net::UdpSocket);
 
-/// Lets others go on. Each runtime has one of its own.
+/// Yields to other tasks. Each runtime has its own function for it.
 pub(crate) async fn yield_now() {
     let mut yielded = false;
     poll_fn(|cx| {

@@ -31,7 +31,7 @@ pub(crate) struct Options {
     pub(crate) address: SocketAddr,
     pub(crate) peer: Option<String>,
     pub(crate) messages: usize,
-    /// Of each message, in bytes.
+    /// The length of each message, in bytes.
     pub(crate) length: usize,
     pub(crate) pace: Pace,
     pub(crate) faults: Faults,
@@ -73,7 +73,7 @@ impl Options {
                 plain => address = Some(parsed("an address such as 127.0.0.1:7000", plain)?),
             }
         }
-        // What a receiver takes that has not set its limits.
+        // The longest message that a receiver with default limits accepts.
         let longest = Limits::default().max_message_len();
         if !(1..=longest).contains(&length) {
             return Err(format!("--length is {length} bytes, and may be 1 to {longest} bytes"));
@@ -99,7 +99,7 @@ fn parsed<T: FromStr>(name: &str, value: &str) -> Result<T, String> {
 
 fn chance(name: &str, value: &str) -> Result<f64, String> {
     let chance = parsed(name, value)?;
-    // With 1 nothing would ever arrive, or leave.
+    // With 1 no packet would ever arrive, or be sent.
     if (0.0..1.0).contains(&chance) {
         Ok(chance)
     } else {

@@ -1,4 +1,4 @@
-//! The side that gets the messages.
+//! The receiving side.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -21,19 +21,20 @@ use crate::{
     report::{Digest, Report, State, digest},
 };
 
-/// When nothing of a message has arrived for so long, the receiver reports what it misses: what was
-/// only overtaken on the way has arrived by then.
+/// When nothing of a message has arrived for this long, the receiver reports what is missing.
+/// Packets that were only reordered have arrived by then.
 const QUIET: Duration = Duration::from_millis(20);
-/// When nothing of it arrives then, the receiver reports again after this, and waits twice as long
-/// each time, up to the second one. Longer than the way there and back.
+/// When nothing of the message arrives after a report, the receiver repeats it after the first
+/// time, and doubles the time up to the second. Longer than a round trip.
 const AGAIN: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(400));
-/// For so long after the last packet the receiver still answers, as its last report may be lost.
+/// How long the receiver still answers after the last packet, as its last report may be lost.
 /// Longer than the sender waits before it asks again.
 const LINGER: Duration = Duration::from_millis(500);
-/// Of so many complete messages it can tell so again. More than a sender has underway.
+/// For how many complete messages the receiver can repeat its confirmation. More than a sender has
+/// in flight.
 const CONFIRMED: usize = 64;
 
-/// What became of it.
+/// The result.
 pub(crate) struct Got {
     messages: u64,
     duplicates: u64,
@@ -53,7 +54,7 @@ impl fmt::Display for Got {
     }
 }
 
-/// Receives messages, and gives each to `deliver` with its id, until the peer says that there are
+/// Receives messages and passes each to `deliver` with its id, until the peer says that there are
 /// no more. Fails when nothing arrives for `patience`.
 pub(crate) async fn receive<R: Udp, S: SealPacket, O: OpenPacket>(
     network: Network<R>,
@@ -104,13 +105,13 @@ struct Receiver<R: Udp, S, O> {
     open: O,
     stride: Stride,
     pool: PacketPool,
-    /// There is one peer. With more of them, the key is what tells them apart: an address, or with
-    /// encryption rather the session, as an address can change.
+    /// There is one peer. With several peers, the key tells them apart: their address, or better
+    /// their session with encryption, as an address can change.
     messages: Reassembler<()>,
     confirmed: VecDeque<(u32, Digest)>,
     /// The messages to report on.
     due: BTreeMap<u32, Due>,
-    /// Where reports go: whence the last packet came that was not refused.
+    /// Where reports go: the source of the last packet that was not refused.
     peer: Option<SocketAddr>,
     heard_at: Instant,
     ended: bool,
@@ -120,20 +121,20 @@ struct Receiver<R: Udp, S, O> {
 
 struct Due {
     at: Instant,
-    /// How long to wait then.
+    /// How long to wait after that.
     wait: Duration,
 }
 
 impl<R: Udp, S: SealPacket, O: OpenPacket> Receiver<R, S, O> {
-    /// Takes a packet, and gives the message that it completes.
+    /// Takes a packet, and returns the message that it completes.
     fn take(&mut self, packet: &[u8], from: SocketAddr) -> Option<(u32, Bytes)> {
         let now = Instant::now();
         let received = match self.messages.push(&(), packet, &mut self.open, now) {
             Ok(received) => received,
-            // A copy that the network has made, or one that was recorded. There is no telling
-            // which, so nothing is answered.
+            // A duplicate that the network made, or a replay by an attacker. These look the same,
+            // so neither gets an answer.
             Err(PacketError::Replayed { .. }) => return None,
-            // Anyone may send anything to this socket. It has changed nothing.
+            // Anyone may send anything to this socket. The packet has changed nothing.
             Err(error) => {
                 self.refusal = Some(error);
                 return None;
@@ -156,7 +157,7 @@ impl<R: Udp, S: SealPacket, O: OpenPacket> Receiver<R, S, O> {
         }
     }
 
-    /// Sends the reports whose time has come.
+    /// Sends the reports that are due.
     async fn report(&mut self, now: Instant) -> io::Result<()> {
         let Some(peer) = self.peer else { return Ok(()) };
         let ids: Vec<_> = self.due.iter().filter(|(_, due)| due.at <= now).map(|(id, _)| *id).collect();
@@ -165,7 +166,7 @@ impl<R: Udp, S: SealPacket, O: OpenPacket> Receiver<R, S, O> {
             let report = match (confirmed, self.messages.missing(&(), id)) {
                 (Some((_, digest)), _) => Report { message: id, state: State::Complete(*digest) },
                 (None, Some(missing)) => Report::missing(id, missing, self.stride.get()),
-                // It has expired.
+                // The message has expired.
                 (None, None) => {
                     self.due.remove(&id);
                     continue;
@@ -176,8 +177,8 @@ impl<R: Udp, S: SealPacket, O: OpenPacket> Receiver<R, S, O> {
                     due.at = now + due.wait;
                     due.wait = AGAIN.1.min(2 * due.wait);
                 }
-                // Said again when something of the message arrives once more: only then was it
-                // lost.
+                // Repeated when a packet of the message arrives again, which means that the report
+                // was lost.
                 _ => drop(self.due.remove(&id)),
             }
             let fragments = Fragmenter::new(self.reports, report.encode(), self.stride)?;
@@ -190,7 +191,7 @@ impl<R: Udp, S: SealPacket, O: OpenPacket> Receiver<R, S, O> {
         Ok(())
     }
 
-    /// Gives up messages of which nothing came for too long. The sender can only start them again.
+    /// Gives up messages of which nothing came for too long. The sender has to start them again.
     fn expire(&mut self, now: Instant) {
         self.messages.expire(now, |(), id| eprintln!("message {id} has expired before it was complete"));
     }
@@ -201,13 +202,13 @@ impl<R: Udp, S: SealPacket, O: OpenPacket> Receiver<R, S, O> {
             let mut error =
                 format!("nothing arrived for {patience:?}, with {incomplete} messages incomplete");
             if let Some(refusal) = self.refusal {
-                error += &format!("; the last packet that was refused: {refusal}");
+                error += &format!("; the last refused packet: {refusal}");
             }
             return Err(io::Error::new(io::ErrorKind::TimedOut, error));
         }
         let stats = self.messages.stats();
         Ok(Got {
-            // One of them said that there are no more.
+            // An empty message said that there are no more.
             messages: stats.completed - 1,
             duplicates: stats.duplicates + stats.replayed,
             refused: stats.refused - stats.replayed,

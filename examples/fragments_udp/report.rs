@@ -1,4 +1,5 @@
-//! What the receiver tells the sender: what it misses of a message, or that it has all of it.
+//! Reports of the receiver to the sender: which parts of a message are missing, or that it is
+//! complete.
 //!
 //! | bytes | |
 //! |---|---|
@@ -6,8 +7,8 @@
 //! | 4 | 0: fragments are missing; 1: the message is complete |
 //! | 5 on | ranges of indices that are missing, 8 bytes each; or the SHA-256 of the message |
 //!
-//! A report is itself a message that fits in one packet. So it is sealed as the data is, and one
-//! that arrives twice is known.
+//! A report is itself a message of one packet. So it is sealed like the data, and duplicates are
+//! detected.
 
 use std::ops::Range;
 
@@ -35,8 +36,8 @@ pub(crate) enum State {
 }
 
 impl Report {
-    /// What is missing, or as much of it as fits in `len` bytes: the rest is in a later report,
-    /// when this has arrived.
+    /// The missing ranges, or as many of them as fit in `len` bytes. A later report has the rest,
+    /// once these have arrived.
     pub(crate) fn missing(message: u32, ranges: impl Iterator<Item = Range<u32>>, len: usize) -> Self {
         let most = len.saturating_sub(HEAD_LEN) / RANGE_LEN;
         Self { message, state: State::Missing(ranges.take(most).collect()) }
@@ -61,8 +62,8 @@ impl Report {
         bytes.freeze()
     }
 
-    /// `None` for what is no report. Ranges that are not in order are none: a short report must not
-    /// ask for the same fragments many times.
+    /// `None` if the bytes are not a report. Ranges must be in order: a short report must not ask
+    /// for the same fragments many times.
     pub(crate) fn decode(mut bytes: Bytes) -> Option<Self> {
         let message = bytes.try_get_u32().ok()?;
         let state = match bytes.try_get_u8().ok()? {

@@ -1,4 +1,4 @@
-//! The side that has the messages.
+//! The sending side.
 
 use std::{
     collections::BTreeMap,
@@ -23,27 +23,27 @@ use crate::{
     report::{Digest, Report, State, digest},
 };
 
-/// How many messages are sent before the first of them has to be confirmed.
+/// How many messages may be in flight, not yet confirmed.
 const UNDERWAY: usize = 4;
-/// So many packets leave at once. The socket of a receiver holds few more, unless it is told to.
+/// How many packets are sent at once. The socket of a receiver holds few more by default.
 const BURST: usize = 32;
-/// After so long without a report the sender asks for one, and waits twice as long for it, up to
-/// the second time. Longer than the way there and back, and than the receiver waits by itself.
+/// After the first time without a report the sender asks for one, and doubles the time up to the
+/// second. Longer than a round trip, and than the receiver waits before it reports.
 const PATIENCE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(400));
-/// For so long the sender tries to say that there are no more messages.
+/// How long the sender tries to say that there are no more messages.
 const LAST_WORD: Duration = Duration::from_secs(3);
 
 #[derive(Clone, Copy)]
 pub(crate) struct Pace {
-    /// The length of packets, in bytes, all headers but those of UDP and IP included.
+    /// The length of packets in bytes, with all headers except those of UDP and IP.
     pub(crate) packet_len: usize,
-    /// In bytes a second.
+    /// In bytes per second.
     pub(crate) rate: u64,
-    /// How long all of it may take.
+    /// How long the whole transfer may take.
     pub(crate) deadline: Duration,
 }
 
-/// What became of it.
+/// The result.
 pub(crate) struct Sent {
     packets: u64,
     lost: u64,
@@ -84,8 +84,8 @@ pub(crate) async fn send<R: Udp, S: SealPacket, O: OpenPacket>(
     };
     let deadline = began + pace.deadline;
     sender.deliver(messages, deadline).await?;
-    // An empty message says that there are no more. The peer may confirm it in vain and be gone,
-    // and all else is confirmed: that nothing comes back is no failure.
+    // An empty message says that there are no more. Its confirmation may be lost, and the peer
+    // gone. Everything else is confirmed, so silence is not a failure here.
     let last_word = sender.deliver([Bytes::new()], deadline.min(Instant::now() + LAST_WORD)).await;
     if let Err(error) = last_word {
         if error.kind() != io::ErrorKind::TimedOut {
@@ -104,27 +104,28 @@ struct Sender<R: Udp, S, O> {
     stride: Stride,
     pool: PacketPool,
     pacer: Pacer,
-    /// Reports are messages too. The ids that the peer gives to its messages are not ours.
+    /// Reports are messages too. Their ids are those of the peer, not ours.
     reports: Reassembler,
     underway: BTreeMap<u32, Underway>,
     next_id: u32,
     fragments: u64,
 }
 
-/// Fragments that are to be sent.
+/// Fragments to be sent.
 type Todo = iter::Flatten<vec::IntoIter<Range<u32>>>;
 
 fn todo(ranges: Vec<Range<u32>>) -> Todo {
     ranges.into_iter().flatten()
 }
 
-/// A message that is not confirmed.
+/// A message that is not confirmed yet.
 struct Underway {
     fragments: Fragmenter,
     digest: Digest,
-    /// What is to be sent: all of it at first, and then what the peer misses.
+    /// The fragments to send: all of them at first, and later those that the peer reports as
+    /// missing.
     todo: Todo,
-    /// When to ask how it stands, once nothing is to be sent, and how long to wait then.
+    /// When to ask for a report, once there is nothing to send, and how long to wait after that.
     ask_at: Instant,
     patience: Duration,
 }
@@ -147,7 +148,7 @@ impl<R: Udp, S: SealPacket, O: OpenPacket> Sender<R, S, O> {
     ) -> io::Result<()> {
         let mut messages = messages.into_iter();
         let mut datagram = vec![0; MAX_PACKET_LEN];
-        // Packets that wait until they may leave.
+        // Packets that wait for the pacer.
         let mut ready = None;
         loop {
             for message in messages.by_ref().take(UNDERWAY - self.underway.len()) {
@@ -163,7 +164,7 @@ impl<R: Udp, S: SealPacket, O: OpenPacket> Sender<R, S, O> {
             if ready.is_none() {
                 ready = self.pack(now)?;
             }
-            // What is counted is what the network carries, in bytes.
+            // Counts the bytes that the network carries.
             let len = ready.as_ref().map(|packets| packets.contents().len() as u64);
             let wait = match len.map(|len| self.pacer.try_reserve(len, now)) {
                 Some(Ok(())) => {
@@ -171,8 +172,8 @@ impl<R: Udp, S: SealPacket, O: OpenPacket> Sender<R, S, O> {
                         self.network.send(packet, self.to).await?;
                     }
                     ready = None;
-                    // A sender that is slower than its pace never has to wait. The other futures of
-                    // its task get their turn all the same, and so do reports.
+                    // A sender that is slower than its pacer never waits. Yield all the same, for
+                    // reports and for the other futures of this task.
                     yield_now().await;
                     Duration::ZERO
                 }
@@ -198,15 +199,15 @@ impl<R: Udp, S: SealPacket, O: OpenPacket> Sender<R, S, O> {
         Ok(())
     }
 
-    /// The next packets, of a message of which there is anything to send.
+    /// The next packets of a message that has something to send.
     fn pack(&mut self, now: Instant) -> io::Result<Option<Packets>> {
         for message in self.underway.values_mut() {
             if message.is_sent() && message.ask_at <= now {
-                // Any packet gets an answer, and the peer may know nothing of the message yet.
+                // Any packet asks for a report, and the peer may not know the message yet.
                 message.todo = todo(iter::once(0..1).collect());
                 message.patience = PATIENCE.1.min(2 * message.patience);
             }
-            // Sealed now, also what was sealed before: each packet has a number of its own.
+            // Each packet has its own number, so a fragment that is sent again is sealed again.
             let packets = message.fragments.pack(&mut message.todo, &mut self.seal, &mut self.pool)?;
             if packets.is_some() {
                 message.ask_at = now + message.patience;
@@ -216,7 +217,7 @@ impl<R: Udp, S: SealPacket, O: OpenPacket> Sender<R, S, O> {
         Ok(None)
     }
 
-    /// Takes a report. What is none, is not the peer's or comes late changes nothing.
+    /// Takes a report. A packet that is not a report, not from the peer, or late changes nothing.
     fn hear(&mut self, packet: &[u8], from: SocketAddr) -> io::Result<()> {
         let received = self.reports.push(&(), packet, &mut self.open, Instant::now());
         let Ok(Received::Complete { payload, .. }) = received else { return Ok(()) };
@@ -228,7 +229,7 @@ impl<R: Udp, S: SealPacket, O: OpenPacket> Sender<R, S, O> {
                 let error = format!("message {id} has arrived with other bytes than it was sent with");
                 return Err(io::Error::new(io::ErrorKind::InvalidData, error));
             }
-            // While there is something to send, the peer cannot know yet what is lost of it.
+            // While there is something to send, the peer cannot know yet what is lost.
             State::Missing(ranges) if message.is_sent() && message.has(&ranges) => {
                 message.todo = todo(ranges);
                 message.patience = PATIENCE.0;

@@ -1,4 +1,4 @@
-//! Both processes on two runtimes, with a meddler between them.
+//! Both processes on two runtimes, with an attacker between them.
 
 use std::{
     env, fs,
@@ -12,7 +12,7 @@ use std::{
 
 use futures_handoff::secure::StaticKey;
 
-/// What moves nothing for so long hangs.
+/// A process that makes no progress for this long counts as hung.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// A file of several records.
 const LEN: usize = 300_000;
@@ -28,11 +28,11 @@ enum Meddling {
 
 struct Case {
     name: &'static str,
-    /// The key that the client has, and the one that it expects of the server.
+    /// The key of the client, and the key that it expects of the server.
     client: &'static str,
     expected: &'static str,
     meddling: Meddling,
-    /// What the server says, if that is not that all is well.
+    /// The error that the server must report, if any.
     sentence: Option<&'static str>,
 }
 
@@ -74,7 +74,7 @@ const CASES: [Case; 5] = [
     },
 ];
 
-/// Runs all cases. Fails if one does not go as it should.
+/// Runs all cases. Fails if one does not end as expected.
 pub(crate) fn run() -> io::Result<()> {
     let place = Place::new()?;
     for name in ["server", "client", "other"] {
@@ -90,7 +90,7 @@ pub(crate) fn run() -> io::Result<()> {
     Ok(())
 }
 
-/// Keys that everybody can know are no keys: these are for the demonstration only.
+/// For the demonstration only: published keys are not secret.
 fn key_of(name: &str) -> StaticKey {
     let mut bytes = [0xA5; 32];
     bytes[..name.len()].copy_from_slice(name.as_bytes());
@@ -132,8 +132,8 @@ impl Case {
                     && fs::read(&arrived)? == fs::read(place.at("question"))?
                     && fs::read(by_client.join("answer"))? == fs::read(place.at("answer"))?
             }
-            // The client knows that the server has not received all, too, and no part of the file
-            // is left.
+            // The client also knows that the server has not received everything, and no part of the
+            // file is left.
             Some(sentence) => {
                 !server_status.success()
                     && !client_status.success()
@@ -160,7 +160,7 @@ fn is_empty(directory: &Path) -> bool {
     fs::read_dir(directory).map_or(true, |mut entries| entries.next().is_none())
 }
 
-/// A connection from the client, passed on to the server, in both directions.
+/// Passes a connection of the client on to the server, in both directions.
 fn meddle(listener: &TcpListener, server: SocketAddr, meddling: Meddling) -> io::Result<()> {
     let mut client = listener.accept()?.0;
     let mut server = TcpStream::connect(server)?;
@@ -169,7 +169,7 @@ fn meddle(listener: &TcpListener, server: SocketAddr, meddling: Meddling) -> io:
         connection.set_write_timeout(Some(PATIENCE))?;
     }
     let back = pass_on(server.try_clone()?, client.try_clone()?);
-    // An error here means that one of them has gone, as is to be expected.
+    // An error here means that one of them has ended, which is expected.
     let _ = forward(&mut client, &mut server, meddling);
     let _ = server.shutdown(Shutdown::Write);
     back.join().expect("passing on does not panic");
@@ -186,7 +186,7 @@ fn pass_on(mut from: TcpStream, mut to: TcpStream) -> JoinHandle<()> {
 
 fn forward(client: &mut TcpStream, server: &mut TcpStream, meddling: Meddling) -> io::Result<()> {
     if !matches!(meddling, Meddling::Nothing) {
-        // The message of the handshake, behind its length.
+        // The handshake message, after its length.
         let mut message = vec![0; 2];
         client.read_exact(&mut message)?;
         let len = u16::from_be_bytes([message[0], message[1]]);
@@ -203,7 +203,7 @@ fn forward(client: &mut TcpStream, server: &mut TcpStream, meddling: Meddling) -
     io::copy(client, server).map(drop)
 }
 
-/// A record, as it is: all but its kind and its length is encrypted.
+/// An encrypted record; only its kind and its length can be read.
 fn record(from: &mut TcpStream) -> io::Result<Vec<u8>> {
     let mut record = vec![0; 4];
     from.read_exact(&mut record)?;
@@ -213,7 +213,7 @@ fn record(from: &mut TcpStream) -> io::Result<Vec<u8>> {
     Ok(record)
 }
 
-/// One of the two, which is ended when it is dropped.
+/// One of the two processes, killed on drop.
 struct Process(Child);
 
 impl Process {
@@ -245,10 +245,10 @@ impl Process {
         let stdout = self.0.stdout.as_mut().expect("it is piped");
         BufReader::new(stdout).read_line(&mut line)?;
         let address = line.trim().strip_prefix("listening at ").and_then(|address| address.parse().ok());
-        address.ok_or_else(|| io::Error::other("the server does not say where it listens"))
+        address.ok_or_else(|| io::Error::other("the server did not print its address"))
     }
 
-    /// Waits for its end. Gives what it said about why.
+    /// Waits for its end. Returns what it reported.
     fn end(mut self) -> io::Result<(ExitStatus, String)> {
         let mut said = String::new();
         self.0.stderr.as_mut().expect("it is piped").read_to_string(&mut said)?;
@@ -277,7 +277,7 @@ impl Place {
         self.0.join(name)
     }
 
-    /// Forgets what was received.
+    /// Deletes what was received.
     fn empty(&self) -> io::Result<()> {
         for name in ["by_server", "by_client"] {
             match fs::remove_dir_all(self.at(name)) {

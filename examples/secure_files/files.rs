@@ -1,5 +1,6 @@
-//! Files as messages: the length and the name of a file in one, then its bytes in as many as it
-//! takes. An empty message ends the files, and a receipt what each side says.
+//! Files as messages: one message with the length and the name of a file, then its bytes in as many
+//! messages as needed. An empty message follows the last file. A receipt is the last message of
+//! each side.
 
 use std::{
     ffi::OsStr,
@@ -13,11 +14,12 @@ use futures_util::future::try_join;
 
 use crate::runtime::Reader;
 
-/// A message of this length fits into one record.
+/// A message of this length fits in one record.
 const PIECE: usize = 32 * 1024;
 const RECEIPT: &[u8] = b"all received";
 
-/// Sends `files` and receives those of the peer, both at once. Gives the names of what came.
+/// Sends `files` and receives those of the peer at the same time. Returns the names of the received
+/// files.
 pub(crate) async fn exchange(
     session: Session<Reader>,
     files: &[PathBuf],
@@ -26,7 +28,7 @@ pub(crate) async fn exchange(
     let Session { sender, mut receiver, mut task, .. } = session;
     let exchanged = async {
         let (_, received) = try_join(send_files(&sender, files), receive_files(&mut receiver, into)).await?;
-        // The peer waits for it: without a receipt it cannot know whether the last bytes arrived.
+        // The peer waits for this: without a receipt it cannot know whether the last bytes arrived.
         sender.send(RECEIPT).await?;
         sender.close().await?;
         if receiver.recv().await?.is_none_or(|message| message != RECEIPT) {
@@ -34,10 +36,10 @@ pub(crate) async fn exchange(
         }
         match receiver.recv().await? {
             None => Ok(received),
-            Some(_) => Err(breach("there is something behind the receipt")),
+            Some(_) => Err(breach("there is a message after the receipt")),
         }
     };
-    // The writer task runs in this one. It could as well be spawned.
+    // The writer task runs inside this task. It could also be spawned.
     task.run_until(exchanged).await
 }
 
@@ -45,7 +47,7 @@ async fn send_files(sender: &Sender, files: &[PathBuf]) -> io::Result<()> {
     let mut piece = vec![0; PIECE];
     for path in files {
         let name = path.file_name().and_then(OsStr::to_str).ok_or_else(|| breach("a file needs a name"))?;
-        // Blocks, as files do. With many connections, read where that holds up nobody else.
+        // Blocks, as files do. With many connections, read on a thread pool for blocking work.
         let mut file = File::open(path).map_err(at(path))?;
         let mut left = file.metadata()?.len();
         sender.send(&[&left.to_be_bytes()[..], name.as_bytes()].concat()).await?;
@@ -54,7 +56,7 @@ async fn send_files(sender: &Sender, files: &[PathBuf]) -> io::Result<()> {
             if n == 0 {
                 return Err(breach("a file became shorter while it was sent"));
             }
-            // Sealed straight from here, once there is room for it.
+            // Sealed directly from this slice, once there is room for it.
             sender.send(&piece[..n]).await?;
             left -= n as u64;
         }
@@ -88,16 +90,16 @@ async fn receive_files(receiver: &mut Receiver<Reader>, into: &Path) -> io::Resu
     }
 }
 
-/// The peer is known. All the same it has no say in where files go.
+/// The peer is authenticated, but must not choose where files go.
 fn file_name(name: &[u8]) -> io::Result<String> {
     let name = std::str::from_utf8(name).map_err(|_| breach("a name is not UTF-8"))?;
     if name.contains('\\') || Path::new(name).file_name() != Some(OsStr::new(name)) {
-        return Err(breach("a name is more than a name"));
+        return Err(breach("a name contains a path"));
     }
     Ok(name.to_owned())
 }
 
-/// A file that is not whole. It goes when it is dropped.
+/// An incomplete file. It is deleted on drop.
 struct Incoming {
     file: File,
     part: PathBuf,
@@ -118,12 +120,12 @@ impl Incoming {
 
 impl Drop for Incoming {
     fn drop(&mut self) {
-        // It is gone already if the file was kept.
+        // Already renamed if the file was kept.
         let _ = fs::remove_file(&self.part);
     }
 }
 
-/// Says which file an error is about.
+/// Adds the name of the file to an error.
 pub(crate) fn at(path: &Path) -> impl FnOnce(io::Error) -> io::Error {
     move |error| io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }

@@ -1,4 +1,4 @@
-//! Two processes exchange files over TCP, encrypted, each on the runtime that it likes.
+//! Two processes exchange files over encrypted TCP, each on its own runtime.
 //!
 //! ```text
 //! cargo run --example secure_files --features secure,smol,tokio -- key server.key        # prints the public half
@@ -10,16 +10,16 @@
 //! ```
 //!
 //! What to learn:
-//! - the key of a peer is its name: the client says whom it wants to reach, and the server whom it
-//!   admits;
-//! - the handshake has a deadline, which is a timer of whichever runtime there is;
-//! - a close tells that the peer has sent all. That it has received all, only the peer can say:
-//!   here it sends a receipt;
-//! - nothing of a file is to be seen under its name before all of it is there.
+//! - the key of a peer is its identity: the client names the server that it wants to reach, and the
+//!   server the client that it admits;
+//! - the handshake has a deadline, which is a timer of the runtime;
+//! - a close says that the peer has sent everything. Only the peer can say that it has received
+//!   everything: here it sends a receipt;
+//! - a file appears under its name only when it is complete.
 //!
 //! `demo` (also without arguments) runs the two processes on two runtimes, with a proxy between
-//! them that replays a record or cuts the connection, and with keys that are not expected. It ends
-//! with status 0 if each of these fails as it should.
+//! them that replays a record or cuts the connection, and with wrong keys. It exits with status 0
+//! if each of these fails as expected.
 
 mod demo;
 mod files;
@@ -36,8 +36,8 @@ use crate::{
     runtime::Connection,
 };
 
-/// How long a peer may take for the handshake, and the server to try again after an `accept` that
-/// failed.
+/// How long a peer may take for the handshake, and how long the server waits after a failed
+/// `accept`.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -61,7 +61,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Both sides need the same one: a peer with another one fails in the handshake.
+/// Both sides need the same namespace: with another one the handshake fails.
 fn config() -> Config {
     Config::new("futures-handoff/examples/secure_files/1")
 }
@@ -72,7 +72,7 @@ async fn serve(options: Options) -> io::Result<()> {
     loop {
         let connection = match listener.accept().await {
             Ok(connection) => connection,
-            // It may be out of descriptors, which come back.
+            // The process may be out of descriptors for a while.
             Err(error) => {
                 eprintln!("no connection accepted, trying again after {PAUSE:?}: {error}");
                 options.runtime.sleep(PAUSE).await;
@@ -113,14 +113,14 @@ async fn send(options: &Options) -> io::Result<()> {
 }
 
 fn report(received: &[String]) {
-    println!("all was sent and received; from the peer came: {}", received.join(", "));
+    println!("everything was sent and received; the peer sent: {}", received.join(", "));
 }
 
 fn make_key(file: &Path) -> io::Result<()> {
     let key = StaticKey::generate();
     let mut options = fs::OpenOptions::new();
     options.write(true).create_new(true);
-    // Nobody else may read it.
+    // Only the owner may read the key.
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     io::Write::write_all(&mut options.open(file).map_err(at(file))?, key.to_bytes().as_slice())?;

@@ -25,12 +25,12 @@ pub(crate) struct Options {
     pub(crate) key: PathBuf,
     /// The only peer that this side talks to.
     pub(crate) peer: PublicKey,
-    /// Where what comes from the peer goes.
+    /// The directory for the files of the peer.
     pub(crate) into: PathBuf,
-    /// End after one connection, and tell by the status how that went.
+    /// End after one connection, with its result as the exit status.
     pub(crate) once: bool,
     pub(crate) address: SocketAddr,
-    /// What the peer gets.
+    /// The files to send.
     pub(crate) files: Vec<PathBuf>,
 }
 

@@ -1,4 +1,4 @@
-//! Sockets, tasks and timers of two runtimes. A program that has one needs none of this.
+//! Sockets, tasks and timers of two runtimes. A program for one runtime does not need this file.
 
 use std::{future::Future, io, net::SocketAddr, time::Duration};
 
@@ -26,7 +26,7 @@ impl Runtime {
         match name {
             "tokio" => Ok(Self::Tokio),
             "smol" => Ok(Self::Smol),
-            _ => Err(format!("there is no runtime {name}, but tokio and smol")),
+            _ => Err(format!("there is no runtime {name}, only tokio and smol")),
         }
     }
 
@@ -82,7 +82,7 @@ impl Listener {
     }
 }
 
-// Records leave together as it is: Nagle's algorithm would only delay the last one.
+// The handoff already sends records together. Nagle's algorithm would only delay the last one.
 fn tokio_halves(connection: tokio::net::TcpStream) -> io::Result<Connection> {
     connection.set_nodelay(true)?;
     let (reader, writer) = connection.into_split();
