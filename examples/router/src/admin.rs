@@ -13,19 +13,19 @@ use crate::{
     state::State,
 };
 
-/// How long a client may take to ask and to be answered.
+/// How long a client may take for a request and its response.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How long to wait after an `accept` that fails.
+/// How long to wait after a failed `accept`.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// The most clients at a time. Others wait, so that none of them takes a descriptor from the
+/// The most clients at a time. More clients wait, so that they take no descriptors from the
 /// listeners.
 const AT_ONCE: usize = 16;
 
-/// Answers those that ask, without an end.
+/// Serves the page and the metrics for ever.
 pub async fn run<R: Runtime>(socket: R::Listener, state: Arc<State>) {
-    // What is in it are clients.
+    // Each item is a client.
     let (enter, leave) = async_channel::bounded(AT_ONCE);
     while enter.send(()).await.is_ok() {
         match R::accept(&socket).await {

@@ -1,4 +1,4 @@
-//! What a server is told about the client, in front of all that the client sends.
+//! The PROXY header that tells a server the client's address, before all bytes of the client.
 
 use std::{mem, net::SocketAddr};
 
@@ -11,8 +11,8 @@ use crate::{config::SendProxy, detect::proxy_header, net::{Socket, canonical}, r
 /// protocol.
 const AUTHORITY: u8 = 0x02;
 
-/// The header for a server. The one that the client sent is not kept, as it may be long, and what
-/// waits keeps little.
+/// The header for a server. Drops the header that the client sent, as it may be long, and an idle
+/// connection should keep little.
 pub fn header(send: SendProxy, record: &mut Record<'_>, client: &impl Socket) -> Option<Bytes> {
     let sent = record.announced.as_mut().map(|announced| mem::take(&mut announced.header));
     let record = &*record;

@@ -35,7 +35,7 @@ struct Options {
     file: PathBuf,
 }
 
-/// Does what the arguments of the program say.
+/// Runs the program with its arguments.
 pub fn main() -> ExitCode {
     let options = match options() {
         Ok(Some(options)) => options,
@@ -53,8 +53,8 @@ pub fn main() -> ExitCode {
         .with_target(false)
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal())
-        // It would be told on stderr as well, where a failure panics: a full disk would end the
-        // program.
+        // Internal errors would be printed to stderr, and a failure to print panics: a full disk
+        // would end the program.
         .log_internal_errors(false)
         .init();
     match run(options) {
@@ -83,7 +83,7 @@ fn run(options: Options) -> Result<(), String> {
 
 type Start = fn(PathBuf, Config) -> io::Result<()>;
 
-/// What starts the router on the runtime of that name, or on the first one.
+/// The function that starts the router on the runtime of that name, or on the first one.
 fn chosen(name: Option<&str>) -> Result<Start, String> {
     let built: [(&str, Start); _] = [
         #[cfg(feature = "tokio")]
@@ -113,15 +113,15 @@ fn start<R: Runtime>(file: PathBuf, config: Config) -> io::Result<()> {
     R::run(threads, server::run::<R>(file, config))
 }
 
-/// Lets the program have as many descriptors as it may: a connection needs two, and most systems
-/// begin with a thousand.
+/// Raises the limit of descriptors to its maximum: a connection needs two, and most systems begin
+/// with a thousand.
 fn take_all_descriptors() {
     let limit = getrlimit(Resource::Nofile);
-    // Where it cannot be, there are fewer.
+    // If it cannot be raised, there are fewer.
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }
 
-/// The options, or `None` where help is asked for.
+/// The options, or `None` if help is requested.
 fn options() -> Result<Option<Options>, lexopt::Error> {
     use lexopt::prelude::*;
 

@@ -36,7 +36,7 @@ pub async fn serve<R: Runtime>(client: R::Tcp, peer: SocketAddr, seat: Seat) {
     }
 }
 
-/// Why a connection was not carried, and the words for it.
+/// Why a connection was refused, with a message.
 type Refused = (Reason, String);
 
 fn cut() -> Refused {
@@ -48,16 +48,16 @@ async fn route<'a, R: Runtime>(
     settings: &'a Settings,
     record: &mut Record<'a>,
 ) -> Result<(), Refused> {
-    // On the heap, as it is gone while bytes are carried.
+    // On the heap, so that it takes no memory while bytes are carried.
     let (route, first) = Box::pin(verdict::<R>(&mut client, settings, record)).await?;
     match &route.config.terminate {
         None => plain::<R>(client, first, route, record).await,
-        // A session of TLS is so large that another allocation does not matter.
+        // A TLS session is so large that another allocation does not matter.
         Some(acceptor) => Box::pin(terminated::<R>(client, first, acceptor, settings, route, record)).await,
     }
 }
 
-/// The route that takes the connection, and what was read.
+/// The route that takes the connection, and the bytes that were read.
 async fn verdict<'a, R: Runtime>(
     client: &mut R::Tcp,
     settings: &'a Settings,
@@ -106,7 +106,7 @@ async fn detect<S: AsyncRead + Unpin>(
     }
 }
 
-/// The route for what has arrived, as no more will.
+/// The route for the bytes that have arrived, when no more will come.
 fn choose(buffer: &HandoffBuffer, settings: &Settings, record: &mut Record<'_>) -> Result<usize, Refused> {
     match decide(settings.rules(), buffer.peek(), true) {
         Verdict::Decided(place, seen) => decided(place, seen, buffer, record),
@@ -114,7 +114,7 @@ fn choose(buffer: &HandoffBuffer, settings: &Settings, record: &mut Record<'_>) 
     }
 }
 
-/// How many of the first bytes are shown in the log.
+/// How many of the first bytes the log shows.
 const SHOWN: usize = 32;
 
 fn decided(
@@ -131,7 +131,7 @@ fn decided(
     })
 }
 
-/// Reads so many more bytes. `false`: the client has ended.
+/// Reads this many more bytes. `false`: the client has closed.
 async fn fill<S: AsyncRead + Unpin>(
     client: &mut S,
     buffer: &mut HandoffBuffer,
@@ -192,7 +192,7 @@ async fn plain<R: Runtime>(
     finish::<R>(client, server, outcome, record).await
 }
 
-/// Ends TLS and carries what is inside.
+/// Terminates TLS and carries the plaintext.
 async fn terminated<R: Runtime>(
     client: R::Tcp,
     first: Bytes,
@@ -214,14 +214,14 @@ async fn terminated<R: Runtime>(
     let (mut server, lease) = match connect::<R>(route, record).await {
         Ok(connected) => connected,
         Err(refused) => {
-            // Nothing that the client could be told with is worth failing for.
+            // An error of the close does not matter: the connection has failed anyway.
             let _ = client.close().await;
             return Err(refused);
         }
     };
     let outcome = tunnel::<R, _, _>(&mut client, &mut server, [announced, None], route, record.listener()).await;
     drop(lease);
-    // What is cut short does not look whole without the end that TLS has of its own.
+    // Without `close_notify` a truncated stream does not look complete.
     let (client, _) = client.into_inner();
     let (_, client) = client.into_parts();
     finish::<R>(client, server, outcome, record).await
@@ -259,12 +259,12 @@ where
     tunnel.run_with_idle(|| quiet::<R>(route, listener)).await.into()
 }
 
-/// A period in which something has to move. It is over at once when connections are cut.
+/// The idle period. It is over at once when connections are cut.
 async fn quiet<R: Runtime>(route: &Route, listener: &Listener) {
     select(pin!(R::sleep(route.config.idle_timeout)), pin!(listener.until_cut())).await;
 }
 
-/// Writes down how it ended. Where one side failed, the other one is told so.
+/// Records how the connection ended. If one side failed, the other one is reset.
 async fn finish<R: Runtime>(
     client: R::Tcp,
     server: R::Tcp,

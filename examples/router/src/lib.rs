@@ -1,20 +1,20 @@
 //! A proxy that routes connections by their first bytes.
 //!
-//! [`detect`] is usable apart, without any feature: each matcher is a function over the bytes that
-//! have arrived. The rest is the program, whose [`main`](command::main) goes through these:
+//! [`detect`] can be used by itself, without any feature: each matcher is a function over the bytes
+//! that have arrived. The rest is the program, whose entry is [`command::main`]:
 //!
 //! | module | what is there |
 //! |---|---|
 //! | [`command`] | the arguments, and the runtime to be used |
-//! | [`config`] | the file, checked whole |
-//! | [`server`], [`state`] | from its start to its end: reloading, draining |
+//! | [`config`] | the configuration file, checked as a whole |
+//! | [`server`], [`state`] | start, reload, drain and end |
 //! | [`accept`], [`listener`] | accepting, within a limit |
 //! | [`connection`] | one connection, from its first byte to its end |
 //! | [`rule`] | which route takes it |
 //! | [`upstream`] | groups of servers |
-//! | [`tls`], [`announce`], [`splice`], [`reset`] | what a connection may need besides |
-//! | [`record`], [`reason`], [`metrics`], [`admin`] | what is told about it |
-//! | [`net`] | what is asked of a runtime |
+//! | [`tls`], [`announce`], [`splice`], [`reset`] | parts that only some connections need |
+//! | [`record`], [`reason`], [`metrics`], [`admin`] | log and counters |
+//! | [`net`] | the interface to the runtimes |
 
 pub mod detect;
 

@@ -1,4 +1,4 @@
-//! Where clients come in: what is said about a listener, and how many connections it has.
+//! A listener: its settings, and how many connections it has.
 
 use std::{
     net::SocketAddr,
@@ -20,33 +20,33 @@ use crate::{
     upstream::Group,
 };
 
-/// A route, and what is counted of it.
+/// A route and its counters.
 #[derive(Debug)]
 pub struct Route {
-    /// As it is configured.
+    /// Its configuration.
     pub config: config::Route,
-    /// Where it goes to.
+    /// Its servers.
     pub group: Arc<Group>,
     /// What is counted.
     pub counters: RouteCounters,
 }
 
-/// What is said about a listener. A connection keeps what it has begun with.
+/// The settings of a listener. A connection keeps the settings that it began with.
 #[derive(Debug)]
 pub struct Settings {
     /// Whether clients send a PROXY header.
     pub accept_proxy: config::AcceptProxy,
-    /// How long to wait for what decides.
+    /// How long to wait for bytes that decide.
     pub detect_timeout: Duration,
     /// The routes, in their order.
     pub routes: Vec<Route>,
-    /// What is counted of connections that no route takes.
+    /// The counters of connections that no route takes.
     pub unrouted: RouteCounters,
     max_connections: usize,
 }
 
 impl Settings {
-    /// What a configuration says about a listener.
+    /// The settings from a configuration.
     pub fn new(listener: config::Listener, groups: &[Arc<Group>], metrics: &Metrics) -> Self {
         let address = listener.address.to_string();
         let route = |config: config::Route| Route {
@@ -69,10 +69,10 @@ impl Settings {
     }
 }
 
-/// Where clients come in.
+/// A listener.
 #[derive(Debug)]
 pub struct Listener {
-    /// Where it listens.
+    /// Its address.
     pub address: SocketAddr,
     /// What is counted of it.
     pub counters: ListenerCounters,
@@ -96,12 +96,12 @@ impl Listener {
         }
     }
 
-    /// What connections begin with now.
+    /// The settings for new connections.
     pub fn settings(&self) -> Arc<Settings> {
         self.settings.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Changes what connections begin with.
+    /// Changes the settings for new connections.
     pub fn change(&self, settings: Settings) {
         *self.settings.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
         self.room.notify(1);
@@ -112,7 +112,7 @@ impl Listener {
         usize::try_from(self.counters.open.get()).unwrap_or(0)
     }
 
-    /// Ends all connections, for they have had their time.
+    /// Ends all connections, when their time to drain is over.
     pub fn cut(&self) {
         self.is_cut.store(true, SeqCst);
         self.cut.notify(usize::MAX);
@@ -131,7 +131,7 @@ impl Listener {
         }
     }
 
-    /// The output of `future`, or `None` if all connections are ended before.
+    /// The output of `future`, or `None` if all connections are ended first.
     pub async fn unless_cut<F: Future>(&self, future: F) -> Option<F::Output> {
         match select(pin!(future), pin!(self.until_cut())).await {
             Either::Left((output, _)) => Some(output),
@@ -139,7 +139,7 @@ impl Listener {
         }
     }
 
-    /// Whether there are as many connections as there may be.
+    /// Whether the limit of connections is reached.
     pub fn is_full(&self) -> bool {
         self.open() >= self.settings().max_connections
     }
@@ -155,7 +155,7 @@ impl Listener {
     }
 }
 
-/// A place for one connection of a listener, which is counted as long as this is kept.
+/// A place for one connection of a listener. It counts as open until this is dropped.
 #[derive(Debug)]
 pub struct Seat {
     /// The listener.

@@ -1,4 +1,4 @@
-//! The counters. They outlive a reload: what has the same name goes on with the same counter.
+//! The counters. They outlive a reload: the same name keeps the same counter.
 
 use prometheus_client::{
     encoding::text::encode,
@@ -156,7 +156,7 @@ impl RouteCounters {
         self.ended[reason as usize].inc();
     }
 
-    /// How many connections have ended, for whatever reason.
+    /// How many connections have ended, for any reason.
     pub fn total(&self) -> u64 {
         self.ended.iter().map(Counter::get).sum()
     }

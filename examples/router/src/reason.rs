@@ -3,7 +3,7 @@
 /// Why a connection is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
-    /// Both sides have closed it in order.
+    /// Both sides closed normally.
     Closed,
     /// Nothing moved for too long.
     Idle,
@@ -11,7 +11,7 @@ pub enum Reason {
     ClientError,
     /// The connection to the server failed.
     UpstreamError,
-    /// The client closed before it was clear where it wants to.
+    /// The client closed before a route was decided.
     ClientLeft,
     /// No route takes it.
     NoRoute,
@@ -40,7 +40,7 @@ impl Reason {
         Self::Cut,
     ];
 
-    /// What log and counters call it.
+    /// Its name in the log and the counters.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Closed => "closed",

@@ -14,16 +14,16 @@ use crate::{
     rule::Seen,
 };
 
-/// What a proxy in front of the router has said about the client.
+/// What a proxy in front of the router reported about the client.
 #[derive(Debug)]
 pub struct Announced {
-    /// The client, and where it has connected to; `None`: nothing that has an address of TCP.
+    /// The addresses of the client and of its destination; `None` if it has no TCP address.
     pub addresses: Option<(SocketAddr, SocketAddr)>,
-    /// The header itself, until it is passed on or not needed.
+    /// The header itself, until it is passed on or no longer needed.
     pub header: Bytes,
 }
 
-/// What has been carried, and how that ended.
+/// How much was carried, and how the connection ended.
 #[derive(Debug)]
 pub struct Outcome {
     /// Bytes that the server has taken.
@@ -55,9 +55,9 @@ pub struct Record<'a> {
     seat: &'a Seat,
     /// The client, or the proxy in front of the router.
     pub peer: SocketAddr,
-    /// What that proxy has said about the client.
+    /// What that proxy reported about the client.
     pub announced: Option<Announced>,
-    /// What has decided.
+    /// What decided the route.
     pub seen: Seen,
     /// The route that has taken it.
     pub route: Option<&'a Route>,
@@ -89,12 +89,12 @@ impl<'a> Record<'a> {
         }
     }
 
-    /// The client, if a proxy in front of the router tells about it, or else the peer.
+    /// The client that a proxy in front of the router reports, or else the peer.
     pub fn client(&self) -> SocketAddr {
         self.announced.as_ref().and_then(|announced| announced.addresses).map_or(self.peer, |addresses| addresses.0)
     }
 
-    /// Where it came in.
+    /// Its listener.
     pub fn listener(&self) -> &'a Listener {
         &self.seat.listener
     }
@@ -104,7 +104,7 @@ impl<'a> Record<'a> {
         self.seat.listener.counters.undetected.inc();
     }
 
-    /// It was carried to its end.
+    /// The connection was carried to its end.
     pub fn carried(&mut self, outcome: Outcome) {
         self.to_upstream = outcome.to_upstream;
         self.to_client = outcome.to_client;
@@ -115,7 +115,7 @@ impl<'a> Record<'a> {
         self.end(reason, outcome.error.map(|error| error.to_string()).unwrap_or_default());
     }
 
-    /// It is over.
+    /// The connection is over.
     pub fn end(&mut self, reason: Reason, error: String) {
         self.reason = reason;
         self.error = error;

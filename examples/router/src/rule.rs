@@ -7,11 +7,11 @@ use crate::{
     detect::{Answer, http1, resp, ssh, tls},
 };
 
-/// What the first bytes of a connection have to be. A list without an entry asks for nothing; of
-/// one with entries, one has to be there.
+/// What the first bytes of a connection must be. An empty list matches everything; of a list with
+/// entries, one must match.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rule {
-    /// Anything, nothing at all too.
+    /// Anything, even no bytes at all.
     Any,
     /// A ClientHello of TLS.
     Tls {
@@ -24,21 +24,21 @@ pub enum Rule {
     Http {
         /// Names in the header Host.
         hosts: Vec<Name>,
-        /// How the path begins.
+        /// Beginnings of the path.
         paths: Vec<String>,
     },
     /// A command of Redis.
     Resp {
         /// Names of commands.
         commands: Vec<String>,
-        /// How the first key begins.
+        /// Beginnings of the first key.
         keys: Vec<String>,
     },
     /// The banner of a client of SSH.
     Ssh,
 }
 
-/// What all matchers have said about the same bytes, each asked at most once.
+/// The answers of the matchers about the same bytes. Each is asked at most once.
 struct View<'a> {
     bytes: &'a [u8],
     tls: OnceCell<Answer<tls::ClientHello>>,
@@ -77,14 +77,14 @@ impl<'a> View<'a> {
     }
 }
 
-/// The longest host that the log shows whole: the longest name that DNS has.
+/// The longest host that the log shows in full: the longest DNS name.
 const LONGEST_HOST: usize = 255;
 
-/// The longest name of a command that the log shows whole. Those of Redis are shorter.
+/// The longest command name that the log shows in full. Those of Redis are shorter.
 const LONGEST_COMMAND: usize = 32;
 
-/// Bytes of a client as one word for the log, which is kept for as long as the connection: of so
-/// many bytes at most, and without a space, behind which it could look like another field.
+/// Bytes of a client as one word for the log, which is kept as long as the connection. At most this
+/// many bytes, and without spaces: a space could start another field.
 fn shown(bytes: &[u8], most: usize) -> String {
     let front = &bytes[..bytes.len().min(most)];
     let mut text = front.escape_ascii().to_string().replace(' ', "\\x20");
@@ -94,10 +94,10 @@ fn shown(bytes: &[u8], most: usize) -> String {
     text
 }
 
-/// What has decided, for the log.
+/// What decided the route, for the log.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Seen {
-    /// Nothing that the rules know.
+    /// No protocol that the rules know.
     #[default]
     Nothing,
     /// TLS, and the server that the client asks for.
@@ -134,13 +134,13 @@ impl fmt::Display for Seen {
 pub enum Verdict {
     /// The route at this place takes it, or none does.
     Decided(Option<usize>, Seen),
-    /// At least so many more bytes are needed, one or more.
+    /// At least this many more bytes are needed, one or more.
     Need(usize),
 }
 
-/// The first route that matches. A route is not taken before each one in front of it is ruled out.
+/// The first route that matches. A route is taken only when each route before it is ruled out.
 ///
-/// With `last`, no more bytes will come: what needs some does not match.
+/// With `last`, no more bytes will come: a route that needs more does not match.
 pub fn decide<'r>(rules: impl IntoIterator<Item = &'r Rule>, bytes: &[u8], last: bool) -> Verdict {
     let view = View::new(bytes);
     let mut need: Option<usize> = None;
@@ -148,7 +148,7 @@ pub fn decide<'r>(rules: impl IntoIterator<Item = &'r Rule>, bytes: &[u8], last:
         match rule.matches(&view) {
             Answer::No(_) => {}
             Answer::Need(_) if last => {}
-            // The least that could change something.
+            // The smallest number that could change something.
             Answer::Need(n) => need = Some(need.map_or(n, |least| least.min(n))),
             Answer::Yes(()) => {
                 return match need {
@@ -194,7 +194,7 @@ fn check<T>(answer: &Answer<T>, matches: impl FnOnce(&T) -> bool) -> Answer<()> 
     }
 }
 
-/// Whether one of them does, or there is none to ask for.
+/// Whether one entry matches, or the list is empty.
 fn one<T>(wanted: &[T], does: impl FnMut(&T) -> bool) -> bool {
     wanted.is_empty() || wanted.iter().any(does)
 }

@@ -1,4 +1,4 @@
-//! The whole, from its start to the signal that ends it.
+//! The router from its start to the signal that ends it.
 
 use std::{
     io,
@@ -20,17 +20,17 @@ use crate::{
     state::State,
 };
 
-/// How often it is looked whether connections are still open, at the end.
+/// How often to check, while draining, whether connections are still open.
 const DRAIN_CHECK: Duration = Duration::from_millis(50);
 
-/// How long connections that are cut have to say so in the log.
+/// How long to wait for the log lines of connections that were cut.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Runs the router until a signal ends it.
 ///
 /// # Errors
 ///
-/// If an address cannot be listened at, or signals cannot be had.
+/// If listening at an address fails, or signals are not available.
 pub async fn run<R: Runtime>(path: PathBuf, config: Config) -> io::Result<()> {
     let signals = signals(path)?;
     let state = Arc::new(State::default());
@@ -60,7 +60,7 @@ pub async fn run<R: Runtime>(path: PathBuf, config: Config) -> io::Result<()> {
     Ok(())
 }
 
-/// Goes on with what was read again. How long connections may go on at the end, from now on.
+/// Applies the new configuration. Returns its `drain_timeout`.
 async fn reload<R: Runtime>(
     config: Config,
     state: &State,
@@ -75,14 +75,14 @@ async fn reload<R: Runtime>(
         warn!("threads changes when the program is started again");
     }
     for running in state.apply::<R>(config)? {
-        // Its address is free then, so that the next configuration may have it again.
+        // Its address is free after that, so that the next configuration may use it again.
         running.ended().await;
     }
     Ok(drain_timeout)
 }
 
-/// Accepts nothing more, and waits until no connection is open, or until it has waited for long
-/// enough, or for a second signal.
+/// Stops accepting, and waits until no connection is open, the time is over, or a second signal
+/// comes.
 async fn drain<R: Runtime>(state: &State, timeout: Duration, signals: &Receiver<Signal>) {
     let listeners = state.stop();
     let open = || listeners.iter().map(|listener| listener.open()).sum::<usize>();

@@ -1,4 +1,4 @@
-//! Signals, as a channel that any runtime can wait at.
+//! Signals as a channel that any runtime can wait on.
 
 use std::{io, path::PathBuf, sync::mpsc, thread};
 
@@ -10,21 +10,21 @@ use signal_hook::{
 
 use crate::config::{Config, ConfigError};
 
-/// What the program is asked for.
+/// The requests that signals make.
 #[derive(Debug)]
 pub enum Signal {
     /// To end.
     End,
-    /// To go on with the configuration, which was read again.
+    /// To apply the configuration, which was read again.
     Reload(Result<Config, ConfigError>),
 }
 
-/// The signals from now on. A thread waits for them, and another one reads the file at `path`: to
-/// look up the names in it may take long, and no connection waits for that.
+/// The signals from now on. One thread waits for them, and another one reads the file at `path`:
+/// resolving its names may take long, and must not delay connections.
 ///
 /// # Errors
 ///
-/// If the system does not give them.
+/// If the signal handlers cannot be installed.
 pub fn signals(path: PathBuf) -> io::Result<Receiver<Signal>> {
     let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM])?;
     let (sender, receiver) = async_channel::unbounded();
@@ -38,7 +38,7 @@ pub fn signals(path: PathBuf) -> io::Result<Receiver<Signal>> {
     })?;
     thread::Builder::new().name("signals".into()).spawn(move || {
         for signal in signals.forever() {
-            // There is nobody to tell once the program ends.
+            // Fails only when the program is ending.
             let _ = match signal {
                 SIGHUP => read.send(()).is_ok(),
                 _ => sender.send_blocking(Signal::End).is_ok(),

@@ -1,8 +1,8 @@
 //! Moving bytes from one socket to the other in the kernel, through pipes.
 //!
-//! A direction has a pipe only while something is in it: a thread keeps a few that are empty for
-//! the directions of its connections. So a connection that waits holds neither memory nor
-//! descriptors for this. What is short is read and written, which takes fewer calls.
+//! A direction holds a pipe only while something is in it. Each thread keeps a few empty pipes for
+//! its connections. So an idle connection holds neither memory nor descriptors for this. Short
+//! pieces are read and written, which takes fewer system calls.
 
 use std::{
     cell::RefCell,
@@ -25,21 +25,21 @@ use crate::{
     record::Outcome,
 };
 
-/// What a pipe takes at a time, if the system lets it be so large.
+/// The capacity of a pipe, if the system allows it.
 const CAPACITY: usize = 256 * 1024;
 
-/// What is moved at a time at most. A pipe counts its capacity in pages, and takes more where what
-/// a socket holds comes in larger pieces.
+/// The most bytes to move at a time. A pipe counts its capacity in pages, and takes more if the
+/// socket holds larger pieces.
 const MOST: usize = 4 * CAPACITY;
 
 /// Empty pipes that a thread keeps.
 const SPARE: usize = 16;
 
-/// Rounds that a direction makes before other tasks have their turn.
+/// Rounds of a direction before it yields to other tasks.
 const ROUNDS: usize = 16;
 
-/// What is read at a time without a pipe. The kernel does not say whether it has moved all there
-/// was, so that a pipe costs three calls for less than this, where reading and writing are two.
+/// The most bytes to read at a time without a pipe. The kernel does not report whether it has moved
+/// everything. So for less than this a pipe costs three calls, and reading and writing cost two.
 const SHORT: usize = 4 * 1024;
 
 /// Short pieces, one after the other, that go through a pipe before they go without one.
@@ -60,7 +60,7 @@ impl Pipe {
             return Ok(pipe);
         }
         let (reader, writer) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
-        // Users may have less, in all or for each pipe: it moves less at a time then.
+        // The system may allow less, in total or for each pipe. Then less is moved at a time.
         let _ = fcntl_setpipe_size(&writer, CAPACITY);
         Ok(Self { reader, writer })
     }
@@ -75,7 +75,7 @@ impl Pipe {
     }
 }
 
-/// What was read: into a pipe, or into memory.
+/// Where the bytes were read to: a pipe, or memory.
 enum Piece {
     Piped(usize),
     Copied(Bytes),
@@ -91,24 +91,24 @@ enum End {
 /// One direction.
 #[derive(Default)]
 struct Way {
-    /// What goes before all that is read next.
+    /// Bytes in memory that go before all that is read next.
     first: [Bytes; 2],
     pipe: Option<Pipe>,
     /// Bytes in the pipe.
     held: usize,
-    /// Pieces that go through the pipe, unless they are short, before reading is tried again.
+    /// How many pieces go through the pipe, unless they are short, before reading is tried again.
     long_reads: u8,
     /// Bytes that the writer has taken.
     moved: u64,
-    /// Times that something has moved.
+    /// How often something has moved.
     activity: u64,
     source_ended: bool,
     end: Option<End>,
 }
 
 impl Way {
-    /// Moves bytes until one of the two has to be waited for, or the direction ends. Whether the
-    /// reader has failed.
+    /// Moves bytes until one side is not ready, or the direction ends. Returns whether the reader
+    /// has failed.
     fn poll<S: Socket>(&mut self, cx: &mut Context<'_>, from: &mut S, to: &mut S) -> bool {
         if self.end.is_none() {
             match self.carry(cx, from, to) {
@@ -171,7 +171,7 @@ impl Way {
         Poll::Ready(Ok(()))
     }
 
-    /// Reads something, while there is nothing to be written and the pipe is empty.
+    /// Reads something. There must be nothing to write, and the pipe must be empty.
     fn read<S: Socket>(&mut self, cx: &mut Context<'_>, from: &mut S) -> Poll<io::Result<()>> {
         if self.long_reads == 0 {
             if let Some(pipe) = self.pipe.take() {
@@ -179,14 +179,14 @@ impl Way {
             }
             return self.copy(cx, from);
         }
-        // Where no descriptors are left for a pipe, bytes go through memory.
+        // Without descriptors for a pipe, bytes go through memory.
         let Ok(pipe) = self.pipe.take().map_or_else(Pipe::take, Ok) else {
             return self.copy(cx, from);
         };
         let read = from.poll_io(cx, Ready::Read, || {
             match splice(from.fd(), None, &pipe.writer, None, MOST, flags()) {
-                // In front of an urgent byte a pipe gets nothing, although there is something to
-                // read: reading skips that byte.
+                // Before an urgent byte `splice` moves nothing, although there is something to
+                // read. A read skips that byte.
                 Err(Errno::AGAIN) => {
                     let mut bytes = [0; SHORT];
                     let n = read(from.fd(), &mut bytes)?;
@@ -221,7 +221,7 @@ impl Way {
         Poll::Ready(Ok(()))
     }
 
-    /// Reads what is short, or else the beginning of it, into memory.
+    /// Reads a short piece, or the beginning of a long one, into memory.
     fn copy<S: Socket>(&mut self, cx: &mut Context<'_>, from: &mut S) -> Poll<io::Result<()>> {
         let mut bytes = [0; SHORT];
         match ready!(Pin::new(from).poll_read(cx, &mut bytes))? {
@@ -235,8 +235,8 @@ impl Way {
         Poll::Ready(Ok(()))
     }
 
-    /// Drops what still comes for a writer that has failed, so that the answer is not lost in a
-    /// reset. Whether the reader has failed.
+    /// Drops bytes that still come for a failed writer, so that the answer is not lost in a reset.
+    /// Returns whether the reader has failed.
     fn discard<S: Socket>(&mut self, cx: &mut Context<'_>, from: &mut S) -> bool {
         let mut scratch = [0; SHORT];
         for _ in 0..ROUNDS {

@@ -1,4 +1,4 @@
-//! The listeners and the groups that there are, which change with the configuration.
+//! The current listeners and groups, which change with the configuration.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -36,13 +36,13 @@ impl Running {
     }
 }
 
-/// What the router does at the moment, to be looked at.
+/// The current state of the router.
 #[derive(Debug, Default)]
 pub struct State {
     /// The counters.
     pub metrics: Metrics,
     listeners: Mutex<BTreeMap<SocketAddr, Running>>,
-    /// Listeners that accept no more, but may have connections.
+    /// Listeners that no longer accept, but may have connections.
     stopped: Mutex<BTreeMap<SocketAddr, Arc<Listener>>>,
     groups: Mutex<Vec<Arc<Group>>>,
 }
@@ -54,13 +54,13 @@ impl State {
         listeners.values().map(|running| running.listener.clone()).collect()
     }
 
-    /// The groups that new connections go to.
+    /// The groups for new connections.
     pub fn groups(&self) -> Vec<Arc<Group>> {
         self.groups.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Begins with what a configuration says: opens what is new, and changes what is there. Returns
-    /// what is not there any more, which is still to be stopped.
+    /// Applies a configuration: opens new listeners and changes those that exist. Returns those
+    /// that it no longer has, which the caller has to stop.
     ///
     /// # Errors
     ///
@@ -115,7 +115,7 @@ impl State {
         Ok(stopping.into_iter().map(|(_, running)| running).collect())
     }
 
-    /// Stops accepting. All listeners that have connections, or may have.
+    /// Stops accepting. Returns all listeners that may have connections.
     pub fn stop(&self) -> Vec<Arc<Listener>> {
         let mut all = self.listeners();
         self.listeners.lock().unwrap_or_else(PoisonError::into_inner).clear();

@@ -1,4 +1,4 @@
-//! TLS that the router ends itself.
+//! TLS that the router terminates.
 
 use std::{path::Path, sync::Arc};
 
@@ -8,11 +8,11 @@ use futures_rustls::{
     rustls::{ServerConfig, crypto::aws_lc_rs::default_provider},
 };
 
-/// What answers with the certificate in one file and the key in the other, both PEM.
+/// An acceptor with the certificate in one file and the key in the other, both PEM.
 ///
 /// # Errors
 ///
-/// What is wrong with which file.
+/// The error and the file.
 pub fn acceptor(certificate: &Path, key: &Path, alpn: &[String]) -> Result<TlsAcceptor, String> {
     let chain: Vec<_> = CertificateDer::pem_file_iter(certificate)
         .and_then(Iterator::collect)

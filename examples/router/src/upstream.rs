@@ -18,16 +18,16 @@ use crate::{
 /// A server.
 #[derive(Debug)]
 pub struct Server {
-    /// Where it is.
+    /// Its address.
     pub address: SocketAddr,
-    /// What is counted of it.
+    /// Its counters.
     pub counters: ServerCounters,
 }
 
-/// Servers that can take each other's place.
+/// A group of interchangeable servers.
 #[derive(Debug)]
 pub struct Group {
-    /// What it is called.
+    /// Its name.
     pub name: String,
     /// All of them.
     pub servers: Vec<Server>,
@@ -35,7 +35,7 @@ pub struct Group {
     pub send_proxy: SendProxy,
     balance: Balance,
     connect_timeout: Duration,
-    /// The server whose turn it is.
+    /// The index of the next server.
     turn: AtomicUsize,
 }
 
@@ -56,18 +56,19 @@ impl Group {
         }
     }
 
-    /// Opens a connection to one of the servers: the one that is next, or else those behind it.
-    /// What is open is counted for as long as the lease is kept.
+    /// Opens a connection to one of the servers: the next one, or else the ones after it. The
+    /// connection counts as open until the lease is dropped.
     ///
     /// # Errors
     ///
-    /// Why each of them failed, if all have.
+    /// The error of each server, if all failed.
     pub async fn connect<R: Runtime>(&self) -> Result<(R::Tcp, Lease<'_>), String> {
         let mut failures = String::new();
         let first = self.first();
         for place in 0..self.servers.len() {
             let server = &self.servers[(first + place) % self.servers.len()];
-            // It counts from now on, or all that come at once would take the same one.
+            // Counted from now on. Otherwise connections that come at once would all take the same
+            // server.
             let lease = Lease::new(server);
             let connected = within::<R, _>(self.connect_timeout, R::connect(server.address)).await;
             let failure = match connected {
@@ -88,12 +89,12 @@ impl Group {
         Err(failures)
     }
 
-    /// The place of the server to be tried first.
+    /// The index of the server to try first.
     fn first(&self) -> usize {
         let turn = self.turn.fetch_add(1, Ordering::Relaxed) % self.servers.len();
         match self.balance {
             Balance::RoundRobin => turn,
-            // Of those with as few, the next in turn.
+            // Of several with the fewest, the next in turn.
             Balance::LeastConnections => (0..self.servers.len())
                 .map(|place| (turn + place) % self.servers.len())
                 .min_by_key(|place| self.servers[*place].counters.open.get())

@@ -1,4 +1,4 @@
-//! What is wrong with a configuration is said with its line and key.
+//! Errors in a configuration are reported with their line and key.
 #![cfg(unix)]
 
 use std::{env, fs, path::PathBuf, process};
@@ -129,7 +129,7 @@ fn each_mistake_is_named_with_its_line() {
     for (place, (text, expected)) in cases.iter().enumerate() {
         let error = read(&format!("bad{place}"), text).expect_err(expected);
         assert!(error.starts_with(expected), "expected {expected:?}, got {error:?}");
-        // The line itself is shown below.
+        // The message shows the line itself below.
         assert_eq!(error.contains("\n    "), !expected.starts_with("FILE: "), "{error:?}");
     }
     let missing = Config::read("does/not/exist.toml".as_ref()).unwrap_err().to_string();

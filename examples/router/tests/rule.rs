@@ -49,8 +49,8 @@ fn hello(server: &str, alpn: &[&str]) -> Vec<u8> {
     [&[22, 3, 1][..], &prefixed(message)].concat()
 }
 
-/// What all rules together say about each beginning of `bytes`: nothing before `certain` bytes are
-/// there, and the same from then on.
+/// The verdict of all rules about each beginning of `bytes`: none before `certain` bytes, and the
+/// same from then on.
 fn decided(rules: &[Rule], bytes: &[u8]) -> (usize, Option<usize>) {
     let mut certain = None;
     for len in 0..=bytes.len() {
@@ -70,7 +70,7 @@ fn decided(rules: &[Rule], bytes: &[u8]) -> (usize, Option<usize>) {
     certain.expect("the end decides")
 }
 
-/// What it shows, the rules, the bytes, and how many of them it takes for which route.
+/// The purpose, the rules, the bytes, and after how many bytes which route is taken.
 type Case<'a> = (&'a str, &'a [Rule], &'a [u8], (usize, Option<usize>));
 
 #[test]
@@ -138,7 +138,7 @@ fn the_log_shows_what_has_decided_and_nothing_that_would_break_its_line() {
     assert_eq!(seen(b"GET / HTTP/1.0\r\n\r\n"), "http:-");
     assert_eq!(seen(b"GET / HTTP/1.1\r\nHost: a.b\r\n\r\n"), "http:a.b");
     assert_eq!(seen(b"*1\r\n$6\r\nP\r\n\x1bNG\r\n"), "resp:P\\r\\n\\x1bNG");
-    // Nor what would look like another field of it, or be much longer than a name.
+    // Nor text that looks like another field, or is much longer than a name.
     assert_eq!(seen(b"*1\r\n$13\r\nPING end=idle\r\n"), "resp:PING\\x20end=idle");
     assert_eq!(
         seen(&[b"*1\r\n$500\r\n", &[0xff; 500][..], b"\r\n"].concat()),

@@ -1,4 +1,4 @@
-//! What the task of a connection takes, whatever it does.
+//! The size of the task of a connection in any state.
 #![cfg(unix)]
 
 use std::net::SocketAddr;
@@ -9,7 +9,7 @@ use futures_handoff_router::{
     net::{AsyncStd, Runtime, Smol, Tokio},
 };
 
-/// Of the 4 KiB that a connection may keep, with its two sockets at the runtime.
+/// Its part of the 4 KiB that a connection may keep, with its two sockets in the runtime.
 const MOST: usize = 2304;
 
 fn size<R: Runtime, F: Future>(_: impl FnOnce(R::Tcp, SocketAddr, Seat) -> F) -> usize {

@@ -20,19 +20,18 @@ const USAGE: &str = "usage: compare [--rounds N] [--seconds N] [--only COLUMN,..
 
 /// What is measured, and how much of it.
 pub struct Arguments {
-    /// Or whether it only shows that all of it works: without a round that warms up, and without
-    /// figures.
+    /// Whether this is only a smoke test: without a warm-up round, and without figures.
     pub measures: bool,
     pub rounds: i32,
     /// How long a measurement goes on.
     pub time: Duration,
     /// The bytes of one large answer or question.
     pub transfer: usize,
-    /// How many connections wait.
+    /// How many connections are idle.
     pub idle: usize,
     pub columns: Vec<&'static Column>,
     pub proxies: Vec<&'static Proxy>,
-    /// Where the page goes to.
+    /// The file for the page.
     pub report: Option<PathBuf>,
 }
 
@@ -101,7 +100,7 @@ fn list(parser: &mut lexopt::Parser) -> Result<Vec<String>, lexopt::Error> {
     Ok(parser.value()?.string()?.split(',').map(str::to_owned).collect())
 }
 
-/// Those that have one of these names, or one that begins with it; without names, all.
+/// The items whose names begin with one of these names; without names, all.
 fn chosen<T>(
     names: &[String],
     of: &'static [T],

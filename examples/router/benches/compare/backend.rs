@@ -1,4 +1,4 @@
-//! What the proxies connect to: answers questions until their connection ends.
+//! The server behind the proxies: answers questions until the connection ends.
 
 use std::{
     io,

@@ -1,4 +1,4 @@
-//! What connects to a proxy.
+//! The clients of a proxy.
 
 use std::{io, net::SocketAddr, sync::Arc};
 
@@ -41,12 +41,12 @@ impl Client {
         self.talk.answer.receive(0, &mut self.stream, &mut self.buf).await
     }
 
-    /// Ends its direction, after which the other one has to end without a byte.
+    /// Ends its direction. Then the other one must end without a byte.
     pub async fn close(mut self) -> io::Result<()> {
         self.stream.shutdown().await?;
         match self.stream.read(&mut [0]).await? {
             0 => Ok(()),
-            _ => Err(io::Error::other("there is a byte behind the answer")),
+            _ => Err(io::Error::other("there is a byte after the answer")),
         }
     }
 }

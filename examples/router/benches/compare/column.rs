@@ -10,14 +10,14 @@ pub struct Column {
 /// What goes through the proxy.
 #[derive(Clone, Copy)]
 pub enum Load {
-    /// Short questions, one after the other in each of some connections.
+    /// Short questions, one after the other in each of several connections.
     Requests { connections: usize },
-    /// A connection for each short question, by so many clients.
+    /// A connection for each short question, by this many clients.
     Connections { clients: usize },
     /// Large answers, or large questions.
     Transfers { connections: usize, up: bool },
-    /// Connections that wait after a short question. The process is a new one in each round, as
-    /// memory that was used once is not given back.
+    /// Idle connections after a short question. Each round has a new process, as a process does not
+    /// give used memory back.
     Idle,
 }
 
@@ -75,7 +75,7 @@ pub const COLUMNS: &[Column] = &[
     },
     Column {
         name: "memory",
-        about: "1,000 connections that wait after a question; what the kernel keeps for them is not in the bytes",
+        about: "1,000 idle connections after a question; without the memory of the kernel",
         load: Load::Idle,
         figures: &[
             less("bytes per connection"),

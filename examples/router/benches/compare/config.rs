@@ -1,4 +1,4 @@
-//! The proxies, and how each one is told what to do.
+//! The proxies and their configurations.
 
 use std::{env, fs, io, net::SocketAddr, path::Path, process::Command};
 
@@ -24,11 +24,11 @@ enum Kind {
     },
 }
 
-/// The first one is the one that all are compared with, and `HAPROXY` another.
+/// All are compared with the first one, and with `HAPROXY`.
 pub const PROXIES: &[Proxy] = &[
     Proxy { name: "copy_bidirectional", kind: Kind::Copy },
     Proxy { name: HAPROXY, kind: Kind::Haproxy { options: "" } },
-    // Where it takes a connection for a stream of large pieces, and everywhere.
+    // Splicing where haproxy detects large streams, and everywhere.
     Proxy { name: "haproxy-splice-auto", kind: Kind::Haproxy { options: "option splice-auto" } },
     Proxy {
         name: "haproxy-splice",
@@ -36,7 +36,7 @@ pub const PROXIES: &[Proxy] = &[
     },
     Proxy { name: "nginx", kind: Kind::Nginx },
     router("router-tokio", "tokio"),
-    // As it is deployed: with a line for each connection in a file, which the others do not write.
+    // As it is deployed: logs a line for each connection to a file, which the others do not.
     Proxy { name: "router-tokio-log", kind: Kind::Router { runtime: "tokio", splice: false, log: "info" } },
     Proxy { name: "router-tokio-splice", kind: Kind::Router { runtime: "tokio", splice: true, log: "warn" } },
     #[cfg(feature = "smol")]
@@ -61,7 +61,7 @@ impl Proxy {
         }
     }
 
-    /// What starts it, so that it carries connections to `from` on to `to`.
+    /// The command that starts it, to carry connections from `from` to `to`.
     pub fn command(&self, from: SocketAddr, to: SocketAddr, directory: &Path) -> Result<Command, String> {
         let (mut command, config) = match self.kind {
             Kind::Copy => {
@@ -71,7 +71,7 @@ impl Proxy {
             }
             Kind::Haproxy { options } => {
                 let mut command = Command::new("haproxy");
-                // In the foreground, without a process that watches it.
+                // In the foreground, without a master process.
                 command.args(["-db", "-q", "-f"]);
                 (command, haproxy(from, to, options))
             }
@@ -93,7 +93,7 @@ impl Proxy {
     }
 }
 
-/// It forwards without a look at the bytes, which is the least work it can have.
+/// It forwards without looking at the bytes, which is the least work.
 fn haproxy(from: SocketAddr, to: SocketAddr, options: &str) -> String {
     format!(
         "global\n  nbthread 1\n  maxconn 2000\n\
@@ -102,7 +102,7 @@ fn haproxy(from: SocketAddr, to: SocketAddr, options: &str) -> String {
     )
 }
 
-/// It forwards without a look at the bytes, too.
+/// It also forwards without looking at the bytes.
 fn nginx(from: SocketAddr, to: SocketAddr, module: &str) -> String {
     format!(
         "{module}\ndaemon off;\nmaster_process off;\nworker_processes 1;\npid nginx.pid;\n\
@@ -119,7 +119,7 @@ fn by_host(from: SocketAddr, to: SocketAddr, splice: bool) -> String {
     )
 }
 
-/// What loads the module of nginx that carries streams, where it is not part of the program.
+/// The line that loads the stream module of nginx, unless it is built in.
 fn stream_module() -> Result<String, String> {
     let told = output(Command::new("nginx").arg("-V"))?;
     let mut options = told.split_whitespace();

@@ -1,10 +1,10 @@
-//! The least that a proxy of Tokio does: `copy_bidirectional` for each connection.
+//! The minimum that a proxy on Tokio does: `copy_bidirectional` for each connection.
 
 use std::{io, net::SocketAddr, process::ExitCode};
 
 use tokio::net::{TcpListener, TcpStream};
 
-/// This program becomes the proxy with this argument.
+/// With this argument, this program is the proxy.
 pub const COMMAND: &str = "copy-bidirectional";
 
 /// Carries from the first address to the second one.

@@ -1,4 +1,4 @@
-//! What goes through a proxy.
+//! The load that goes through a proxy.
 
 use std::{
     future::Future,
@@ -46,16 +46,16 @@ impl Load {
     }
 }
 
-/// What was done in a measurement.
+/// The result of a measurement.
 struct Run {
     count: f64,
-    /// Both in seconds; that of the CPU is the proxy's.
+    /// Both in seconds; the CPU time is the proxy's.
     time: f64,
     cpu: f64,
 }
 
-/// One exchange after the other in each of some connections, which stand before the measurement
-/// begins; and how many nanoseconds each one took.
+/// One exchange after the other in each of several connections, which are open before the
+/// measurement begins; and how many nanoseconds each exchange took.
 async fn exchanges(
     connections: usize,
     talk: &Arc<Talk>,
@@ -91,7 +91,7 @@ async fn exchanges(
     Ok((Run { count, time: time.as_secs_f64(), cpu: cpu.as_secs_f64() }, latencies))
 }
 
-/// A connection for each exchange. What the proxy does until all have ended belongs to it.
+/// A connection for each exchange. The measurement ends when all connections have ended.
 async fn connections(
     clients: usize,
     talk: &Arc<Talk>,
@@ -120,14 +120,14 @@ async fn connections(
     Ok(Run { count, time: time.as_secs_f64(), cpu: cpu.as_secs_f64() })
 }
 
-/// What each of so many connections keeps while it waits, after one exchange.
+/// What each of this many idle connections keeps after one exchange.
 async fn idle(count: usize, talk: &Arc<Talk>, proxy: &Process, backend: &Backend) -> io::Result<Vec<f64>> {
     let connect = async || {
         let mut client = Client::connect(proxy.address, talk).await?;
         client.exchange().await?;
         io::Result::Ok(client)
     };
-    // What is needed once is there before the count begins.
+    // Warm up, so that one-time allocations are not counted.
     connect().await?.close().await?;
     backend.quiet().await;
     let before = proxy.held()?;

@@ -1,15 +1,15 @@
-//! The router beside other proxies of TCP connections: HAProxy, the stream module of nginx, and a
-//! loop around `tokio::io::copy_bidirectional`. Each one is a process with one thread on the first
-//! core; what connects to it and what it connects to share the second core.
+//! Compares the router with other TCP proxies: HAProxy, the stream module of nginx, and a loop
+//! around `tokio::io::copy_bidirectional`. Each proxy is a process with one thread on the first
+//! core; its clients and servers share the second core.
 //!
 //! ```text
 //! cargo bench --package futures-handoff-router --all-features --bench compare -- \
 //!     [--rounds N] [--seconds N] [--only COLUMN,..] [--proxies NAME,..] [--report FILE.html]
 //! ```
 //!
-//! All proxies of a column are measured in turns, in the other order every other round. Every byte
-//! is compared with the one that was sent. `cargo test --benches` carries a little through each of
-//! them.
+//! All proxies of a column are measured in turns, in reversed order every other round. Every byte
+//! is compared with the byte that was sent. `cargo test --benches` only carries a little through
+//! each proxy.
 #[cfg(target_os = "linux")]
 mod arguments;
 #[cfg(target_os = "linux")]
@@ -50,5 +50,5 @@ fn main() -> std::process::ExitCode {
 
 #[cfg(not(target_os = "linux"))]
 fn main() {
-    println!("compare: it reads what Linux tells about processes, and is left out here");
+    println!("compare: it needs /proc of Linux, and is skipped here");
 }

@@ -1,4 +1,4 @@
-//! Questions and answers: heads of HTTP/1, with bodies of a known pattern.
+//! Questions and answers: HTTP/1 heads, with bodies of a known pattern.
 
 use std::{io, sync::LazyLock};
 
@@ -9,11 +9,11 @@ use tokio::{
 
 /// The length of a question without a body.
 pub const HEAD: usize = 64;
-/// What the header `Host` of each question says.
+/// The header `Host` of each question.
 pub const HOST: &str = "site";
 
 const CHUNK: usize = 256 * 1024;
-/// As much of a message goes out in one piece.
+/// The most bytes of a message to send in one piece.
 const START: usize = 4096;
 
 /// No cut or swap maps it onto itself: its length is no multiple of a power of two.
@@ -23,7 +23,7 @@ static PATTERN: LazyLock<Vec<u8>> = LazyLock::new(|| {
 });
 
 pub struct Message {
-    /// The head and what of the body fits behind it.
+    /// The head and the beginning of the body.
     start: Vec<u8>,
     len: usize,
 }
@@ -58,7 +58,7 @@ impl Message {
         Self { start, len }
     }
 
-    /// The bytes from `at` on, as far as they lie in one piece.
+    /// The bytes from `at` on that lie in one piece.
     fn rest(&self, at: usize) -> &[u8] {
         let piece = if at < self.start.len() { &self.start[at..] } else { &PATTERN[at % PATTERN.len()..] };
         &piece[..piece.len().min(self.len - at)]

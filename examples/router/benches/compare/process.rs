@@ -19,13 +19,13 @@ use nix::{
 
 use crate::config::Proxy;
 
-/// That of the proxies. What is around them has the other one.
+/// The core of the proxies. Clients and servers have the other one.
 const CORE: usize = 0;
 const OTHER_CORE: usize = 1;
 
 const START_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// So many of the last lines of a process that fails are shown.
+/// How many of the last lines of a failed process are shown.
 const LINES: usize = 10;
 
 static CORES: LazyLock<usize> =
@@ -48,7 +48,7 @@ pub struct Held {
 }
 
 impl Process {
-    /// Starts a proxy in front of `to`, and waits until it listens. What it says is in `directory`.
+    /// Starts a proxy in front of `to`, and waits until it listens. Its output is in `directory`.
     pub fn start(proxy: &Proxy, to: SocketAddr, directory: &Path) -> Result<Self, String> {
         let error = |error: io::Error| format!("{}: {error}", proxy.name);
         let address = free_address().map_err(error)?;
@@ -75,7 +75,7 @@ impl Process {
         Ok(process)
     }
 
-    /// Whether it still runs, and what it has said last.
+    /// Whether it still runs, and its last output.
     pub fn state(&mut self) -> String {
         let state = match self.child.try_wait() {
             Ok(None) => "it runs".to_owned(),
@@ -117,7 +117,7 @@ fn pid(child: &Child) -> Pid {
     Pid::from_raw(i32::try_from(child.id()).expect("a process has a small number"))
 }
 
-/// Not one of the ports that connections take as their own, which would be in the way now and then.
+/// Not an ephemeral port, which a connection might be using.
 fn free_address() -> io::Result<SocketAddr> {
     let mut tries = 0;
     loop {
@@ -130,7 +130,7 @@ fn free_address() -> io::Result<SocketAddr> {
     }
 }
 
-/// Keeps this thread, and those that it starts, away from the proxies.
+/// Pins this thread, and those that it starts, away from the proxies.
 pub fn pin_load() {
     if *CORES < 2 {
         eprintln!("there is only one core: nothing is pinned");

@@ -1,4 +1,4 @@
-//! What was measured: as tables in the terminal, and as a page with charts.
+//! The results, as tables in the terminal and as a page with charts.
 
 use futures_handoff_runtimes::page::{Axis, Part, Samples, Table, chart, digits, html};
 
@@ -22,7 +22,7 @@ impl Results {
         Self { column, proxies: proxies.to_vec(), samples }
     }
 
-    /// A round of one proxy.
+    /// Adds a round of one proxy.
     pub fn add(&mut self, proxy: usize, values: Vec<f64>) {
         for (samples, value) in self.samples[proxy].iter_mut().zip(values) {
             samples.0.push(value);
@@ -53,7 +53,7 @@ impl Results {
             let samples = &samples[at];
             let [low, high] = [0.25, 0.75].map(|share| digits(samples.quantile(share)));
             let cells = [proxy.name.to_owned(), digits(samples.median()), format!("{low} to {high}")];
-            // Of the rounds, whose measurements were close together.
+            // The ratios of each round, whose measurements were close together.
             let ratios = against.iter().map(|(_, other)| match samples.ratios(other).median() {
                 ratio if ratio.is_finite() => digits(ratio),
                 _ => "-".to_owned(),
@@ -87,7 +87,7 @@ fn aligned(cells: &[String]) -> String {
     cells.iter().map(|cell| format!("{cell:>22}")).collect()
 }
 
-/// All of it as HTML.
+/// The page as HTML.
 pub fn page(results: &[Results], arguments: &Arguments) -> String {
     let mut parts = vec![Part::Text(format!(
         "Proxies of TCP connections, each a process with one thread on a core of its own; what connects to them and \
@@ -104,5 +104,5 @@ pub fn page(results: &[Results], arguments: &Arguments) -> String {
     for results in results {
         results.parts(&mut parts);
     }
-    html("The router beside other proxies", &parts)
+    html("The router and other proxies", &parts)
 }

@@ -1,4 +1,4 @@
-//! The columns one after the other, and of each one the proxies in turns.
+//! Measures the columns one after the other, and in each column the proxies in turns.
 
 use std::{
     fs, io,
@@ -18,10 +18,10 @@ use crate::{
     results::{self, Results},
 };
 
-/// How much longer than it should a measurement may take before it counts as one that hangs.
+/// How much longer than planned a measurement may take before it counts as hung.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The number of the round that warms up.
+/// The number of the warm-up round.
 const WARM_UP: i32 = 0;
 
 pub fn run(arguments: &Arguments) -> Result<(), String> {
@@ -59,7 +59,7 @@ fn write(file: &Path, page: &str) -> io::Result<()> {
 fn there(proxy: &Proxy) -> bool {
     let reason = proxy.absent();
     if let Some(reason) = &reason {
-        println!("{} is left out: {reason}", proxy.name);
+        println!("{} is skipped: {reason}", proxy.name);
     }
     reason.is_none()
 }
@@ -102,13 +102,13 @@ async fn measure(
     Ok(results)
 }
 
-/// As many as there may be: two for each connection that waits.
+/// As many as allowed: an idle connection needs two.
 fn more_descriptors() -> nix::Result<()> {
     let (_, most) = getrlimit(Resource::RLIMIT_NOFILE)?;
     setrlimit(Resource::RLIMIT_NOFILE, most, most)
 }
 
-/// Of the configurations and logs, which are gone after the run.
+/// The directory of the configurations and logs, deleted after the run.
 struct Directory(PathBuf);
 
 impl Directory {

@@ -1,4 +1,4 @@
-//! The file, as it is written.
+//! The configuration file as it is written.
 
 use std::{collections::BTreeMap, num::NonZeroUsize, path::PathBuf, time::Duration};
 
@@ -42,7 +42,7 @@ pub struct Upstream {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Balance {
-    /// Each in turn.
+    /// Round robin.
     #[default]
     RoundRobin,
     /// The one with the fewest connections.
@@ -56,11 +56,11 @@ pub enum SendProxy {
     /// None.
     #[default]
     None,
-    /// A line of text.
+    /// Version 1, a line of text.
     V1,
-    /// The binary one.
+    /// Version 2, binary.
     V2,
-    /// What the client sent, or else the binary one.
+    /// The header that the client sent, or else version 2.
     Forward,
 }
 
@@ -84,12 +84,12 @@ pub struct Listener {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum AcceptProxy {
-    /// It is not looked for.
+    /// Clients send none.
     #[default]
     Never,
-    /// It is taken off if it is there.
+    /// It is removed if it is there.
     Optional,
-    /// What comes without it is refused.
+    /// A connection without it is refused.
     Always,
 }
 

@@ -1,4 +1,4 @@
-//! The configuration: a file of TOML, checked whole before anything of it is used.
+//! The configuration: a TOML file that is checked as a whole before any of it is used.
 
 mod file;
 mod value;
@@ -21,64 +21,64 @@ pub use value::Name;
 
 use crate::{rule::Rule, tls};
 
-/// What the router is told to do.
+/// The configuration of the router.
 #[derive(Debug)]
 pub struct Config {
-    /// Worker threads, unless there are as many as cores.
+    /// The number of worker threads; by default the number of cores.
     pub threads: Option<NonZeroUsize>,
-    /// How long connections may go on after a signal to end.
+    /// How long connections may go on after SIGTERM.
     pub drain_timeout: Duration,
-    /// Where the page with the counters is.
+    /// The address of the page with the counters.
     pub admin: Option<SocketAddr>,
     /// Groups of servers.
     pub upstreams: Vec<Upstream>,
-    /// Where clients come in.
+    /// A listener.
     pub listeners: Vec<Listener>,
 }
 
-/// Servers that can take each other's place.
+/// A group of interchangeable servers.
 #[derive(Debug)]
 pub struct Upstream {
     /// Its name.
     pub name: String,
-    /// Where they are: one at least.
+    /// Their addresses, at least one.
     pub servers: Vec<SocketAddr>,
     /// Which one is next.
     pub balance: Balance,
-    /// How long to wait for one.
+    /// How long to wait for a connection to one.
     pub connect_timeout: Duration,
     /// How the client's address is announced.
     pub send_proxy: SendProxy,
 }
 
-/// Where clients come in.
+/// A listener.
 #[derive(Debug)]
 pub struct Listener {
-    /// Where it listens.
+    /// Its address.
     pub address: SocketAddr,
     /// Whether clients send a PROXY header.
     pub accept_proxy: AcceptProxy,
-    /// How long to wait for what decides.
+    /// How long to wait for bytes that decide.
     pub detect_timeout: Duration,
-    /// No more are accepted while there are as many.
+    /// The most open connections.
     pub max_connections: usize,
-    /// The first one that matches takes a connection.
+    /// The first route that matches takes a connection.
     pub routes: Vec<Route>,
 }
 
 /// Where a connection goes.
 pub struct Route {
-    /// What log and counters call it.
+    /// Its name in the log and the counters.
     pub name: String,
-    /// Place in [`Config::upstreams`].
+    /// Its index in [`Config::upstreams`].
     pub upstream: usize,
     /// Which connections it takes.
     pub rule: Rule,
-    /// What ends TLS.
+    /// The acceptor that terminates TLS.
     pub terminate: Option<TlsAcceptor>,
-    /// How long nothing may move.
+    /// How long the connection may be idle.
     pub idle_timeout: Duration,
-    /// Bytes are moved in the kernel.
+    /// Whether the kernel moves the bytes.
     pub splice: bool,
 }
 
@@ -88,7 +88,7 @@ impl fmt::Debug for Route {
     }
 }
 
-/// What is wrong with a file, and where.
+/// An error in a file, and its place.
 #[derive(Debug)]
 pub struct ConfigError {
     file: PathBuf,
@@ -110,12 +110,12 @@ impl fmt::Display for ConfigError {
 impl error::Error for ConfigError {}
 
 impl Config {
-    /// Reads a file. Names of hosts are looked up, and certificates are read, so that nothing is
-    /// found to be missing later. Relative paths of certificates begin where the file is.
+    /// Reads a file. Resolves host names and reads certificates, so that nothing is missing later.
+    /// Paths of certificates are relative to the directory of the file.
     ///
     /// # Errors
     ///
-    /// The first thing that is wrong, with its line and key.
+    /// The first error, with its line and key.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         let fail = |line, message| ConfigError { file: path.to_owned(), line, message };
         let text = fs::read_to_string(path).map_err(|error| fail(None, error.to_string()))?;
@@ -127,14 +127,14 @@ impl Config {
     }
 }
 
-/// What the parser says, with the brackets that a list is written with.
+/// The message of the parser, with the brackets of a list.
 fn in_words_of_toml(message: &str) -> String {
     message
         .replace("map, expected a sequence", "one section, expected several, each in [[ ]]")
         .replace("expected a sequence", "expected a list in [ ]")
 }
 
-/// Something wrong, and the bytes of the file where it is.
+/// An error, and the byte range of the file where it is.
 struct Fault {
     place: Option<Range<usize>>,
     message: String,

@@ -1,4 +1,4 @@
-//! The values of the configuration that are more than a number or a string.
+//! The configuration values that are more than a number or a string.
 
 use std::{
     net::{SocketAddr, ToSocketAddrs},
@@ -7,7 +7,7 @@ use std::{
 
 use serde::Deserialize;
 
-/// A length of time, such as `"30s"` or `"2m 30s"`: more than nothing.
+/// A duration above zero, such as `"30s"` or `"2m 30s"`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Period(pub Duration);
@@ -24,7 +24,7 @@ impl TryFrom<String> for Period {
     }
 }
 
-/// Where to listen: an address and a port. A name might have several addresses.
+/// An address and a port to listen at. Not a name, which might have several addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Address(pub SocketAddr);
@@ -39,7 +39,7 @@ impl TryFrom<String> for Address {
     }
 }
 
-/// Where a server is: an address and a port, or a name that is looked up when the file is read.
+/// The address and port of a server, or a name that is resolved when the file is read.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Server(pub SocketAddr);
@@ -58,7 +58,7 @@ impl TryFrom<String> for Server {
     }
 }
 
-/// How the path of a request begins.
+/// The beginning of the path of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct PathStart(pub String);
@@ -74,13 +74,13 @@ impl TryFrom<String> for PathStart {
     }
 }
 
-/// A name of a server: one, or any that has one label more.
+/// A server name: exactly one, or any name with one more label.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub enum Name {
-    /// This one, in lower case.
+    /// Exactly this one, in lower case.
     Exact(String),
-    /// Any label, and then this, which begins with a dot.
+    /// One label, then this, which begins with a dot.
     Wildcard(String),
 }
 
@@ -98,7 +98,8 @@ impl TryFrom<String> for Name {
                 "{text:?} is not a name such as \"example.com\" or \"*.example.com\"; \"*.\" stands in front only"
             ));
         };
-        // What a client asks for has none of these, and would never be matched.
+        // A name that a client asks for contains none of these, so such a pattern would never
+        // match.
         let address = name.starts_with('[') && name.ends_with(']');
         if !name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'/' && (address || byte != b':')) {
             return Err(format!(
@@ -111,8 +112,7 @@ impl TryFrom<String> for Name {
 }
 
 impl Name {
-    /// Whether this stands for `name`, in whatever case that is. A dot at its end has been taken
-    /// off, as the matchers do.
+    /// Whether this matches `name`, in any case. The matchers have removed a dot at its end.
     pub fn matches(&self, name: &str) -> bool {
         match self {
             Self::Exact(exact) => exact.eq_ignore_ascii_case(name),

@@ -1,4 +1,4 @@
-//! HTTP/1.0 and 1.1: the head of the first request, by `httparse`.
+//! HTTP/1.0 and 1.1: the head of the first request, parsed by `httparse`.
 
 use std::{mem::MaybeUninit, net::Ipv6Addr};
 
@@ -9,14 +9,14 @@ use super::{Answer, LIMIT};
 /// The most headers of a request.
 pub const MAX_HEADERS: usize = 100;
 
-/// What a client asks for first.
+/// The first request of a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Request<'a> {
     /// The method, as sent.
     pub method: &'a str,
-    /// The path of the target, as sent, without what begins with `?` or `#`. A target that names
-    /// a scheme and a host but no path has the path `/`; that of `CONNECT` is a host and has the
-    /// empty path; `OPTIONS *` has the path `*`.
+    /// The path of the target, as sent, up to a `?` or `#`. A target that names a scheme and a host
+    /// but no path has the path `/`; that of `CONNECT` is a host and has the empty path;
+    /// `OPTIONS *` has the path `*`.
     pub path: &'a str,
     /// The host of the target if it names one, or else that of the header `Host`; as sent, but
     /// without a port and without a dot at its end. An IPv6 address is in its brackets. None if
@@ -24,17 +24,17 @@ pub struct Request<'a> {
     pub host: Option<&'a str>,
 }
 
-/// The head of the request at the beginning of `view`, behind any empty lines.
+/// The head of the request at the beginning of `view`, after any empty lines.
 ///
 /// - `Yes` when the whole head is there: a header `Host` can be the last one, or the second one.
-/// - `No` at the first byte that no request has there, at the version of a request of HTTP/2, and
-///   at the end of a head whose target or host is malformed or which has two headers `Host`; also
-///   with more than [`MAX_HEADERS`] headers, or with a head longer than [`LIMIT`].
+/// - `No` at the first byte that no request has there, at the version of an HTTP/2 request, and at
+///   the end of a head whose target or host is malformed or which has two headers `Host`; also with
+///   more than [`MAX_HEADERS`] headers, or with a head longer than [`LIMIT`].
 /// - `Need` is always of one byte: the end of a head is not announced.
 ///
-/// Nothing is allocated. Each call reads the head from its beginning. A head that arrives byte by
-/// byte is thus read as many times as it has bytes, which [`LIMIT`] bounds: 128 MiB are read for
-/// the longest one.
+/// Does not allocate. Each call reads the head from its beginning. So a head that arrives byte by
+/// byte is read as many times as it has bytes. [`LIMIT`] bounds this: 128 MiB are read for the
+/// longest head.
 pub fn request(view: &[u8]) -> Answer<Request<'_>> {
     let mut headers = [MaybeUninit::uninit(); MAX_HEADERS];
     let mut head = httparse::Request::new(&mut []);
@@ -69,7 +69,7 @@ fn read<'a>(head: &httparse::Request<'_, 'a>) -> Result<Request<'a>, &'static st
         return Err("the request has two headers Host");
     }
     let host = match (authority, header) {
-        // The header is to be ignored then (RFC 9112, section 3.2.2).
+        // The header must be ignored then (RFC 9112, section 3.2.2).
         (Some(authority), _) => {
             Some(host(authority.as_bytes()).ok_or("the host of the target is malformed")?)
         }
@@ -100,7 +100,7 @@ fn split<'a>(method: &str, target: &'a str) -> Option<(Option<&'a str>, &'a str)
     named.then_some((Some(authority), path))
 }
 
-/// The host of an authority, which is not empty. Who the user is has no place there (RFC 9110,
+/// The host of an authority, which is not empty. User information is not allowed there (RFC 9110,
 /// section 4.2.4).
 fn host(authority: &[u8]) -> Option<&str> {
     let authority = str::from_utf8(authority).ok()?;

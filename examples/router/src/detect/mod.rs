@@ -1,12 +1,12 @@
 //! Which protocol a connection speaks, from its first bytes.
 //!
-//! Each matcher is a pure function over what [`HandoffBuffer::peek`] shows: it takes nothing out,
-//! so that several can look at the same bytes, and what it has seen can be passed on as it came.
-//! A matcher never says [`No`](Answer::No) because bytes are missing, and never says
-//! [`Yes`](Answer::Yes) on a guess: however the bytes were split on their way, the answer in the
-//! end is the same. An answer other than [`Need`](Answer::Need) does not change with more bytes.
+//! Each matcher is a pure function over the bytes of [`HandoffBuffer::peek`]. It consumes nothing,
+//! so several matchers can look at the same bytes, and the bytes can be passed on unchanged. A
+//! matcher never says [`No`](Answer::No) because bytes are missing, and never says
+//! [`Yes`](Answer::Yes) on a guess: the final answer does not depend on how the bytes were split.
+//! An answer other than [`Need`](Answer::Need) does not change with more bytes.
 //!
-//! The loop around a matcher reads what it needs, and leaves in the buffer what it has read:
+//! The loop around a matcher reads the bytes that it needs, and leaves them in the buffer:
 //!
 //! ```
 //! use std::io;
@@ -15,7 +15,7 @@
 //! use futures_handoff_router::detect::{Answer, LIMIT, tls};
 //! use futures_util::AsyncRead;
 //!
-//! /// The name of the server that a client of TLS asks for.
+//! /// The server name that a TLS client asks for.
 //! async fn name(
 //!     client: &mut (impl AsyncRead + Unpin),
 //!     buffer: &mut HandoffBuffer,
@@ -52,16 +52,16 @@ pub mod resp;
 pub mod ssh;
 pub mod tls;
 
-/// The most bytes that a matcher asks for. What is longer is not matched.
+/// The most bytes that a matcher asks for. Anything longer does not match.
 pub const LIMIT: usize = 16 * 1024;
 
-/// What a matcher knows from the bytes that have arrived.
+/// The answer of a matcher about the bytes that have arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer<T> {
-    /// It is not this protocol, or nothing that a matcher would pass on, whatever comes next.
+    /// The bytes are not this protocol, or are malformed, whatever comes next.
     No(&'static str),
-    /// Bytes are missing. With fewer than so many more, one or more, this is the answer again.
+    /// At least this many bytes are missing, one or more: with fewer the answer stays the same.
     Need(usize),
-    /// It is.
+    /// It is this protocol.
     Yes(T),
 }

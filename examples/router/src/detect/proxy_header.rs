@@ -1,10 +1,9 @@
-//! The PROXY header, versions 1 and 2: whom a proxy in front speaks for. It is read and written.
+//! Reads and writes the PROXY header, versions 1 and 2, with which a proxy names its client.
 //!
-//! The addresses, the TLVs and the bytes of version 2 are the business of `ppp`. What is judged
-//! here as well is what `ppp` lets pass or refuses against the specification: it takes signs in
-//! front of ports, and transports that are not defined; it refuses `LOCAL` with a family that it
-//! does not know and `UNKNOWN` with much behind it; and it takes incomplete headers for invalid
-//! ones.
+//! `ppp` parses the addresses, the TLVs and the bytes of version 2. This module corrects where
+//! `ppp` deviates from the specification. It accepts signs before ports and undefined transports.
+//! It refuses `LOCAL` with an unknown family and `UNKNOWN` with many bytes after it. And it treats
+//! incomplete headers as invalid.
 
 use std::{
     borrow::Cow,
@@ -18,7 +17,7 @@ use super::{Answer, LIMIT};
 /// The longest header of version 1, with its line end.
 pub const MAX_V1: usize = 107;
 
-/// The reason when there is no PROXY header. Any other reason tells of a malformed one.
+/// The reason if there is no PROXY header. Any other reason means a malformed one.
 pub const ABSENT: &str = "not a PROXY header";
 
 const V1: &[u8] = b"PROXY ";
@@ -30,14 +29,14 @@ const TLV_FIXED: usize = 3;
 pub struct Header<'a> {
     /// The bytes of the header. Those of the client follow.
     pub len: usize,
-    /// Where the client comes from and where it went to. None if the header does not say it with
-    /// IP addresses: `UNKNOWN` and `UNSPEC`, `LOCAL`, sockets of Unix.
+    /// The addresses of the client and of its destination. None if the header has no IP addresses:
+    /// `UNKNOWN` and `UNSPEC`, `LOCAL`, Unix sockets.
     pub addresses: Option<(SocketAddr, SocketAddr)>,
-    /// What else a header of version 2 says.
+    /// The TLVs of a header of version 2.
     pub tlvs: Tlvs<'a>,
 }
 
-/// Types and values of the TLVs of a header, in its order. All of them are whole.
+/// Types and values of the TLVs of a header, in its order. All of them are complete.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Tlvs<'a>(v2::TypeLengthValues<'a>);
 
@@ -56,18 +55,18 @@ impl<'a> Iterator for Tlvs<'a> {
 ///
 /// - `Yes` when the whole header is there.
 /// - `No` with [`ABSENT`] at the first byte that differs from how both versions begin: `PROXY` and
-///   a space, or the signature of version 2. With another reason at the first byte behind it that
+///   a space, or the signature of version 2. With another reason at the first byte after it that
 ///   rules a header out, at the end of a header of version 1 whose addresses are malformed, and at
 ///   the end of one of version 2 whose TLVs exceed it or whose checksum is wrong. Version 1 has at
 ///   most [`MAX_V1`] bytes, version 2 at most [`LIMIT`].
 /// - `Need` is what a header of version 2 lacks, or one byte: with less the answer stays `Need`.
 ///
-/// As the specification of HAProxy has it: what stands behind `UNKNOWN`, and all that a `LOCAL`
-/// header holds, is ignored. A checksum (`PP2_TYPE_CRC32C`) that is there is verified, and a
-/// connection whose checksum is wrong is not valid. Addresses of no known family are ignored with
-/// `UNSPEC`; its TLVs are there if TLVs are all it holds.
+/// Follows the specification of HAProxy. Bytes after `UNKNOWN`, and the content of a `LOCAL`
+/// header, are ignored. A checksum (`PP2_TYPE_CRC32C`) is verified if it is there, and a header
+/// with a wrong one is not valid. The content of an `UNSPEC` header is ignored, except for TLVs if
+/// it has nothing else.
 ///
-/// Nothing is allocated.
+/// Does not allocate.
 pub fn header(view: &[u8]) -> Answer<Header<'_>> {
     let prefix = |whole: &[u8]| view.starts_with(whole) || whole.starts_with(view);
     match view.first() {
@@ -86,7 +85,7 @@ fn version_1(view: &[u8]) -> Answer<Header<'_>> {
     if !unknown && !begins(b"TCP4 ") && !begins(b"TCP6 ") {
         return MALFORMED;
     }
-    // The line end has to be within the limit as well.
+    // The line end must be within the limit too.
     let line = &view[..view.len().min(MAX_V1 - 1)];
     let possible = |byte: u8| unknown || byte.is_ascii_hexdigit() || b" :.".contains(&byte);
     let end = line.iter().position(|byte| b"\r\n".contains(byte)).unwrap_or(line.len());
@@ -181,7 +180,7 @@ fn version_2(view: &[u8]) -> Answer<Header<'_>> {
     Answer::Yes(Header { len, addresses, tlvs })
 }
 
-/// Whether the checksum at `at`, as it was received, is that of the header with zeros there.
+/// Whether the checksum at `at` is that of the header with zeros in its place.
 fn verify(header: &[u8], at: usize, received: &[u8]) -> bool {
     let Ok(received) = received.try_into() else { return false };
     let (before, after) = (&header[..at], &header[at + 4..]);
@@ -196,16 +195,16 @@ fn crc32c<'a>(bytes: impl Iterator<Item = &'a u8>) -> u32 {
     })
 }
 
-/// A header of version 1 with the addresses of the client and of where it went to; without them
-/// it says `UNKNOWN`. With one IPv4 and one IPv6 address, the first is given as an IPv6 address.
+/// A header of version 1 with the addresses of the client and of its destination; without them it
+/// says `UNKNOWN`. With one IPv4 and one IPv6 address, the first is given as an IPv6 address.
 pub fn encode_v1(addresses: Option<(SocketAddr, SocketAddr)>) -> Vec<u8> {
     let addresses = addresses.map_or(v1::Addresses::Unknown, |pair| same_family(pair).into());
     addresses.to_string().into_bytes()
 }
 
-/// A header of version 2 with the addresses of the client and of where it went to, and with types
-/// and values. Without addresses it says `UNSPEC`. With one IPv4 and one IPv6 address, the first
-/// is given as an IPv6 address. A checksum is not added.
+/// A header of version 2 with the addresses of the client and of its destination, and with TLVs.
+/// Without addresses it says `UNSPEC`. With one IPv4 and one IPv6 address, the first is given as an
+/// IPv6 address. A checksum is not added.
 ///
 /// # Panics
 ///

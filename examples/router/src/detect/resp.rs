@@ -1,8 +1,8 @@
-//! RESP: the first command of a client of Redis, an array of bulk strings.
+//! RESP: the first command of a Redis client, an array of bulk strings.
 
 use super::{Answer, LIMIT};
 
-/// The most strings of a command, as Redis has it.
+/// The most strings of a command, as in Redis.
 pub const MAX_STRINGS: usize = 1024 * 1024;
 
 /// The beginning of a command.
@@ -14,19 +14,18 @@ pub struct Command<'a> {
     pub key: Option<&'a [u8]>,
 }
 
-/// The command at the beginning of `view`, of which only the name and the first argument have to
-/// be there.
+/// The command at the beginning of `view`. Only its name and first argument must have arrived.
 ///
-/// - `Yes` when the first argument is there with its line end; or the name, of a command without
-///   arguments.
+/// - `Yes` when the first argument is there with its line end; for a command without arguments,
+///   when the name is.
 /// - `No` at the first byte that is ruled out: commands are arrays, of 1 to [`MAX_STRINGS`]
 ///   strings; a number has no sign and no leading zero; a line ends with CR and LF; a name is not
-///   empty, a string is not null, and the first two end within [`LIMIT`]. What a length announces
-///   is judged before the bytes arrive. A command as a line of text (inline) is `No` as well.
+///   empty, a string is not null, and the first two end within [`LIMIT`]. Announced lengths are
+///   checked before the bytes arrive. A command as a line of text (inline) is `No` as well.
 /// - `Need` is what a string lacks with its line end, or one byte of a length: with less the answer
 ///   stays `Need`.
 ///
-/// Nothing is allocated.
+/// Does not allocate.
 pub fn command(view: &[u8]) -> Answer<Command<'_>> {
     let mut rest = Rest { view, at: 0 };
     match rest.command() {
@@ -99,7 +98,7 @@ impl<'a> Rest<'a> {
                     };
                 }
                 (digit @ b'0'..=b'9', None) => Some(usize::from(digit - b'0')),
-                // No more than `max` so far, which is small.
+                // Cannot overflow: at most `max` so far, which is small.
                 (digit @ b'0'..=b'9', Some(1..)) => {
                     number.map(|number| number * 10 + usize::from(digit - b'0'))
                 }

@@ -22,7 +22,7 @@ pub struct Banner<'a> {
 ///   [`MAX_BANNER`].
 /// - `Need` is always of one byte: the end of a line is not announced.
 ///
-/// Nothing is allocated, and no more than [`MAX_BANNER`] bytes are looked at.
+/// Does not allocate, and looks at no more than [`MAX_BANNER`] bytes.
 pub fn banner(view: &[u8]) -> Answer<Banner<'_>> {
     let view = &view[..view.len().min(MAX_BANNER)];
     let Some(line) = view.strip_prefix(PREFIX) else {

@@ -1,8 +1,8 @@
-//! TLS: the ClientHello, with which a client begins.
+//! TLS: the ClientHello, the first message of a client.
 //!
-//! The frame of records and the lists of names are read here. The fields of the hello in front of
-//! its extensions are those of `tls-parser`. Its list of extensions is not used: it ends without an
-//! error at an extension that it does not understand, and a server name behind that would be lost.
+//! This module parses the records and the lists of names. `tls-parser` parses the fields of the
+//! hello before its extensions. Its list of extensions is not used: it ends without an error at an
+//! extension that it does not understand, and a server name after that would be lost.
 
 use tls_parser::{TlsExtension, parse_tls_extension_unknown, parse_tls_handshake_client_hello};
 
@@ -11,7 +11,7 @@ use super::{Answer, LIMIT};
 /// The longest server name, in bytes: the longest name that DNS has.
 pub const MAX_SERVER_NAME: usize = 255;
 
-/// The most bytes of a record, of which TLS allows no longer one.
+/// The most bytes of a record that TLS allows.
 const MAX_RECORD: usize = 1 << 14;
 const RECORD_HEADER: usize = 5;
 const MESSAGE_HEADER: usize = 4;
@@ -24,11 +24,11 @@ const SERVER_NAME: u16 = 0;
 const ALPN: u16 = 16;
 const HOST_NAME: u8 = 0;
 
-/// What a client asks for before anything is encrypted.
+/// The unencrypted request of a client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientHello {
-    /// The server that the client asks for, in lower case and without a dot at its end. Of a hello
-    /// that encrypts another one (ECH) it is the outer name, which is the one that routes.
+    /// The server that the client asks for, in lower case and without a dot at its end. If the
+    /// hello encrypts another one (ECH), it is the outer name, which is the one for routing.
     pub server_name: Option<String>,
     /// The protocols that the client offers, in its order.
     pub alpn: Vec<Vec<u8>>,
@@ -38,15 +38,14 @@ pub struct ClientHello {
 ///
 /// - `Yes` as soon as the last byte of the hello is there. A hello without a server name is one.
 /// - `No` at the first byte if it is not the one of a handshake, at the second one if the version
-///   is not 3.x; later if the hello is malformed, if a record is empty or goes on behind the
-///   hello, or if the hello with all headers of its records is longer than [`LIMIT`], which the
-///   lengths tell before the bytes arrive.
-/// - `Need` is what the record lacks, or the header in front of it: with less the answer stays
-///   `Need`.
+///   is not 3.x; later if the hello is malformed, if a record is empty or continues after the
+///   hello, or if the hello with all its record headers is longer than [`LIMIT`], which the lengths
+///   show before the bytes arrive.
+/// - `Need` is the missing part of the record, or of its header: with less the answer stays `Need`.
 ///
-/// Only a complete hello allocates: what it returns, and at most [`LIMIT`] bytes for the time of
-/// the call. Each call looks at the headers of all records before it; bytes of the hello are read
-/// once it is complete.
+/// Only a complete hello allocates: the result, and at most [`LIMIT`] bytes during the call. Each
+/// call reads the headers of all earlier records again; the bytes of the hello are read once it is
+/// complete.
 pub fn client_hello(view: &[u8]) -> Answer<ClientHello> {
     let mut at = 0;
     let mut message = Message::default();
@@ -118,7 +117,7 @@ impl Message {
         self.len += bytes.len();
     }
 
-    /// Its type and its length with the header, once the header is there.
+    /// Its type and its length with the header, once the header has arrived.
     fn announced(&self) -> Option<(u8, usize)> {
         let [kind, high, middle, low] = self.header;
         let len = u32::from_be_bytes([0, high, middle, low]) as usize;
@@ -126,7 +125,7 @@ impl Message {
     }
 }
 
-/// The message of `len` bytes out of its records, which are all there.
+/// The message of `len` bytes from its records, which have all arrived.
 fn collect(mut view: &[u8], len: usize) -> Vec<u8> {
     let mut message = Vec::with_capacity(len);
     while message.len() < len {
@@ -148,7 +147,7 @@ fn parse(message: &[u8]) -> Result<ClientHello, &'static str> {
     const MALFORMED: &str = "the ClientHello is malformed";
     let (rest, fields) =
         parse_tls_handshake_client_hello(&message[MESSAGE_HEADER..]).map_err(|_| MALFORMED)?;
-    // What follows instead of extensions that are whole is left over.
+    // Bytes that are not complete extensions are left over.
     let possible = rest.is_empty() && !fields.ciphers.is_empty() && !fields.comp.is_empty();
     if !possible || fields.version.0 >> 8 != u16::from(MAJOR_VERSION) {
         return Err(MALFORMED);
@@ -212,7 +211,7 @@ fn protocols(data: &[u8]) -> Result<Vec<Vec<u8>>, &'static str> {
     Ok(protocols)
 }
 
-/// Bytes behind their length in 16 bits, and what follows them.
+/// Bytes with a 16-bit length prefix, and the rest after them.
 fn opaque16(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (len, rest) = bytes.split_first_chunk()?;
     rest.split_at_checked(u16::from_be_bytes(*len).into())

@@ -1,4 +1,4 @@
-//! What the proxy needs of a runtime: tasks, a timer and sockets.
+//! What the proxy needs from a runtime: tasks, a timer and sockets.
 
 #[cfg(any(feature = "smol", feature = "async-std"))]
 mod reactor;
@@ -28,12 +28,12 @@ pub use reactor::Smol;
 #[cfg(feature = "tokio")]
 pub use tokio::Tokio;
 
-/// Connections that the kernel keeps until they are accepted.
+/// The backlog: connections that the kernel keeps until they are accepted.
 const BACKLOG: i32 = 4096;
 
 /// A runtime.
 pub trait Runtime: Send + Sync + 'static {
-    /// What `--runtime` calls it.
+    /// Its name for `--runtime`.
     const NAME: &'static str;
 
     /// A TCP connection. Closing it shuts down its write direction.
@@ -42,13 +42,13 @@ pub trait Runtime: Send + Sync + 'static {
     /// A listening TCP socket.
     type Listener: Send + Sync + 'static;
 
-    /// Runs `future` with so many worker threads behind it. To be called once.
+    /// Runs `future` with this many worker threads. To be called once.
     fn run<F: Future + Send>(threads: usize, future: F) -> F::Output;
 
     /// Runs `future` in the background.
     fn spawn(future: impl Future<Output = ()> + Send + 'static);
 
-    /// Makes a listening socket, which does not block, one of this runtime.
+    /// Registers a non-blocking listening socket with this runtime.
     fn listener(socket: TcpListener) -> io::Result<Self::Listener>;
 
     /// Waits for a connection.
@@ -70,12 +70,12 @@ pub enum Ready {
     Write,
 }
 
-/// A socket on which the program can do a system call of its own.
+/// A socket on which the program can make its own system calls.
 pub trait Socket: AsyncRead + AsyncWrite + Unpin + Send + 'static {
     /// The descriptor.
     fn fd(&self) -> BorrowedFd<'_>;
 
-    /// Does an operation, and again when the socket is ready, until it does not fail with
+    /// Does an operation, and repeats it when the socket is ready, until it does not fail with
     /// [`io::ErrorKind::WouldBlock`].
     fn poll_io<T>(
         &self,
@@ -100,7 +100,7 @@ pub fn listen<R: Runtime>(address: SocketAddr) -> io::Result<R::Listener> {
     R::listener(socket)
 }
 
-/// An address of IPv4 as such, also where a socket for both kinds has it as one of IPv6.
+/// An IPv4 address as such, even if a dual-stack socket reports it as an IPv6 address.
 pub fn canonical(address: SocketAddr) -> SocketAddr {
     match address.ip().to_canonical() {
         IpAddr::V4(ip) => SocketAddr::from((ip, address.port())),

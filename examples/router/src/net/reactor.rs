@@ -1,4 +1,4 @@
-//! smol and async-std: two executors, and the sockets and timers of the reactor that both have.
+//! smol and async-std: two executors, and the sockets and timers of the reactor that they share.
 
 use std::{
     future::Future,
@@ -16,9 +16,9 @@ use futures_util::{AsyncRead, AsyncWrite, FutureExt};
 
 use super::{Ready, Runtime, Socket};
 
-/// A task that panics ends, and says so as panics do; it must not end the thread that runs it, too.
+/// A task that panics ends with the usual message. It must not end the thread that runs it.
 ///
-/// It is no `async fn`, which would hold the task twice.
+/// Not an `async fn`, which would hold the task twice.
 fn caught(future: impl Future<Output = ()>) -> impl Future<Output = ()> {
     AssertUnwindSafe(future).catch_unwind().map(drop)
 }
@@ -74,8 +74,8 @@ impl Runtime for Smol {
     sockets!();
 }
 
-/// async-std's executor. Its reactor is the one of smol, and is used by itself here, as async-std's
-/// own sockets do not say when they are ready.
+/// async-std's executor. Its reactor is that of smol. It is used directly here, as async-std's own
+/// sockets do not report readiness.
 #[cfg(feature = "async-std")]
 #[derive(Debug)]
 pub struct AsyncStd;
@@ -103,9 +103,9 @@ impl Runtime for AsyncStd {
 #[derive(Debug)]
 pub struct Tcp {
     stream: Async<TcpStream>,
-    /// The last read left nothing, so that the next one waits for the reactor first. A task that is
-    /// woken for one of its connections polls the other one, too, and that would be a call for
-    /// nothing.
+    /// The last read emptied the socket, so the next one waits for the reactor first. A task that
+    /// is woken for one of its connections polls the other one too, and that would be a useless
+    /// system call.
     drained: bool,
 }
 
@@ -149,7 +149,7 @@ impl AsyncRead for Tcp {
             match self.stream.get_ref().read(buf) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.drained = true,
                 Ok(len) => {
-                    // The reactor tells again what it has told before and is still there.
+                    // The reactor reports again an event that it has reported before.
                     self.drained = 0 < len && len < buf.len();
                     return Poll::Ready(Ok(len));
                 }

@@ -14,7 +14,7 @@ use tokio::{io::Interest, net, runtime::Builder};
 
 use super::{Ready, Runtime, Socket};
 
-/// Tokio: with one thread its scheduler that is made for that, and else the one that balances.
+/// Tokio: the current-thread scheduler for one thread, and the multi-thread scheduler for more.
 #[derive(Debug)]
 pub struct Tokio;
 

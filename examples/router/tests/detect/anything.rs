@@ -3,7 +3,7 @@ use proptest::{collection::vec, prelude::*, sample::Index};
 
 use crate::{Matcher, tls::post_quantum};
 
-/// One of what clients send, or any bytes.
+/// A typical beginning of a client, or arbitrary bytes.
 fn piece() -> impl Strategy<Value = Vec<u8>> {
     let addresses = Some(("[::1]:1".parse().unwrap(), "127.0.0.1:2".parse().unwrap()));
     let whole = vec![
@@ -21,7 +21,7 @@ fn piece() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![6 => prop::sample::select(whole), 1 => vec(any::<u8>(), 0..40)]
 }
 
-/// A piece and another one, from the first byte or from anywhere, with some bytes changed.
+/// Two pieces, each from the first byte or from anywhere, with some bytes changed.
 fn bytes() -> impl Strategy<Value = Vec<u8>> {
     let changes = vec(
         (any::<Index>(), prop_oneof![any::<u8>(), prop::sample::select(b"\0\r\n 019:*$".to_vec())]),
@@ -33,7 +33,7 @@ fn bytes() -> impl Strategy<Value = Vec<u8>> {
             bytes.extend(behind);
             for (at, value) in changes {
                 if !bytes.is_empty() {
-                    // Most of what decides is in front.
+                    // Most of the bytes that decide are at the front.
                     let at = at.index(bytes.len().min(80));
                     bytes[at] = value;
                 }

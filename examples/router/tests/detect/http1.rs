@@ -129,7 +129,7 @@ fn a_head_may_have_as_many_headers_and_bytes_as_the_limits() {
         let rest = head(0) + "A: " + "\r\n\r\n";
         format!("{}A: {}\r\n\r\n", head(0), "b".repeat(len - rest.len()))
     };
-    // Each call reads all of it, so that not every cut is tried.
+    // Each call reads all of it, so not every cut is tried.
     let answer = |bytes: &str| Matcher::Http1.answer(bytes.as_bytes());
     assert_eq!(answer(&padded(LIMIT)), Answer::Yes(text(&request)));
     assert_eq!(answer(&padded(LIMIT)[..LIMIT - 1]), Answer::Need(1));

@@ -13,13 +13,13 @@ use std::fmt::Debug;
 use futures_handoff_router::detect::Answer;
 use matcher::Matcher;
 
-/// `bytes` are found, at the last one of them and not before, whatever follows.
+/// `bytes` match at their last byte and not before, whatever follows.
 #[track_caller]
 fn yes(matcher: Matcher, bytes: impl AsRef<[u8]>, found: impl Debug) {
     settled(matcher, bytes.as_ref(), &Answer::Yes(matcher::text(&found)));
 }
 
-/// `bytes` are ruled out, at the last one of them and not before, whatever follows.
+/// `bytes` are ruled out at their last byte and not before, whatever follows.
 #[track_caller]
 fn no(matcher: Matcher, bytes: impl AsRef<[u8]>, reason: &'static str) {
     settled(matcher, bytes.as_ref(), &Answer::No(reason));
@@ -34,7 +34,7 @@ fn settled(matcher: Matcher, bytes: &[u8], answer: &Answer<String>) {
     }
 }
 
-/// All of `bytes` are there, and more are needed.
+/// After all of `bytes`, more are needed.
 #[track_caller]
 fn need(matcher: Matcher, bytes: impl AsRef<[u8]>, more: usize) {
     let bytes = bytes.as_ref();

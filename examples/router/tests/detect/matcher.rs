@@ -1,5 +1,4 @@
-//! The matchers by name, and what holds for each of them whatever arrives. The fuzz targets use it
-//! as well.
+//! The matchers by name, and the properties of each for any input. The fuzz targets also use it.
 
 use std::fmt::Debug;
 
@@ -17,7 +16,7 @@ pub enum Matcher {
 impl Matcher {
     pub const ALL: [Self; 5] = [Self::Tls, Self::Http1, Self::Resp, Self::Ssh, Self::ProxyHeader];
 
-    /// The answer, with what was found as text.
+    /// The answer, with the found value as text.
     pub fn answer(self, view: &[u8]) -> Answer<String> {
         match self {
             Self::Tls => map(tls::client_hello(view), |hello| text(&hello)),
@@ -31,8 +30,8 @@ impl Matcher {
         }
     }
 
-    /// Lets `bytes` arrive one by one. The number of bytes with which the answer came, and the
-    /// answer; none if more would be needed.
+    /// Feeds `bytes` one by one. Returns after how many bytes the answer came, and the answer; none
+    /// if more would be needed.
     pub fn decide(self, bytes: &[u8]) -> Option<(usize, Answer<String>)> {
         let mut decided = None;
         let mut sooner = 0;

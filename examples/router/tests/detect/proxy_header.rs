@@ -107,7 +107,7 @@ fn a_header_of_version_2_is_found() {
         yes(Matcher::ProxyHeader, &bytes, (bytes.len(), expected, seen));
         need(Matcher::ProxyHeader, &bytes[..16], bytes.len() - 16);
     }
-    // What such headers hold is to be ignored.
+    // The content of such headers must be ignored.
     for (command, family) in [(0x20, 0x00), (0x20, 0x11), (0x20, 0x99), (0x21, 0x00)] {
         let bytes = v2(command, family, &[3, 0, 9, 1]);
         yes(Matcher::ProxyHeader, &bytes, (20, None::<()>, NO_TLVS));
@@ -145,7 +145,7 @@ fn a_malformed_header_of_version_2_is_ruled_out_and_not_taken_for_none() {
 
 #[test]
 fn a_checksum_of_a_header_is_verified() {
-    // That of the bytes below with zeros in its place, by another implementation.
+    // The checksum of the bytes below with zeros in its place, by another implementation.
     const SUM: u32 = 0xed49_ed0f;
     let checked = |sum: &[u8]| {
         let len = u16::try_from(sum.len()).unwrap().to_be_bytes();
@@ -206,7 +206,7 @@ proptest! {
     #[test]
     fn what_is_written_is_read(
         addresses in any::<Option<(SocketAddr, SocketAddr)>>(),
-        // The sum of anything is wrong.
+        // A checksum of arbitrary bytes is wrong.
         tlvs in vec((any::<u8>().prop_filter("a checksum", |kind| *kind != 3), vec(any::<u8>(), 0..40)), 0..4),
         following in vec(any::<u8>(), 0..40),
     ) {

@@ -18,7 +18,7 @@ const NAMES: &str = "the list of server names is malformed";
 const NAME: &str = "the server name is empty or not printable ASCII";
 const PROTOCOLS: &str = "the list of protocols is malformed";
 
-/// What rustls sends first, with a post-quantum key share.
+/// The first message of rustls, with a post-quantum key share.
 pub fn post_quantum(name: &str, alpn: &[&str]) -> Vec<u8> {
     let provider = CryptoProvider {
         kx_groups: vec![aws_lc_rs::kx_group::X25519MLKEM768, aws_lc_rs::kx_group::X25519],
@@ -64,7 +64,7 @@ fn protocols(names: &[&str]) -> Vec<u8> {
     extension(16, &opaque16(&list))
 }
 
-/// The fields in front of the extensions.
+/// The fields before the extensions.
 fn fields() -> Vec<u8> {
     [&[3, 3], &[7; 32][..], &opaque8(&[9; 32]), &opaque16(&[0x13, 1, 0x13, 2]), &opaque8(&[0])].concat()
 }
@@ -108,7 +108,7 @@ fn other_matchers_rule_a_hello_out_at_once_and_it_is_still_waited_for() {
 
 #[test]
 fn a_hello_says_which_names_and_protocols_whatever_else_it_says() {
-    // tls-parser cannot read such an extension of versions, and would leave out what follows.
+    // tls-parser cannot read such a versions extension, and would drop the ones after it.
     let strange =
         [extension(43, &[5, 0]), extension(51, &[]), extension(0x0a0a, &[]), extension(0xfe0d, &[1])];
     let long = ["a"; 255].concat();
@@ -124,7 +124,7 @@ fn a_hello_says_which_names_and_protocols_whatever_else_it_says() {
         yes(Matcher::Tls, hello(&all), found(Some(expected), &["x", "h2"]));
     }
     yes(Matcher::Tls, hello(&[]), found(None, &[]));
-    // Without a list of extensions, as SSL 3.0 has it.
+    // Without a list of extensions, as in SSL 3.0.
     yes(Matcher::Tls, records(&message(1, &fields()), 1 << 14), found(None, &[]));
 }
 
@@ -188,7 +188,7 @@ fn records_that_no_hello_has_are_ruled_out_at_their_header() {
     ] {
         no(Matcher::Tls, bytes, reason);
     }
-    // Bytes that are not TLS and come in large numbers are not a hello that is too long.
+    // Many bytes that are not TLS are not reported as a hello that is too long.
     let large = vec![b'x'; 64 << 10];
     assert_eq!(client_hello(&large), Answer::No("not TLS: the first byte is not that of a handshake"));
 }
@@ -207,7 +207,7 @@ fn a_hello_may_be_as_long_as_the_limit_with_the_headers_of_its_records() {
     yes(Matcher::Tls, records(&padded(LIMIT - 5), 1 << 14), &expected);
     no(Matcher::Tls, &records(&padded(LIMIT - 4), 1 << 14)[..9], TOO_LONG);
     no(Matcher::Tls, b"\x16\x03\x01\x40\0\x01\xff\xff\xff", TOO_LONG);
-    // Three records have three headers; only the last one shows that the limit does not hold them.
+    // Three records have three headers; only the last one shows that the hello exceeds the limit.
     yes(Matcher::Tls, records(&padded(LIMIT - 15), 6000), &expected);
     no(Matcher::Tls, &records(&padded(LIMIT - 14), 6000)[..2 * 6005 + 5], TOO_LONG);
 }

@@ -1,4 +1,5 @@
-//! What is sent by mistake or on purpose: bounded memory, one line each, and no effect on others.
+//! Bad input, by mistake or on purpose: bounded memory, one log line each, and no effect on other
+//! connections.
 
 use std::{io::Write as _, net::TcpStream, thread, time::Duration};
 
@@ -9,9 +10,9 @@ use crate::support::{
     tls::{self, Certificate},
 };
 
-/// So many at a time.
+/// How many at a time.
 const MANY: usize = 200;
-/// The most that each may cost: the 16 KiB that a matcher looks at at most, and as much again.
+/// The most memory that each may cost: twice the 16 KiB that a matcher reads.
 const EACH: usize = 32 << 10;
 
 /// How the bytes are sent: at once, or one at a time until the router has enough.
@@ -51,7 +52,7 @@ fn cases(ended: &Certificate) -> Vec<(&'static str, Pace, Vec<u8>)> {
 
 fn send(mut streams: Vec<TcpStream>, pace: Pace, bytes: &[u8]) {
     match pace {
-        // It may be refused before all of it is sent.
+        // The router may refuse it before all of it is sent.
         Pace::AtOnce => streams.iter_mut().for_each(|stream| _ = stream.write_all(bytes)),
         Pace::Dripping => {
             for byte in bytes {
@@ -63,7 +64,7 @@ fn send(mut streams: Vec<TcpStream>, pace: Pace, bytes: &[u8]) {
             }
         }
     }
-    // No server has said anything.
+    // No server has sent anything.
     streams.iter().for_each(|stream| assert!(!read_all(stream).0.starts_with(b"good")));
 }
 
@@ -96,7 +97,7 @@ on_each_runtime! {
         let good = Greeter::new("good");
         let certificate = Certificate::of(&["ended.test"]);
         let router = routed(mode, &good, &certificate);
-        // What it needs for as many sound ones stays with it.
+        // The router keeps the memory that as many good connections need.
         thread::scope(|scope| (0..MANY).for_each(|_| _ = scope.spawn(|| beside(&router))));
         let mut lines = router.log.wait_for(MANY, &["route="]).len();
         let before = router.memory();

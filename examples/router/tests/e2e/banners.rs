@@ -51,7 +51,7 @@ also_spliced! {
             .route("other", "match.ssh = true")
             .route("mail", "")
             .start();
-        // Nothing, and what could become HTTP, TLS or SSH.
+        // Nothing, and beginnings of HTTP, TLS and SSH.
         for first in ["", "GET", "\x16\x03\x01", "SSH-"] {
             let stream = connect(router.address);
             write_all(&stream, first.as_bytes());

@@ -23,7 +23,7 @@ fn routed(mode: Mode, server: SocketAddr) -> Router {
 
 const REQUEST: &[u8] = b"*2\r\n$3\r\nGET\r\n$1\r\nk\r\n";
 
-/// A server whose connections are handed over.
+/// A server that passes its connections to the test.
 fn handed_over() -> (SocketAddr, mpsc::Receiver<TcpStream>) {
     let (sender, receiver) = mpsc::channel();
     (serve(move |stream| _ = sender.send(stream)), receiver)
@@ -41,11 +41,11 @@ fn pair(mode: Mode) -> (Router, TcpStream, TcpStream) {
 }
 
 also_spliced! {
-    /// It is lost, as for each program that does not ask for it, and nothing else is.
+    /// Only the urgent byte is lost, as for every program that does not ask for it.
     fn an_urgent_byte_holds_nothing_up(mode) needs [] {
         let (_router, client, server) = pair(mode);
         let sent = noise(200_000);
-        // What is long is spliced.
+        // Long pieces are spliced.
         write_all(&client, &sent);
         assert!(read_exact(&server, sent.len()) == sent);
         send(&client, b"!", SendFlags::OOB).unwrap();
@@ -93,7 +93,7 @@ also_spliced! {
         });
     }
 
-    /// Both directions at once, in pieces of all sizes, while others do the same.
+    /// Both directions at once, in pieces of all sizes, on many connections.
     fn many_connections_get_back_what_each_has_sent(mode) needs [] {
         let echo = Greeter::new("");
         let router = routed(mode, echo.address);
@@ -130,7 +130,7 @@ also_spliced! {
             .route("server", "match.resp.key = [\"k\"]")
             .route("server", "")
             .start();
-        // With what is decided, and with what is not and never will be.
+        // With decided connections, and with undecided ones.
         for (bytes, route) in [(REQUEST, "server "), (&REQUEST[..7], "server-1 ")].repeat(10) {
             let client = connect(router.address);
             write_with_end(&client, bytes);
@@ -141,7 +141,7 @@ also_spliced! {
         }
     }
 
-    /// All that came before, then an error: the client has to know that it is not all.
+    /// Everything before, then an error: the client must learn that it is not complete.
     fn a_reset_of_the_server_is_no_clean_end(mode) needs [] {
         in_parallel(2, |number| {
             let count = [0, 10 << 10][number];
@@ -177,7 +177,7 @@ also_spliced! {
         let client = connect(router.address);
         write_all(&client, REQUEST);
         let server = accepted.recv_timeout(DEADLINE).unwrap();
-        // As long as there are bytes, it goes on.
+        // A connection with traffic goes on.
         for _ in 0..20 {
             write_all(&server, b".");
             read_exact(&client, 1);

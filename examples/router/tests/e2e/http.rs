@@ -1,4 +1,4 @@
-//! HTTP by host and path to nginx: each response is the one that nginx gives without the router.
+//! HTTP by host and path to nginx: each response equals the one of nginx without the router.
 
 use std::{net::SocketAddr, sync::LazyLock};
 
@@ -9,8 +9,7 @@ use crate::support::{
 /// 10 MiB.
 pub(crate) static BODY: LazyLock<Vec<u8>> = LazyLock::new(|| noise(10 << 20));
 
-/// An nginx that tells its name in a header, with a big file, a place to put files, and answers in
-/// chunks.
+/// An nginx with its name in a header, a big file, a place for uploads, and chunked answers.
 pub(crate) fn site(name: &str, listen: &str, more: &[(&str, &[u8])]) -> (Program, SocketAddr) {
     let port = free_port();
     let server = format!(
@@ -59,7 +58,7 @@ also_spliced! {
         for &(site, arguments) in cases {
             let direct = curl(sites[site].1, arguments);
             assert!(!direct.is_empty());
-            // Not the bytes themselves, which are megabytes.
+            // Does not print the bytes, which are megabytes.
             assert!(curl(router.address, arguments) == direct, "{arguments:?}");
         }
     }
@@ -76,7 +75,7 @@ also_spliced! {
             let path = two.path().join(format!("files/put/{name}"));
             assert!(std::fs::read(path).unwrap() == *BODY, "{name}");
         }
-        // An answer that comes before all is sent.
+        // An answer that comes before everything is sent.
         let early = ["-H", "Expect:", "-T", sent, "http://one.test/small/x"];
         let early = curl(router.address, &early);
         assert!(String::from_utf8_lossy(&early).starts_with("HTTP/1.1 413 "));
@@ -94,7 +93,7 @@ on_each_runtime! {
         router.log.wait_for(1, &["one"]);
     }
 
-    /// What came with the first request goes where it goes.
+    /// Later requests go where the first one went.
     fn pipelined_requests_are_answered_in_order(mode) needs ["nginx"] {
         let (router, sites) = routed(mode);
         let mut requests: Vec<u8> = (0..100)

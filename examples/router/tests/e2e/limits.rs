@@ -1,4 +1,4 @@
-//! More connections than there may be.
+//! More connections than allowed.
 
 use std::{
     io::Write as _,
@@ -17,7 +17,7 @@ use crate::support::{
     serve, write_all,
 };
 
-/// So many connections that what each one keeps can be told from what the program needs.
+/// Enough connections to tell their memory from that of the program.
 const MANY: usize = 300;
 
 on_each_runtime! {
@@ -46,13 +46,13 @@ on_each_runtime! {
         held.iter().for_each(|stream| assert_eq!(read_exact(stream, 2), b"hi"));
     }
 
-    /// Those that ask nothing there take no descriptors from the listeners.
+    /// Silent clients of the admin page take no descriptors from the listeners.
     fn few_are_at_the_admin_page_at_a_time(mode) needs [] {
         let greeter = Greeter::new("hi");
         let router = mode.router().upstream("server", &[greeter.address]).route("server", "").start();
         let before = router.sockets();
         let asking: Vec<_> = (0..MANY).map(|_| connect(router.admin)).collect();
-        // The first ones are answered, so that as many as may be are there.
+        // The first ones are answered, so the limit is reached.
         thread::sleep(Duration::from_millis(300));
         let open = router.sockets() - before;
         assert!(0 < open && open <= 32, "{open}");
@@ -60,7 +60,7 @@ on_each_runtime! {
         assert!(exchange(router.admin, b"GET / HTTP/1.1\r\n\r\n").starts_with(b"HTTP/1.1 200 OK"));
     }
 
-    /// Whatever the client has sent before.
+    /// Independent of what the client has sent before.
     fn what_waits_keeps_little(mode) needs [] {
         let (sender, accepted) = std::sync::mpsc::channel();
         let address = serve(move |stream| sender.send(stream).unwrap());
@@ -97,7 +97,7 @@ on_each_runtime! {
         }
     }
 
-    /// A sender is as fast as its receiver, and what lies in between is little.
+    /// A sender is as fast as its receiver, with little memory in between.
     fn what_is_not_read_is_not_kept(mode) needs [] {
         let (sender, accepted) = std::sync::mpsc::channel();
         let address = serve(move |stream| sender.send(stream).unwrap());
@@ -135,9 +135,9 @@ also_spliced! {
         read_exact(&open, 2);
         let held: Vec<_> = (0..100).map(|_| connect(router.address)).collect();
         held.iter().for_each(|mut stream| _ = stream.write_all(b"x\r\n"));
-        // What is accepted and cannot be passed on is closed, and the rest waits.
+        // Accepted connections that cannot be passed on are closed, and the rest waits.
         router.log.wait_for(1, &["Too many open files"]);
-        // Those that are open already do not notice.
+        // Open connections are not affected.
         let sent = noise(1 << 20);
         thread::scope(|scope| {
             scope.spawn(|| write_all(&open, &sent));
@@ -153,8 +153,8 @@ also_spliced! {
             (read_all(&stream).0 == b"hiy\r\n").then_some(())
         });
         eventually("as many sockets as before", || (router.sockets() <= before).then_some(()));
-        // It failed many times, and has said so once.
-        let lines = router.log.with(&["accepting fails"]);
+        // It failed many times, and logged it once.
+        let lines = router.log.with(&["accepting failed"]);
         assert_eq!(lines.len(), 1, "{lines:#?}");
     }
 }

@@ -43,7 +43,7 @@ fn headers() -> Vec<(Vec<u8>, Option<&'static str>)> {
     ]
 }
 
-/// An nginx that tells what the header said, and one that gets none.
+/// An nginx that returns the content of the header, and one that gets none.
 fn told() -> (Program, [SocketAddr; 2]) {
     let ports = [free_port(), free_port()];
     let http = format!(
@@ -55,7 +55,7 @@ fn told() -> (Program, [SocketAddr; 2]) {
     (nginx(&http, "", &ports, &[]), ports.map(local))
 }
 
-/// What the answer says behind its headers.
+/// The body of the answer.
 fn body(answer: &[u8]) -> String {
     let answer = String::from_utf8_lossy(answer);
     answer.split_once('<').unwrap_or_else(|| panic!("{answer:?}")).1.into()
@@ -73,7 +73,7 @@ on_each_runtime! {
                 .start();
             for (header, named) in headers() {
                 let bytes = [&header, REQUEST].concat();
-                // Without the router, nginx says the same.
+                // Without the router, nginx answers the same.
                 let direct = body(&exchange(with, &bytes));
                 assert_eq!(named.unwrap_or(&direct), direct);
                 cut_everywhere(router.address, &bytes, |stream| {
@@ -108,7 +108,7 @@ on_each_runtime! {
                     ("none", _) => assert!(said.starts_with("127.0.0.1 ") && said != own, "{said}"),
                     (_, Some(named)) => assert_eq!(said, named, "{send}"),
                     (_, None) if header.is_empty() => assert_eq!(said, own, "{send}"),
-                    // What has no address is not given one.
+                    // A header without addresses stays without.
                     (_, None) => assert_eq!(said, " ", "{send} {}", header.escape_ascii()),
                 }
             }
@@ -119,7 +119,7 @@ on_each_runtime! {
 }
 
 on_each_runtime! {
-    /// Where one socket is for both kinds of addresses, those of IPv4 are no less ones of IPv4.
+    /// On a dual-stack socket, IPv4 addresses stay IPv4 addresses.
     fn an_address_is_of_the_kind_that_the_client_uses(mode) needs [] {
         if std::net::TcpListener::bind("[::]:0").is_err() {
             return;
@@ -151,7 +151,7 @@ also_spliced! {
         for (header, _) in headers() {
             let sent = [&header, REQUEST].concat();
             assert_eq!(exchange(router.address, &sent), sent);
-            // And it is no part of what is behind it.
+            // And it is not part of the bytes after it.
             assert_eq!(exchange(router.address, &[&header, &b"rest"[..]].concat()), b"rest");
         }
     }
@@ -179,7 +179,7 @@ on_each_runtime! {
             let bytes = [&v2(1, 0x11, &[V4, TLVS]), request.as_bytes()].concat();
             assert_eq!(body(&exchange(router.address, &bytes)), format!("192.0.2.7 4321 {authority}"));
         }
-        // A name that the client of TLS asked for is in the header that the router makes.
+        // The header of the router contains the name that the TLS client asked for.
         let stream = connect(router.address);
         write_all(&stream, &v2(1, 0x11, &[V4]));
         let mut client = certificate.client("b.test", &[], None);

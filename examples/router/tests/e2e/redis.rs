@@ -44,7 +44,7 @@ also_spliced! {
                 assert_eq!(through, ask(servers[number].1), "{command:?}");
             }
         }
-        // Each went to its own server and to no other.
+        // Each key went to its own server only.
         for (keys, (_, port)) in ["2\n", "1\n"].into_iter().zip(&servers) {
             assert_eq!(run("redis-cli", &["-p", &port.to_string(), "DBSIZE"], b"").stdout, keys.as_bytes());
         }

@@ -20,7 +20,7 @@ use crate::support::{
     run, serve, write_all,
 };
 
-/// Has the router read a pipe, and waits until it does.
+/// Makes the router read a pipe, and waits until it does.
 fn reading(router: &Router) -> File {
     let file = router.path().join("router.toml");
     _ = std::fs::remove_file(&file);
@@ -37,7 +37,7 @@ also_spliced! {
         let client = connect(router.address);
         write_all(&client, b"download\r\n");
         let server = accepted.recv_timeout(DEADLINE).unwrap();
-        // Those that come later are closed.
+        // Later connections are closed.
         drop(accepted);
         let sent = noise(10 << 20);
         write_all(&server, &sent[..1000]);
@@ -77,7 +77,7 @@ also_spliced! {
         _ = read_all(&stuck);
         router.ended();
         router.log.wait_for(1, &["ended before", "cut=2"]);
-        // What it has carried until then counts, as ever.
+        // The bytes carried until then are counted.
         router.log.wait_for(1, &["route=server", "to_server=3 to_client=8 ", "end=cut"]);
         router.log.wait_for(1, &["route=- ", "end=cut"]);
     }
@@ -126,7 +126,7 @@ on_each_runtime! {
         router.log.wait_for(1, &["end=closed", "to_server=8 to_client=13 "]);
     }
 
-    /// It comes back before its first connection has gone.
+    /// It comes back before its first connection has ended.
     fn a_listener_may_come_back(mode) needs [] {
         let greeter = Greeter::new("hello");
         let first = mode.router().upstream("server", &[greeter.address]).route("server", "");
@@ -155,7 +155,7 @@ on_each_runtime! {
         assert_eq!(router.log.wait_for(2, &["end=closed", "to_server=8 to_client=13 "]).len(), 2);
     }
 
-    /// As on a disk that is full.
+    /// As on a full disk.
     fn a_log_that_takes_nothing_ends_nothing(mode) needs [] {
         let servers = ["old!", "new!"].map(Greeter::new);
         let first = mode.router().upstream("server", &[servers[0].address]).route("server", "");
@@ -169,7 +169,7 @@ on_each_runtime! {
         assert!(router.ended().success());
     }
 
-    /// As when the servers of names take long to answer.
+    /// As when name servers are slow.
     fn a_slow_configuration_holds_nothing_up(mode) needs ["mkfifo"] {
         let greeter = Greeter::new("hello");
         let first = mode.router().general("threads = 1").upstream("server", &[greeter.address]).route("server", "");
@@ -219,7 +219,7 @@ on_each_runtime! {
         router.signal(Signal::HUP);
         eventually("the new route", || (greeted(&router).0 == b"new!x\r\n").then_some(()));
 
-        // What does not hold changes nothing, and is told.
+        // An invalid configuration changes nothing, and is reported.
         let broken = second.text().replace("upstream = \"other\"", "upstream = \"nowhere\"");
         let line = 1 + broken.lines().position(|line| line.contains("nowhere")).unwrap();
         router.rewrite(&broken);
@@ -235,7 +235,7 @@ on_each_runtime! {
         router.log.wait_for(1, &[&format!("cannot listen at 127.0.0.1:{taken}")]);
         assert_eq!(greeted(&router).0, b"new!x\r\n");
 
-        // The old connection has seen nothing of all that.
+        // None of this affects the old connection.
         write_all(&old, b"still");
         assert_eq!(read_exact(&old, 5), b"still");
 
@@ -257,7 +257,7 @@ fn a_configuration_is_checked_without_being_used() {
     let directory = directory(&files);
     let _running = router.start();
     let mut second = router.launch(BINARY, &[]);
-    // It is not sound while another program listens there, which only running it shows.
+    // The address is in use by another program, which only shows when the router runs.
     assert_eq!(second.ended().code(), Some(1));
     second.log.wait_for(1, &["cannot listen at 127.0.0.1:"]);
     for (file, status, told) in [

@@ -1,4 +1,4 @@
-//! TLS that the router passes on, and TLS that it ends.
+//! TLS that the router passes on, and TLS that it terminates.
 
 use std::{
     io::{Read as _, Write as _},
@@ -34,7 +34,7 @@ fn tls_site(name: &str, names: &[&str]) -> (Program, SocketAddr, Certificate) {
     (program, address, certificate)
 }
 
-/// What `openssl s_client` says about a connection.
+/// The report of `openssl s_client` about a connection.
 fn s_client(address: SocketAddr, arguments: &[&str]) -> String {
     let address = address.to_string();
     let output =
@@ -89,7 +89,7 @@ also_spliced! {
                 assert!(curl(router.address, &arguments) == direct, "{name} {path}");
             }
         }
-        // One label only, and not the name itself.
+        // Exactly one label, so not the name itself.
         for name in ["b.test", "x.y.b.test", "a.test.b"] {
             assert!(s_client(router.address, &["-servername", name]).contains("no peer certificate available"));
         }
@@ -107,7 +107,7 @@ on_each_runtime! {
             .route("site", "match.tls.sni = [\"a.test\"]\nmatch.tls.alpn = [\"http/1.1\"]")
             .start();
         let request = b"GET /told HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n";
-        // Whole, and in many records of TLS, which are cut again.
+        // Whole, and in many TLS records, which are cut again.
         for (fragment, step) in [(None, 1), (Some(64), 7)] {
             let length = hello(&mut certificate.client("a.test", &["http/1.1"], fragment)).len();
             assert!(length > 1_400, "{length}");
@@ -162,7 +162,7 @@ on_each_runtime! {
         assert!(said.contains("no peer certificate available"), "{said}");
     }
 
-    /// The end of what the client sends is no end of what it gets.
+    /// The client's end of sending does not end what it receives.
     fn a_half_close_goes_through_the_end_of_tls(mode) needs [] {
         let certificate = Certificate::of(&["a.test"]);
         let router = mode
@@ -175,11 +175,11 @@ on_each_runtime! {
         let mut client = certificate.client("a.test", &[], None);
         let sent = noise(1 << 20);
         assert!(exchange(&mut client, &connect(router.address), &sent, true) == sent);
-        // And without TLS it is no matter for that route.
+        // And without TLS the route does not match.
         assert_eq!(plain(router.address, b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n"), b"");
     }
 
-    /// Each end of the server is one of TLS, or none.
+    /// An orderly end of the server becomes an end of TLS, and no other end does.
     fn ends_of_the_server_go_through_tls(mode) needs [] {
         let (sender, accepted) = mpsc::channel();
         let certificate = Certificate::of(&["a.test"]);
@@ -228,7 +228,7 @@ on_each_runtime! {
             s_client(router.address, &["-servername", "a.test"]).contains(certificate.pem.replace('\r', "").trim())
         };
         assert!(shown(&certificates[0]));
-        // A certificate without its key is none.
+        // A certificate with another key is an error.
         std::fs::write(router.path().join("cert.pem"), &certificates[1].pem).unwrap();
         router.signal(Signal::HUP);
         router.log.wait_for(1, &["the configuration stays as it was", "cert.pem"]);
@@ -258,7 +258,7 @@ on_each_runtime! {
         router.log.wait_for(1, &["route=mirror", "end=cut"]);
     }
 
-    /// What goes wrong in a handshake has one line.
+    /// A failed handshake has one log line.
     fn a_handshake_that_fails_is_told(mode) needs [] {
         let certificate = Certificate::of(&["a.test"]);
         let router = mode

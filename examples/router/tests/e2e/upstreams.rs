@@ -12,7 +12,7 @@ use rustix::net::{AddressFamily, SocketType, bind, listen, socket};
 
 const REQUEST: &[u8] = b"*1\r\n$4\r\nPING\r\n";
 
-/// A server that does not answer: its queue of connections is full, and none is taken out.
+/// A server that does not answer: its backlog is full, and it accepts nothing.
 fn silent() -> (TcpListener, SocketAddr, Vec<TcpStream>) {
     let socket = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
     bind(&socket, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)).unwrap();
@@ -43,7 +43,7 @@ on_each_runtime! {
                     .start();
                 for number in 1..=6 {
                     let answer = ask(router.address);
-                    // All that was sent, and once.
+                    // Everything that was sent, once.
                     assert!(answer.starts_with("goodPROXY TCP4 127.0.0.1 ") && answer.ends_with("PING\r\n"));
                     assert_eq!((answer.matches("PROXY").count(), good.accepted()), (1, number));
                 }
@@ -102,7 +102,7 @@ on_each_runtime! {
         let mut held = vec![open(), open(), open(), open()];
         let count = |held: &[(TcpStream, u8)], name| held.iter().filter(|one| one.1 == name).count();
         assert_eq!((count(&held, b'a'), count(&held, b'b')), (2, 2));
-        // All of one server leave; the next ones are for it.
+        // All connections of one server end; the next ones go to it.
         let left = held.extract_if(.., |one| one.1 == b'a').count();
         assert_eq!(router.log.wait_for(left, &["route="]).len(), left);
         for _ in 0..2 {

@@ -12,7 +12,7 @@ use rustix::net::sockopt::{set_socket_linger, set_tcp_cork};
 
 use super::DEADLINE;
 
-/// A connection on which nothing waits for ever.
+/// A connection with timeouts.
 pub(crate) fn patient(stream: TcpStream) -> TcpStream {
     stream.set_read_timeout(Some(DEADLINE)).unwrap();
     stream.set_write_timeout(Some(DEADLINE)).unwrap();
@@ -37,7 +37,7 @@ pub(crate) fn read_exact(mut stream: &TcpStream, count: usize) -> Vec<u8> {
     bytes
 }
 
-/// What arrives, and how it ends. That nothing arrives any more is no end.
+/// The bytes that arrive, and how the connection ends. A timeout is not an end.
 #[track_caller]
 pub(crate) fn read_all(mut stream: &TcpStream) -> (Vec<u8>, io::Result<()>) {
     let mut bytes = Vec::new();
@@ -53,14 +53,14 @@ pub(crate) fn read_all(mut stream: &TcpStream) -> (Vec<u8>, io::Result<()>) {
 pub(crate) fn exchange(address: SocketAddr, bytes: &[u8]) -> Vec<u8> {
     let stream = connect(address);
     write_all(&stream, bytes);
-    // It may have been refused by now.
+    // The router may have refused it by now.
     _ = stream.shutdown(Shutdown::Write);
     let (answer, end) = read_all(&stream);
     end.unwrap();
     answer
 }
 
-/// Sends this and the end of what is sent in one segment.
+/// Sends this and the end of the stream in one segment.
 pub(crate) fn write_with_end(stream: &TcpStream, bytes: &[u8]) {
     set_tcp_cork(stream, true).unwrap();
     write_all(stream, bytes);
@@ -72,7 +72,7 @@ pub(crate) fn reset(stream: TcpStream) {
     set_socket_linger(&stream, Some(Duration::ZERO)).unwrap();
 }
 
-/// Does `each` with all numbers below `count`, many at a time.
+/// Calls `each` with all numbers below `count`, many at a time.
 pub(crate) fn in_parallel(count: usize, each: impl Fn(usize) + Sync) {
     let next = AtomicUsize::new(0);
     thread::scope(|scope| {
@@ -90,8 +90,7 @@ pub(crate) fn in_parallel(count: usize, each: impl Fn(usize) + Sync) {
     });
 }
 
-/// Connects once for each place inside of `bytes`, sends what is in front of it, and a little later
-/// the rest.
+/// Connects once for each place in `bytes`, sends the bytes before it, and a little later the rest.
 pub(crate) fn cut_everywhere(address: SocketAddr, bytes: &[u8], then: impl Fn(TcpStream) + Sync) {
     in_parallel(bytes.len() - 1, |number| {
         let stream = connect(address);
@@ -103,7 +102,7 @@ pub(crate) fn cut_everywhere(address: SocketAddr, bytes: &[u8], then: impl Fn(Tc
     });
 }
 
-/// Bytes that are not the same anywhere.
+/// Bytes that differ at every place.
 pub(crate) fn noise(count: usize) -> Vec<u8> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let mut bytes = Vec::with_capacity(count + 8);

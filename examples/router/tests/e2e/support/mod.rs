@@ -1,4 +1,4 @@
-//! What the scenarios share.
+//! Shared by the scenarios.
 
 pub(crate) mod client;
 pub(crate) mod program;
@@ -13,7 +13,7 @@ pub(crate) use self::{
     servers::{Greeter, nginx, serve},
 };
 
-/// Stamps each scenario for each runtime, and says which programs it needs.
+/// Generates each scenario for each runtime, and names the programs that it needs.
 macro_rules! on_each_runtime {
     ($($(#[$attribute:meta])* fn $name:ident($mode:ident) needs $needs:tt $body:block)*) => { $(
         scenario! { $(#[$attribute])* $name, $mode, $needs, $body,

@@ -16,12 +16,12 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-/// What has not happened by then, does not happen.
+/// How long to wait for anything.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 
 fn found(program: &str) -> Option<PathBuf> {
     let paths = std::env::var_os("PATH").unwrap_or_default();
-    // Programs of root are on the path of root alone.
+    // Programs in `sbin` are only on the path of root.
     let places = std::env::split_paths(&paths).chain(["/usr/sbin".into(), "/usr/local/sbin".into()]);
     places.map(|place| place.join(program)).find(|path| path.is_file())
 }
@@ -32,7 +32,7 @@ pub(crate) fn all_installed(programs: &[&str]) -> bool {
     if let Some(program) = missing {
         let mut told = TOLD.lock().unwrap();
         let line = format!("not run: {program} is not installed\n");
-        // In one piece, and past what keeps the output of tests that pass.
+        // In one write, and past the capture of output of passing tests.
         if !told.contains(&line) {
             _ = std::io::stderr().write_all(line.as_bytes());
             told.push(line);
@@ -45,8 +45,7 @@ pub(crate) fn local(port: u16) -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], port))
 }
 
-/// A port that nothing listens on, and that no other test gets. It is none of those that clients
-/// get.
+/// A port that nothing listens on, and that no other test gets. Not an ephemeral port.
 pub(crate) fn free_port() -> u16 {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let first = std::process::id().wrapping_mul(131);
@@ -84,13 +83,13 @@ pub(crate) fn run<S: AsRef<std::ffi::OsStr>>(program: &str, arguments: &[S], inp
         .unwrap();
     let mut stdin = child.stdin.take().unwrap();
     thread::scope(|scope| {
-        // It may end before it has read all of it.
+        // The program may end before it has read everything.
         scope.spawn(move || _ = stdin.write_all(input));
         child.wait_with_output().unwrap()
     })
 }
 
-/// What curl prints, with the response's headers, but for the date.
+/// The output of curl, with the headers of the response but without the date.
 #[track_caller]
 pub(crate) fn curl(address: SocketAddr, arguments: &[&str]) -> Vec<u8> {
     let connect = format!("::{address}");
@@ -101,7 +100,7 @@ pub(crate) fn curl(address: SocketAddr, arguments: &[&str]) -> Vec<u8> {
     undated(&output.stdout)
 }
 
-/// Without the lines of a response that say when it was made.
+/// Removes the lines of a response that contain its time.
 pub(crate) fn undated(response: &[u8]) -> Vec<u8> {
     let lines = response.split_inclusive(|&byte| byte == b'\n');
     lines.filter(|line| !line.to_ascii_lowercase().starts_with(b"date: ")).collect::<Vec<_>>().concat()
@@ -120,7 +119,7 @@ impl Log {
         lines.iter().filter(|line| parts.iter().all(|part| line.contains(part))).cloned().collect()
     }
 
-    /// Waits until there are so many lines with all these parts, and returns them.
+    /// Waits until there are this many lines with all these parts, and returns them.
     #[track_caller]
     pub(crate) fn wait_for(&self, count: usize, parts: &[&str]) -> Vec<String> {
         let began = Instant::now();
@@ -212,7 +211,7 @@ impl Program {
         eventually("the end of the program", || self.child.try_wait().unwrap())
     }
 
-    /// The memory that it has now, in bytes.
+    /// Its current memory, in bytes.
     pub(crate) fn memory(&self) -> usize {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();

@@ -56,7 +56,7 @@ impl Mode {
 }
 
 impl Configuration {
-    /// What stands in front of all sections.
+    /// The keys before all sections.
     pub(crate) fn general(mut self, keys: &str) -> Self {
         self.general = keys.into();
         self
@@ -80,7 +80,7 @@ impl Configuration {
 
     /// A route to the upstream of that name, and called like it; without keys it is the default.
     pub(crate) fn route(mut self, upstream: &str, keys: &str) -> Self {
-        // No two may have the same name.
+        // Names must differ.
         let before = self.routes.matches(&format!("upstream = \"{upstream}\"")).count();
         let name = if before == 0 { upstream.into() } else { format!("{upstream}-{before}") };
         let routes = &mut self.routes;
@@ -137,13 +137,13 @@ impl Configuration {
         Program::start(Path::new(program), &arguments, directory(&files))
     }
 
-    /// As [`start_by`](Self::start_by), without waiting for what it says.
+    /// Like [`start_by`](Self::start_by), without waiting for output.
     pub(crate) fn start_unheard(&self, program: &str, arguments: &[&str]) -> Router {
         let program = self.launch(program, arguments);
         Router { program, address: local(self.port), admin: local(self.admin) }
     }
 
-    /// Starts it by another program, which gets the router and its arguments behind `arguments`.
+    /// Starts it with another program, which gets the router and its arguments after `arguments`.
     #[track_caller]
     pub(crate) fn start_by(&self, program: &str, arguments: &[&str]) -> Router {
         let router = self.start_unheard(program, arguments);
@@ -153,7 +153,7 @@ impl Configuration {
 }
 
 impl Router {
-    /// Writes the configuration anew.
+    /// Writes the configuration again.
     pub(crate) fn rewrite(&self, text: &str) {
         std::fs::write(self.path().join("router.toml"), text).unwrap();
     }

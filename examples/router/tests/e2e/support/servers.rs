@@ -19,7 +19,7 @@ use super::{
 pub(crate) fn nginx(http: &str, outside: &str, ports: &[u16], files: &[(&str, &[u8])]) -> Program {
     let load =
         if outside.is_empty() { "" } else { "load_module /usr/lib/nginx/modules/ngx_stream_module.so;" };
-    // One process, which is ended as one.
+    // One process, so that ending it ends everything.
     let configuration = format!(
         "{load} daemon off; master_process off; pid nginx.pid; error_log stderr; \
          events {{ worker_connections 4096; }} {outside} \
@@ -64,11 +64,11 @@ fn serve_on(listener: TcpListener, each: impl Fn(TcpStream) + Send + Sync + 'sta
     address
 }
 
-/// A server that says a greeting at once, and then all that it is told, and counts.
+/// An echo server that sends a greeting first, and counts connections.
 pub(crate) struct Greeter {
     pub(crate) address: SocketAddr,
     pub(crate) accepted: Arc<AtomicUsize>,
-    /// How many there are, and the most that there were.
+    /// How many are open, and the most that were open.
     pub(crate) open: Arc<Mutex<(usize, usize)>>,
 }
 
@@ -99,7 +99,7 @@ impl Greeter {
     }
 }
 
-/// A server that sends back what it got when that has ended.
+/// A server that reads to the end, then sends everything back.
 pub(crate) fn mirror() -> SocketAddr {
     serve(|stream| {
         let (bytes, _) = read_all(&stream);

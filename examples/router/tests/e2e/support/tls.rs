@@ -1,4 +1,4 @@
-//! Certificates, and a client that offers a key exchange which a quantum computer does not break.
+//! Certificates, and a client that offers a post-quantum key exchange.
 
 use std::{
     io::{Read as _, Write as _},
@@ -28,7 +28,7 @@ impl Certificate {
         Self { pem: cert.pem(), key: signing_key.serialize_pem(), der: cert.der().clone() }
     }
 
-    /// A client that trusts this certificate alone.
+    /// A client that trusts only this certificate.
     pub(crate) fn client(
         &self,
         name: &'static str,
@@ -59,8 +59,8 @@ pub(crate) fn hello(client: &mut ClientConnection) -> Vec<u8> {
     bytes
 }
 
-/// Sends this over TLS and returns what arrives until the other side ends TLS. With `all` it says
-/// that there is no more to come.
+/// Sends this over TLS and returns what arrives until the other side ends TLS. With `all` it also
+/// sends its end.
 #[track_caller]
 pub(crate) fn exchange(
     client: &mut ClientConnection,
