@@ -53,7 +53,7 @@ runtimes::tests! {
         assert_eq!(handoff.pending_bytes(), 1);
     }
 
-    /// 100 sinks of one stream are ready at once, and each is given as much as the whole budget.
+    /// 100 sinks of one stream are ready at once, and each gets an item of the whole budget.
     async fn sinks_that_are_ready_at_once_stay_within_the_budget<R: Runtime>() {
         let (handoff, mut task, log, gate) = gated(limits(8, 8));
         let mut sinks: Vec<_> = (0..100).map(|_| sink(&handoff)).collect();
@@ -76,7 +76,7 @@ runtimes::tests! {
         assert_eq!(log.written(), sent, "a sink that is dropped has handed over what it took");
     }
 
-    /// The future that waited is gone, and the adapter is kept.
+    /// The future that waited is dropped, and the adapter is kept.
     async fn an_adapter_whose_future_was_dropped_holds_up_nobody<R: Runtime>() {
         for writer in [false, true] {
             let (handoff, mut task, log, gate) = gated(limits(8, 4));
@@ -187,7 +187,7 @@ runtimes::tests! {
         assert_eq!(writer.close().await.unwrap_err().kind(), ErrorKind::TimedOut);
     }
 
-    /// A flush was given up; the next one owes the bytes that were written in between.
+    /// A flush was dropped; the next one also covers the bytes written in between.
     async fn a_flush_covers_all_that_was_written_before_it<R: Runtime>() {
         for sink in [false, true] {
             let gate = Gate::new();

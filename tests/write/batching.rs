@@ -62,8 +62,8 @@ runtimes::tests! {
         assert_eq!(log.calls(), [6006, 8000].map(|offered| Call::WriteVectored { slices: 4, offered }));
     }
 
-    /// A writer that is not ready has the task's waker only once the producer has nothing more to
-    /// say.
+    /// A writer that is not ready gets the task's waker only when the producer has no more to
+    /// write.
     async fn while_it_lasts_a_stalled_writer_wakes_nobody<R: Runtime>() {
         let (handoff, mut task, log, gate) = gated(unflushed());
         let mut producer = Box::pin(handoff.batching(async {
@@ -109,7 +109,7 @@ runtimes::tests! {
         assert_eq!(log.flushed(), 11);
     }
 
-    /// Somebody else, who promised nothing, does not have to wait for the one who batches.
+    /// A producer outside of the batch does not have to wait for the producer that batches.
     async fn other_producers_are_not_held_up<R: Runtime>() {
         let (handoff, mut task, log) = willing(unflushed());
         handoff

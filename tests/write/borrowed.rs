@@ -1,5 +1,5 @@
-//! Writing bytes that stay with the caller, as slices or in a read buffer: offered to the writer
-//! where they lie, owned where they have to wait.
+//! Writes of borrowed bytes, from slices or a read buffer: they are offered to the writer in place,
+//! and become owned if they have to wait.
 
 use super::support::*;
 use futures_handoff::Accepted;
@@ -27,7 +27,7 @@ enum Lent {
 impl Lent {
     const ALL: [Self; 2] = [Self::Slice, Self::Prefix];
 
-    /// Submits the next bytes of a buffer, which has the others after that.
+    /// Submits the next bytes of a buffer, which keeps the rest.
     fn write<'a, W: AsyncWrite + Unpin>(
         self,
         handoff: &'a WriteHandoff<W>,
@@ -72,7 +72,7 @@ runtimes::tests! {
         }
     }
 
-    /// Wherever the first writes stop: in what was held, at the border, in what is borrowed.
+    /// Wherever the first writes stop: in the held bytes, at the border, in the borrowed bytes.
     async fn the_rest_of_a_short_write_goes_before_what_comes_later<R: Runtime>() {
         let seconds = [None, Some(1), Some(3)];
         for (lent, second) in Lent::ALL.into_iter().flat_map(|lent| seconds.map(|second| (lent, second))) {
@@ -123,8 +123,7 @@ runtimes::tests! {
         }
     }
 
-    /// What is accepted holds no room and can be kept, as a position or as a ticket that borrows
-    /// nothing.
+    /// An accepted write can be kept as a position, or as a ticket that borrows nothing.
     async fn what_was_accepted_can_be_waited_for_in_both_ways<R: Runtime>() {
         let (handoff, mut task, _log, gate) = gated(limits(8, 16));
         let accepted = handoff.try_write_slice(b"abc").unwrap();
@@ -147,7 +146,7 @@ runtimes::tests! {
         assert!(waits.run().unwrap().is_ok() && ticket.await.is_ok());
     }
 
-    /// One that has to wait. An entry of its own is one that was not copied into the block.
+    /// A prefix that has to wait. If it has an entry of its own, it was not copied into the block.
     async fn a_prefix_of_up_to_4_kib_is_gathered<R: Runtime>() {
         let config = unflushed().with_send_at(64 * 1024).with_inline(Inline::Never);
         let (handoff, mut task, log) = willing(config);
@@ -163,8 +162,7 @@ runtimes::tests! {
         assert_eq!(log.written(), &pattern(30_000)[..4 * MAX_COPIED + 3]);
     }
 
-    /// Also one that the writer was offered before it said that it is not ready, or what it left of
-    /// that.
+    /// Also a prefix that a pending writer was offered before, or the rest of one.
     async fn what_the_writer_leaves_of_a_prefix_is_copied_up_to_4_kib<R: Runtime>() {
         for (n, taken, copied) in [
             (300, 0, true),
@@ -187,8 +185,8 @@ runtimes::tests! {
         }
     }
 
-    /// One of up to 4 KiB would be copied, and an owned one is owned anyway: these gain nothing by
-    /// leaving early.
+    /// A prefix of up to 4 KiB would be copied, and an owned chunk is already owned: sending these
+    /// early gains nothing.
     async fn a_long_prefix_leaves_at_three_quarters_of_what_is_sent<R: Runtime>() {
         const THREE_QUARTERS: usize = 12 * 1024;
         for (held, n, leaves) in [
@@ -212,8 +210,8 @@ runtimes::tests! {
         }
     }
 
-    /// How much a buffer holds depends on what has arrived, and so may not decide whether it can be
-    /// passed on.
+    /// How much a buffer holds depends on what has arrived, so it must not decide whether the bytes
+    /// can be passed on.
     async fn a_buffer_larger_than_the_budget_is_passed_on_in_pieces<R: Runtime>() {
         for inline in [Inline::SameThread, Inline::Never] {
             let steps = [WriteStep::Accept(70), WriteStep::Pending, WriteStep::Accept(1)]

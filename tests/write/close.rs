@@ -5,7 +5,7 @@ use super::support::*;
 use std::task::{Context, Poll};
 
 runtimes::tests! {
-    /// Also a small one, a copy of which would find room in a block that has yet to be written.
+    /// Also a small chunk that would fit in a block that is not written yet.
     async fn after_close_nothing_joins_what_waits<R: Runtime>() {
         let (handoff, mut task, log) = willing(unflushed().with_inline(Inline::Never));
         put(&handoff, "early");
@@ -16,7 +16,7 @@ runtimes::tests! {
         assert_eq!(log.written(), b"early");
     }
 
-    /// Room that was granted before the close is worth nothing after it.
+    /// Room that was granted before the close cannot be used after it.
     async fn close_comes_before_a_grant_that_was_not_used<R: Runtime>() {
         let (handoff, mut task, log, gate) = gated(limits(8, 4));
         put(&handoff, "full");
@@ -43,7 +43,7 @@ runtimes::tests! {
         assert_eq!(log.closes(), 0);
     }
 
-    /// Where the producer may poll the writer, it closes it without a hop through the task.
+    /// If the producer may poll the writer, it closes it without switching to the task.
     async fn close_is_done_by_who_asks_for_it<R: Runtime>() {
         let (handoff, mut task, log) = willing(direct());
         put(&handoff, "a");

@@ -1,4 +1,4 @@
-//! Limits and thresholds: what they are unless they are set, and what follows from the others.
+//! Limits and thresholds: their defaults, and how they bound each other.
 
 use super::support::*;
 use std::panic::catch_unwind;
@@ -65,7 +65,7 @@ fn thresholds_above_the_budget_count_as_the_budget() {
     assert_eq!((config.send_at(), config.copy_max()), (50, 50));
     let config = config.with_max_pending_bytes(1 << 20);
     assert_eq!((config.send_at(), config.copy_max()), (60, 80));
-    // However large the budget is, no more than a block is copied under the lock.
+    // At most a block is copied under the lock, however large the budget is.
     assert_eq!(config.with_copy_max(usize::MAX).copy_max(), 16 * 1024);
 }
 

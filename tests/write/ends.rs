@@ -1,4 +1,5 @@
-//! Ends other than closing: abort, taking the writer back, and a task that is gone or never begins.
+//! Ends other than closing: abort, taking the writer back, and a task that is dropped or never
+//! starts.
 
 use super::support::*;
 use std::{
@@ -14,8 +15,8 @@ impl Wake for Unheard {
 }
 
 runtimes::tests! {
-    /// The bytes that the writer takes in the poll in which the stream is aborted are taken; no
-    /// more are offered.
+    /// An abort during a poll of the writer: the bytes that this poll takes count as written, and
+    /// no more are offered.
     async fn abort_stops_after_the_poll_in_progress<R: Runtime>() {
         for inline in [Inline::Never, Inline::Always] {
             let (writer, log, inside) = running(ScriptWriter::new([WriteStep::Accept(2)]));
@@ -32,8 +33,8 @@ runtimes::tests! {
         }
     }
 
-    /// A detached task drops a writer that has failed, whose descriptor is of no use, but for an
-    /// `into_parts` that waits.
+    /// A detached task drops a failed writer, whose descriptor is of no use, unless an `into_parts`
+    /// waits for it.
     async fn into_parts_after_a_failure_gives_what_is_left<R: Runtime>() {
         for asked_before in [false, true] {
             let writer =
@@ -101,8 +102,7 @@ runtimes::tests! {
         }
     }
 
-    /// Whatever comes of the call in which that happens: nothing else would drop the writer before
-    /// the last handle goes.
+    /// Whatever the result of that call: nothing else would drop the writer before the last handle.
     async fn a_writer_whose_task_is_dropped_in_its_call_is_dropped<R: Runtime>() {
         for (fails, aborts) in [(false, false), (true, false), (true, true)] {
             let (guard, dropped) = Block::bytes(Vec::new());

@@ -1,4 +1,4 @@
-//! What counts as a queue entry, and who gets one that becomes free.
+//! What counts as a queue entry, and which waiter gets a free one.
 
 use super::support::*;
 
@@ -17,8 +17,7 @@ fn a_prefix_in_the_hands_of_the_writer_is_an_entry_and_one_that_it_took_whole_is
         let mut chunk = Hand::waiting(handoff.write(text("next")));
         drop(permit);
         assert!(prefix.run().is_some());
-        // The writer took some of the prefix and left the rest, which is the one entry that there
-        // may be.
+        // The writer took a part of the prefix. The rest is the one entry that the limit allows.
         assert_eq!((handoff.pending_bytes(), handoff.stats().pending_items), (40, 1));
         assert!(chunk.run().is_none());
         gate.open();

@@ -1,8 +1,8 @@
-//! Room is given in the order of asking, with one wake-up each.
+//! Room is granted in the order of requests, with one wake-up for each.
 
 use super::support::*;
 
-/// Runs a task beside waiting writes until nothing moves; returns which of them were admitted, in
+/// Runs a task and waiting writes until nothing moves; returns which writes were admitted, in
 /// order.
 fn admitted<F: Future<Output = Result<T, E>>, T, E: std::fmt::Debug>(
     task: &mut Hand<WriteTask<ScriptWriter>>,

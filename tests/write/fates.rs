@@ -1,5 +1,5 @@
-//! After a failure the fate of every byte is known, and the cause is told to everybody, once and
-//! the same.
+//! After a failure the fate of every byte is known, and every handle and ticket reports the same
+//! cause.
 
 use super::{refusals::refused, support::*};
 use futures_util::{AsyncWriteExt, SinkExt};
@@ -16,8 +16,7 @@ use std::{
 
 type Check = fn(&CloseReason) -> bool;
 
-/// What a writer can do wrong, what it is called, and whether it leaves the bytes of that call in
-/// doubt.
+/// A fault of a writer, its name, and whether it leaves the bytes of that call in doubt.
 fn failures() -> [(WriteStep, Check, bool); 4] {
     [
         (
@@ -38,7 +37,7 @@ fn failures() -> [(WriteStep, Check, bool); 4] {
     ]
 }
 
-/// What a writer panics with. It counts its drops, and panics there if told so.
+/// The payload of a writer's panic. It counts its drops, and can panic in them.
 struct Payload {
     dropped: Arc<AtomicUsize>,
     panics: bool,
@@ -53,7 +52,7 @@ impl Drop for Payload {
     }
 }
 
-/// An error of a writer, as each part of its stream tells it as an `io::Error`.
+/// An error of a writer, as each part of its stream reports it as an `io::Error`.
 async fn told_everywhere(error: fn() -> io::Error) -> [(&'static str, io::Error); 10] {
     let writer = FnWriter(move |op: Op<'_>, _: &mut Context<'_>| match op {
         Op::Write(_) => Poll::Ready(Err(error())),
@@ -78,8 +77,8 @@ async fn told_everywhere(error: fn() -> io::Error) -> [(&'static str, io::Error)
 }
 
 runtimes::tests! {
-    /// Three writes of five bytes; the writer takes seven, and fails or is waited for in vain. By
-    /// the task and by the producer, gathered and not.
+    /// Three writes of five bytes; the writer takes seven, then fails or stays pending. In the task
+    /// and in the producer, gathered and not.
     async fn every_ticket_knows_how_far_it_got<R: Runtime>() {
         let aborted: Check = |reason| matches!(reason, CloseReason::Aborted);
         for (step, is_reason, in_doubt) in
@@ -157,7 +156,7 @@ runtimes::tests! {
             assert!(is_cause(written.run().unwrap().unwrap_err().reason()), "{case}");
             assert!(is_cause(&closed.run().unwrap().unwrap_err()), "{case}");
             assert!(is_cause(&flush.run().unwrap().unwrap_err()), "{case}");
-            // The first byte made no room for any of these.
+            // The first byte freed no room for any of these.
             for error in [write.run().unwrap().unwrap_err(), forget.run().unwrap().unwrap_err()] {
                 assert!(is_cause(error.close_reason().unwrap()), "{case}");
                 assert_eq!(error.into_bytes(), "waits", "{case}");
@@ -206,7 +205,7 @@ runtimes::tests! {
         );
     }
 
-    /// For one that takes single slices the reports are checked against the slice.
+    /// With a writer that takes single slices, reported counts are checked against the slice.
     async fn a_writer_found_out_as_not_vectored_is_checked_too<R: Runtime>() {
         let steps = vec![WriteStep::Accept(2000); 5].into_iter().chain([WriteStep::OverReport(1)]);
         let writer = ScriptWriter::new(steps).not_vectored();
@@ -220,8 +219,8 @@ runtimes::tests! {
         assert!(log.vectored_writes() <= 3, "{:?}", log.calls());
     }
 
-    /// Be the flush asked for or not, or part of the close, and whether the task calls the writer
-    /// or a producer.
+    /// Whether the flush is requested, automatic or part of the close, and whether the task or a
+    /// producer calls the writer.
     async fn a_writer_that_fails_to_flush_or_close_ends_the_stream_with_no_byte_in_doubt<R: Runtime>() {
         let ends: [(_, Check); 2] = [
             (
@@ -331,7 +330,7 @@ runtimes::tests! {
         }
     }
 
-    /// A caller that looks for `EPIPE` finds it, wherever it was told.
+    /// A caller that looks for `EPIPE` finds it in every error.
     async fn the_code_of_an_error_of_the_operating_system_is_kept<R: Runtime>() {
         const CODE: i32 = 32;
         for (by, error) in told_everywhere(|| io::Error::from_raw_os_error(CODE)).await {
@@ -339,8 +338,7 @@ runtimes::tests! {
         }
     }
 
-    /// A log that prints an error and its sources tells what was wrong, wherever it was told, and
-    /// once.
+    /// A log that prints an error and its sources has the cause, from every error, exactly once.
     async fn what_a_writer_said_is_in_the_chain_of_each_io_error<R: Runtime>() {
         let cut = || io::Error::new(io::ErrorKind::ConnectionReset, "the line is cut");
         for (by, error) in told_everywhere(cut).await {

@@ -1,4 +1,4 @@
-//! A flush waits for what was accepted before it, and reaches the writer.
+//! A flush waits for the bytes accepted before it, and reaches the writer.
 
 use super::support::*;
 use futures_util::io::BufWriter;
@@ -23,17 +23,17 @@ runtimes::tests! {
         assert_eq!(handoff.stats().flush_calls, 3);
     }
 
-    /// A writer that buffers would keep the end of it otherwise, and the peer would wait for that
-    /// and not answer.
+    /// Otherwise a writer that buffers would keep the end, and the peer would wait for it and not
+    /// answer.
     async fn what_a_buffering_writer_holds_leaves_when_there_is_nothing_more_to_write<R: Runtime>() {
         let inner = ScriptWriter::willing();
         let log = inner.log();
         let (handoff, mut task) = stream(BufWriter::new(inner), defaults());
-        // Written last by the task.
+        // The task writes last.
         put(&handoff, "by the task");
         task.run();
         assert_eq!(log.written(), b"by the task");
-        // By a producer that sends what is large, and by one that is about to wait.
+        // A producer with a large chunk writes last, or a producer that is about to wait.
         handoff.write_fire_and_forget(filled(b'L', 20_000)).await.unwrap();
         assert_eq!(log.len(), 20_011);
         handoff.batching(async { put(&handoff, "small") }).await;
@@ -63,8 +63,7 @@ runtimes::tests! {
         }
     }
 
-    /// While the writer does not confirm a flush, newer bytes are offered to it, as many as the
-    /// budget admits at once, and no more.
+    /// While the writer does not confirm a flush, it is offered newer bytes, up to the byte budget.
     async fn newer_bytes_are_offered_up_to_one_budget_past_a_flush<R: Runtime>() {
         for inline in [Inline::SameThread, Inline::Never] {
             let config = limits(8, 10).with_inline(inline).with_send_at(0).with_flush_when_idle(false);
@@ -99,8 +98,7 @@ runtimes::tests! {
         assert_eq!(log.flushes(), 1);
     }
 
-    /// It was asked for while the writer was being polled for another one, which may have begun
-    /// before the asking.
+    /// The flush was requested during another one, which may have begun before the request.
     async fn a_flush_asked_for_in_the_call_that_flushes_is_another_one<R: Runtime>() {
         let (writer, log, inside) = running(ScriptWriter::willing());
         let (handoff, mut task) = stream(writer, defaults().with_inline(Inline::Never));
@@ -150,7 +148,7 @@ runtimes::tests! {
         assert_eq!(log.calls()[2..], [Call::Flush, Call::Write { offered: 3 }]);
     }
 
-    /// Also where the newer write is all that there is to do besides.
+    /// Also if the newer write is the only other work.
     async fn a_flush_that_waits_for_the_task_goes_before_a_newer_write<R: Runtime>() {
         let (handoff, mut task, log) = willing(ungathered(8, 64));
         put(&handoff, "old");
@@ -162,8 +160,8 @@ runtimes::tests! {
         assert_eq!(log.calls(), [Call::Write { offered: 3 }, Call::Flush, Call::Write { offered: 3 }]);
     }
 
-    /// The flush is asked for while the writer says `Pending` to a write, and the writer forgets
-    /// that waker in its flush.
+    /// The flush is requested while a write of the writer is pending, and the writer drops that
+    /// waker in its flush.
     async fn a_write_is_polled_again_after_a_flush_in_its_way<R: Runtime>() {
         let asleep = Arc::new(Mutex::new(None::<Waker>));
         let asked = Arc::new(Mutex::new(None::<Pin<Box<dyn Future<Output = ()> + Send>>>));

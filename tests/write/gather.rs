@@ -1,4 +1,4 @@
-//! When bytes leave, and in how many calls.
+//! When bytes are sent, and in how many calls.
 
 use super::support::*;
 
@@ -69,7 +69,7 @@ runtimes::tests! {
         assert_eq!((stats.chunks, stats.write_calls, stats.inline_write_calls), (3, 2, 1));
     }
 
-    /// More chunks than one vectored write may have.
+    /// More chunks than one vectored write can hold.
     async fn many_chunks_take_few_calls<R: Runtime>() {
         let (handoff, mut task, log) = willing(ungathered(1000, 10_000));
         put_each(&handoff, 1, [1; 200]);
@@ -119,8 +119,8 @@ runtimes::tests! {
         }
     }
 
-    /// What a task that comes back to a stalled writer takes joins the block that is there already,
-    /// if it fits.
+    /// When the task comes back to a stalled writer, the bytes that it takes join the block it has
+    /// already, if they fit.
     async fn what_comes_while_the_writer_stalls_joins_the_last_block<R: Runtime>() {
         for (more, items) in [(1000, 1), (1001, 2)] {
             let (handoff, mut task, log, gate) = gated(unflushed().with_inline(Inline::Never));
@@ -144,7 +144,7 @@ runtimes::tests! {
         task.run();
         assert_eq!((log.len(), handoff.stats().pending_items), (64 * 1100, 0));
         assert!(log.calls().len() <= 10, "64 chunks took {} calls", log.calls().len());
-        // Having been found out, it is given single slices.
+        // The writer is detected, and gets single slices.
         let vectored = log.vectored_writes();
         put_each(&handoff, 2, [1100; 64]);
         task.run();
@@ -152,8 +152,7 @@ runtimes::tests! {
         assert!(log.written() == [[1; 64 * 1100], [2; 64 * 1100]].concat());
     }
 
-    /// What a writer takes of chunks of 11 bytes, some at a time, and how what it leaves is offered
-    /// to it.
+    /// How much a writer takes of chunks of 11 bytes, and how the rest is offered to it.
     async fn a_writer_is_found_out_by_takes_of_exactly_the_first_slice_alone<R: Runtime>() {
         let vectored = |slices, offered| Call::WriteVectored { slices, offered };
         let few = [33, 30, 28, 27].map(|offered| vectored(3, offered));
@@ -175,11 +174,11 @@ runtimes::tests! {
         }
     }
 
-    /// For a writer that was found out, up to 16 KiB are copied together, unless there is much of
-    /// the first chunk.
+    /// For a writer without vectored writes, up to 16 KiB are copied together, unless the first
+    /// chunk is large.
     async fn without_vectored_writes_small_chunks_are_merged<R: Runtime>() {
         const MAX: usize = 16 * 1024;
-        // The first four find it out.
+        // The first four calls detect it.
         let short = |n| [1, 1, 1, 1, n].map(WriteStep::Accept);
         let all = || short(usize::MAX);
         for (steps, chunks, calls) in [
@@ -188,7 +187,7 @@ runtimes::tests! {
             (all(), vec![MAX / 2, MAX / 2 + 1], vec![MAX / 2, MAX / 2 + 1]),
             (all(), vec![MAX / 2 + 1, 10], vec![MAX / 2 + 1, 10]),
             (all(), vec![8000, 8000, 8000], vec![16_000, 8000]),
-            // What is written of the first one counts no more.
+            // The written part of the first chunk no longer counts.
             (short(101), vec![MAX / 2 + 1, MAX / 2 + 100], vec![MAX / 2 + 1, MAX]),
         ] {
             let (handoff, mut task, log) = scripted(steps, ungathered(64, 1 << 20));
@@ -214,8 +213,8 @@ runtimes::tests! {
         drop((permit, task));
     }
 
-    /// Where it may poll the writer; elsewhere it tells whether the peer is slow or the task just
-    /// had no turn.
+    /// If it may poll the writer. Otherwise the error says whether the peer is slow or the task was
+    /// not polled.
     async fn a_write_that_never_waits_makes_room_first<R: Runtime>() {
         let (handoff, _task, log) = willing(direct_limits(8, 8));
         put(&handoff, "held5");
@@ -264,7 +263,7 @@ runtimes::tests! {
         assert_eq!(log.written(), b"now");
         drop(task);
 
-        // Where the producer may not poll the writer, the task does it.
+        // If the producer may not poll the writer, the task does.
         let (handoff, mut task, log) = willing(unflushed());
         put(&handoff, "then");
         handoff.dispatch();

@@ -9,7 +9,7 @@ use std::{
 };
 
 runtimes::tests! {
-    /// Its chunks are large, and it is on the task's thread: it still leaves the writer alone.
+    /// Its chunks are large, and it is on the task's thread: even so it does not poll the writer.
     async fn a_sender_never_polls_the_writer<R: Runtime>() {
         let (handoff, mut task, log) = willing(limits(8, 20_000).with_inline(Inline::Always));
         let sender = handoff.sender();
@@ -56,7 +56,7 @@ runtimes::tests! {
         assert!(log.is_closed());
     }
 
-    /// A visit is not the task's first run: whoever writes afterwards may still send.
+    /// A visit is not the first poll of the task, and a producer may still send after it.
     async fn after_a_visit_large_chunks_leave_at_once<R: Runtime>() {
         let (handoff, mut task, log) = willing(direct());
         put(&handoff, "small ");
@@ -108,8 +108,8 @@ runtimes::tests! {
         assert!(handoff.with_writer(|_| ()).is_none());
     }
 
-    /// It stops the others from writing all the same, and leaves the writer open, for the task or a
-    /// handle that has it.
+    /// It closes the handoff for the other producers too, and leaves the writer open, for the task
+    /// or a handle that gets it.
     async fn a_sender_does_not_find_the_writer<R: Runtime>() {
         let (handoff, mut task, log) = willing(defaults());
         let sender = handoff.sender();
@@ -124,7 +124,7 @@ runtimes::tests! {
         drop(writer);
     }
 
-    /// Until the last handle is dropped; one that has failed is dropped at once.
+    /// Until the last handle is dropped; a failed writer is dropped at once.
     async fn a_spawned_stream_keeps_its_writer<R: Runtime>() {
         for fails in [false, true] {
             let writer = ScriptWriter::new(fails.then_some(WriteStep::Zero));
@@ -145,7 +145,7 @@ runtimes::tests! {
         }
     }
 
-    /// What happens to the stream during the visit is seen to after it.
+    /// Changes of the stream during the visit take effect after it.
     async fn a_visit_to_the_writer_delays_and_loses_nothing<R: Runtime>() {
         let (handoff, mut task, log) = willing(defaults());
         handoff.with_writer(|_| put(&handoff, "a"));
@@ -200,8 +200,8 @@ runtimes::tests! {
         assert!(log.is_dropped());
     }
 
-    /// The writer holds an `Rc`: the task is joined with the producer that waits for another one
-    /// elsewhere.
+    /// The writer holds an `Rc`: the task is joined with a producer that waits for a producer on
+    /// another thread.
     async fn a_writer_that_is_not_send_works_without_an_executor<R: Runtime>() {
         let shared = Rc::new(std::cell::RefCell::new(Vec::new()));
         let in_writer = Rc::clone(&shared);
@@ -228,7 +228,7 @@ runtimes::tests! {
         assert_eq!(*shared.borrow(), b"abcdefg".repeat(20));
     }
 
-    /// A second answer would be made up, and a wait would never end.
+    /// There is no second result, and waiting for one would never end.
     async fn futures_panic_when_they_are_polled_after_they_have_completed<R: Runtime>() {
         fn panics<F: Future>(what: &str, future: F) {
             let mut future = Box::pin(future);

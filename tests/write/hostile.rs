@@ -1,5 +1,5 @@
-//! Code of others that panics, or that does in a wake-up what others do later: it harms nobody but
-//! itself.
+//! User code that panics, or does its work inside of a wake-up: other users of the stream are not
+//! affected.
 
 use super::support::*;
 use futures_util::{AsyncWrite, SinkExt, future::BoxFuture};
@@ -25,7 +25,7 @@ fn poll<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
     future.poll_unpin(&mut Context::from_waker(Waker::noop()))
 }
 
-/// A stream whose task has begun on this thread. What is left of it in the end is up to the test.
+/// A stream whose task has started on this thread. The test decides what is left at the end.
 fn begun<W: AsyncWrite + Unpin>(writer: W, config: WriteHandoffConfig) -> (WriteHandoff<W>, WriteTask<W>) {
     let (handoff, mut task) = WriteHandoff::new(writer, config);
     assert!(poll(&mut task).is_pending());
@@ -47,7 +47,7 @@ struct AtOnce {
 impl Wake for AtOnce {
     fn wake(self: Arc<Self>) {
         self.due.store(true, Ordering::SeqCst);
-        // Who is polling it sees to it.
+        // The poll in progress handles the wake-up.
         let Ok(mut slot) = self.future.try_lock() else { return };
         let waker = Waker::from(Arc::clone(&self));
         while self.due.swap(false, Ordering::SeqCst) {
@@ -60,7 +60,7 @@ impl Wake for AtOnce {
     }
 }
 
-/// Panics where it is told to.
+/// Panics where the test says.
 struct Bomb {
     on_wake: bool,
     on_drop: bool,
@@ -126,7 +126,7 @@ impl fmt::Display for FragileError {
 
 impl error::Error for FragileError {}
 
-/// What a thread runs when its thread-locals are dropped.
+/// Runs something when the thread-locals of a thread are dropped.
 struct AtEnd(RefCell<Option<Box<dyn FnOnce()>>>);
 
 impl AtEnd {
@@ -145,7 +145,7 @@ impl Drop for AtEnd {
 const MANY: usize = 100_000;
 
 runtimes::watched_tests! {
-    /// Each of them is served in the wake-up of the one before it.
+    /// Each waiter is served inside the wake-up of the one before it.
     fn waiters_in_line_that_are_polled_inside_of_wake_do_not_nest_without_end() {
         let (handoff, task) = begun(ScriptWriter::willing(), at_once(8, 1).with_cooperative(false));
         let left = Arc::new(AtomicUsize::new(MANY));
@@ -163,7 +163,7 @@ runtimes::watched_tests! {
         drop(task);
     }
 
-    /// Nothing would wake the task again: the stream ends, so that nobody waits for ever.
+    /// Nothing would wake the task again. The stream ends, so that no future waits for ever.
     fn a_task_whose_waker_panics_ends_the_stream_and_harms_no_producer() {
         for on_drop in [false, true] {
             let (handoff, task) = WriteHandoff::new(ScriptWriter::willing(), limits(8, 8));
@@ -174,7 +174,7 @@ runtimes::watched_tests! {
             drop(waker);
             let mut closed = Box::pin(handoff.closed());
             assert!(poll(&mut closed).is_pending());
-            // The producer wakes the task, and does not see what comes of it.
+            // The producer wakes the task, and does not see the panic.
             let mut ticket = handoff.try_write(text("8 bytes!")).unwrap();
             assert!(matches!(poll(&mut closed), Poll::Ready(Err(CloseReason::Panicked))));
             let Poll::Ready(Err(error)) = poll(&mut ticket) else { panic!("the ticket hangs") };
@@ -205,8 +205,7 @@ runtimes::watched_tests! {
 
     /// Dropping one while the other one's panic unwinds would abort.
     fn owners_of_unwritten_chunks_that_panic_abort_nothing_and_reach_nobody() {
-        // More than the stream copies, and with the first one in the writer's hands or still in the
-        // queue.
+        // Chunks too large to be copied, with the first one in the batch or still in the queue.
         for offered in [false, true] {
             for end in ["the task first", "the handle first", "an abort", "a ticket last"] {
                 let (handoff, mut task) = stalled(defaults());
@@ -250,7 +249,7 @@ runtimes::watched_tests! {
     }
 
     fn a_writer_that_panics_when_it_is_dropped_reaches_no_producer() {
-        // The last handle is what drops it.
+        // The last handle drops it.
         let (handoff, mut task) = begun(fragile().0, defaults());
         handoff.downgrade().abort();
         let ticket = handoff.written();
@@ -265,7 +264,7 @@ runtimes::watched_tests! {
         drop(task);
         drop(handoff);
 
-        // The task is gone while a producer polls the writer, which then sees to the end.
+        // The task is dropped while a producer polls the writer. The producer then ends the stream.
         let (writer, inside) = fragile();
         let (handoff, task) = begun(writer, at_once(8, 100));
         inside.set(move || drop(task));
@@ -274,7 +273,7 @@ runtimes::watched_tests! {
         drop(handoff);
     }
 
-    /// Nor where another end is asked for meanwhile.
+    /// Nor if another end is requested meanwhile.
     fn an_error_that_panics_when_it_is_dropped_reaches_no_producer() {
         for aborts in [false, true] {
             let writer = FnWriter(|op: Op<'_>, _: &mut Context<'_>| match op {
@@ -295,10 +294,10 @@ runtimes::watched_tests! {
         }
     }
 
-    /// The destructor of a thread-local runs when others of the thread are gone already, or before
-    /// they are: both are tried.
+    /// The destructor of a thread-local runs before or after those of other thread-locals: both
+    /// orders are tried.
     fn batching_may_be_nested_at_the_end_of_a_thread() {
-        /// Writes to two streams, to one inside a batch of the other.
+        /// Writes to two streams, to one of them inside a batch of the other.
         fn nested() -> bool {
             let (outer, _outer_task, outer_log) = willing(defaults());
             let (inner, _inner_task, inner_log) = willing(defaults());
@@ -324,7 +323,7 @@ runtimes::watched_tests! {
         }
     }
 
-    /// The spare things of a thread are gone then. Nothing needs them.
+    /// The spare memory of the thread has been dropped by then. Nothing needs it.
     fn a_stream_may_be_used_at_the_end_of_a_thread() {
         let writer = ScriptWriter::willing();
         let log = writer.log();

@@ -1,4 +1,4 @@
-//! Who polls the writer, and how often.
+//! Which party polls the writer, and how often.
 
 use super::support::*;
 use futures_util::SinkExt;
@@ -11,7 +11,7 @@ use std::{
 
 type Threads = Arc<Mutex<Vec<ThreadId>>>;
 
-/// A writer that takes everything and notes on which threads.
+/// A writer that takes everything and records on which threads.
 fn noting() -> (FnWriter<Poller>, Threads) {
     let threads = Threads::default();
     let in_writer = Arc::clone(&threads);
@@ -31,7 +31,7 @@ fn large() -> Bytes {
 }
 
 runtimes::tests! {
-    /// The thread on which the task ran has ended; another one may have taken its place in memory.
+    /// The thread on which the task ran has ended; a new one may use the same memory.
     async fn a_thread_that_comes_later_is_another_thread<R: Runtime>() {
         for _ in 0..20 {
             let ((handoff, mut task, _log), _) = elsewhere(|| willing(defaults()));
@@ -73,7 +73,7 @@ runtimes::tests! {
         });
         let (handoff, mut task) = stream(writer, defaults().with_send_at(0));
         for _ in 0..3 {
-            // By plain functions, in a destructor or a callback for example.
+            // By plain functions, for example in a destructor or a callback.
             drop(handoff.try_write(large()).unwrap());
             handoff.try_write_chunks(&mut [large(), text("small")]).unwrap();
             handoff.try_write_prefix(&mut holding(&[0; 20_000]), 20_000).unwrap();
@@ -89,8 +89,7 @@ runtimes::tests! {
         }
         assert_eq!(handoff.pending_bytes(), 0);
 
-        // By a future: of the handle, and of `batching`, inside of which a plain function may do
-        // it, too.
+        // By a future of the handle, or inside of `batching`, where a plain function may do it too.
         inside(&mut || handoff.write_fire_and_forget(large()).now_or_never().unwrap().unwrap());
         assert_eq!(handoff.stats().inline_write_calls, 1);
         let plain = || handoff.try_write_fire_and_forget(large()).unwrap();
@@ -140,7 +139,7 @@ runtimes::tests! {
         assert_eq!(threads.lock().unwrap().len(), 3);
     }
 
-    /// A spawn that was forgotten shows at once: nothing moves, whatever the producer does.
+    /// A forgotten spawn shows at once: nothing moves, whatever the producer does.
     async fn before_the_task_begins_nobody_polls_the_writer<R: Runtime>() {
         let (writer, threads) = noting();
         let (handoff, task) = WriteHandoff::new(writer, direct());
@@ -156,8 +155,8 @@ runtimes::tests! {
         handoff.downgrade().abort();
     }
 
-    /// A stalled writer is asked once by a producer and once by the task, however many producers
-    /// come.
+    /// A stalled writer is polled once by a producer and once by the task, however many producers
+    /// write.
     async fn a_stalled_writer_is_left_alone<R: Runtime>() {
         let (handoff, mut task, log, gate) = gated(direct_limits(64, 1 << 20));
         for _ in 0..10 {
@@ -205,7 +204,8 @@ runtimes::tests! {
         assert!(polls > 10);
     }
 
-    /// Whatever it does in its loop. One that had not woken its task would wait for ever.
+    /// Whatever the producer does in its loop. If the yield did not wake the task, the producer
+    /// would wait for ever.
     async fn a_producer_that_lets_others_run_comes_back_by_itself<R: Runtime>() {
         for does in ["write", "chunks", "flush", "sink"] {
             let (handoff, _task, _log) = willing(direct().with_send_at(0));

@@ -7,16 +7,16 @@
 //! inside of a call of its writer.
 //!
 //! Where to begin:
-//! - what leaves when, and in how many calls: `gather`, `batching`, `borrowed`, `order`
-//! - who polls the writer: `inline`, `run_until`, `turns`
-//! - room and who is next: `fairness`, `entries`, `permit`, `refusals`
-//! - what has become of it: `tickets`, `flush`, `quiet`, `close`, `ends`, `fates`
-//! - ways in: `handles`, `adapters`, `config`
-//! - code of others that misbehaves: `reentrancy`, `hostile`
+//! - when bytes are sent, and in how many calls: `gather`, `batching`, `borrowed`, `order`
+//! - which party polls the writer: `inline`, `run_until`, `turns`
+//! - room and the line of waiters: `fairness`, `entries`, `permit`, `refusals`
+//! - outcomes and ends: `tickets`, `flush`, `quiet`, `close`, `ends`, `fates`
+//! - handles and settings: `handles`, `adapters`, `config`
+//! - user code that misbehaves: `reentrancy`, `hostile`
 //! - many producers at once: `stress`
 //!
-//! What the schedules, the models and the cancellation suite show is not shown here again: order,
-//! budgets and the line to the byte, races, and what is left of a future that was dropped.
+//! The schedules, the models and the cancellation suite cover what is not here: exact order,
+//! budgets and waiting lines, races, and futures that are dropped.
 
 mod adapters;
 mod batching;

@@ -1,4 +1,4 @@
-//! What is accepted is written in that order, exactly once, however the writer takes it.
+//! Bytes are written in the order of acceptance, exactly once, however the writer takes them.
 
 use super::support::*;
 
@@ -37,7 +37,8 @@ runtimes::tests! {
         assert_eq!(log.calls().len(), 3000);
     }
 
-    /// What a producer could not write itself is older than what others queued in the meantime.
+    /// The rest of a producer's own write goes before chunks that other producers queued in the
+    /// meantime.
     async fn an_inline_remainder_goes_first<R: Runtime>() {
         for copy_max in [0, 64] {
             let config = direct_limits(8, 64).with_send_at(10).with_copy_max(copy_max);

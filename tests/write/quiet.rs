@@ -1,10 +1,10 @@
-//! A writer that buffers is flushed before its stream falls quiet, by whichever party wrote last,
+//! A writer that buffers is flushed before its stream falls quiet, by the party that wrote last,
 //! and only then.
 
 use super::support::*;
 use futures_util::SinkExt;
 
-/// A stream into a writer that keeps all it takes to itself until it is flushed.
+/// A stream into a writer that buffers everything until it is flushed.
 fn buffering(config: WriteHandoffConfig) -> (Settled<ScriptWriter>, Hand<WriteTask<ScriptWriter>>, WriteLog) {
     over(ScriptWriter::willing().buffering(usize::MAX), config)
 }
@@ -15,7 +15,7 @@ fn parties() -> [WriteHandoffConfig; 4] {
     [defaults(), at_once, at_once.with_inline(Inline::Always), defaults().with_inline(Inline::Never)]
 }
 
-/// Everything was flushed, in one flush for each of so many quiet periods.
+/// Everything was flushed, with one flush for each of this many quiet periods.
 #[track_caller]
 fn assert_flushed(log: &WriteLog, len: usize, flushes: usize) {
     assert_eq!((log.len(), log.passed(), log.flushed(), log.flushes()), (len, len, len, flushes));
@@ -144,7 +144,7 @@ runtimes::tests! {
         assert_flushed(&log, 6, 1);
     }
 
-    /// The task yields in the middle of so much.
+    /// The task yields in the middle of this much work.
     async fn a_long_queue_is_flushed_at_its_end_alone<R: Runtime>() {
         let writer = ScriptWriter::new(vec![WriteStep::Accept(1); 200]).buffering(1000);
         let (handoff, mut task, log) = over(writer, defaults().with_inline(Inline::Never));
@@ -154,7 +154,7 @@ runtimes::tests! {
         assert!(task.polls() > 2, "in several polls");
     }
 
-    /// So is one flush enough where one was asked for.
+    /// One flush is also enough if one was requested.
     async fn a_flush_that_was_asked_for_serves<R: Runtime>() {
         for config in parties() {
             let (handoff, mut task, log) = buffering(config.with_send_at(16 * 1024));
@@ -169,7 +169,7 @@ runtimes::tests! {
         }
     }
 
-    /// Nothing at all is flushed and closed, too.
+    /// A stream without bytes is flushed and closed too.
     async fn what_was_just_written_is_flushed_once_by_a_close_and_by_taking_the_writer_back<R: Runtime>() {
         let ends = [Call::Flush, Call::Close];
         for config in parties() {

@@ -12,7 +12,7 @@ use std::{
     task::{Context, Wake, Waker},
 };
 
-/// Uses the stream in every way that does not wait, and notes how often.
+/// Uses the stream in every way that does not wait, and counts how often.
 #[derive(Default)]
 struct Touch {
     sender: OnceLock<WriteHandoff>,
@@ -45,7 +45,7 @@ impl Touch {
     }
 }
 
-/// A waker, or the owner of memory. It touches the stream when it is woken, and when it is dropped.
+/// A waker, or an owner of memory. It uses the stream when it is woken, and when it is dropped.
 struct Touching(Vec<u8>, Arc<Touch>);
 
 impl Touching {
@@ -72,8 +72,7 @@ impl Drop for Touching {
     }
 }
 
-/// Something that waits for each thing there is, the ticket of 8 bytes first. They tell whether
-/// they failed.
+/// One waiter of each kind, the ticket of 8 bytes first. They return whether they failed.
 fn waits(handoff: &WriteHandoff<ScriptWriter>) -> Vec<LocalBoxFuture<'_, bool>> {
     let ticket = handoff.try_write(text("eight888")).unwrap();
     vec![
@@ -84,7 +83,7 @@ fn waits(handoff: &WriteHandoff<ScriptWriter>) -> Vec<LocalBoxFuture<'_, bool>> 
     ]
 }
 
-/// Polls them once, with a waker of its own each.
+/// Polls each of them once, with its own waker.
 fn poll_touching(waits: &mut [LocalBoxFuture<'_, bool>], touch: &Arc<Touch>) {
     for wait in waits {
         assert!(wait.poll_unpin(&mut Context::from_waker(&Touching::waker(touch))).is_pending());
@@ -111,7 +110,7 @@ runtimes::tests! {
         }
     }
 
-    /// Also through a handle that could poll the writer, were it not busy.
+    /// Also through a handle that could poll the writer if it were not busy.
     async fn a_writer_may_use_any_handle_to_itself<R: Runtime>() {
         for inline in [Inline::Never, Inline::Always] {
             let (writer, log, inside) = running(ScriptWriter::willing());
@@ -136,8 +135,8 @@ runtimes::tests! {
         }
     }
 
-    /// The last handle goes while the writer is being polled, by the task and by the producer that
-    /// owns it.
+    /// The last handle is dropped while the writer is being polled, by the task and by the producer
+    /// that owns it.
     async fn a_writer_may_drop_the_last_handle<R: Runtime>() {
         for inline in [Inline::Never, Inline::Always] {
             let (writer, log, inside) = running(ScriptWriter::willing());
@@ -162,7 +161,7 @@ runtimes::tests! {
             let (handoff, task, _log) = scripted([WriteStep::Wait(gate.clone()), then], limits(8, 8));
             let touch = Arc::new(Touch::default());
             touch.set(&handoff);
-            // The task's own, too.
+            // The task's own waker too.
             let (task_waker, mut task) = (Touching::waker(&touch), task.into_future());
             let mut run = || task.as_mut().poll(&mut Context::from_waker(&task_waker));
             let mut waits = waits(&handoff);
@@ -219,14 +218,14 @@ runtimes::tests! {
             drop(Hand::new(handoff.write(block(30_000))).run());
             expect(9);
             task.run();
-            // Held, the first of a batch.
+            // The first chunk of a batch, which is held.
             handoff.batching(async { handoff.write_fire_and_forget(block(10)).await.unwrap() }).await;
             expect(10);
             task.run();
             handoff.batching(async { handoff.try_write_fire_and_forget(block(10)).unwrap() }).await;
             expect(11);
             task.run();
-            // Left over by an abort, and dropped with what carries it.
+            // A chunk that an abort leaves, dropped with its owner.
             handoff.try_write_fire_and_forget(block(2000)).unwrap();
             handoff.downgrade().abort();
             drop(task.run());
@@ -236,7 +235,7 @@ runtimes::tests! {
         }
     }
 
-    /// It is user code that panics, and not the writer's; the others are told all the same.
+    /// User code panics, not the writer. The other waiters are still woken.
     async fn a_waker_that_panics_leaves_nobody_asleep<R: Runtime>() {
         struct PanickingWaker;
 
@@ -255,7 +254,7 @@ runtimes::tests! {
             }
             let mut last = Hand::waiting(tickets.pop().unwrap());
             let mut closed = Hand::waiting(handoff.closed());
-            // Neither whoever dispatches nor the task has anything to do with it.
+            // Neither the dispatching producer nor the task sees the panic.
             handoff.dispatch();
             task.run();
             assert!(last.is_due(), "its waker was behind those that panicked");

@@ -1,12 +1,11 @@
-//! What is asked for and cannot be had: a documented error that hands everything back, and a stream
-//! that goes on.
+//! Refused requests: a documented error that returns everything, and a stream that goes on.
 
 use super::support::*;
 use futures_util::AsyncWrite;
 use std::{error::Error, io};
 
-/// Submits `n` bytes in every way there is, with a handle and a sender. Each is refused at once,
-/// and gives back what it was given.
+/// Submits `n` bytes in every way, with a handle and a sender. Each is refused at once and returns
+/// its bytes.
 #[track_caller]
 pub(crate) fn refused<W: AsyncWrite + Unpin>(
     handoff: &WriteHandoff<W>,
@@ -62,7 +61,7 @@ runtimes::tests! {
         assert!(error.is_closed() && error.close_reason().is_some_and(CloseReason::is_closed));
         assert_eq!(error.into_bytes(), "sent");
         for when in ["before the end", "after it"] {
-            // Nothing at all is a barrier, which is a write.
+            // No bytes are a barrier, which is a write.
             for (name, reason) in [0, 2].into_iter().flat_map(|n| refused(&handoff, n)) {
                 assert!(
                     matches!(reason, RejectReason::Closed(CloseReason::Closed)),
@@ -110,7 +109,7 @@ runtimes::tests! {
         let error = handoff.write_chunks(&mut parts).now_or_never().expect("never waits").unwrap_err();
         assert!(is_too_large(&error));
         assert_eq!(parts, ["a", "b", "c"]);
-        // Empty ones do not count.
+        // Empty chunks do not count.
         let mut parts = [text("a"), Bytes::new(), Bytes::new(), text("b")];
         handoff.try_write_chunks(&mut parts).unwrap();
         assert!(parts.iter().all(Bytes::is_empty), "accepted ones are left empty");

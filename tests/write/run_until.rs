@@ -37,7 +37,8 @@ runtimes::tests! {
         assert_eq!(log.written(), b"abc", "and when it is done");
     }
 
-    /// Nothing has changed for it, whatever else the future waits for.
+    /// The task is not polled again if nothing has changed for it, whatever else the future waits
+    /// for.
     async fn each_poll_asks_a_writer_that_waits_once<R: Runtime>() {
         let (handoff, mut task, log) = unborn([WriteStep::Wait(Gate::new())], unflushed());
         put(&handoff, "a");
@@ -48,7 +49,7 @@ runtimes::tests! {
         }
     }
 
-    /// A router with several destinations: what goes to any of them is held until it waits.
+    /// A router with several destinations: writes to all of them are held until it waits.
     async fn nested_it_serves_several_writers<R: Runtime>() {
         let streams: Vec<_> = (0..3).map(|_| unborn([], unflushed())).collect();
         let logs: Vec<_> = streams.iter().map(|(.., log)| log.clone()).collect();

@@ -5,7 +5,7 @@ use futures_handoff::{HandoffBuffer, HandoffBufferConfig};
 use futures_util::{AsyncWrite, SinkExt, future::join_all};
 use std::collections::HashMap;
 
-/// A record: its producer, its number, its length, and as many bytes that depend on all three.
+/// A record: its producer, its number, its length, and that many bytes, which depend on all three.
 fn record(producer: u8, number: u16, len: usize) -> [Bytes; 2] {
     let len = len as u16;
     let mut header = vec![producer];
@@ -15,7 +15,7 @@ fn record(producer: u8, number: u16, len: usize) -> [Bytes; 2] {
     [header.into(), body.into()]
 }
 
-/// Checks that `bytes` is nothing but whole records, in order; returns how many there are of each
+/// Checks that `bytes` contains only whole records, in order; returns how many there are of each
 /// producer.
 fn check(mut bytes: &[u8]) -> HashMap<u8, u16> {
     let mut seen = HashMap::new();
@@ -33,7 +33,7 @@ fn check(mut bytes: &[u8]) -> HashMap<u8, u16> {
     seen
 }
 
-/// Submits records in every way there is until the stream ends; returns how many were accepted.
+/// Submits records in every way until the stream ends; returns how many were accepted.
 async fn produce<W: AsyncWrite + Unpin>(handoff: WriteHandoff<W>, producer: u8, rounds: u16) -> u16 {
     let sender = handoff.sender();
     let mut buffer = HandoffBuffer::with_config(HandoffBufferConfig::new(1 << 20));
@@ -44,7 +44,7 @@ async fn produce<W: AsyncWrite + Unpin>(handoff: WriteHandoff<W>, producer: u8, 
         let [header, body] = record(producer, number, len);
         let whole = || Bytes::from([&header[..], &body[..]].concat());
         let accepted = match (seed >> 16) % 9 {
-            // Given up if there is no room, and begun anew.
+            // Dropped if there is no room, and started again.
             0 => match handoff.write(whole()).now_or_never() {
                 Some(written) => written.is_ok(),
                 None => handoff.write(whole()).await.is_ok(),
@@ -140,8 +140,8 @@ runtimes::tests! {
     }
 }
 
-/// The writer fails in the middle, or the stream is aborted after so many bytes. What was written
-/// and what is handed back make up what was accepted, to the byte.
+/// The writer fails in the middle, or the stream is aborted after this many bytes. The written and
+/// the returned bytes are exactly the accepted ones.
 async fn ends_in_the_middle<R: runtimes::Runtime>(
     writer: ScriptWriter,
     seed: u64,

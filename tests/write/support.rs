@@ -1,4 +1,4 @@
-//! What the tests of the write half have in common.
+//! Shared by the tests of the write half.
 
 use std::{
     fmt,
@@ -33,7 +33,7 @@ pub(crate) struct Hand<F> {
     future: Pin<Box<F>>,
     waker: Waker,
     wakes: AwokenCount,
-    /// The wake-ups there had been at the last poll.
+    /// The number of wake-ups at the last poll.
     seen: Option<usize>,
     polls: usize,
 }
@@ -44,7 +44,7 @@ impl<F: Future> Hand<F> {
         Self { future: Box::pin(future), waker, wakes, seen: None, polls: 0 }
     }
 
-    /// A future that has been polled for the first time, and waits.
+    /// A future that was polled once, and waits.
     #[track_caller]
     pub(crate) fn waiting(future: F) -> Self {
         let mut hand = Self::new(future);
@@ -108,7 +108,7 @@ impl<W> Drop for Settled<W> {
     }
 }
 
-/// A stream whose task was polled once, on this thread, so that it has begun.
+/// A stream whose task was polled once, on this thread, so that it has started.
 pub(crate) fn stream<W: AsyncWrite + Unpin>(
     writer: W,
     config: WriteHandoffConfig,
@@ -120,7 +120,7 @@ pub(crate) fn stream<W: AsyncWrite + Unpin>(
 /// A handle, its task, and what the writer did.
 type Stream = (Settled<ScriptWriter>, Hand<WriteTask<ScriptWriter>>, WriteLog);
 
-/// A [`Stream`], and what holds its writer up.
+/// A [`Stream`], and the gate that its writer waits for.
 type Gated = (Settled<ScriptWriter>, Hand<WriteTask<ScriptWriter>>, WriteLog, Gate);
 
 /// A stream into this writer.
@@ -153,7 +153,7 @@ pub(crate) fn gated(config: WriteHandoffConfig) -> Gated {
     gated_after(0, config)
 }
 
-/// The same of one that takes so many bytes first, in a call of their own.
+/// The same, but the writer first takes this many bytes in one call.
 pub(crate) fn gated_after(taken: usize, config: WriteHandoffConfig) -> Gated {
     let gate = Gate::new();
     let first = (taken > 0).then_some(WriteStep::Accept(taken));
@@ -161,7 +161,7 @@ pub(crate) fn gated_after(taken: usize, config: WriteHandoffConfig) -> Gated {
     (handoff, task, log, gate)
 }
 
-/// What becomes of a task that runs in the background.
+/// The outcome of a task that runs in the background.
 pub(crate) type Ended<W> = Task<Result<W, WriterFailure<W>>>;
 
 /// A stream whose task runs in the background.
@@ -183,18 +183,17 @@ pub(crate) fn defaults() -> WriteHandoffConfig {
     WriteHandoffConfig::default()
 }
 
-/// A configuration with these limits and with the default thresholds, as far as the limits allow
-/// them.
+/// A configuration with these limits, and the default thresholds where the limits allow them.
 pub(crate) fn limits(max_items: usize, max_pending_bytes: usize) -> WriteHandoffConfig {
     WriteHandoffConfig::new(max_items, max_pending_bytes)
 }
 
-/// The defaults, but for the flush of a quiet stream: the only calls of the writer are writes.
+/// The defaults without the flush of a quiet stream: all calls of the writer are writes.
 pub(crate) fn unflushed() -> WriteHandoffConfig {
     defaults().with_flush_when_idle(false)
 }
 
-/// The same for a stream whose producers may poll the writer anywhere, inside of a poll or not.
+/// The same, and producers may poll the writer anywhere, inside of a poll or not.
 pub(crate) fn direct() -> WriteHandoffConfig {
     unflushed().with_inline(Inline::Always)
 }
@@ -204,8 +203,8 @@ pub(crate) fn direct_limits(max_items: usize, max_pending_bytes: usize) -> Write
     limits(max_items, max_pending_bytes).with_flush_when_idle(false).with_inline(Inline::Always)
 }
 
-/// A configuration in which every byte is a chunk of its own, nothing is sent by producers and
-/// nothing is flushed unasked.
+/// A configuration in which every byte is a chunk of its own, producers send nothing, and nothing
+/// is flushed automatically.
 pub(crate) fn ungathered(max_items: usize, max_pending_bytes: usize) -> WriteHandoffConfig {
     let config = limits(max_items, max_pending_bytes).with_copy_max(0);
     config.with_inline(Inline::Never).with_flush_when_idle(false)
@@ -219,12 +218,12 @@ pub(crate) fn closing<W: AsyncWrite + Unpin>(
     handoff.closed()
 }
 
-/// Whether it is more than there may ever be.
+/// Whether it is more than the limit could ever allow.
 pub(crate) fn is_too_large(reason: &RejectReason) -> bool {
     matches!(reason, RejectReason::TooLarge { .. } | RejectReason::TooManyChunks { .. })
 }
 
-/// Pending once, and nobody wakes it: what a future does that waits for a reader.
+/// Pending once without a wake-up, like a future that waits for a reader.
 pub(crate) async fn pause() {
     futures_util::pending!();
 }
@@ -250,12 +249,12 @@ pub(crate) fn filled(byte: u8, len: usize) -> Bytes {
     Bytes::from(vec![byte; len])
 }
 
-/// `len` bytes of which no two neighbourhoods are alike.
+/// `len` bytes that differ everywhere.
 pub(crate) fn pattern(len: usize) -> Vec<u8> {
     (0..len as u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect()
 }
 
-/// What a [`FnWriter`] is asked to do.
+/// A call of a [`FnWriter`].
 pub(crate) enum Op<'a> {
     Write(&'a [IoSlice<'a>]),
     Flush,
@@ -263,13 +262,13 @@ pub(crate) enum Op<'a> {
 }
 
 impl Op<'_> {
-    /// Does all that is asked for.
+    /// Does everything at once.
     pub(crate) fn all(&self) -> Poll<io::Result<usize>> {
         let Op::Write(slices) = self else { return Poll::Ready(Ok(0)) };
         Poll::Ready(Ok(slices.iter().map(|slice| slice.len()).sum()))
     }
 
-    /// Leaves it to another writer.
+    /// Passes the call on to another writer.
     pub(crate) fn on(&self, writer: &mut ScriptWriter, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let writer = Pin::new(writer);
         match self {
@@ -281,7 +280,7 @@ impl Op<'_> {
     }
 }
 
-/// What a writer runs inside of its next call.
+/// A closure that a writer runs inside of its next call.
 #[derive(Clone, Default)]
 pub(crate) struct Inside(Arc<Mutex<Option<Run>>>);
 
@@ -306,7 +305,7 @@ impl Inside {
 /// The closure of a writer.
 pub(crate) type Poller = Box<dyn FnMut(Op<'_>, &mut Context<'_>) -> Poll<io::Result<usize>> + Send>;
 
-/// A writer that, before it does what it is asked for, runs what is inside of it.
+/// A writer that runs the closure before each call.
 pub(crate) fn running(mut writer: ScriptWriter) -> (FnWriter<Poller>, WriteLog, Inside) {
     let (log, inside) = (writer.log(), Inside::default());
     let run = inside.clone();
@@ -348,13 +347,13 @@ impl<F> fmt::Debug for FnWriter<F> {
     }
 }
 
-/// The owner of a block of memory, which tells when it is freed.
+/// An owner of memory that records when it is freed.
 pub(crate) struct Block {
     bytes: Vec<u8>,
     freed: Arc<AtomicBool>,
 }
 
-/// Tells whether a [`Block`] was freed.
+/// Whether a [`Block`] was freed.
 #[derive(Clone)]
 pub(crate) struct Freed(Arc<AtomicBool>);
 

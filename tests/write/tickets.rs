@@ -1,4 +1,4 @@
-//! A ticket tells when its bytes are taken, to whoever asks, and costs nothing to drop.
+//! A ticket reports when its bytes are taken, to every task that asks, and costs nothing to drop.
 
 use super::support::*;
 
@@ -63,7 +63,7 @@ runtimes::tests! {
         assert_eq!(log.calls().iter().filter(|call| **call == Call::Write { offered: 0 }).count(), 0);
     }
 
-    /// Waited for from the first to the last and the other way round, with some given up.
+    /// Awaited from the first to the last and in reverse, with some dropped.
     async fn each_ticket_is_woken_once<R: Runtime>() {
         for (reversed, given_up) in [(false, 0), (true, 0), (true, 3)] {
             let (handoff, mut task, _log, gate) = gated(defaults());

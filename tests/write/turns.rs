@@ -19,11 +19,11 @@ use futures_util::{
 
 type Handoff = WriteHandoff<Sink>;
 
-/// How often a loop does what it does.
+/// How many rounds a loop makes.
 const ROUNDS: usize = 20_000;
 
-/// Runs a loop over a stream whose task is on the same thread, and tells how often another task was
-/// polled meanwhile.
+/// Runs a loop over a stream whose task is on the same thread, and returns how often another task
+/// was polled meanwhile.
 fn polls_of_another_task<F: Future<Output = ()>>(
     cooperative: bool,
     busy: impl FnOnce(Handoff) -> F,
@@ -52,8 +52,8 @@ fn polls_of_another_task<F: Future<Output = ()>>(
 
 const CHUNK: Bytes = Bytes::from_static(&[1; 100]);
 
-/// A loop that works for long without a wait lets others run about once in 500 operations, if it is
-/// to.
+/// A loop that works for long without waiting yields about once in 500 operations, unless that is
+/// turned off.
 fn lets_others_run<F: Future<Output = ()>>(busy: impl Fn(Handoff) -> F) {
     let polls = polls_of_another_task(true, &busy);
     assert!(polls >= ROUNDS / 1000, "another task was polled {polls} times");
