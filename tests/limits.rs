@@ -1,5 +1,5 @@
-//! The largest sizes, and memory that cannot be had: each ends in an error, with the buffer as it
-//! was. Apart from the other tests of the read half, some of which count what is allocated.
+//! The largest sizes, and failed allocations: each ends in an error that leaves the buffer as it
+//! was. Separate from the other tests of the read half, some of which count allocations.
 
 #[path = "read/support.rs"]
 #[allow(dead_code, reason = "these tests use some of it")]
@@ -21,7 +21,8 @@ const MAX: usize = usize::MAX >> 1;
 
 /// The configuration with which each read asks for more memory than there is.
 ///
-/// Where `usize` has 32 bits, a process can have so much once: then it is taken here, and kept.
+/// With a `usize` of 32 bits, a process can allocate this much once: then it is taken here, and
+/// kept.
 fn largest() -> HandoffBufferConfig {
     static TAKEN: OnceLock<Mutex<Vec<HandoffBuffer>>> = OnceLock::new();
     TAKEN.get_or_init(|| {
@@ -90,7 +91,7 @@ fn room_that_cannot_be_had_is_an_error() {
         assert!(matches!(error, BufferError::LimitExceeded { attempted: usize::MAX, limit: MAX }), "{error}");
         assert_eq!((buffer.peek(), buffer.capacity()), (tail.as_bytes(), capacity));
     }
-    // After that a buffer is as good as before.
+    // After that the buffer works as before.
     let mut vast = buffer(MAX);
     assert!(is_out_of_memory(vast.reserve_read_capacity(MAX).unwrap_err()));
     assert_eq!(vast.capacity(), 0);
@@ -98,7 +99,7 @@ fn room_that_cannot_be_had_is_an_error() {
     assert_eq!(vast.peek(), b"still usable");
 }
 
-/// What was asked for is less than a read, for which there is no memory.
+/// The requested room is less than a read, for which there is no memory.
 #[test]
 fn room_for_less_than_a_read_can_be_had() {
     let mut buffer = with_tail("tail");
@@ -141,7 +142,7 @@ fn the_largest_read_size_costs_nothing_while_reads_are_small() {
     assert!(buffer.capacity() < 1 << 20);
 }
 
-/// Memory that this process may have is limited, so the test is run in one of its own.
+/// The test limits the memory of its process, so it runs in a process of its own.
 #[cfg(target_os = "linux")]
 #[test]
 fn reads_that_have_grown_become_small_again_before_memory_is_short() {

@@ -1,4 +1,4 @@
-//! Another implementation of the protocol, after docs/security.md and with none of the code of the
+//! A second implementation of the protocol, written from docs/security.md without code of the
 //! crate, against the crate.
 
 use std::{future::pending, time::Instant};
@@ -74,7 +74,7 @@ impl Direction {
         (kind, open(self.suite, key, nonce, &header, &sealed))
     }
 
-    /// What packets of this direction are sealed with, before any record.
+    /// The keys for packets of this direction, before any record.
     fn packets(&self) -> PacketDirection {
         assert_eq!(self.record, 0);
         PacketDirection { suite: self.suite, secret: expand(&self.secret, "packets") }
@@ -145,7 +145,7 @@ impl PacketDirection {
     }
 }
 
-/// Packets of both sides, with numbers that were not counted up to, in another order.
+/// Packets of both sides, with skipped numbers, in another order.
 fn exchange_packets(ours: PacketKeys, [from_initiator, from_responder]: [PacketDirection; 2]) {
     let (mut seal, mut open) = ours.split();
     let mut reassembler = Reassembler::new(Limits::default());
@@ -168,8 +168,8 @@ fn exchange_packets(ours: PacketKeys, [from_initiator, from_responder]: [PacketD
     assert_eq!(received, long());
 }
 
-/// The responder: answers the handshake with messages of the lengths that the page tells. Gives
-/// both directions and the binding.
+/// The responder: answers the handshake with messages of the documented lengths. Returns both
+/// directions and the binding.
 async fn respond(
     stream: &mut Duplex,
     pattern: &str,

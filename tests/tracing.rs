@@ -1,4 +1,4 @@
-//! What `tracing` is told.
+//! The events for `tracing`.
 #![cfg(feature = "tracing")]
 
 use futures_executor::block_on;
@@ -15,7 +15,7 @@ use tracing::{
     span,
 };
 
-/// Writes each event in a line. Panics after that, if it is to.
+/// Writes each event as a line, and then panics if the test says so.
 struct Lines {
     lines: Arc<Mutex<Vec<String>>>,
     panics: bool,

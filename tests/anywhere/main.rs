@@ -1,6 +1,6 @@
 //! The same scenarios wherever futures can run: executors with one thread and with several, streams
-//! that may leave their thread and streams that may not, sockets that tell when they are ready and
-//! sockets that complete what they were given.
+//! that may leave their thread and streams that may not, sockets that report readiness and sockets
+//! that complete operations.
 
 mod ending;
 mod places;

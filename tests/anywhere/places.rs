@@ -13,7 +13,7 @@ use crate::support::{Bound, MOMENT, Place};
 
 assert_not_impl_any!(Bound<()>: Send);
 
-/// The sockets and the timer of a runtime, as it has them or with streams that may not leave their
+/// The sockets and the timer of a runtime, as they are or with streams that may not leave their
 /// thread.
 macro_rules! sockets {
     ($runtime:ty) => {

@@ -55,7 +55,7 @@ pub(crate) async fn frames_in_any_pieces_keep_their_order<P: Place>(place: P) {
     assert_same(&arrived, &sent);
 }
 
-/// Each read is given up when it has to wait.
+/// Each read is dropped when it has to wait.
 pub(crate) async fn reads_that_are_cancelled_lose_nothing<P: Place>(place: P) {
     let (mut near, mut far) = place.pair().await.unwrap();
     let sent = frames(20);
@@ -105,7 +105,7 @@ pub(crate) async fn a_slow_reader_holds_the_producer_back_and_cancelled_writes_s
         let mut stalled = Some(stalled);
         let (mut written, mut last) = (0, MOST);
         while written < last {
-            // What a cancelled write held is written again: if that had been submitted, it would
+            // The chunk of a cancelled write is written again: if it had been submitted, it would
             // arrive twice.
             let write = pin!(handoff.write_fire_and_forget(numbered(written, &chunk)));
             match select(write, pin!(moments(&place, 20))).await {

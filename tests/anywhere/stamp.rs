@@ -1,6 +1,6 @@
 //! The list of the scenarios.
 
-/// Stamps scenarios for a place, under the watchdog.
+/// Generates scenarios for a place, under the watchdog.
 macro_rules! stamp {
     ($run:path: $($module:ident::$scenario:ident,)*) => {
         crate::runtimes::watched_tests! {

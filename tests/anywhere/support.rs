@@ -1,4 +1,4 @@
-//! What the scenarios ask of the place that they run at.
+//! What the scenarios need from the place where they run.
 
 use std::{
     future::Future,
@@ -13,9 +13,9 @@ use std::{
 use futures_handoff::{DetachedWriteTask, Executor, WriteHandoff, WriteHandoffConfig, bytes::Bytes};
 use futures_util::{AsyncRead, AsyncReadExt, AsyncWrite, future::BoxFuture};
 
-/// Where futures run. A scenario is one future there; what it needs beside that is here.
+/// A place where futures run. A scenario is one future there; this is what else it needs.
 pub(crate) trait Place {
-    /// One end of a TCP connection. Nothing is asked of it but that it reads and writes.
+    /// One end of a TCP connection. It only has to read and write.
     type Stream: AsyncRead + AsyncWrite + Unpin + 'static;
 
     /// What runs the task of a handoff.
@@ -27,7 +27,7 @@ pub(crate) trait Place {
     /// Both ends of a new loopback connection.
     fn pair(&self) -> impl Future<Output = io::Result<(Self::Stream, Self::Stream)>>;
 
-    /// Waits for a moment, in which the sockets and other tasks get their turn.
+    /// Waits for a moment, so that sockets and other tasks make progress.
     fn moment(&self) -> impl Future<Output = ()>;
 }
 
@@ -73,7 +73,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Bound<S> {
     }
 }
 
-/// Bytes that tell their position in a stream.
+/// Bytes that show their position in a stream.
 pub(crate) fn payload(len: usize) -> Bytes {
     (0..len as u64).map(|i| (i.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56) as u8).collect()
 }
@@ -85,7 +85,7 @@ pub(crate) async fn received(mut stream: impl AsyncRead + Unpin) -> Vec<u8> {
     bytes
 }
 
-/// Compares without printing what may be megabytes.
+/// Compares without printing, as this may be megabytes.
 #[track_caller]
 pub(crate) fn assert_same(received: &[u8], sent: &[u8]) {
     let differs = received.iter().zip(sent).position(|(a, b)| a != b);

@@ -1,4 +1,4 @@
-//! Futures that end a stream, or are what it lives by.
+//! Futures that end a stream, or run it.
 
 use std::{cell::Cell, future::Future};
 
@@ -11,8 +11,8 @@ use super::{
     world::{FULL, Running, World, in_every_config, is_closed},
 };
 
-/// Runs the task of a stream, or what includes it, and drops it in the middle. What was not written
-/// comes back, and everybody learns of it.
+/// Runs the task of a stream, or a future with it, and drops it in the middle. Unwritten bytes are
+/// returned, and every waiter gets the error.
 fn task_gone<F: Future>(
     cut: &mut Cut,
     mut world: World,
@@ -63,7 +63,7 @@ fn task_gone<F: Future>(
 }
 
 cancelled! {
-    /// Closing goes on, and anybody may wait for it again.
+    /// Closing goes on, and any handle may wait for it again.
     "closed, of what this closed"
     fn a_close() {
         in_every_config(|cut, config| {
@@ -81,8 +81,8 @@ cancelled! {
         });
     }
 
-    /// The writer comes back to whoever asks for it next, or from the task. It comes back open as
-    /// long as there is a handle.
+    /// The next caller that asks gets the writer, or the task returns it. It stays open as long as
+    /// there is a handle.
     "into_parts"
     fn the_way_of_the_writer_back() {
         for (asks_again, kept) in [(true, false), (false, true), (false, false)] {
@@ -144,7 +144,7 @@ cancelled! {
         });
     }
 
-    /// Dropped alone, it has submitted what was accepted, and the task runs on.
+    /// Dropped alone, its accepted writes stay submitted, and the task runs on.
     "Future for RunUntil"
     fn a_producer_that_leaves_the_task() {
         in_every_config(|cut, config| {

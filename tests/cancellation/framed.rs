@@ -1,4 +1,4 @@
-//! Futures that move packets over a stream: none of them is lost, and none is there twice.
+//! Futures that move packets over a stream: no packet is lost or duplicated.
 
 use std::time::Instant;
 

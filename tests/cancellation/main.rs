@@ -1,9 +1,9 @@
-//! Every future of the crate, dropped after every number of polls that it takes.
+//! Every future of the crate, dropped after each possible number of polls.
 //!
-//! The world around it is slow: a writer is pending at each write, flush and close and takes a few
-//! bytes at a time, a reader is pending at each read and gives as few. What is left behind is
-//! checked each time: nothing is lost and nothing there twice, others are served, no room stays
-//! taken, and the stream can be used on. A future that is new gets its test here.
+//! The streams are slow: a writer is pending at each write, flush and close and takes a few bytes
+//! at a time, a reader is pending at each read and returns as few. The state is checked each time:
+//! nothing is lost or duplicated, other users are served, no room stays taken, and the stream is
+//! still usable. Every new future gets a test here.
 
 #[cfg(feature = "tokio")]
 mod adapters;

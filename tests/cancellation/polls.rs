@@ -17,7 +17,7 @@ use super::{
 
 const ITEM: &[u8] = b"item";
 
-/// Runs a submission of [`ITEM`] by a handle of its own, with another one behind it. It tells how
+/// Runs a submission of [`ITEM`] by a handle of its own, with another one after it. Returns how
 /// much was accepted.
 fn items<F: Future<Output = usize>>(submit: impl Fn(WriteHandoff<Slow>) -> F) {
     in_every_config(|cut, config| {
@@ -35,7 +35,7 @@ fn items<F: Future<Output = usize>>(submit: impl Fn(WriteHandoff<Slow>) -> F) {
     });
 }
 
-/// Runs a flush, or what includes one, by a handle of its own.
+/// Runs a flush, or a future with one, by a handle of its own.
 fn flushes<F: Future<Output = bool>>(flush: impl Fn(WriteHandoff<Slow>) -> F) {
     in_every_config(|cut, config| {
         let (mut world, handle) = World::full(config);
@@ -48,7 +48,7 @@ fn flushes<F: Future<Output = bool>>(flush: impl Fn(WriteHandoff<Slow>) -> F) {
     });
 }
 
-/// Runs a close by a handle of its own. It goes on at its own pace once it was asked for.
+/// Runs a close by a handle of its own. The close goes on by itself once it was requested.
 fn closes<F: Future<Output = bool>>(close: impl Fn(WriteHandoff<Slow>) -> F) {
     in_every_config(|cut, config| {
         let (mut world, handle) = World::full(config);

@@ -1,4 +1,5 @@
-//! Futures that read: what was read is in the buffer or handed out, the rest is with the reader.
+//! Futures that read: bytes that were read are in the buffer or handed out, the rest is in the
+//! reader.
 
 use std::{future::poll_fn, pin::Pin};
 
@@ -17,8 +18,8 @@ fn buffer() -> HandoffBuffer {
     HandoffBuffer::new(64)
 }
 
-/// Runs what reads from a reader into a buffer, and returns what it has handed out. That, what is
-/// buffered, and what the reader has left is all there is, and the next who reads gets the rest.
+/// Runs a future that reads into a buffer, and returns what it has handed out. These bytes, the
+/// buffered ones and those left in the reader are all bytes, and the next read gets the rest.
 fn runs(content: &[u8], mut read: impl FnMut(&mut Cut, &mut HandoffBuffer, &mut SlowReader) -> Vec<u8>) {
     let most = at_every_poll(|cut| {
         let (mut buffer, mut reader) = (buffer(), SlowReader::new(content));
@@ -33,7 +34,7 @@ fn runs(content: &[u8], mut read: impl FnMut(&mut Cut, &mut HandoffBuffer, &mut 
     assert!(most > 1, "it never waits: there is nothing to cancel");
 }
 
-/// Runs a future that reads, and puts what it hands out behind what there is.
+/// Runs a future that reads, and appends what it hands out.
 fn reads(content: &[u8], mut read: impl AsyncFnMut(&mut HandoffBuffer, &mut SlowReader, &mut Vec<u8>)) {
     runs(content, |cut, buffer, reader| {
         let (stirring, mut out) = (reader.clone(), Vec::new());
@@ -42,7 +43,7 @@ fn reads(content: &[u8], mut read: impl AsyncFnMut(&mut HandoffBuffer, &mut Slow
     });
 }
 
-/// Runs what reads through a buffer in front of its reader.
+/// Runs a future that reads through a buffer in front of its reader.
 fn reads_through(mut read: impl AsyncFnMut(&mut HandoffReader<SlowReader>, &mut Vec<u8>)) {
     runs(LINES, |cut, buffer, reader| {
         let stirring = reader.clone();

@@ -15,7 +15,7 @@ use futures_util::{AsyncRead, AsyncWrite, AsyncWriteExt};
 /// The most that a call takes or gives.
 const SHORT: usize = 3;
 
-/// What a slow stream did. Of a reader, `taken` is what it has not given.
+/// The record of a slow stream. For a reader, `taken` is what it has left.
 #[derive(Debug, Default)]
 pub(crate) struct Record {
     pub(crate) taken: Vec<u8>,
@@ -104,7 +104,7 @@ impl SlowReader {
         self.0.unblock()
     }
 
-    /// What it has not given.
+    /// The bytes that it has left.
     pub(crate) fn left(&self) -> Vec<u8> {
         self.0.record().taken.clone()
     }
@@ -121,8 +121,8 @@ impl AsyncRead for SlowReader {
     }
 }
 
-/// Runs writes, a flush and a close through what is in front of a slow writer and holds nothing
-/// back.
+/// Runs writes, a flush and a close through an adapter in front of a slow writer that buffers
+/// nothing.
 pub(crate) fn writes_through<W: AsyncWrite + Unpin>(through: impl Fn(Slow) -> W) {
     let content = b"neither lost nor there twice";
     let most = at_every_poll(|cut| {

@@ -1,5 +1,5 @@
-//! Futures that submit: what is dropped before its answer has submitted nothing, and its place in
-//! the line is free.
+//! Futures that submit: a future dropped before its result has submitted nothing, and has left the
+//! line.
 
 use std::future::Future;
 
@@ -14,7 +14,7 @@ use super::{
 
 const CHUNK: &[u8] = b"chunk";
 
-/// Runs a submission of [`CHUNK`] on a stream without room, with another one behind it.
+/// Runs a submission of [`CHUNK`] on a stream without room, with another one after it.
 ///
 /// `submit` tells whether it was accepted.
 fn submission<F: Future<Output = bool>>(
@@ -56,7 +56,7 @@ cancelled! {
         submissions(async |handle| handle.sender().write_fire_and_forget(CHUNK.into()).await.is_ok());
     }
 
-    /// The parts that were lent are still there if they were not accepted.
+    /// The borrowed chunks are still there if they were not accepted.
     "write_chunks"
     fn a_write_of_several_parts() {
         in_every_config(|cut, config| {
@@ -76,7 +76,7 @@ cancelled! {
         submissions(async |handle| handle.reserve(CHUNK.len()).await.unwrap().send(CHUNK.into()).is_ok());
     }
 
-    /// One that was granted and is not used.
+    /// A permit that was granted and is not used.
     "reserve"
     fn a_permit() {
         in_every_config(|cut, config| {
@@ -123,7 +123,7 @@ cancelled! {
         });
     }
 
-    /// What was accepted within it leaves, and is not held for a promise that nobody keeps.
+    /// Chunks accepted within it are sent, although the promise to send is broken.
     "batching"
     fn a_batch() {
         in_every_config(|cut, config| {

@@ -1,4 +1,4 @@
-//! Futures that wait for what was submitted: dropping them changes nothing for anybody.
+//! Futures that wait for submitted bytes: dropping them changes nothing.
 
 use futures_handoff::{CloseReason, WriteHandoff, WriteTicket};
 
@@ -10,7 +10,7 @@ use super::{
 
 const LATER: &[u8] = b"later";
 
-/// Runs a future that waits for the writer to get [`FULL`], with a write and a flush behind it.
+/// Runs a future that waits for the writer to get [`FULL`], with a write and a flush after it.
 fn waits<T>(wait: impl AsyncFn(&WriteHandoff<Slow>, WriteTicket) -> T, check: impl Fn(&Slow, T)) {
     in_every_config(|cut, config| {
         let (mut world, handle) = World::new(config);
@@ -83,7 +83,7 @@ cancelled! {
         waits(async |handle, _| handle.sender().flush().await, is_flushed);
     }
 
-    /// It is somebody else who closes.
+    /// Another handle closes.
     "closed"
     fn waiting_for_the_end() {
         in_every_config(|cut, config| {

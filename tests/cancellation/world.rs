@@ -1,4 +1,4 @@
-//! A stream into a slow writer, and those who use it beside the future that is cancelled.
+//! A stream into a slow writer, and its users besides the cancelled future.
 
 use std::{
     future::Future,
@@ -18,7 +18,7 @@ pub(crate) const BUDGET: usize = 6;
 /// What fills it.
 pub(crate) const FULL: &[u8] = b"first!";
 
-/// What comes from others.
+/// The bytes of other producers.
 pub(crate) const RIVAL: &[u8] = b"rival";
 
 /// A future that is polled when it was woken.
@@ -53,10 +53,10 @@ impl<T> Running<T> {
 
 pub(crate) type Outcome = Result<Slow, WriterFailure<Slow>>;
 
-/// The task, its writer, and others who use the stream.
+/// The task, its writer, and other users of the stream.
 pub(crate) struct World {
     pub(crate) writer: Slow,
-    /// `None` where the task is what is cancelled.
+    /// `None` if the task is what is cancelled.
     pub(crate) task: Option<Running<Outcome>>,
     /// Runs from the first step on: after the future that is cancelled was polled for the first
     /// time.
@@ -86,8 +86,7 @@ impl World {
         (Self { writer, task: None, rival: None }, handle, task)
     }
 
-    /// Somebody who comes after the future that is cancelled, and must be served whatever becomes
-    /// of that.
+    /// A user that comes after the cancelled future, and must be served in any case.
     pub(crate) fn rival(&mut self, rival: impl Future<Output = ()> + 'static) {
         self.rival = Some(Running::new(rival));
     }
@@ -98,7 +97,7 @@ impl World {
         self.rival(async move { sender.write_fire_and_forget(RIVAL.into()).await.unwrap() });
     }
 
-    /// Lets one of all make a step; whether there was one to make.
+    /// Lets one future make a step; returns whether there was one.
     pub(crate) fn stir(&mut self) -> bool {
         self.rival.as_mut().is_some_and(Running::stir)
             || self.task.as_mut().is_some_and(Running::stir)
@@ -125,8 +124,7 @@ impl World {
         self.ends_closed(&expected);
     }
 
-    /// The stream must come to an orderly end, with `expected` written, flushed, and the writer
-    /// closed once.
+    /// The stream must end orderly, with `expected` written, flushed, and the writer closed once.
     pub(crate) fn ends_closed(mut self, expected: &[u8]) {
         self.come_to_rest();
         let outcome = self.task.and_then(|task| task.output).expect("the task ends");
@@ -152,7 +150,7 @@ pub(crate) fn in_every_config(mut scenario: impl FnMut(&mut Cut, WriteHandoffCon
     assert!(most > Some(1), "it never waits: there is nothing to cancel");
 }
 
-/// Whether a stream ended in order.
+/// Whether a stream ended orderly.
 pub(crate) fn is_closed(reason: Option<CloseReason>) -> bool {
     reason.is_some_and(|reason| reason.is_closed())
 }

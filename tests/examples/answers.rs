@@ -16,11 +16,11 @@ use crate::{
 // What the guide shows: `answer`.
 include!("../../src/guide/programs/answers.rs");
 
-/// Each side asks so many questions, and so many of them may be open.
+/// How many questions each side asks, and how many of them may be open.
 const QUESTIONS: usize = 500;
 const OPEN: usize = 32;
 
-/// The shape that does not go on: the loop that reads waits for room.
+/// The wrong form: the loop that reads waits for room.
 async fn in_the_read_loop<R, W>(
     mut reader: R,
     out: WriteHandoff<W>,
@@ -62,7 +62,7 @@ macro_rules! served {
     ($answer:ident) => {{
         let mut pool = LocalPool::new();
         let served = Rc::new(Cell::new(0));
-        // Both the way between them and their budgets hold fewer bytes than may be open.
+        // The connection and their budgets hold fewer bytes than may be open.
         let (left, right) = duplex(16);
         for stream in [left, right] {
             let (reader, writer) = stream.split();
@@ -117,7 +117,7 @@ runtimes::watched_tests! {
         let (out, task) = WriteHandoff::new(writer, WriteHandoffConfig::new(1, 2));
         let asked = b"?\n".repeat(2 * OPEN);
         let mut served = Box::pin(answer(&asked[..], out, OPEN, |_| {}));
-        // While the task does not run, the second answer waits for room and the others wait behind
+        // While the task does not run, the second answer waits for room, and the others wait after
         // it.
         assert!(served.as_mut().now_or_never().is_none());
         let (written, result) = block_on(join(task, served));

@@ -1,4 +1,4 @@
-//! The programs of the guide, and that of the README.
+//! The programs of the guide and of the README.
 
 use fastrand::Rng;
 use futures_handoff::HandoffBuffer;
@@ -8,7 +8,7 @@ use crate::{
     support::{End, SEEDS, breaking, kind, reader, seeded},
 };
 
-/// Takes a program in, its `main` too, and makes the rest of it known as it is called here.
+/// Includes a program with its `main`, and re-exports the rest under the names used here.
 macro_rules! program {
     ($name:ident { $($calls:item)* }) => {
         #[allow(dead_code, reason = "the program has a main function")]
@@ -50,7 +50,7 @@ program! { write {
 
 #[test]
 fn the_first_program_of_the_readme_is_an_example() {
-    // Git may have checked them out with the line ends of the system.
+    // Git may have checked the files out with the line ends of the system.
     let [example, readme] = [include_str!("../../examples/line_server.rs"), include_str!("../../README.md")]
         .map(|text| text.replace('\r', ""));
     let (_, program) = example.split_once("\n\n").unwrap();
@@ -68,7 +68,7 @@ runtimes::tests! {
                 let whole = input.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
                 assert_eq!(received.concat(), &input[..whole]);
                 assert_eq!(received.len(), [0, 7, 14].iter().rposition(|end| at >= *end).unwrap());
-                // After the second line the reader is not asked again.
+                // After the second line the reader is not polled again.
                 assert!(input[whole..].starts_with(buffer.peek()));
                 let expected = if received.len() == 2 { None } else { end.kind(at > whole) };
                 assert_eq!(kind(result), expected, "{at}, {end:?}");

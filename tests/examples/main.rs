@@ -1,7 +1,7 @@
 //! The programs of the documentation, run over readers and writers that misbehave.
 //!
-//! In each of them whatever came before the end of its input, or before an error, comes out in
-//! order and at the right place, and only then is the end or the error reported.
+//! In each program, everything before the end of the input, or before an error, comes out in order
+//! and at the right place. Only then is the end or the error reported.
 
 use futures_handoff_runtimes as runtimes;
 
@@ -18,7 +18,7 @@ mod support;
 #[cfg(feature = "message")]
 mod workers;
 
-/// Takes an example in.
+/// Includes an example.
 macro_rules! example {
     ($name:ident, $path:literal) => {
         #[allow(dead_code, reason = "the example has a main function")]

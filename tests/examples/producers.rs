@@ -1,4 +1,4 @@
-//! Many producers of one stream: in one task, and on threads of their own.
+//! Many producers of one stream: in one task, and on several threads.
 
 use std::io;
 

@@ -50,7 +50,8 @@ runtimes::tests! {
             let mut whole = 0;
             for ((log, expected), end) in logs.iter().zip(&expected).zip(ends) {
                 assert!(expected.starts_with(&log.written()), "seed {seed}: {} of {}", log.len(), expected.len());
-                // After an error the other direction may be cut off, which nobody takes for an end.
+                // After an error the other direction may be cut off, which no side takes for an
+                // orderly end.
                 let complete = log.len() == expected.len() && (log.is_closed() || log.flushed() == log.len());
                 assert!(complete || failed && !log.is_closed(), "seed {seed}");
                 assert!(!(log.is_closed() && end == End::Reset), "seed {seed}");

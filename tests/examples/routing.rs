@@ -1,4 +1,4 @@
-//! The two routers: that of the example and that of the guide.
+//! The routers of the example and of the guide.
 
 use std::{future::Future, io};
 
@@ -112,7 +112,7 @@ async fn outlives_an_upstream<T: Router>() {
         for (log, expected) in logs.iter().zip(&expected) {
             assert!(expected.starts_with(&log.written()), "seed {seed}");
         }
-        // What was accepted for the other is written whatever became of this one.
+        // Everything accepted for the other upstream is written, whatever happened to this one.
         assert!(logs[1].is_closed() && logs[1].flushed() == logs[1].len(), "seed {seed}");
         assert!(logs[1].written().last().is_none_or(|byte| *byte == b'\n'), "seed {seed}");
         if logs[0].is_closed() {

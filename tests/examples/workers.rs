@@ -1,4 +1,4 @@
-//! Lines that are answered in order by several workers.
+//! Several workers answer lines, in order.
 
 use std::{io, pin::pin, thread, time::Duration};
 
@@ -32,7 +32,7 @@ runtimes::tests! {
         let lines = lines(40);
         let input = lines.concat();
         let jobs = workers(3, limits(5, 10), |line| {
-            // Odd ones are overtaken, now and then.
+            // Workers finish some lines out of order.
             if line[line.len() - 2] % 2 == 1 { thread::yield_now() }
             echo(line)
         });
@@ -75,7 +75,7 @@ runtimes::tests! {
         while jobs.len() > OPEN - 2 {
             R::sleep(Duration::from_millis(1)).await;
         }
-        // Those that the workers have received are not done with.
+        // Lines that the workers have received are still charged.
         assert!(serving.as_mut().now_or_never().is_none());
         assert_eq!((jobs.pending_items(), reads.polls(), log.len()), (OPEN, OPEN + 1, 0));
         gate.open();

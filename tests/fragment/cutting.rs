@@ -1,4 +1,4 @@
-//! How a message is cut: counts and lengths, exactly, and memory that is shared or used again.
+//! How a message is cut: exact counts and lengths, and memory that is shared or reused.
 
 use std::{collections::HashSet, io::IoSlice};
 
@@ -62,7 +62,7 @@ fn a_header_reads_as_it_was_written() {
         assert_eq!(header.stride(), super::support::stride(stride));
         let (stride, index) = (u64::from(stride), u64::from(index));
         assert_eq!(u64::from(header.count()), u64::from(len).div_ceil(stride).max(1));
-        // Where a place does not fit, it is the last one that does.
+        // The last place that fits, if this one does not.
         let place = |at: u64| usize::try_from(at.min(len.into())).unwrap_or(usize::MAX);
         assert_eq!(header.range(), place(index * stride)..place((index + 1) * stride));
     }
@@ -155,7 +155,7 @@ fn a_block_without_packets_is_not_possible() {
     let _ = PacketPool::default().with_max_packets(0);
 }
 
-/// The last one, which is shorter, ends a block wherever it comes.
+/// The last packet, which is shorter, ends a block wherever it comes.
 #[test]
 fn fragments_are_packed_in_the_order_that_is_asked_for() {
     let message = cut(1, &pattern(250), STRIDE);
@@ -194,7 +194,7 @@ fn an_index_that_the_message_does_not_have_is_an_error() {
     assert_eq!(error.to_string(), "fragment 3 is beyond the 3 fragments of the message");
 }
 
-/// Seals so many packets, and then no more.
+/// Seals this many packets, and then fails.
 struct Failing(usize);
 
 impl SealPacket for Failing {
@@ -273,7 +273,7 @@ fn a_fragment_reads_as_its_header_and_its_bytes() {
     assert_eq!(fragment.chunks_vectored(&mut [IoSlice::new(&[])]), 1);
 }
 
-/// The memory is only asked for, and not touched.
+/// The memory is only allocated, and not touched.
 #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
 #[test]
 fn a_message_has_at_most_4_gib() {

@@ -23,7 +23,7 @@ fn a_message_without_progress_expires_at_its_deadline_and_once() {
     assert_eq!(end.expired(), []);
     assert_eq!(end.inner.stats().expired, 1);
     end.holds_nothing();
-    // It may start again, from the beginning.
+    // The message may start again, from the beginning.
     assert_eq!(end.missing(0, 1), None);
     end.take_in(&packets[1..]);
     assert_eq!(end.completes(0, &packets[0]), pattern(350));
@@ -87,7 +87,7 @@ fn messages_of_all_ages_expire_each_in_its_time() {
     end.holds_nothing();
 }
 
-/// It names no time after a deadline, and no time that has passed once what is due was looked at.
+/// It is never later than a deadline, and never in the past after `expire`.
 #[test]
 fn the_time_to_look_again_is_never_too_late() {
     let mut end = end();
@@ -122,7 +122,7 @@ fn the_time_to_look_again_is_never_too_late() {
     assert!(expired > 100, "{expired}");
 }
 
-/// Of those whose end was told, nothing may be left.
+/// Nothing may be left of the messages that were reported as expired.
 #[test]
 fn a_callback_that_panics_leaves_it_usable() {
     let mut end = end();
@@ -162,7 +162,7 @@ fn time_does_not_go_back() {
     assert_eq!(end.expired(), []);
     assert_eq!(end.due(), Some(SECOND * 5 + IDLE));
     assert_eq!(end.at(SECOND * 5 + IDLE).expired(), [(0, 1)]);
-    // The clock of what begins now has seen a later time.
+    // The message that begins now uses the latest time that was seen.
     end.at(Duration::ZERO).take_in(&packets[..1]);
     assert_eq!(end.due(), Some(SECOND * 5 + IDLE * 2));
 }
@@ -175,21 +175,21 @@ fn what_has_no_deadline_stays() {
     end.take_in(&packets[..2]);
     assert_eq!(end.due(), None);
     assert_eq!(end.at(SECOND * u32::MAX).expired(), []);
-    // One of them alone counts.
+    // Only one of them counts.
     for limits in [forever.with_idle(IDLE), forever.with_lifetime(IDLE)] {
         let mut end = End::new(limits);
         end.take_in(&packets[..2]);
         assert_eq!(end.due(), Some(IDLE));
         assert_eq!(end.at(IDLE).expired(), [(0, 1)]);
     }
-    // Without time they expire at once, though not before they are looked at.
+    // With a deadline of zero they expire at once, but only when `expire` is called.
     let mut end = End::new(forever.with_idle(Duration::ZERO));
     end.take_in(&packets[..3]);
     assert_eq!(end.due(), Some(Duration::ZERO));
     assert_eq!(end.expired(), [(0, 1)]);
 }
 
-/// The last time that there is.
+/// The last possible time.
 fn end_of_time(start: Instant) -> Instant {
     let mut last = start;
     for step in (0..64).rev().map(|bit| Duration::from_secs(1 << bit)) {
@@ -200,7 +200,7 @@ fn end_of_time(start: Instant) -> Instant {
     last
 }
 
-/// A deadline that is beyond the end of time is none.
+/// A deadline beyond the last possible time is no deadline.
 #[test]
 fn progress_near_the_end_of_time_lets_nothing_expire() {
     let packets = packets(1, &pattern(350), STRIDE);

@@ -1,4 +1,4 @@
-//! Packets in any order, some of them twice: the message comes out once, and as it was.
+//! Packets in any order, some of them twice: the message comes out once and unchanged.
 
 use super::support::*;
 
@@ -8,7 +8,7 @@ const ORDERS: [fn(u32) -> Vec<u32>; 6] = [
     |count| (0..count).rev().collect(),
     |count| (0..count).step_by(2).chain((1..count).step_by(2)).collect(),
     |count| (0..count).flat_map(|index| [index, index]).collect(),
-    // What came before comes again, and then what was left out.
+    // The same packets again, and then the missing ones.
     |count| {
         let gap = count / 2;
         let others = || (0..count).filter(move |&index| index != gap || count == 1);

@@ -12,7 +12,7 @@ use runtimes::io::{ScriptReader, ScriptWriter, WriteStep};
 use super::support::*;
 use futures_handoff::fragment::{receive_framed, send_framed};
 
-/// What a stream is that carries these packets, by hand.
+/// The bytes of a stream with these packets, built by hand.
 fn stream<P: AsRef<[u8]>>(packets: impl IntoIterator<Item = P>) -> Vec<u8> {
     let framed = |packet: P| {
         let packet = packet.as_ref();
@@ -68,7 +68,7 @@ impl Side {
     }
 }
 
-/// How many polls it takes, each of which the one before asked for.
+/// How many polls it takes. Each must have been requested by a wake-up.
 fn polls(future: impl Future) -> usize {
     let (waker, wakes) = futures_test::task::new_count_waker();
     let (mut future, mut polls) = (pin!(future), 1);
@@ -107,7 +107,7 @@ runtimes::watched_tests! {
             let mut range = 0..message.count();
             let (mut pool, mut plain) = (PacketPool::default(), Plain);
             let mut counts = Vec::new();
-            // Each poll that waits has filled the budget; the task has no turn.
+            // Each pending poll has filled the budget; the task does not run.
             {
                 let mut sending = pin!(send_framed(&handoff, &message, &mut range, &mut plain, &mut pool));
                 let waits = futures_util::FutureExt::now_or_never(sending.as_mut()).is_none();
@@ -117,7 +117,7 @@ runtimes::watched_tests! {
             let blocks = (budget / (per_block * 118)).min(200_usize.div_ceil(per_block));
             assert_eq!(counts, [(blocks * per_block).min(200) * 118], "with {budget} bytes");
             assert_eq!(range.start as usize, (blocks * per_block).min(200));
-            // What was not accepted is sent by another call.
+            // Another call sends what was not accepted.
             let (wire, sent) = written(task, async {
                 let sent = send_framed(&handoff, &message, &mut range, &mut Plain, &mut pool).await;
                 handoff.close();
@@ -183,7 +183,7 @@ runtimes::watched_tests! {
         assert!(range.start >= 64 && range.start < 1_000 && range.start % 64 == 0, "{range:?}");
     }
 
-    /// Neither of them keeps its task for itself where nothing makes it wait.
+    /// Both yield even if nothing makes them wait.
     fn other_tasks_get_their_turn() {
         let message = cut(1, &pattern(4 << 20), 1_000);
         let (handoff, _task) = handoff(1 << 30);
@@ -214,7 +214,7 @@ runtimes::watched_tests! {
         }
     }
 
-    /// The buffer holds just the longest packet there is.
+    /// The buffer holds exactly the longest possible packet.
     fn packets_that_no_reassembler_takes_are_left_out_and_counted() {
         let whole = packets(1, &pattern(350), STRIDE);
         let garbage: [&[u8]; 6] = [b"", b"!", &[0xF1; 15], &[0xF1; 16], &[0; 65_535], &whole[0][..50]];
@@ -307,7 +307,7 @@ runtimes::tests! {
         assert_eq!((stats.completed, stats.refused, stats.duplicates, stats.in_flight), (15, 0, 0, 0));
     }
 
-    /// What one side sends of a message that the other side has a part of.
+    /// What one side sends of a message of which the other side has a part.
     async fn a_message_goes_on_over_a_socket_where_it_stopped<R: Runtime>() {
         let mut listener = R::bind(([127, 0, 0, 1], 0).into()).await.unwrap();
         let (message, mut side) = (cut(9, &pattern(1 << 20), 1_184), Side::new(ROOM));

@@ -1,4 +1,4 @@
-//! What a reassembler takes on: messages and bytes, of each peer and of all.
+//! The limits of a reassembler: messages and bytes, of each peer and of all.
 
 use super::support::*;
 
@@ -22,14 +22,14 @@ fn bytes_are_counted_by_what_is_announced() {
         bytes += len as usize + bits;
         assert_eq!(end.inner.stats().bytes, bytes);
     }
-    // One that is whole at once counts for nothing.
+    // A message of one packet takes no budget.
     end.completes(0, &packets(9, &pattern(100), STRIDE)[0]);
     assert_eq!(end.inner.stats().bytes, bytes);
 }
 
 #[test]
 fn no_message_is_longer_than_the_limit() {
-    // What a header can tell and an allocation can have.
+    // The largest values of a header and an allocation.
     let most = (u32::MAX as usize).min(usize::MAX >> 1);
     for limit in [0, 1, 100, 101, 6_400, most, usize::MAX] {
         let limits = Limits::default().with_max_message_len(limit);
@@ -42,7 +42,7 @@ fn no_message_is_longer_than_the_limit() {
             end.refuses(&packet, PacketError::TooLong { len: limit + 1, limit });
         }
         if limit > 100 {
-            // It is not too long; there is no room for it.
+            // It is not too long; there is only no room for it.
             let needed = cost(limit, limit.div_ceil(100));
             end.refuses(&first(1, limit as u32), PacketError::OverBudget { needed, available: 0 });
         } else {
@@ -68,13 +68,13 @@ fn a_budget_of_bytes_is_used_up_and_never_exceeded() {
         begins(&mut end, 0, 3, 350);
         end.refuses(&first(4, 101), error(109, 0));
         assert_eq!(end.inner.stats().bytes, 3 * each);
-        // Another peer has room of its own, but not beyond what all have.
+        // Another peer has its own limit, within the limit for all.
         if per_peer {
             begins(&mut end, 1, 4, 350);
         } else {
             end.refuses_from(1, &first(4, 101), error(109, 0));
         }
-        // What was begun goes on, and so does what needs no room.
+        // Messages that have begun go on, and so do messages that need no room.
         end.take_in(&packets(2, &pattern(350), STRIDE)[1..3]);
         end.completes(0, &packets(9, &pattern(100), STRIDE)[0]);
         assert_eq!(end.completes(0, &packets(2, &pattern(350), STRIDE)[3]).len(), 350);
@@ -211,8 +211,7 @@ fn limits_tell_what_was_set() {
     assert_eq!(*Reassembler::<()>::new(limits).limits(), limits);
 }
 
-/// The most bytes in the most packets there are, next to each other in memory that is only asked
-/// for.
+/// The most bytes in the most packets, in memory that is only allocated.
 #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
 #[test]
 fn the_longest_message_may_come_byte_by_byte() {

@@ -1,8 +1,7 @@
-//! Long messages through short packets: how they are cut, put together and refused, what limits and
-//! deadlines do, and how they pass over streams.
+//! Long messages in short packets: how they are cut, reassembled and refused, limits and deadlines,
+//! and packets over streams.
 //!
-//! Packets that are not what the library makes are put together by hand, after the table of the
-//! format.
+//! Packets that the library does not make are built by hand, from the table of the format.
 #![expect(clippy::single_range_in_vec_init, reason = "what is missing is a list of ranges")]
 
 mod cutting;

@@ -1,5 +1,5 @@
-//! A reassembler next to a model, which keeps what has arrived in maps: each answer, what is
-//! missing, what expires and all counts have to be the same. The fuzz targets use it as well.
+//! Compares a reassembler with a model, which keeps arrived fragments in maps: each answer, the
+//! missing ranges, expiries and all counts must be equal. The fuzz targets also use it.
 
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
@@ -44,7 +44,7 @@ impl Message {
 
 type Name = (u8, u32);
 
-/// What a reassembler has to know, in maps.
+/// The state of a reassembler, in maps.
 struct Model {
     limits: Limits,
     partial: HashMap<Name, Message>,
@@ -204,14 +204,14 @@ impl Pair {
         assert_eq!(self.reassembler.push(&peer, packet, &mut Plain, now), self.model.push(peer, packet));
     }
 
-    /// How an incomplete message is cut, and the fragments of it that have not arrived.
+    /// How an incomplete message is cut, and its missing fragments.
     pub(crate) fn wanted(&self, peer: u8, id: u32) -> Option<(u32, u16, Vec<u32>)> {
         let message = self.model.partial.get(&(peer, id))?;
         Some((message.len, message.stride, message.missing()))
     }
 
-    /// Those that expire are remembered in no order: where there is no room for all of them, it is
-    /// not known which of them stay. So nothing is taken then.
+    /// Expired messages are remembered in no fixed order. If there is no room for all of them, it
+    /// is not known which stay. So nothing is taken then.
     pub(crate) fn take(&mut self, peer: u8, id: u32) {
         if (1..100).contains(&self.model.limits.remember()) {
             return;
@@ -248,7 +248,7 @@ impl Pair {
         assert!(self.reassembler.next_deadline().is_none_or(|due| due > now), "it was looked at");
     }
 
-    /// What can be seen of all, and of the messages with these names.
+    /// The visible state of the reassembler, and of the messages with these names.
     pub(crate) fn check(&self, names: impl IntoIterator<Item = Name>) {
         let Self { reassembler, model, start } = self;
         let mut stats = model.stats;

@@ -1,5 +1,4 @@
-//! Packets that are sealed: one that is forged changes nothing, whenever it arrives and whatever it
-//! names.
+//! Sealed packets: a forged packet changes nothing, whenever it arrives and whatever it names.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -23,7 +22,7 @@ impl OpenPacket for Asked {
     }
 }
 
-/// A packet whose bytes are not what was sealed: they are written before that is noticed.
+/// A packet whose bytes were changed: they are written before this is noticed.
 fn forged(packet: &[u8]) -> Vec<u8> {
     let mut forged = packet.to_vec();
     forged[HEADER_LEN..].iter_mut().for_each(|byte| *byte ^= 0xFF);
@@ -60,7 +59,7 @@ fn a_forged_packet_changes_nothing_at_any_time() {
         prefix.push(delivered.unwrap());
         assert_eq!(prefix.concat(), payload);
         assert_eq!(prefix.len() > 1, taken);
-        // It is over, and stays so.
+        // The message is finished, and stays so.
         for packet in &packets {
             end.refuses_to_open(0, &forged(packet), &mut Sum, PacketError::Unauthentic);
             let late = end.open_from(0, packet, &mut Sum);
@@ -87,7 +86,7 @@ fn any_bit_that_is_changed_is_noticed() {
     }
 }
 
-/// What the header and the limits refuse is refused before a cipher has any work with it.
+/// A packet that the header or the limits rule out is refused before it is opened.
 #[test]
 fn what_has_no_room_is_not_opened() {
     let mut end = End::new(Limits::default().with_max_in_flight(1));
@@ -105,7 +104,7 @@ fn what_has_no_room_is_not_opened() {
         end.refuses_to_open(0, packet, &mut open, error);
     }
     assert_eq!(open.0, 1);
-    // A duplicate could be a forged one: it is.
+    // A duplicate can be forged, as this one is.
     assert!(end.open_from(0, &packets(1, 350)[0], &mut open).is_ok());
     assert_eq!(open.0, 2);
 }

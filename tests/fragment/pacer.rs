@@ -1,4 +1,4 @@
-//! What a pacer lets through: never more than its burst and its rate allow, and no less.
+//! A pacer lets through exactly what its burst and its rate allow.
 
 use proptest::{
     prelude::{Just, Strategy, any, prop},
@@ -10,10 +10,10 @@ use super::support::*;
 const TICK: Duration = Duration::from_nanos(1);
 const NANOS: u128 = 1_000_000_000;
 
-/// What was let through: when, in nanoseconds, and how much.
+/// When packets were let through, in nanoseconds, and how much.
 type Passed = Vec<(u64, u64)>;
 
-/// In no window is more let through than `burst`, and what comes in at `rate` meanwhile.
+/// In no window more is let through than `burst` plus `rate` times its length.
 fn within(passed: &Passed, burst: u64, rate: u64) -> bool {
     (0..passed.len()).all(|first| {
         let mut sum = 0;
@@ -50,7 +50,7 @@ proptest! {
             match pacer.try_reserve(n, start + Duration::from_nanos(at)) {
                 Ok(()) => passed.push((at, n)),
                 Err(wait) => {
-                    // A moment earlier is too early, and after that long it is enough.
+                    // A nanosecond earlier is too early, and this wait is enough.
                     prop_assert!(wait > Duration::ZERO);
                     let then = start + Duration::from_nanos(at) + wait;
                     prop_assert!(pacer.clone().try_reserve(n, then - TICK).is_err());
@@ -61,7 +61,7 @@ proptest! {
         }
     }
 
-    /// A caller that waits as long as it is told gets the rate, to the nanosecond.
+    /// A caller that waits for the returned time gets the rate, to the nanosecond.
     #[test]
     fn it_lets_through_as_much_as_the_rate(
         burst in 2..5_000_u64,
@@ -90,7 +90,7 @@ proptest! {
     ) {
         let start = Instant::now();
         let (mut pacer, mut at, mut rate) = (Pacer::new(burst, 1_000), 0_u64, 1_000_u64);
-        // What came in until now, at the rate of each moment.
+        // The credit until now, at the rate of each moment.
         let mut income = 0_u128;
         let mut passed: Vec<(u128, u64)> = Vec::new();
         for (wait, n, change) in steps {

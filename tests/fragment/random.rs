@@ -1,4 +1,4 @@
-//! Any packets of any peers in any order, and whatever a caller does in between, next to a model.
+//! Random packets of random peers in any order, mixed with calls of the caller, against a model.
 
 use proptest::{
     prelude::{Just, Strategy, prop},

@@ -35,7 +35,7 @@ fn no_packet_is_too_short_to_be_looked_at() {
     }
 }
 
-/// Each field at its borders, in packets of messages that are new.
+/// Each field at its limits, in packets of new messages.
 #[test]
 fn a_header_that_makes_no_sense_is_refused() {
     let hundred = &[7; 100][..];
@@ -116,7 +116,7 @@ fn the_first_packet_pins_the_message() {
     }
 }
 
-/// Any byte of a header that is changed: refused, or of a message that is new.
+/// A header with any changed byte is refused, or begins a new message.
 #[test]
 fn a_changed_bit_does_not_get_into_a_message() {
     let payload = pattern(350);

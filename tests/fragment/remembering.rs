@@ -1,4 +1,4 @@
-//! Messages that are over: late packets of them are known, for as long as they are remembered.
+//! Finished messages: their late packets are recognised as long as the messages are remembered.
 
 use super::support::*;
 
@@ -36,7 +36,7 @@ fn the_oldest_is_forgotten_first_whichever_peer_it_is_of() {
     for (peer, message) in [(0, 1), (1, 1), (0, 2)] {
         end.completes(peer, &whole(message));
     }
-    // A copy does not make it younger.
+    // A duplicate does not extend its place.
     is_known(&mut end, 0, 1);
     end.completes(2, &whole(1));
     for (peer, message) in [(1, 1), (0, 2), (2, 1)] {
@@ -166,7 +166,7 @@ fn a_peer_that_is_forgotten_starts_its_ids_again() {
         assert_eq!(end.completes(1, &packets[0]), pattern(450));
     }
     end.completes(1, &whole(1));
-    // Those of others are remembered as before: 4 of them, and 3 new ones.
+    // The messages of other peers are remembered as before: 4 of them, and 3 new ones.
     for peer in [0, 2] {
         is_known(&mut end, peer, 1);
         is_known(&mut end, peer, 4);
@@ -175,7 +175,7 @@ fn a_peer_that_is_forgotten_starts_its_ids_again() {
     end.holds_nothing();
 }
 
-/// The place of a message that is gone is taken by another one.
+/// Another message takes the place of a finished one.
 #[test]
 fn a_place_that_is_used_again_is_not_taken_for_what_was_there() {
     let long = |message| packets(message, &pattern(350), STRIDE);
@@ -191,7 +191,7 @@ fn a_place_that_is_used_again_is_not_taken_for_what_was_there() {
         let mut end = remembering(0);
         end.take_in(&long(1)[..2]);
         gone(&mut end);
-        // The deadline of the first one is no deadline of the second one.
+        // The deadline of the first message does not apply to the second.
         end.now += SECOND;
         let began = end.now;
         assert!(end.push_from(5, &long(1)[3]).is_ok());

@@ -1,4 +1,4 @@
-//! What is missing, to be sent again, and what can be passed on before the rest is there.
+//! Missing ranges to send again, and prefixes that can be taken before the rest is there.
 
 use super::support::*;
 
@@ -147,7 +147,8 @@ fn packets_in_order_are_passed_on_one_by_one() {
     assert_eq!(end.inner.take_prefix(&0, 1), Some(payload.slice(..30_000)));
 }
 
-/// The memory that was taken belongs to others. Packets of it are duplicates, whatever is in them.
+/// The taken memory belongs to its new owner. Packets for it are duplicates, whatever their
+/// content.
 #[test]
 fn what_was_taken_is_not_written_to_again() {
     let payload = pattern(350);

@@ -1,4 +1,4 @@
-//! What the tests of fragments have in common.
+//! Shared by the tests of fragments.
 
 pub(crate) use std::{
     ops::Range,
@@ -15,12 +15,12 @@ pub(crate) use futures_handoff::{
 };
 pub(crate) use futures_handoff_runtimes as runtimes;
 
-/// The bytes of a message in each packet, where nothing else is said.
+/// The default stride: the bytes of a message in each packet.
 pub(crate) const STRIDE: u16 = 100;
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 
-/// `len` bytes of which no two neighbourhoods are alike.
+/// `len` bytes that differ everywhere.
 pub(crate) fn pattern(len: usize) -> Bytes {
     (0..len as u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect::<Vec<_>>().into()
 }
@@ -47,7 +47,7 @@ pub(crate) fn sealed(message: &Fragmenter, seal: &mut impl SealPacket) -> Vec<By
     all
 }
 
-/// A packet that is put together by hand, after the table of the format.
+/// A packet that is built by hand, from the table of the format.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Raw<'a> {
     pub(crate) start: [u8; 2],
@@ -80,7 +80,7 @@ pub(crate) fn cost(len: usize, count: usize) -> usize {
     len + count.div_ceil(64) * 8
 }
 
-/// All that can be seen of a reassembler, but for what it refused.
+/// The visible state of a reassembler, without the count of refusals.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Observed {
     pub(crate) stats: ReassemblerStats,
@@ -106,13 +106,13 @@ impl End {
         Self::new(Limits::default().with_min_stride(1))
     }
 
-    /// From now on so much time has passed since it was made.
+    /// Sets the time since it was made.
     pub(crate) fn at(&mut self, since: Duration) -> &mut Self {
         self.now = self.start + since;
         self
     }
 
-    /// How long after it was made it wants to be looked at.
+    /// When `expire` is due, since it was made.
     pub(crate) fn due(&self) -> Option<Duration> {
         self.inner.next_deadline().map(|deadline| deadline - self.start)
     }
@@ -197,7 +197,7 @@ impl End {
         gone
     }
 
-    /// Nothing is under way, and nothing is kept for it.
+    /// No message is incomplete, and no memory is kept for one.
     #[track_caller]
     pub(crate) fn holds_nothing(&self) {
         let ReassemblerStats { in_flight, bytes, .. } = self.inner.stats();

@@ -1,5 +1,4 @@
-//! What connections keep in memory when nothing is under way: a read buffer, a write handle and its
-//! task each.
+//! What an idle connection keeps in memory: a read buffer, a write handle and its task.
 
 use std::thread;
 
@@ -15,7 +14,7 @@ use super::{
 /// The bytes that may be unread or unwritten at a time: a large frame fits.
 const ROOM: usize = 2 << 20;
 
-/// What a connection has been through, in this order.
+/// The stages of a connection, in this order.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum State {
     /// Made, and its task polled once.
@@ -109,19 +108,20 @@ impl Connection {
     }
 }
 
-/// A thread keeps the last blocks that were left to it: tiny ones, which go with their buffers.
+/// A thread keeps the last blocks that were left to it: tiny ones, which are dropped with their
+/// buffers.
 fn rinse() {
     let tiny = |size| HandoffBuffer::with_config(config(ROOM).with_read_reserve(size));
     let mut buffers: Vec<_> = (1..=100).map(tiny).collect();
     buffers.iter_mut().for_each(wait);
 }
 
-/// What each of so many connections keeps in each state, and nothing when they are gone.
+/// What each of this many connections keeps in each state, and nothing when they are dropped.
 fn kept(connections: i64, frames: Frames, states: &[Kept]) -> Vec<Kept> {
     let work = || {
         let data = vec![7; 1 << 20];
         let mut all = Vec::with_capacity(connections as usize);
-        // What a thread keeps grows to what it needs.
+        // The memory of a thread grows to what it needs.
         let mut first = Connection::open();
         first.reach(State::Burst, &data, frames);
         drop(first);
@@ -152,11 +152,12 @@ fn kept(connections: i64, frames: Frames, states: &[Kept]) -> Vec<Kept> {
 fn an_idle_connection_keeps_no_more_than_it_needs() {
     for (frames, expected) in [(Frames::Borrowed, BORROWED), (Frames::Owned, OWNED)] {
         let one = kept(1, frames, &expected);
-        // A lock takes less or more elsewhere.
+        // The size of a lock differs between platforms.
         if cfg!(all(target_os = "linux", target_pointer_width = "64")) {
             assert_eq!(one, expected, "{frames:?}");
         }
-        // Many add nothing beyond their own. So many large frames at once would take 1 GiB.
+        // Many connections add nothing beyond their own. This many large frames at once would take
+        // 1 GiB.
         assert_eq!(kept(64, frames, &one), one);
         assert_eq!(kept(1024, frames, &one[..4]), one[..4]);
     }

@@ -105,7 +105,7 @@ fn a_message_is_two_allocations() {
         };
         (0..200).for_each(|_| round());
         let info = measure(|| (0..1_000).for_each(|_| round()));
-        // A table of names grows now and then, as its hashes have it.
+        // A hash table grows at times.
         let count = info.count_total;
         assert!((each * 1_000..each * 1_000 + 5).contains(&count), "{count} for {len} bytes");
         assert_eq!(info.count_current, 0);
@@ -202,7 +202,7 @@ fn messages_that_are_never_complete_are_freed() {
     };
     let first = measure(|| turn(0));
     let rest = measure(|| (1..10).for_each(&mut turn));
-    // A table of names may grow once more, as its hashes have it.
+    // A hash table may grow once more.
     assert!(rest.bytes_current.abs() < 512 << 10, "{} bytes more", rest.bytes_current);
     assert!(rest.bytes_max <= first.bytes_max, "{} and {} bytes", rest.bytes_max, first.bytes_max);
     let end = start + Duration::from_secs(1_000);
@@ -218,7 +218,7 @@ fn messages_that_are_never_complete_are_freed() {
 fn deadlines_of_messages_that_are_gone_are_not_kept() {
     for end in 0..3 {
         let (mut reassembler, now) = (Reassembler::new(Limits::default().with_remember(8)), Instant::now());
-        // The oldest one stays, so that none of the others comes to the top.
+        // The oldest message stays, so no other entry comes to the top.
         push(&mut reassembler, &0, &Packet::of(0, 0, 200), now).unwrap();
         let mut id = 0;
         let mut round = || {

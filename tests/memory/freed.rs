@@ -1,4 +1,4 @@
-//! When the write half frees what it was given: as soon as it is not needed.
+//! The write half frees memory as soon as it is no longer needed.
 
 use std::{
     sync::{Arc, Mutex},
@@ -7,7 +7,7 @@ use std::{
 
 use super::support::*;
 
-/// Notes, when it is woken, whether a block was freed.
+/// Records, when it is woken, whether a block was freed.
 struct Witness {
     block: Freed,
     seen: Mutex<Option<bool>>,
@@ -44,7 +44,7 @@ runtimes::watched_tests! {
         assert_eq!(log.written(), (0..200).collect::<Vec<u8>>());
     }
 
-    /// Also the one that a writer was offered before it said that it is not ready.
+    /// Also the chunk that a pending writer was offered.
     fn a_small_slice_that_was_offered_is_copied_out() {
         for (taken, left) in [(0, "bytes"), (3, "es")] {
             let config = defaults().with_send_at(0).with_inline(Inline::Always);
@@ -63,7 +63,7 @@ runtimes::watched_tests! {
         }
     }
 
-    /// A producer that is admitted because bytes were taken may rely on their memory being free.
+    /// When a producer is admitted because bytes were written, their memory has been freed.
     fn memory_is_free_before_its_room_is_given_away() {
         let (handoff, mut task, _log, gate) = gated(limits(8, 2000));
         let (bytes, freed) = block();
@@ -79,7 +79,7 @@ runtimes::watched_tests! {
         task.run();
     }
 
-    /// Neither the writer, nor chunks in the queue, nor those in the writer's hands.
+    /// Neither the writer, nor chunks in the queue or in the batch.
     fn tickets_keep_nothing_once_handles_and_task_are_gone() {
         for (offered, task_first) in [(false, false), (false, true), (true, false), (true, true)] {
             let writer = ScriptWriter::new([WriteStep::Wait(Gate::new())]);

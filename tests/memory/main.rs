@@ -1,5 +1,5 @@
-//! What the crate keeps in memory and what it allocates, as the allocator of these tests counts it
-//! on each thread.
+//! What the crate keeps in memory and allocates, as counted by the allocator of these tests on each
+//! thread.
 
 mod connections;
 #[cfg(feature = "fragment")]
@@ -21,7 +21,7 @@ use allocation_counter::{AllocationInfo, measure};
 
 const ROUNDS: u64 = 1000;
 
-/// What so many rounds allocate, once everything has grown to what it needs.
+/// What this many rounds allocate, once everything has grown to its final size.
 fn steady(mut round: impl FnMut()) -> AllocationInfo {
     (0..200).for_each(|_| round());
     measure(|| (0..ROUNDS).for_each(|_| round()))

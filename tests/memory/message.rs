@@ -1,4 +1,4 @@
-//! What messages between tasks allocate, and when what they hold is freed.
+//! What messages between tasks allocate, and when their memory is freed.
 
 use allocation_counter::measure;
 use futures_handoff::message::{MessageHandoff, MessageHandoffConfig};
@@ -28,7 +28,7 @@ runtimes::watched_tests! {
         });
     }
 
-    /// Beside what the test does.
+    /// Besides the allocations of the test.
     fn waiting_allocates_nothing_once_the_lines_have_grown() {
         let (sender, receiver) = MessageHandoff::new(MessageHandoffConfig::new(1, 1));
         let mut cx = std::task::Context::from_waker(std::task::Waker::noop());

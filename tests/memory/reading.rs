@@ -1,5 +1,4 @@
-//! The read half: what frames that are kept hold on to, what a quiet buffer keeps, and what reading
-//! allocates.
+//! The read half: what kept frames hold, what a quiet buffer keeps, and what reading allocates.
 
 use std::{collections::VecDeque, io::IoSliceMut, pin::pin};
 
@@ -12,7 +11,7 @@ use futures_util::AsyncReadExt;
 
 use super::{ROUNDS, allocates_nothing, read_parts::*, steady};
 
-/// What sharing a block costs beside it: the count.
+/// The extra cost of sharing a block: its reference count.
 const COUNT: usize = 96;
 
 /// Net heap that `work` leaves allocated.
@@ -167,8 +166,8 @@ fn blocks_of_a_burst_are_forgotten_once_reads_become_smaller() {
     assert!((capacity..=capacity + 1024).contains(&heap), "{heap}, {capacity} of them in use");
 }
 
-/// What looks like a block of 50 bytes is the second half of one of 100, and must not come to a
-/// buffer of 50.
+/// A block that looks like 50 bytes is the second half of one of 100, and must not go to a buffer
+/// of 50.
 #[test]
 fn a_block_that_came_from_elsewhere_is_not_left_to_others() {
     let config = config(50).with_read_reserve(50).with_small_copy_max(0);

@@ -1,5 +1,5 @@
-//! The write half: nothing per write and per ticket, and no more than it says while a writer stalls
-//! and after a burst.
+//! The write half allocates nothing per write or ticket, and keeps no more than documented while a
+//! writer stalls and after a burst.
 
 use std::{
     future::ready,
@@ -47,7 +47,7 @@ impl Stream {
         assert!(poll(&mut self.task).is_pending());
     }
 
-    /// Runs the task until all is written.
+    /// Runs the task until everything is written.
     pub(crate) fn run_dry(&mut self) {
         while self.handoff.pending_bytes() > 0 {
             self.run();
@@ -87,7 +87,7 @@ fn queueing_within(items: usize, bytes: usize) -> WriteHandoffConfig {
     limits(items, bytes).with_inline(Inline::Never)
 }
 
-/// A thread that has no memory of others.
+/// A thread without cached memory.
 fn alone(work: impl FnOnce() + Send) {
     std::thread::scope(|scope| drop(scope.spawn(work)));
 }
@@ -164,7 +164,7 @@ runtimes::watched_tests! {
         }
     }
 
-    /// The shelf of the thread is full of blocks then, none of which is of use to this stream.
+    /// The cache of the thread is then full of blocks that this stream cannot use.
     fn steady_bursts_although_other_streams_left_blocks_of_other_sizes() {
         for others in [4, 8, 16] {
             alone(|| {
@@ -202,7 +202,7 @@ runtimes::watched_tests! {
     }
 
     fn parts_permits_flushes_batches_and_more_handles() {
-        // Nothing is waited for, which would make the futures yield now and then.
+        // Nothing waits, so cooperative futures would yield at times.
         let mut stream = Stream::new(defaults().with_cooperative(false));
         // It is made with one allocation, and its clones are free.
         let sender = stream.handoff.sender();
@@ -255,8 +255,8 @@ runtimes::watched_tests! {
         });
     }
 
-    /// At most eight blocks of 16 KiB are left to the streams of a thread, whatever bursts there
-    /// were and in how many at once.
+    /// A thread keeps at most eight blocks of 16 KiB for its streams, whatever bursts there were in
+    /// however many streams.
     fn what_bursts_took_is_given_back() {
         const LEFT: i64 = 8 * 16 * 1024 + 512;
         let long = queueing().with_copy_max(16 * 1024);
@@ -276,8 +276,8 @@ runtimes::watched_tests! {
         }
     }
 
-    /// After the burst the stream keeps a block to gather in and some slots, not what the burst
-    /// took.
+    /// After the burst the stream keeps one gather block and some slots, not the memory of the
+    /// burst.
     fn memory_of_a_burst_is_given_back() {
         let budget = 4 << 20;
         for (chunk, count, awaited) in [
@@ -306,7 +306,7 @@ runtimes::watched_tests! {
         }
     }
 
-    /// A peer that does not read: what is held stays in proportion to what is pending. So it is for
+    /// A peer that does not read: memory stays in proportion to the pending bytes. So it is for
     /// many tiny writes, for small writes between large ones, and for a task that comes back after
     /// every write, before and after a burst that made the gather blocks large.
     fn a_stalled_stream_holds_little_more_than_its_pending_bytes() {

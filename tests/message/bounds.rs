@@ -39,7 +39,7 @@ fn active_consumers_and_clones_hold_both_limits() {
 
 #[test]
 fn a_message_is_moved_out_with_or_without_its_charge() {
-    // Of a type that can only be owned.
+    // A type that cannot be cloned.
     let (sender, receiver) = handoff::<Box<dyn FnOnce() -> u8 + Send>>(2, 10);
     sender.try_send(Box::new(|| 1), 4).unwrap();
     sender.try_send(Box::new(|| 2), 5).unwrap();

@@ -1,4 +1,4 @@
-//! Every future, dropped after every number of polls that it takes, and at the hand-over.
+//! Every future, dropped after each possible number of polls, and at the hand-over.
 
 use std::task::{Context, Wake, Waker};
 
@@ -7,8 +7,8 @@ use futures_util::{SinkExt, future::BoxFuture};
 
 use super::support::*;
 
-/// Runs a future that waits for room, with another one behind it, and drops it after each number of
-/// polls. It tells whether it has sent 2.
+/// Runs a future that waits for room, with another one after it, and drops it after each number of
+/// polls. Returns whether it has sent 2.
 fn sends<F: Future<Output = bool>>(send: impl Fn(Sender<u32>) -> F) {
     let polls = at_every_poll(|cut| {
         let (sender, receiver) = handoff(2, 10);
@@ -63,8 +63,7 @@ fn receives<F: Future<Output = Option<u32>>>(receive: impl Fn(Receiver<u32>) -> 
             unsent.pop().is_some_and(|message| sender.try_send(message, 1).is_ok())
         });
         sender.try_send(2, 1).unwrap();
-        // One that is dropped, whether it was woken or not, does not keep a message from the next
-        // one.
+        // A dropped receiver, woken or not, does not keep a message from the next one.
         let behind = behind.run().map(|message| *message.unwrap());
         let received = got.flatten().into_iter().chain(behind).chain(drained(&receiver));
         let expected: &[u32] = if unsent.is_empty() { &[1, 2] } else { &[2] };
@@ -161,7 +160,7 @@ fn a_wait_that_is_given_up_leaves_no_waker_behind() {
         fn wake(self: Arc<Self>) {}
     }
     type Wait = BoxFuture<'static, ()>;
-    /// In a task that owns the end, and in whose place it is.
+    /// The end moves into a task.
     type Waits = fn(Sender<u32>, Receiver<u32>) -> Wait;
     let waits: [Waits; 6] = [
         |sender, _| async move { sender.send(1, 1).await }.map(drop).boxed(),

@@ -1,8 +1,8 @@
-//! Messages between tasks: limits, order, ends, cancelled futures, user code that comes back, any
-//! lifecycles against a model, and threads.
+//! Messages between tasks: limits, order, ends, cancelled futures, user code that uses the handoff,
+//! random lifecycles against a model, and threads.
 //!
-//! Most tests poll by hand: a `Hand` polls a future once after each wake-up. Where a hang is what
-//! could go wrong, they run in every runtime, with tasks at both ends.
+//! Most tests poll by hand: a `Hand` polls a future once after each wake-up. Tests that could hang
+//! run on every runtime, with tasks at both ends.
 
 mod auto_traits;
 mod blocking;

@@ -1,4 +1,4 @@
-//! Any lifecycles against a plain model.
+//! Random lifecycles against a simple model.
 
 use std::collections::VecDeque;
 
@@ -24,7 +24,7 @@ enum Op {
     Recv,
     PollRecv(usize),
     CancelRecv(usize),
-    /// Does one of the things that are done with a received message.
+    /// Uses a received message in one of the possible ways.
     Use(usize, u8),
     Drain,
     Evict,
@@ -59,14 +59,14 @@ type Sending =
     Hand<futures_util::future::BoxFuture<'static, Result<Option<OwnedPermit<Sent>>, RejectReason>>>;
 type Receiving = Hand<futures_util::future::BoxFuture<'static, Option<Message<Sent>>>>;
 
-/// What holds a charge at the consumer.
+/// The holders of a charge at the consumer.
 enum Held {
     Message(Message<Sent>),
     Charge(#[expect(dead_code, reason = "it is only held")] Charge<Sent>),
     Shared(SharedMessage<Sent>),
 }
 
-/// What is known of a future that waits for room.
+/// The model of a future that waits for room.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Wait {
     id: u32,
@@ -75,7 +75,7 @@ struct Wait {
     granted: bool,
 }
 
-/// The real ends, and what has to be true of them.
+/// The real ends, and their expected state.
 struct World {
     sender: Sender<Sent>,
     receiver: Receiver<Sent>,
@@ -108,7 +108,7 @@ impl World {
         }
     }
 
-    /// What is charged: by whatever is there.
+    /// The expected charge of everything that exists.
     fn charged(&self) -> (usize, usize) {
         let mut shared: Vec<_> = self.held.iter().map(|(_, sent)| *sent).collect();
         shared.sort_unstable();
@@ -128,7 +128,7 @@ impl World {
         self.waits.iter().all(|wait| wait.granted)
     }
 
-    /// Lets those in that may be, in their order.
+    /// Admits the waiters that fit, in their order.
     fn grant(&mut self) {
         while let Some(first) = self.waits.iter().position(|wait| !wait.granted) {
             if self.closed || !self.fits(self.waits[first].bytes) {

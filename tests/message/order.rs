@@ -1,4 +1,4 @@
-//! Order of messages, of those that wait for room, and of those that wait for messages.
+//! The order of messages, of waiting senders and of waiting receivers.
 
 use super::support::*;
 
@@ -56,7 +56,7 @@ fn a_large_message_does_not_starve_behind_small_ones() {
     let mut large = Hand::waiting(sender.send("large", 10));
     for left in (0..10).rev() {
         assert_eq!(receiver.try_recv().unwrap().into_inner(), "small");
-        // There is room for them, and they would keep the large one out for ever.
+        // There is room for small ones, and they would starve the large one.
         assert!(
             sender.try_send("small", 1).unwrap_err().is_full()
                 && sender.try_reserve(0).is_err() == (left > 0)

@@ -1,4 +1,4 @@
-//! Wakers and messages that use the handoff, or panic: no deadlock, and nobody else is harmed.
+//! Wakers and messages that use the handoff, or panic: no deadlock, and no other user is affected.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -8,7 +8,7 @@ use std::{
 
 use super::support::*;
 
-/// Uses both ends in every way that does not wait, and notes how often.
+/// Uses both ends in every way that does not wait, and counts how often.
 struct Touch {
     ends: OnceLock<(Sender<Touching>, Receiver<Touching>)>,
     touched: AtomicUsize,
@@ -38,7 +38,7 @@ impl Touch {
     }
 }
 
-/// A waker, or a message. It touches the handoff when it is woken, cloned and dropped.
+/// A waker, or a message. It uses the handoff when it is woken, cloned and dropped.
 struct Touching(Arc<Touch>);
 
 impl Touching {
@@ -59,7 +59,7 @@ impl Drop for Touching {
     }
 }
 
-/// Polls once, with a waker that touches the handoff.
+/// Polls once, with a waker that uses the handoff.
 fn is_pending<F: Future>(future: &mut std::pin::Pin<Box<F>>, touch: &Arc<Touch>) -> bool {
     let waker = Touching::waker(touch);
     matches!(future.as_mut().poll(&mut Context::from_waker(&waker)), Poll::Pending)
@@ -157,7 +157,7 @@ runtimes::watched_tests! {
         assert_eq!((asked.load(Ordering::SeqCst), pending(&sender)), (3, (0, 0)));
     }
 
-    /// Each of them is served in the wake-up of the one before it.
+    /// Each waiter is served inside the wake-up of the one before it.
     fn tasks_that_run_inside_of_wake_do_not_nest_without_end() {
         struct AtOnce(Mutex<Option<futures_util::future::BoxFuture<'static, ()>>>, Arc<AtomicUsize>);
         impl Wake for AtOnce {

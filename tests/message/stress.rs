@@ -65,7 +65,7 @@ runtimes::watched_tests! {
 }
 
 runtimes::tests! {
-    /// With receives and sends that are given up all the time.
+    /// With receives and sends that are dropped all the time.
     async fn every_message_arrives_once_and_those_of_a_producer_in_order<R: Runtime>() {
         const PRODUCERS: usize = 4;
         const MESSAGES: usize = 400;
@@ -75,7 +75,7 @@ runtimes::tests! {
             R::task(async move {
                 for number in 0..MESSAGES {
                     let bytes = [1, 20, 7][number % 3];
-                    // One that is given up after its first poll, which may be in the line, or
+                    // One that is dropped after its first poll, when it may be in the line, or
                     // granted.
                     drop(sender.reserve(bytes).now_or_never());
                     match producer % 2 {

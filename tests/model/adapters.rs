@@ -1,4 +1,4 @@
-//! The adapters, which wait for their turn and put what finds no room into the line.
+//! The adapters, which wait for their turn and put items without room into the line.
 
 use futures_util::{AsyncWriteExt, SinkExt};
 

@@ -23,8 +23,7 @@ pub(crate) type Outcome = Result<Device, WriterFailure<Device>>;
 #[derive(Debug, Clone)]
 pub(crate) struct Device {
     wire: Arc<Mutex<Wire>>,
-    /// Bytes taken, for whoever knows of them in another way than by a lock: nothing is ordered by
-    /// this.
+    /// Bytes taken, for readers that are synchronised in another way: this orders nothing.
     taken: Arc<AtomicUsize>,
 }
 
@@ -35,14 +34,14 @@ struct Wire {
     flushable: bool,
     /// The most bytes that a write takes.
     most: usize,
-    /// Writes are not ready now and then, until the peer has had enough of it.
+    /// Writes are sometimes not ready, a limited number of times.
     #[cfg(handoff_shuttle)]
     moody: bool,
-    /// Only the last one to poll is woken.
+    /// Only the waker of the last poll is woken.
     waker: Option<Waker>,
     taken: Vec<u8>,
     flushed: usize,
-    /// Calls, whatever came of them.
+    /// Calls, whatever their result.
     flush_calls: usize,
     closed: bool,
 }
@@ -58,12 +57,12 @@ impl Device {
         Self::new(true, true, usize::MAX)
     }
 
-    /// Takes so many bytes at a time.
+    /// Takes this many bytes at a time.
     pub(crate) fn short<const MOST: usize>() -> Self {
         Self::new(true, true, MOST)
     }
 
-    /// Takes nothing before it is opened, and then so many bytes at a time.
+    /// Takes nothing before it is opened, and then this many bytes at a time.
     pub(crate) fn blocked<const MOST: usize>() -> Self {
         Self::new(false, true, MOST)
     }
@@ -107,7 +106,7 @@ impl Device {
         self.wire.lock().unwrap().taken.clone()
     }
 
-    /// As much of it as this thread has to know of.
+    /// The part of it that this thread must see.
     pub(crate) fn known_to_be_taken(&self) -> usize {
         self.taken.load(Ordering::Relaxed)
     }
@@ -179,8 +178,8 @@ impl AsyncWrite for Device {
 /// What a scenario may have written: one of these, or else it was a failure.
 pub(crate) type Written = &'static [&'static str];
 
-/// Explores what is done with a stream whose task runs on a thread of its own. The stream has to
-/// end in good order, with one of what `scenario` returns written.
+/// Explores a scenario with a stream whose task runs on a thread of its own. The stream must end
+/// orderly, with one of the results of `scenario` written.
 pub(crate) fn running(
     preemptions: usize,
     device: fn() -> Device,
@@ -207,7 +206,8 @@ pub(crate) fn running_on(
     });
 }
 
-/// A stream with so much room, in which every producer polls the writer for every chunk if it may.
+/// A stream with this much room, in which every producer that may poll the writer does so for every
+/// chunk.
 pub(crate) fn stream(device: &Device, bytes: usize) -> (Handle, Task) {
     let config =
         WriteHandoffConfig::new(8, bytes).with_send_at(0).with_copy_max(0).with_inline(Inline::Always);
@@ -218,7 +218,8 @@ pub(crate) fn stream(device: &Device, bytes: usize) -> (Handle, Task) {
     (handoff, task)
 }
 
-/// A stream in which chunks wait for the task, a flush, a dispatch, or for that much to gather.
+/// A stream in which chunks wait for the task, a flush, a dispatch, or until this many bytes are
+/// gathered.
 pub(crate) fn holding_stream(device: &Device, bytes: usize) -> (Handle, Task) {
     let config = WriteHandoffConfig::new(8, bytes).with_inline(Inline::Always);
     let (handoff, mut task) = WriteHandoff::new(device.clone(), config);
@@ -240,7 +241,7 @@ pub(crate) fn open_elsewhere(device: &Device) -> thread::JoinHandle<()> {
     thread::spawn(move || device.open())
 }
 
-/// Does something on a thread of its own, with a handle of its own.
+/// Runs something on a thread of its own, with its own handle.
 pub(crate) fn elsewhere<T: Send + 'static>(
     handoff: &Handle,
     run: impl FnOnce(Handle) -> T + Send + 'static,
@@ -262,7 +263,7 @@ pub(crate) fn block(bytes: &str) -> BytesMut {
     BytesMut::from(bytes)
 }
 
-/// The stream ended in good order with one of these written.
+/// The stream ended orderly with one of these written.
 pub(crate) fn assert_outcome(outcome: Outcome, written: &[&str]) {
     let device = outcome.expect("an orderly end");
     let taken = String::from_utf8(device.taken()).expect("what was written");

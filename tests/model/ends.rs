@@ -1,4 +1,4 @@
-//! Ends that come from elsewhere while the writer is in somebody's hands.
+//! Ends from another thread while the writer is being polled.
 
 use futures_handoff::{CloseReason, HandoffBuffer, HandoffBufferConfig};
 
@@ -51,7 +51,7 @@ fn a_close_while_borrowed_bytes_are_copied() {
     explore(3, || {
         let device = Device::stalled();
         let (handoff, task) = stream(&device, 8);
-        // From here on only the task tries again, so that the others have to wait.
+        // From here on only the task polls the writer, so the others have to wait.
         handoff.try_write_fire_and_forget(chunk("x")).unwrap();
         let other = elsewhere(&handoff, |other| other.try_write_slice(b"abc").is_ok());
         handoff.close();
@@ -70,7 +70,7 @@ fn a_close_while_a_prefix_is_taken_out_of_its_buffer() {
     explore(3, || {
         let device = Device::stalled();
         let (handoff, task) = stream(&device, 2 * LEN);
-        // From here on only the task tries again, so that the others have to wait.
+        // From here on only the task polls the writer, so the others have to wait.
         handoff.try_write_fire_and_forget(chunk("x")).unwrap();
         let other = elsewhere(&handoff, |other| {
             let config = HandoffBufferConfig::new(LEN);

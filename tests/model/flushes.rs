@@ -1,4 +1,4 @@
-//! Flushes, and flushes that are not waited for any more.
+//! Flushes, and flushes whose futures were dropped.
 
 use crate::{
     device::{Device, chunk, elsewhere, holding_stream, open_elsewhere, poll_once, running, running_on},

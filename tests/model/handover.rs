@@ -1,4 +1,5 @@
-//! The writer in several hands: who polls it, who is woken, and in what order bytes leave.
+//! The writer polled from several threads: which party polls it, which is woken, and in what order
+//! bytes are written.
 
 use std::task::Poll;
 
@@ -140,7 +141,7 @@ fn a_task_that_moves_to_another_thread() {
         let (handoff, mut task) = stream(&device, 8);
         let producer = thread::spawn(move || handoff.try_write_fire_and_forget(chunk("ab")).unwrap());
         let peer = open_elsewhere(&device);
-        // Whatever this poll leaves behind is for the other thread's waker.
+        // The other thread's waker handles what this poll leaves.
         let outcome = match poll_once(&mut task) {
             Poll::Ready(outcome) => outcome,
             Poll::Pending => run(task).join().unwrap(),

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Loom runs every interleaving of a scenario up to a number of preemptions: 3, but 5 or 4 where
-//! that is cheap and 2 where 3 takes long, and 1 for a sink beside a producer. That is 1.0 million
+//! that is cheap, 2 where 3 takes long, and 1 for a sink and a producer. That is 1.0 million
 //! executions of 54 scenarios, in about two minutes on two cores. `LOOM_MAX_PREEMPTIONS` sets
 //! another bound for all of them.
 //!

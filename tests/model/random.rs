@@ -17,8 +17,7 @@ pub(crate) fn below(n: usize) -> usize {
     thread_rng().gen_range(0..n)
 }
 
-/// What it writes is its own letter and a number that rises. Returns how many of them were
-/// accepted.
+/// It writes its own letter and a rising number. Returns how many of them were accepted.
 fn produce(handoff: Handle, letter: u8) -> u8 {
     let mut accepted = 0;
     for _ in 0..STEPS {

@@ -1,4 +1,4 @@
-//! Waiting for room, and giving it up.
+//! Waiting for room, and dropping the wait.
 
 use crate::{
     device::{
@@ -67,8 +67,7 @@ fn a_permit_that_is_granted_and_dropped() {
     });
 }
 
-/// They have their room while they are copied, and what they leave of it goes to the one that
-/// waits.
+/// They hold their room while they are copied, and the unused rest goes to the waiter.
 #[test]
 fn borrowed_bytes_that_are_copied_beside_a_waiter() {
     explore(2, || {

@@ -1,4 +1,4 @@
-//! A producer and the task in one task, and others beside it.
+//! A producer and the task in one task, with other producers on other threads.
 
 use crate::{
     device::{Device, assert_outcome, chunk, elsewhere, holding_stream, open_elsewhere, poll_once, stream},

@@ -1,5 +1,5 @@
-//! The block that unread bytes lie in: when it is used on, when another one takes its place, and
-//! what that costs.
+//! The block with the unread bytes: when it is reused, when another one replaces it, and what that
+//! costs.
 
 use crate::support::*;
 use allocation_counter::measure;

@@ -48,7 +48,7 @@ fn prefixes_of_every_class_have_their_bytes() {
 #[test]
 fn the_copy_rule_has_its_boundary_where_it_says() {
     let config = config(1024).with_small_copy_max(100);
-    // What stays in the block shows whether the prefix was copied: a shared one takes its memory
+    // The rest of the block shows whether the prefix was copied: a shared prefix takes its memory
     // along.
     let capacity_after = |n: usize| {
         let mut tail = BytesMut::with_capacity(128);
@@ -105,7 +105,7 @@ fn reserved_room_outlasts_a_growing_read_size() {
         }
         buffer.advance(buffer.len()).unwrap();
     }
-    // And is given up for a larger block after that.
+    // After that a larger block replaces it.
     read(&mut buffer, &mut reader);
     assert!(buffer.capacity() > 10_000);
 }

@@ -15,7 +15,7 @@ use futures_test::task::new_count_waker;
 /// The most operations between two yields.
 const OPERATIONS: usize = 512;
 
-/// Always gives as much as it may, at most so much at a time.
+/// Always fills what it is offered, up to this many bytes at a time.
 struct Always {
     most: usize,
     polls: usize,
@@ -147,7 +147,7 @@ fn a_buffer_that_is_not_cooperative_never_yields() {
 /// One call over a reader that follows a script, whether it was ready.
 type Scripted = fn(&mut HandoffReader<Script>, &mut Context<'_>) -> bool;
 
-/// A task that waits for its reader lets others run without this.
+/// A task that waits for its reader yields anyway.
 #[test]
 fn a_reader_that_is_pending_now_and_then_is_all_that_is_waited_for() {
     let calls: [(&str, Scripted); 3] = [
@@ -188,7 +188,7 @@ fn a_reader_that_always_fails_lets_others_run() {
     for way in 0..3 {
         let mut reader = buffer(1 << 16).into_reader(Fails);
         let (mut buffer, mut inner) = (buffer(1 << 16), Fails);
-        // One that tells its task from others: there is nobody to yield to otherwise.
+        // A waker that identifies its task: without one there is nothing to yield to.
         let (waker, _) = new_count_waker();
         let cx = &mut Context::from_waker(&waker);
         let tries = (0..=OPERATIONS).take_while(|_| match way {

@@ -1,4 +1,5 @@
-//! Errors name the limit and what was given, keep their cause and convert to a fitting `io::Error`.
+//! Errors name the limit and the given value, keep their cause and convert to a fitting
+//! `io::Error`.
 
 use std::{error::Error, io};
 

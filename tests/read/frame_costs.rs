@@ -14,7 +14,7 @@ use futures_io::AsyncRead;
 use futures_test::task::new_count_waker;
 use futures_util::{FutureExt, StreamExt};
 
-/// Gives content in pieces of 1 KiB, each followed by `Pending`, and notes where they are put.
+/// Returns content in pieces of 1 KiB, each followed by `Pending`, and records where they are put.
 struct Watching {
     content: Vec<u8>,
     given: usize,
@@ -22,7 +22,7 @@ struct Watching {
     /// Where the next piece goes if nothing is moved.
     next: usize,
     blocks: usize,
-    /// Bytes that were given and that are elsewhere since.
+    /// Bytes that were read and moved since.
     moved: usize,
 }
 
@@ -69,7 +69,7 @@ fn wants(more: usize) -> impl FrameFinder {
     }
 }
 
-/// Looks at no more than it must, as it is shown the frame from its start each time.
+/// Searches no more than it must, as each call gets the frame from its start.
 fn fixed(buffered: &[u8], _: usize) -> Found {
     match buffered.get(LONG - 1) {
         Some(_) => Found::Frame(LONG),
@@ -155,8 +155,8 @@ fn an_announced_frame_gets_no_larger_block_however_little_of_it_is_left() {
     }
 }
 
-/// Runs a loop that is never pending by itself, and checks that it lets others run after at most so
-/// many steps.
+/// Runs a loop that is never pending by itself, and checks that it yields after at most this many
+/// steps.
 fn yields(most: usize, steps: &Cell<usize>, run: impl Future<Output = ()>) {
     let (waker, count) = new_count_waker();
     let mut run = pin!(run);
@@ -180,7 +180,7 @@ fn a_loop_over_frames_that_are_there_lets_other_tasks_run() {
         let content = b"frame;".repeat(5000);
         let fresh =
             || if buffered { (holding(1 << 20, &content), &[][..]) } else { (buffer(1 << 20), &content[..]) };
-        // A read counts instead of the frame that it brought.
+        // A read counts in place of the frame that it brought.
         let most = if buffered { 512 } else { 513 };
         let (mut buffer, mut reader) = fresh();
         yields(most, &steps, async {
@@ -237,7 +237,7 @@ fn a_frame_that_is_not_ready_is_still_there() {
     let mut reader: &[u8] = b"";
     let mut left = 2000;
     let mut yielded = 0;
-    // One that tells its task from others: there is nobody to yield to otherwise.
+    // A waker that identifies its task: without one there is nothing to yield to.
     let (waker, _) = new_count_waker();
     while left > 0 {
         let mut lines = Delimiter::new(";");

@@ -1,4 +1,4 @@
-//! Frames: found once, told apart from a truncated tail, and bounded.
+//! Frames: found once, distinguished from a truncated tail, and bounded.
 
 use crate::support::*;
 use futures_handoff::{Delimiter, Found, FrameError, FrameFinder, LengthPrefix};
@@ -87,7 +87,7 @@ fn delimiters_and_lengths_work_on_their_own() {
     assert_eq!(lines.find_frame(b"ab\r\ncd", 3), Found::Frame(4));
     assert_eq!(lines.find_frame(b"abcdef\r\n", 3), Found::Frame(8));
     assert_eq!(lines.find_frame(b"\r\n", 0), Found::Frame(2));
-    // It is told how much it was shown before, and that no frame ended there.
+    // It gets the number of bytes of the last call, in which no frame ended.
     assert_eq!(lines.find_frame(b"a\r\nb\r\n", 3), Found::Frame(6));
     assert_eq!(lines.find_frame(b"a\r\nb\r\n", 2), Found::Frame(3));
     assert_eq!(Delimiter::new("\n").find_frame(b"\n\n", 1), Found::Frame(2));

@@ -1,5 +1,5 @@
-//! Parsing commits all or nothing, and up to a checkpoint; and what parsers cost that fail for want
-//! of bytes, again and again.
+//! Parsing commits all or nothing, or up to a checkpoint. And the cost of parsers that fail again
+//! and again because bytes are missing.
 
 use futures_handoff::{BufferError, HandoffBuffer, bytes::Bytes};
 
@@ -46,7 +46,7 @@ fn bounds_are_checked_and_nothing_is_consumed_on_error() {
     assert_eq!(buffer.peek(), b"llo");
 }
 
-/// Frames that the parser smuggled out stay what they were, whatever the buffer does next.
+/// Frames that the parser kept stay unchanged, whatever the buffer does next.
 #[test]
 fn an_error_undoes_everything() {
     let content = bytes(8192);
@@ -66,7 +66,7 @@ fn an_error_undoes_everything() {
     });
     assert_eq!(result.unwrap_err().missing(), Some(4000 - (8192 - 5614)));
     assert_eq!(buffer.peek(), content);
-    // A block that was taken whole is put back as well.
+    // A block that was taken as a whole is put back too.
     let failed = buffer.parse(|cursor| {
         kept.push(cursor.take(8192).unwrap());
         assert!(cursor.remaining().is_empty());
@@ -194,7 +194,7 @@ fn steps(lines: usize, keeps: bool) -> (usize, usize) {
 fn a_parser_with_checkpoints_looks_at_each_part_once_and_once_more_for_each_read() {
     let (with, reads) = steps(100_000, true);
     assert!(with <= 100_001 + reads, "{with} steps in {reads} reads");
-    // One without them starts over: there is a difference to be seen.
+    // Without `keeps` it starts over, and the difference shows.
     let (without, reads) = steps(1000, false);
     assert!(without > 10 * (1001 + reads), "{without} steps in {reads} reads");
 }

@@ -1,4 +1,4 @@
-//! Blocks of buffers that wait, which are left to the thread. Each test has a thread to itself.
+//! Blocks that waiting buffers leave to their thread. Each test has its own thread.
 
 use std::{slice, thread};
 
@@ -25,7 +25,7 @@ fn consume_and_wait(buffer: &mut HandoffBuffer) {
     assert_eq!(buffer.capacity(), 0);
 }
 
-/// A buffer, which has read a secret, is at rest.
+/// A buffer that has read a secret, at rest.
 fn at_rest() -> HandoffBuffer {
     let mut buffer = buffers(1, 4096).remove(0);
     assert_eq!(read(&mut buffer, &mut &b"secret"[..]), 6);
@@ -43,8 +43,7 @@ futures_handoff_runtimes::watched_tests! {
         }
     }
 
-    /// Also one that was found again and left again in the meantime, which has not been here for
-    /// long.
+    /// Also a block that was taken and left again in the meantime, so that it is recent.
     fn the_one_that_has_been_here_longest_goes_to_another_buffer() {
         let mut buffers = buffers(9, KEPT / 8);
         let (last, others) = buffers.split_last_mut().unwrap();
@@ -87,7 +86,7 @@ futures_handoff_runtimes::watched_tests! {
         assert_eq!(heap, -10 * 4096);
     }
 
-    /// It has a block on one thread only, the last that it was used on.
+    /// It has a block only on the last thread where it was used.
     fn a_buffer_that_was_on_another_thread_takes_its_block_along() {
         let mut buffers = buffers(2, 4096);
         read_one_byte_each(&mut buffers);
@@ -109,7 +108,7 @@ futures_handoff_runtimes::watched_tests! {
         assert_eq!(measure(|| read_one_byte_each(moves)).count_total, 1);
     }
 
-    /// Though it has got another one back from a consumer in the meantime, each time.
+    /// Although each time it has got another block back from a consumer.
     fn a_thread_keeps_one_block_of_a_buffer() {
         let mut buffers = buffers(1, 4096);
         let heap = measure(|| {
@@ -127,7 +126,7 @@ futures_handoff_runtimes::watched_tests! {
     }
 
     fn no_more_than_2_mib_are_kept_however_often_blocks_come_and_go() {
-        // Their sum is never just 2 MiB.
+        // Their sum is never exactly 2 MiB.
         let mut buffers = buffers(60, 100_000);
         let heap = measure(|| {
             for _ in 0..3 {

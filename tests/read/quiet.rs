@@ -1,4 +1,4 @@
-//! The memory of one large message goes once traffic is small again, however a buffer is read and
+//! The memory of a large message is freed once traffic is small again, however a buffer is read and
 //! emptied.
 
 use std::{io::IoSliceMut, pin::pin};
@@ -83,7 +83,7 @@ const READS: [(&str, Read); 3] = [
     }),
 ];
 
-/// Takes a frame of so many bytes out.
+/// Takes a frame of this many bytes out.
 type Take = fn(&mut HandoffBuffer, usize);
 const TAKES: [(&str, Take); 8] = [
     ("split_prefix", |buffer, n| drop(buffer.split_prefix(n).unwrap())),
@@ -101,13 +101,13 @@ const TAKES: [(&str, Take); 8] = [
     }),
 ];
 
-/// Weighs what is left of `read` over a stream, and what it says it still has.
+/// Measures the memory left by `read` over a stream, and what it reports.
 fn weigh<T>(name: &str, between: Between, read: impl FnOnce(Script) -> T) {
     let stream = stream();
     let mut kept = None;
     let heap = measure(|| kept = Some(read(input(&stream, between)))).bytes_current;
-    // Its block, one that is left to the thread, and small things. Reads become smaller in the
-    // course of many calls.
+    // Its block, a block left to the thread, and small things. Reads become smaller over many
+    // calls.
     let block = if between == Between::Nothing { READ } else { QUIET };
     let most = i64::try_from(block + QUIET + 8 * 1024).unwrap();
     assert!((0..=most).contains(&heap), "{name}, {between:?}: {heap} bytes are kept");

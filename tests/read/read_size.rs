@@ -50,7 +50,7 @@ fn a_change_from_paced_to_bursts_is_noticed() {
 #[test]
 fn a_filled_offer_is_followed_by_another() {
     let mut buffer = buffer_of_reads(1000..=1000);
-    // Teach it that looking again after a short read is in vain.
+    // Teach it that a second read after a short one brings nothing.
     let mut reader = Script::paced(&[0; 20], 1);
     while reader.given() < 20 {
         let _ = ready(&mut buffer, &mut reader, 65536);
@@ -63,7 +63,7 @@ fn a_filled_offer_is_followed_by_another() {
     assert_eq!(reader.polls(), 6);
 }
 
-/// What a reader is offered that has `n` bytes, which are consumed.
+/// How much a reader with `n` bytes is offered; the bytes are consumed.
 fn offered(buffer: &mut HandoffBuffer, n: usize) -> usize {
     let mut reader = Script::bursts(&vec![1; n], n);
     read(buffer, &mut reader);
@@ -86,7 +86,7 @@ fn the_read_size_follows_the_reads() {
     let mut buffer = buffer_of_reads(1024..=16384);
     let mut offer = |available: usize| {
         let offer = offered(&mut buffer, available);
-        // A fresh block each time, so that offers show the size alone.
+        // A new block each time, so that offers only show the size.
         drop(buffer.take_tail());
         offer
     };

@@ -86,7 +86,7 @@ fn read_ready_keeps_to_its_limits() {
     assert_eq!(buffer.peek(), &data[..reader.given()]);
 }
 
-/// It would read, and for a full buffer answer something else than the first time.
+/// It would read, and give another answer for a full buffer than the first time.
 #[test]
 fn reads_that_are_polled_after_completion_panic() {
     let mut buffer = buffer(64);

@@ -1,5 +1,5 @@
-//! Searches scan each byte once, whatever is searched for in between. Scanning 4 MiB anew for each
-//! of the searches here would take far longer than the time after which a test counts as hanging.
+//! Searches scan each byte once, whatever is searched for in between. Scanning 4 MiB again for each
+//! search here would take far longer than the watchdog allows.
 
 use futures_handoff::{Delimiter, HandoffBuffer};
 use futures_util::FutureExt;

@@ -1,4 +1,4 @@
-//! Frames that are too long are told apart however they arrive, and left behind; bytes that are no
+//! Frames that are too long are detected however they arrive, and skipped; bytes that are not a
 //! frame are rejected.
 
 use std::io;
@@ -11,7 +11,7 @@ use futures_util::{FutureExt, StreamExt};
 const LINES: &[u8] = b"aaaaaaaaaaaaaa\nok\n";
 const LENGTHS: &[u8] = b"\x00\x0eaaaaaaaaaaaaaa\x00\x02ok";
 
-/// Says how long a frame is, once its header is there.
+/// Reports the length of a frame once its header is there.
 fn announced(buffered: &[u8], _: usize) -> Found {
     match *buffered {
         [high, low, ..] => Found::Length(2 + usize::from(u16::from_be_bytes([high, low]))),
@@ -27,7 +27,7 @@ fn unannounced(buffered: &[u8], _: usize) -> Found {
     }
 }
 
-/// One too long frame, then one that fits, with all that each way of skipping has to hold.
+/// A frame that is too long, then one that fits, with the expectations for each way of skipping.
 fn skips(stream: &[u8], mut finder: impl FrameFinder, first: usize, last: &[u8]) {
     for size in 1..=stream.len() {
         for paced in [false, true] {

@@ -39,14 +39,14 @@ pub(crate) fn poll_once<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
     future.poll(&mut Context::from_waker(Waker::noop()))
 }
 
-/// What `call` panics with.
+/// The panic message of `call`.
 pub(crate) fn panics<T>(call: impl FnOnce() -> T) -> String {
     let Err(panic) = catch_unwind(AssertUnwindSafe(call)) else { panic!("it does not panic") };
     let message = panic.downcast_ref::<String>().map(String::as_str);
     message.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap().to_owned()
 }
 
-/// What a future says when it is polled once more than it may be.
+/// The panic message of a future that is polled after completion.
 pub(crate) fn polled_again<F: Future>(future: F) -> String {
     let mut future = pin!(future);
     assert!(poll_once(future.as_mut()).is_ready());
@@ -70,12 +70,12 @@ pub(crate) fn ready(buffer: &mut HandoffBuffer, reader: &mut Script, limit: usiz
     finish(buffer.read_ready(reader, limit)).unwrap()
 }
 
-/// Has a reader wait that has nothing.
+/// Makes a reader without bytes wait.
 pub(crate) fn wait(buffer: &mut HandoffBuffer) {
     assert!(poll_once(pin!(buffer.read_available(&mut Script::new([Step::stuck()])))).is_pending());
 }
 
-/// A frame, `None` at the end, or what is wrong.
+/// A frame, `None` at the end, or the error.
 pub(crate) fn next(
     buffer: &mut HandoffBuffer,
     reader: &mut (impl AsyncRead + Unpin + ?Sized),
@@ -93,7 +93,7 @@ pub(crate) fn frame(
     next(buffer, reader, finder).unwrap().unwrap()
 }
 
-/// Random numbers that are the same each time: each call gives one that is less than so many.
+/// Deterministic random numbers: each call returns one below its argument.
 pub(crate) fn random(mut seed: u64) -> impl FnMut(usize) -> usize {
     move |n| {
         seed ^= seed << 13;
@@ -103,7 +103,7 @@ pub(crate) fn random(mut seed: u64) -> impl FnMut(usize) -> usize {
     }
 }
 
-/// `n` bytes, no two neighbouring windows alike.
+/// `n` bytes that differ everywhere.
 pub(crate) fn bytes(n: usize) -> Vec<u8> {
     (0..n).map(|i| (i ^ (i >> 8) ^ (i >> 16)) as u8).collect()
 }

@@ -1,5 +1,4 @@
-//! What a buffer is configured with, waits for and can be passed as; and what its finders can be
-//! told.
+//! Settings, readiness and conversions of a buffer, and the options of its finders.
 
 use std::{error::Error, io, pin::pin, task::Context};
 
@@ -208,7 +207,7 @@ fn a_length_may_have_any_width_and_order_and_lie_behind_other_bytes() {
     type Order = fn(usize) -> LengthPrefix;
     for width in 1..=8 {
         for offset in [0, 1, 5] {
-            // So many bytes follow the length, and 2 more that it does not count.
+            // This many bytes follow the length, and 2 more that it does not count.
             let length = if width == 1 { 200 } else { 300 };
             let big = &u64::to_be_bytes(length)[8 - width..];
             let little = &u64::to_le_bytes(length)[..width];
@@ -253,7 +252,7 @@ fn a_length_has_1_to_8_bytes() {
     }
 }
 
-/// Frames of four bytes, of which it hands out what it was told to.
+/// Frames of four bytes, of which it hands out the given part.
 struct Part(usize, usize);
 
 impl FrameFinder for Part {

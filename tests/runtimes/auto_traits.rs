@@ -18,7 +18,7 @@ use std::{
     rc::Rc,
 };
 
-/// Counts bytes in what it is marked with, and is what that is.
+/// A byte counter with the auto traits of its marker.
 struct Marked<M>(M);
 
 impl<M: Borrow<Cell<usize>>> io::Write for Marked<M> {
@@ -117,7 +117,7 @@ assert_impl_all!(WriteError: Send, Sync, Unpin, Clone, Error, Into<io::Error>, I
 assert_impl_all!(RejectReason: Send, Sync, Unpin, Clone, Error, Into<io::Error>);
 assert_impl_all!(WriterFailure<Vec<u8>>: Send, Sync, Error, Into<io::Error>);
 
-// A copy of what seals would use its numbers a second time.
+// A copy of a sealer would use its numbers a second time.
 #[cfg(all(feature = "fragment", any(feature = "secure", feature = "secure-rustcrypto")))]
 mod packets {
     use super::*;

@@ -1,4 +1,4 @@
-//! Executors run what they are given or drop it, be they borrowed, shared, boxed or a closure.
+//! Executors run or drop their futures, whether borrowed, shared, boxed or a closure.
 
 use std::{
     cell::Cell,
@@ -45,8 +45,8 @@ mod bound {
 
     use super::*;
 
-    /// Has a writer that cannot leave its thread written to by a task on `executor`, which `run`
-    /// keeps going until a future is done.
+    /// Writes to a writer that cannot leave its thread, by a task on `executor`, which `run` drives
+    /// until a future is done.
     pub(crate) fn runs_a_bound_writer<E>(executor: &E, run: impl FnOnce(LocalBoxFuture<'_, ()>))
     where
         E: Executor<DetachedWriteTask<AllowStdIo<Bound>>>,
@@ -112,8 +112,7 @@ impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Threads {
     }
 }
 
-/// A handle whose task runs on `executor` writes, and its outcome and its writer can be had from
-/// the handle.
+/// A handle whose task runs on `executor` can write, and returns the outcome and the writer.
 async fn writes_on<E>(executor: &E)
 where
     E: Executor<DetachedWriteTask> + ?Sized,

@@ -1,5 +1,5 @@
-//! What differs from one runtime to the next: executors, streams as each runtime has them, and
-//! sockets; and which types may cross threads.
+//! What differs between runtimes: executors, their streams and sockets; and which types may cross
+//! threads.
 
 mod auto_traits;
 mod executor;

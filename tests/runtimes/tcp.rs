@@ -52,7 +52,7 @@ runtimes::tests! {
         writing.await;
     }
 
-    /// The peer sees the end of the stream without anybody having called close.
+    /// The peer sees the end of the stream without a call of `close`.
     async fn dropping_the_last_handle_ends_the_connection<R: Runtime>() {
         let mut listener = R::bind(anywhere()).await.unwrap();
         let (near, mut far) = R::tcp_pair(&mut listener).await.unwrap();

@@ -48,7 +48,7 @@ impl AsyncWrite for Recorder {
     }
 }
 
-/// Puts a buffer of its own in place of the one that it is lent.
+/// Replaces the borrowed buffer by its own.
 struct Swapper;
 
 impl AsyncRead for Swapper {

@@ -1,15 +1,14 @@
 //! Both halves under generated schedules: submissions, cancellations and writer faults; input in
-//! any pieces and any calls.
+//! any pieces and random calls.
 //!
 //! A seed is a schedule: all choices follow from it, everything runs on one thread and no clock is
-//! read, so that a seed always does the same. For writing, the choices decide on the limits, on
-//! what producers do and when they give up, on which task is polled next and which is dropped, on
-//! whether the writer's task is one of its own or runs with producers, and on how the writer
-//! behaves. After each step positions, room, the line of those who wait and the bytes written so
-//! far are compared with an oracle; at the end so is the fate of every byte. For reading they
-//! decide on the limits, on how the input arrives, and on which calls are made and where they are
-//! dropped. After each call the buffer must hold what a plain vector does, and every frame what it
-//! held when it was handed out.
+//! read, so a seed always does the same. For writing, the choices are the limits, what producers do
+//! and when they give up, which task is polled next and which is dropped, whether the writer task
+//! runs by itself or with producers, and how the writer behaves. After each step positions, room,
+//! the line of waiters and the written bytes are compared with an oracle. At the end so is the fate
+//! of every byte. For reading, the choices are the limits, how the input arrives, which calls are
+//! made and where they are dropped. After each call the buffer must equal a plain vector, and every
+//! frame must be unchanged since it was handed out.
 //!
 //! ```text
 //! cargo test --test schedules                               some thousands of each side
@@ -18,12 +17,12 @@
 //! SCHEDULES=1 SCHEDULE_FIRST=7 cargo test --test schedules writing_keeps_every -- --nocapture
 //! ```
 //!
-//! `SCHEDULES` is how many seeds are run, `SCHEDULE_FIRST` the first of them, `SCHEDULE_SECONDS`
-//! how long at the most. A single one is printed step by step, with what is expected after each.
-//! One that fails or hangs is shortened, and printed with the command that repeats it.
+//! `SCHEDULES` is the number of seeds, `SCHEDULE_FIRST` the first seed, `SCHEDULE_SECONDS` the
+//! longest time. A single schedule is printed step by step, with the expected state after each. A
+//! schedule that fails or hangs is shortened, and printed with the command that repeats it.
 //!
-//! The library is called in `write/submit`, `produce` and `together`, and in `read/calls` and
-//! `frames`; the steps and limits of a schedule are in the `mod` of its half.
+//! `write/submit`, `produce` and `together`, and `read/calls` and `frames`, call the library. The
+//! steps and limits of a schedule are in the `mod` of its half.
 
 #[macro_use]
 mod script;
@@ -44,7 +43,7 @@ use crate::{
     write::Sabotage,
 };
 
-/// Those that are weighed have a thread each, and are slower.
+/// Schedules with measured memory have a thread each, and are slower.
 const WEIGHED: u64 = 1500;
 
 #[test]
@@ -121,12 +120,12 @@ fn sabotaged(position: u64, sabotage: Sabotage) -> Trial {
     Trial { sabotage: Some((position, sabotage)), ..Trial::of(Side::Write) }
 }
 
-/// Runs schedules on a broken device until it has done its work in 200 of them; how many of those
-/// were noticed.
+/// Runs schedules on a broken device until the fault has happened in 200 of them; returns how many
+/// of those were noticed.
 fn noticed(sabotage: Sabotage) -> usize {
     let (mut happened, mut noticed) = (0, 0);
     for seed in 0.. {
-        // As it is, the same schedule has no finding: what is found is the sabotage.
+        // Without the fault, the same schedule has no finding: the finding is the fault.
         let result = sabotaged(seed % 30, sabotage).run(&Source::Seed(seed)).result;
         noticed += usize::from(result.is_err());
         happened += usize::from(result.is_ok_and(|summary| summary.sabotaged));

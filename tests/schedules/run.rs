@@ -1,5 +1,5 @@
-//! Running one schedule: on either side, read along, with a broken writer, with its memory weighed,
-//! within a time.
+//! Runs one schedule: on either side, with or without output, with a broken writer, with its memory
+//! measured, within a time.
 
 use std::{
     cell::{Cell, RefCell},
@@ -39,7 +39,7 @@ pub(crate) struct Trial {
 /// A schedule that was run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Run {
-    /// What it came to, or the first thing that was not as it should be.
+    /// The result, or the first error.
     pub(crate) result: Result<Summary, String>,
     pub(crate) steps: usize,
     pub(crate) choices: usize,
@@ -54,7 +54,7 @@ pub(crate) struct Run {
 pub(crate) struct Summary {
     /// Bytes accepted or read.
     pub(crate) bytes: u64,
-    /// How a stream of writing ended, if anybody was told.
+    /// How a write stream ended, if any party learned it.
     pub(crate) end: Option<End>,
     /// The sabotage asked for has happened.
     pub(crate) sabotaged: bool,
@@ -81,14 +81,14 @@ impl Trial {
         self.follow(source, &Lines::default())
     }
 
-    /// Runs a schedule in a thread of its own. That it takes longer than `limit` is a failure; the
-    /// thread is left behind then, and what is told of the schedule is how far it got.
+    /// Runs a schedule in a thread of its own. If it takes longer than `limit`, it has failed. The
+    /// thread is left behind then, and the report says how far the schedule got.
     pub(crate) fn run_within(self, source: &Source, limit: Duration) -> Run {
         let lines = Lines::default();
         let (sender, done) = mpsc::channel();
         let (theirs, source) = (Arc::clone(&lines), source.clone());
         thread::spawn(move || {
-            // Nobody listens any more where it took too long.
+            // After a timeout the receiver is gone.
             let _ = sender.send(self.follow(&source, &theirs));
         });
         done.recv_timeout(limit).unwrap_or_else(|_| Run {
@@ -121,10 +121,10 @@ fn written(lines: &Lines) -> Vec<String> {
     lines.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
-/// Runs a piece of code and tells by how many bytes it made the heap of this thread larger.
+/// Runs code and returns by how many bytes it grew the heap of this thread.
 pub(crate) type Weigh = fn(&mut dyn FnMut()) -> i64;
 
-/// Counts what the library allocates and frees. Clones are the same scale.
+/// Counts what the library allocates and frees. Clones share the count.
 #[derive(Clone)]
 pub(crate) struct Scale {
     weigh: Option<Weigh>,
@@ -154,13 +154,14 @@ impl Scale {
         self.weighed(-1, call)
     }
 
-    /// The bytes that the library keeps, with what it handed out; `None` where nobody weighs.
+    /// The bytes that the library keeps, with those that it handed out; `None` if memory is not
+    /// measured.
     pub(crate) fn held(&self) -> Option<i64> {
         self.weigh.map(|_| self.held.get())
     }
 }
 
-/// What user code panics with as planned. Any other panic is a finding.
+/// The payload of planned panics of user code. Any other panic is a finding.
 pub(crate) struct Planned;
 
 thread_local! {

@@ -1,4 +1,4 @@
-//! What a schedule is made of, numbers one after the other, and what is told of it.
+//! The choices of a schedule, a list of numbers, and its log.
 
 use std::{
     cell::{Cell, RefCell},
@@ -16,13 +16,12 @@ macro_rules! event {
     };
 }
 
-/// A line for those who read along.
+/// Logs a line.
 macro_rules! trace {
     ($script:expr, $($line:tt)+) => { $script.line(|| format!($($line)+)) };
 }
 
-/// More choices than that are made only by a schedule that calls readers, writers or wakers without
-/// end.
+/// Only a schedule that calls readers, writers or wakers endlessly makes more choices than this.
 const MAX: usize = 4_000_000;
 
 /// What a schedule follows from.
@@ -40,7 +39,7 @@ pub(crate) enum Source {
     Bytes(Vec<u8>),
 }
 
-/// Read by others while the schedule runs, which may never end.
+/// Read by other threads while the schedule runs, which may never end.
 pub(crate) type Lines = Arc<Mutex<Vec<String>>>;
 
 /// Shared by all parts of a schedule, which choose in the order in which they run.
@@ -186,7 +185,7 @@ events! {
         Write WriteSlice WriteChunks WritePrefix SinkItem CopiedWrite Permit PermitOwned PermitDrop
         Batching BatchingPanic Dispatch Flush FlushGivenUp Close IntoParts PartsNotAsked Abort
         HandleDrop TaskDrop ProducerDrop Cancel WakerChange WaitForAnswer
-        // What they are told.
+        // Their results.
         Full WaitForRoom TooLarge TooManyChunks Refused Ticket TicketFailed HandBack
         // What the writer does.
         WriterWrites PartialWrite VectoredWrite WriterFlushes FlushUnasked WriterCloses Pending Stall

@@ -1,5 +1,5 @@
-//! Many schedules, one after the other; the one that fails or hangs is shortened and told in plain
-//! words.
+//! Many schedules, one after the other. A schedule that fails or hangs is shortened and printed in
+//! plain words.
 
 use std::{
     cell::Cell,
@@ -57,7 +57,7 @@ struct Sum {
 }
 
 impl Seeds {
-    /// As the environment says, or `usual` ones from 0 on.
+    /// The seeds from the environment, or `usual` ones from 0 on.
     pub(crate) fn wanted(usual: u64) -> Self {
         let number = |name: &str| -> Option<u64> {
             let value = env::var(name).ok()?;
@@ -81,7 +81,7 @@ impl Seeds {
             for seed in seeds.take_while(|_| began.elapsed() < self.time) {
                 current.store(seed, Ordering::Relaxed);
                 let source = Source::Seed(seed);
-                // One that is weighed has to have a thread that has no memory of others.
+                // Measured schedules need a thread without cached memory.
                 let run =
                     if trial.weigh.is_some() { trial.run_within(&source, HANG) } else { trial.run(&source) };
                 sum.schedules += 1;
@@ -98,7 +98,7 @@ impl Seeds {
                     }
                 }
             }
-            // Nobody listens any more where it took too long.
+            // After a timeout the receiver is gone.
             let _ = sender.send(Ok(sum));
         });
         let mut before = u64::MAX;
@@ -138,12 +138,12 @@ impl Seeds {
         let expected = if side == Side::Write { Event::WRITE } else { Event::READ };
         let never: Vec<_> = expected.iter().filter(|event| !seen.has(**event)).collect();
         assert!(never.is_empty(), "never: {never:?}");
-        // All ends, and streams of whose end nobody was told.
+        // All ends, and streams whose end no party learned.
         assert!(side == Side::Read || ends.len() == 8, "streams ended only with {ends:?}");
     }
 }
 
-/// What there is to say of a seed that fails, or hangs where there is no finding yet.
+/// The report of a seed that fails, or that hangs if there is no finding.
 pub(crate) fn report(trial: Trial, seed: u64, finding: Option<String>) -> String {
     let limit = if trial.sabotage.is_some() { HANG_AGAIN } else { HANG };
     let failed = trial.run_within(&Source::Seed(seed), limit);

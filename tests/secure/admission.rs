@@ -1,4 +1,4 @@
-//! Who is admitted, and until when. Whatever ends a handshake lets go of all that it held.
+//! Which peers are admitted, and until when. The end of a handshake frees everything that it held.
 
 use std::{
     future::{Future, pending, ready},
@@ -13,10 +13,10 @@ use std::{
 
 use super::support::*;
 
-/// How an accept and what it held ended.
+/// How an accept ended, and what happened to what it held.
 type Accepted<P> = Result<Session<ScriptReader, ScriptWriter, P>, HandshakeError>;
 
-/// What an initiator says in its first message, whatever comes back.
+/// The first message of an initiator, whatever comes back.
 fn first_message(pattern: Pattern) -> Vec<u8> {
     let writer = ScriptWriter::willing();
     let log = writer.log();
@@ -26,7 +26,7 @@ fn first_message(pattern: Pattern) -> Vec<u8> {
     log.written()
 }
 
-/// A responder that has heard the first message and nothing since, with the log of its writer.
+/// A responder that has got only the first message, with the log of its writer.
 fn responder<A, F>(
     handshake: Noise<A>,
     first: &[u8],
@@ -43,7 +43,7 @@ where
     (Hand::new(accepting), log)
 }
 
-/// Tells when it is dropped.
+/// Records when it is dropped.
 #[derive(Clone, Default)]
 struct Drops(Arc<AtomicUsize>);
 
@@ -65,7 +65,7 @@ impl Drops {
     }
 }
 
-/// A reader that tells when it is dropped.
+/// A reader that records when it is dropped.
 struct Reads(ScriptReader, #[expect(dead_code, reason = "it is dropped")] Held);
 
 impl AsyncRead for Reads {
@@ -94,7 +94,7 @@ runtimes::watched_tests! {
             let (near, far) = shake(sides, [&config(); 2], UNEDITED);
             assert!(matches!(far, Err(HandshakeError::Refused)), "{:?}", far.err());
             match near {
-                // It speaks last, and cannot know.
+                // It sends the last message, and cannot know.
                 Ok(session) => {
                     assert_eq!(pattern, Pattern::Xx);
                     let (received, end) = block_on(talk(session));
@@ -129,7 +129,7 @@ runtimes::watched_tests! {
         }
     }
 
-    /// The claimed key was proved by then: no stranger gets as far as the callback of IK.
+    /// The claimed key was proved by then: in IK, no peer without the key reaches the callback.
     fn nothing_is_answered_before_the_peer_is_admitted() {
         for pattern in [Pattern::Ik, Pattern::Kk] {
             let first = first_message(pattern);

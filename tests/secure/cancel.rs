@@ -1,5 +1,4 @@
-//! Every future of a session, dropped after every number of polls that it takes: both sides stay in
-//! step.
+//! Every future of a session, dropped after each possible number of polls: both sides stay in step.
 
 use std::{cell::RefCell, future::Future, pin::Pin, rc::Rc};
 
@@ -12,7 +11,7 @@ type Peer = Pin<Box<dyn Future<Output = Result<(), ReceiveError>>>>;
 struct World {
     sender: Sender<PipeWriter>,
     task: Hand<WriteTask<PipeWriter>>,
-    /// Receives all, and tells how it ended.
+    /// Receives everything, and returns how it ended.
     peer: Hand<Peer>,
     received: Rc<RefCell<Vec<Bytes>>>,
     ended: Option<Result<(), ReceiveError>>,
@@ -44,7 +43,7 @@ impl World {
         }
     }
 
-    /// Lets one of all make a step; whether there was one to make.
+    /// Lets one future make a step; returns whether there was one.
     fn stir(&mut self) -> bool {
         if self.task.is_due() {
             self.task.step().map(Result::unwrap);
@@ -76,7 +75,7 @@ impl World {
         self.ends(&expected);
     }
 
-    /// All this arrives, and then the word that it was all.
+    /// All this arrives, and then the close record.
     fn ends(mut self, expected: &[&str]) {
         while self.stir() {}
         self.ended.expect("the peer reads up to the end").unwrap();
@@ -157,7 +156,7 @@ runtimes::watched_tests! {
         });
     }
 
-    /// Up to its record it has done nothing, and from there on it goes on alone.
+    /// Up to its record it has done nothing, and after that the close goes on by itself.
     fn a_cancelled_close_has_closed_or_has_done_nothing() {
         let mut undone = 0;
         in_every_config(|cut, mut world| {

@@ -1,5 +1,5 @@
-//! A writer that fails at any place. Whatever left is the beginning of what would have left, so no
-//! number serves twice.
+//! A writer that fails at any place. The written bytes are a prefix of those without the failure,
+//! so no number is used twice.
 
 use std::io::ErrorKind;
 

@@ -1,4 +1,4 @@
-//! Messages of a batch whose `AsRef` is code of its own.
+//! Messages of a batch whose `AsRef` runs user code.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -7,7 +7,7 @@ use std::{
 
 use super::support::*;
 
-/// A message that is another one at each call, by turns.
+/// A message that alternates between two contents at each call.
 struct Fickle<'a> {
     forms: [&'a [u8]; 2],
     calls: AtomicUsize,

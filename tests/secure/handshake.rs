@@ -16,7 +16,7 @@ fn disagree(initiator: &Config, responder: &Config) {
     }
 }
 
-/// One side has found out, and the other one as well, or it is told by the end of the connection.
+/// One side has noticed, and the other one notices too, or sees the end of the connection.
 #[track_caller]
 pub(crate) fn assert_failed(near: Option<HandshakeError>, far: Option<HandshakeError>, what: &str) {
     let errors = [near, far];
@@ -147,7 +147,7 @@ runtimes::watched_tests! {
         assert!(matches!(far, Err(HandshakeError::Truncated)), "{:?}", far.err());
     }
 
-    /// It could be meant as the key of an initiator that is waited for, which nobody would check.
+    /// It could pass as the key of an awaited initiator, and nothing would check it.
     fn a_responder_of_ik_names_no_key_but_its_own() {
         let (initiator, responder) = keys();
         let (first, second) = (initiator.public(), responder.public());
@@ -271,7 +271,7 @@ runtimes::watched_tests! {
     }
 }
 
-/// A handshake that says something, and wants to hear the same. The peer is what it said.
+/// A handshake that sends some bytes, and expects the same. The peer's identity is its bytes.
 #[derive(Clone, Copy)]
 struct Asks(&'static [u8]);
 

@@ -1,5 +1,5 @@
-//! Somebody between the two sides who changes, moves, repeats, leaves out, and cuts off what was
-//! sealed, or announces lengths.
+//! An attacker between the two sides that changes, moves, repeats, drops and cuts sealed bytes, or
+//! announces lengths.
 
 use std::io::ErrorKind;
 
@@ -7,8 +7,7 @@ use super::support::*;
 use allocation_counter::measure;
 use futures_util::{StreamExt, future::poll_fn};
 
-/// What the far side of a session says to this: so many of the messages, then an error that is the
-/// last word.
+/// The result of the far side of a session: this many of the messages, then a final error.
 #[track_caller]
 fn fails(
     config: &Config,
@@ -17,7 +16,7 @@ fn fails(
     expected: impl Fn(&ReceiveError) -> bool,
     what: &str,
 ) {
-    // There is more to read, so that the end is not what is found.
+    // More bytes follow, so that the error is not just the end of the stream.
     let (mut receiver, log) = far(config, data(wire).into_iter().chain([ReadStep::Wait(Gate::new())]));
     let mut received = Vec::new();
     let error = loop {

@@ -1,8 +1,8 @@
 //! Encrypted sessions: the handshake, the records on the wire, both halves, and what an attacker
 //! between the two sides can do.
 //!
-//! Most tests know the keys before, so that there is no handshake on the wire: what one side writes
-//! is taken down, edited, and given to the other side to read.
+//! Most tests have fixed keys and no handshake on the wire: the output of one side is recorded,
+//! edited, and given to the other side.
 #![cfg(any(feature = "secure", feature = "secure-rustcrypto"))]
 
 mod admission;

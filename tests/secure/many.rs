@@ -1,4 +1,4 @@
-//! Many senders at once, on threads of their own.
+//! Many senders at once, on several threads.
 
 use std::thread;
 
@@ -67,7 +67,7 @@ runtimes::watched_tests! {
         all_arrive_in_the_order_of_each_sender(&limits(200, 100).with_rekey_after(1).with_write(write));
     }
 
-    /// Whoever comes first, each of them is told that the connection was closed.
+    /// Every sender gets the error that the connection was closed, whichever is first.
     fn senders_that_close_on_several_threads_all_succeed() {
         for _ in 0..500 {
             let (near, far) = pipes(4096);
@@ -89,8 +89,8 @@ runtimes::watched_tests! {
         }
     }
 
-    /// What was accepted before the close arrives, and what comes after it is refused; nothing is
-    /// in between.
+    /// Everything accepted before the close arrives, and everything after it is refused, without
+    /// exception.
     fn a_close_beside_senders_on_other_threads_loses_nothing_that_was_accepted() {
         let config = limits(10, 10).with_write(WriteHandoffConfig::new(16, 1000));
         for round in 0..200 {

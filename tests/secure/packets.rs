@@ -1,4 +1,4 @@
-//! Sealed packets, against a network that changes, repeats, swaps and makes up what it likes.
+//! Sealed packets, against a network that changes, repeats, swaps and forges.
 
 use std::{collections::HashSet, time::Instant};
 
@@ -69,7 +69,7 @@ impl<O: OpenPacket> Far<O> {
         self.reassembler.push(&0, packet, &mut self.open, self.now)
     }
 
-    /// It refuses a packet, and notes nothing else.
+    /// It refuses a packet, and changes nothing else.
     #[track_caller]
     fn refuses(&mut self, packet: &[u8], told: impl std::fmt::Debug) -> PacketError {
         let mut expected = self.reassembler.stats();
@@ -81,7 +81,7 @@ impl<O: OpenPacket> Far<O> {
     }
 }
 
-/// Seals, takes down each number that is used up, and fails where it is told to.
+/// Seals, records each used number, and fails where the test says.
 struct Spy {
     seal: PacketSealer,
     numbers: Vec<u64>,
@@ -221,7 +221,7 @@ runtimes::watched_tests! {
         let mut far = Far::responder(Suite::default());
         far.reassembler = Reassembler::new(limits);
         let mut seal = initiator(Suite::default());
-        // What packets of any message are opened in is there.
+        // The scratch memory is allocated.
         let [mut forged, first, mut huge] = [(1, 10), (2, 2 * STRIDE), (3, 2 * STRIDE)]
             .map(|(id, len)| packets_of(&message(id, len), &mut seal)[0].to_vec());
         far.push(&first).unwrap();
@@ -390,8 +390,8 @@ impl Step {
 }
 
 proptest! {
-    /// What was sealed is taken the first time that it arrives, and nothing else is: not before,
-    /// not between and not behind the packets of the same message.
+    /// A sealed packet is accepted when it first arrives, and nothing else is: not before, between
+    /// or after the packets of the same message.
     #[test]
     fn whatever_else_arrives_messages_are_what_was_sent(
         lens in prop::collection::vec(0..4 * STRIDE, 1..5),
@@ -418,7 +418,7 @@ proptest! {
         prop_assert_eq!(received.len(), messages.len());
     }
 
-    /// A network that loses packets in place of forging them: what is missing is sealed again.
+    /// A network that loses packets instead of forging them: missing fragments are sealed again.
     #[test]
     fn what_is_missing_is_sealed_again_under_new_numbers(
         len in 0..30 * STRIDE,

@@ -1,5 +1,5 @@
-//! A pipe that does the same each time, unlike those that yield now and then: what is cancelled
-//! after each number of polls needs that.
+//! A deterministic pipe that never yields by itself, as tests that cancel after each number of
+//! polls need.
 
 use std::{
     collections::VecDeque,

@@ -1,5 +1,4 @@
-//! Whatever is sent, in whatever way, over whatever pieces of the wire: it is received, and nothing
-//! else.
+//! Everything that is sent, in any way, over any pieces of the wire, is received, and nothing else.
 
 use super::support::*;
 use proptest::{
@@ -115,7 +114,7 @@ proptest! {
         let (received, end) = opened(&config, &wire);
         let sent = messages(&sends);
         prop_assert!(sent.starts_with(&received.iter().map(|message| message.to_vec()).collect::<Vec<_>>()));
-        // A byte that is put in front of its like changes nothing up to the last record.
+        // A byte inserted before an equal one changes nothing up to the last record.
         prop_assert!(end.is_err() || received.len() == sent.len());
     }
 }

@@ -1,4 +1,4 @@
-//! What is on the wire, and what comes out of it.
+//! The bytes on the wire, and what the receiver makes of them.
 
 use super::support::*;
 
@@ -50,7 +50,7 @@ runtimes::watched_tests! {
         }
     }
 
-    /// The same bytes are other bytes on the wire each time.
+    /// The same message has other bytes on the wire each time.
     fn no_two_records_of_the_same_message_are_alike() {
         let wire = records(&wire_of(&config(), [b"same"; 100]));
         let mut sealed: Vec<_> = wire.iter().map(|record| &record[4..]).collect();

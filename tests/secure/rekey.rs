@@ -1,4 +1,4 @@
-//! The next key after so many records, without a word about it.
+//! The key changes after a number of records, without a message.
 
 use super::support::*;
 
@@ -18,13 +18,13 @@ runtimes::watched_tests! {
         }
     }
 
-    /// Up to the boundary the bytes on the wire are those of a session that never changes its key,
-    /// and from there on they are others.
+    /// Up to the boundary the bytes on the wire are those of a session that never changes its key.
+    /// After it they differ.
     fn a_key_is_used_for_as_many_records_as_configured() {
         for suite in SUITES {
             let config = config().with_suite(suite);
             let messages = [b"same"; 10];
-            // Nothing of the configuration is bound into the keys, which would be others otherwise.
+            // The configuration is not bound into the keys, which would differ otherwise.
             let steady = records(&wire_of_same_keys(&config, 1000, messages));
             for rekey_after in [1, 2, 3, 9] {
                 let wire = records(&wire_of_same_keys(&config, rekey_after, messages));
@@ -53,7 +53,7 @@ runtimes::watched_tests! {
         }
     }
 
-    /// A side that changed its key at another record would be lost from there on.
+    /// A side that changed its key at another record could not open anything after that.
     fn a_side_that_counts_otherwise_is_out_of_step() {
         for rekey_after in [2, 3] {
             let config = config().with_rekey_after(1000);
@@ -88,7 +88,7 @@ fn far_of_same_keys(config: &Config, rekey_after: u64, wire: &[u8]) -> Receiver<
     session.now_or_never().unwrap().unwrap().receiver
 }
 
-/// A handshake that binds nothing, as none should be.
+/// A handshake that does not bind the configuration, as a real one must.
 struct SameKeys;
 
 impl Handshake for SameKeys {

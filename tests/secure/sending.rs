@@ -1,4 +1,4 @@
-//! What is accepted and what is not, and how a connection ends.
+//! Which sends are accepted, and how a connection ends.
 
 use super::support::*;
 
@@ -18,7 +18,7 @@ pub(crate) fn tight() -> Config {
     limits(6, 6).with_write(WriteHandoffConfig::new(1, 1))
 }
 
-/// All that was written opens as this, and then the peer said that it was all.
+/// Everything written opens as this, and then comes the close record.
 #[track_caller]
 fn arrived(near: &Near, config: &Config, expected: &[&str]) {
     let (received, end) = opened(config, &near.log.written());
@@ -80,8 +80,8 @@ runtimes::watched_tests! {
         assert_eq!(opened(&config, &near.log.written()).0, messages[..4]);
     }
 
-    /// Each of so many views of the same megabyte is within the limit; they are counted before
-    /// anything is made of them.
+    /// Each of these views of the same megabyte is within the limit; they are counted before any is
+    /// sealed.
     fn a_batch_is_counted_before_anything_is_allocated() {
         let config = config().with_max_message_len(1 << 20);
         let near = Near::willing(&config);
@@ -231,8 +231,8 @@ runtimes::watched_tests! {
         arrived(&near, &config(), &["last"]);
     }
 
-    /// Those who wait for room come before the close or are refused by it; either way the peer
-    /// reads up to its end.
+    /// Sends that wait for room come before the close or are refused by it. Either way the peer
+    /// reads up to the close.
     fn a_close_while_others_wait_for_room_loses_nothing_that_was_accepted() {
         for closer in 0..4 {
             let (mut near, config, gate) = full();

@@ -136,7 +136,7 @@ runtimes::watched_tests! {
             second.feed(Bytes::from_static(b"two")).await?;
             first.close().await?;
             second.close().await?;
-            // Closed again, they have nothing to do.
+            // A second close has nothing to do.
             first.close().await?;
             second.close().await
         });
@@ -153,7 +153,8 @@ runtimes::watched_tests! {
         end.unwrap();
     }
 
-    /// The other sender is gone when the last sink is closed, so nobody else could tell the peer.
+    /// The other sender is dropped when the last sink is closed, so only the sink can send the
+    /// close record.
     fn a_sender_that_was_dropped_does_not_count_as_one_that_may_send() {
         let config = config();
         let mut near = Near::willing(&config);
@@ -199,7 +200,7 @@ runtimes::watched_tests! {
         sink.close().now_or_never().expect("it has ended").unwrap();
     }
 
-    /// A close that is given up and called again goes on where it was.
+    /// A close that is dropped and called again goes on where it was.
     fn the_close_of_a_sink_can_be_given_up_at_every_poll() {
         let config = tight().with_rekey_after(2);
         for write in [Inline::SameThread, Inline::Never] {

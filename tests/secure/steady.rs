@@ -1,4 +1,4 @@
-//! What a message costs once the blocks of a session are there.
+//! The cost of a message once the blocks of a session are allocated.
 
 use super::support::*;
 use allocation_counter::measure;

@@ -1,4 +1,4 @@
-//! What the tests of sessions have in common.
+//! Shared by the tests of sessions.
 
 use std::{
     future::{Future, pending},
@@ -25,13 +25,13 @@ use futures_test::task::{AwokenCount, new_count_waker};
 use futures_util::future::{join, join3};
 pub(crate) use futures_util::{AsyncRead, AsyncWrite, FutureExt};
 
-/// What a record has beside its bytes.
+/// The overhead of a record.
 pub(crate) const OVERHEAD: usize = 20;
 
 pub(crate) const SUITES: [Suite; 2] = [Suite::ChaCha20Poly1305, Suite::Aes256Gcm];
 
-/// Both sides know a secret before, so that nothing is exchanged. Sessions of different numbers
-/// have different keys.
+/// Both sides know a secret, so there is no handshake. Sessions of different numbers have different
+/// keys.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Known(pub(crate) u8);
 
@@ -86,7 +86,7 @@ pub(crate) fn side_of<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
     opened.expect("nothing is exchanged").unwrap()
 }
 
-/// A side whose writer does what it is told, with its task by hand.
+/// A side with a scripted writer, whose task is polled by hand.
 pub(crate) struct Near {
     pub(crate) sender: Sender<ScriptWriter>,
     pub(crate) task: Hand<WriteTask<ScriptWriter>>,
@@ -116,7 +116,7 @@ impl Near {
         self.task.run();
     }
 
-    /// Says that all was sent.
+    /// Sends the close record.
     pub(crate) fn close(&mut self) {
         let mut close = Hand::new(self.sender.close());
         let mut ended = close.run();
@@ -128,7 +128,7 @@ impl Near {
     }
 }
 
-/// What an initiator writes that sends this, and closes.
+/// The bytes that an initiator writes to send this and close.
 pub(crate) fn wire_of<M: AsRef<[u8]>>(config: &Config, messages: impl IntoIterator<Item = M>) -> Vec<u8> {
     wire_from(1, Role::Initiator, config, messages)
 }
@@ -182,7 +182,7 @@ pub(crate) fn far_of(
     (side_of(session, role, reader, writer, config).receiver, log)
 }
 
-/// All that comes until the end, and whether the peer has said that it was all.
+/// Everything until the end, and whether the close record came.
 pub(crate) fn drain<R: AsyncRead + Unpin>(
     receiver: &mut Receiver<R>,
 ) -> (Vec<Bytes>, Result<(), ReceiveError>) {
@@ -202,7 +202,7 @@ pub(crate) async fn drain_all<R: AsyncRead + Unpin>(
     }
 }
 
-/// What a responder receives that reads this, and then the end.
+/// What a responder receives from these bytes and the end of the stream.
 pub(crate) fn opened(config: &Config, wire: &[u8]) -> (Vec<Bytes>, Result<(), ReceiveError>) {
     drain(&mut far(config, data(wire)).0)
 }
@@ -212,7 +212,7 @@ pub(crate) fn data(bytes: &[u8]) -> Option<ReadStep> {
     (!bytes.is_empty()).then(|| ReadStep::data(bytes))
 }
 
-/// After an error nothing more is received, and the reader is not asked any more.
+/// After an error nothing more is received, and the reader is no longer polled.
 #[track_caller]
 pub(crate) fn is_dead(receiver: &mut Receiver<ScriptReader>, log: &ReadLog) {
     let polls = log.polls();
@@ -225,7 +225,7 @@ pub(crate) fn is_dead(receiver: &mut Receiver<ScriptReader>, log: &ReadLog) {
     assert_eq!(log.polls(), polls, "it reads after an error");
 }
 
-/// `len` bytes of which no two neighbourhoods are alike.
+/// `len` bytes that differ everywhere.
 pub(crate) fn pattern(len: usize) -> Vec<u8> {
     (0..len as u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect()
 }
@@ -236,7 +236,7 @@ pub(crate) struct Hand<F> {
     future: Pin<Box<F>>,
     waker: Waker,
     wakes: AwokenCount,
-    /// The wake-ups there had been at the last poll.
+    /// The number of wake-ups at the last poll.
     seen: Option<usize>,
     done: bool,
 }
@@ -281,11 +281,11 @@ pub(crate) enum Edit {
     Nothing,
     /// The bit with this number arrives changed.
     Flip(usize),
-    /// The connection ends after so many bytes.
+    /// The connection ends after this many bytes.
     Cut(usize),
 }
 
-/// A writer whose bytes pass somebody who edits them.
+/// A writer whose bytes pass an attacker that edits them.
 #[derive(Debug)]
 pub(crate) struct Edited<W> {
     /// `None` once it was cut.
@@ -344,8 +344,8 @@ pub(crate) fn pipes(capacity: usize) -> (Ends, Ends) {
 pub(crate) type NearSession<P> = Session<PipeReader, Edited<PipeWriter>, P>;
 pub(crate) type Shaken<P> = Result<NearSession<P>, HandshakeError>;
 
-/// Runs a handshake of two sides with these configurations, while the bytes of both pass somebody
-/// who edits them.
+/// Runs a handshake of two sides with these configurations, with an attacker that edits the bytes
+/// of both.
 pub(crate) fn shake<H: Handshake, G: Handshake>(
     (initiator, responder): (H, G),
     configs: [&Config; 2],
@@ -354,7 +354,7 @@ pub(crate) fn shake<H: Handshake, G: Handshake>(
     shake_over(64 * 1024, (initiator, responder), configs, edits)
 }
 
-/// The same over pipes that hold so many bytes.
+/// The same over pipes that hold this many bytes.
 pub(crate) fn shake_over<H: Handshake, G: Handshake>(
     capacity: usize,
     (initiator, responder): (H, G),
@@ -397,7 +397,7 @@ impl Pattern {
         }
     }
 
-    /// The lengths of what the initiator and the responder say, without the lengths in front.
+    /// The lengths of the messages of the initiator and the responder, without length prefixes.
     pub(crate) fn messages(self) -> [&'static [usize]; 2] {
         match self {
             Self::Xx => [&[32, 64], &[96]],
@@ -406,14 +406,13 @@ impl Pattern {
         }
     }
 
-    /// How many bytes the initiator and the responder say.
+    /// How many bytes the initiator and the responder send.
     pub(crate) fn said(self) -> [usize; 2] {
         self.messages().map(|messages| messages.iter().map(|len| len + 2).sum())
     }
 }
 
-/// Sends a message and says that it was all, and receives until the end. What the peer does not
-/// read is given up.
+/// Sends a message and closes, and receives until the end. Gives up if the peer does not read.
 pub(crate) async fn talk<P>(session: NearSession<P>) -> (Vec<Bytes>, Result<(), ReceiveError>) {
     let Session { sender, mut receiver, task, .. } = session;
     let say = async {

@@ -1,4 +1,4 @@
-//! Somebody between the two sides of a handshake: changed bits, the end at any place, hostile
+//! An attacker between the two sides of a handshake: changed bits, the end at any place, hostile
 //! lengths.
 
 use std::{
@@ -12,7 +12,7 @@ use std::{
 use super::support::*;
 use futures_util::future::join;
 
-/// Flips every bit of what one side says, one in each handshake: one side at least finds out, and
+/// Flips every bit that one side sends, one in each handshake: at least one side notices, and
 /// nothing is delivered.
 fn every_bit_counts(pattern: Pattern, side: usize) {
     let config = config();
@@ -32,15 +32,15 @@ fn every_bit_counts(pattern: Pattern, side: usize) {
     }
 }
 
-/// What the peer announces as the message that is due, without a byte of it, and a reader that has
-/// no more for now.
+/// An announced length for the expected message without its bytes, and a reader that has no more
+/// for now.
 fn announcing(pattern: Pattern, role: Role, len: usize) -> (HandshakeError, WriteLog) {
     let (initiator, responder) = pattern.sides();
     let prefix = u16::try_from(len).unwrap().to_be_bytes();
     let reader = ScriptReader::new([ReadStep::data(prefix), ReadStep::Wait(Gate::new())]);
     let writer = ScriptWriter::willing();
     let log = writer.log();
-    // A megabyte that messages may have does not matter here.
+    // The limit of messages, a megabyte, does not apply here.
     let config = config().with_max_message_len(1 << 20);
     let end = match role {
         Role::Initiator => connect(reader, writer, initiator, &config, pending()).now_or_never(),
@@ -124,7 +124,7 @@ runtimes::watched_tests! {
         }
     }
 
-    /// An attacker has recorded all that a side said, and says it again.
+    /// An attacker replays everything that a side sent.
     fn a_handshake_that_is_said_again_gives_no_session() {
         for pattern in Pattern::ALL {
             let config = config();
@@ -145,8 +145,7 @@ runtimes::watched_tests! {
             let (_, responder) = pattern.sides();
             let again = accept(reader, ScriptWriter::willing(), responder, &config, pending());
             match again.now_or_never().expect("it does not wait") {
-                // The first message of IK and KK is good whenever it comes; it gives nobody keys
-                // that it had not.
+                // The first message of IK and KK is always accepted. It gives an attacker no keys.
                 Ok(mut session) => {
                     assert_ne!(pattern, Pattern::Xx);
                     assert_ne!(session.binding, near.binding);
@@ -177,7 +176,7 @@ runtimes::watched_tests! {
     }
 }
 
-/// A writer to which somebody listens.
+/// A writer with an eavesdropper.
 struct Tap {
     writer: PipeWriter,
     heard: Arc<Mutex<Vec<u8>>>,

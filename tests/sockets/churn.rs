@@ -1,4 +1,4 @@
-//! Thousands of connections that come and go at every stage: nothing of them is left.
+//! Thousands of connections that end at every stage: nothing is left of them.
 
 use super::support::*;
 use crate::peer::{open_descriptors, resident_bytes};
@@ -8,8 +8,7 @@ use futures_util::future::join_all;
 /// Connections at a time.
 const BESIDE: usize = 25;
 
-/// Rounds, of which the first two are for what the allocator keeps of the most that was ever needed
-/// at a time.
+/// Rounds. During the first two the allocator reaches its peak.
 const ROUNDS: usize = 4;
 const WARM_UP: usize = 2;
 
@@ -115,7 +114,7 @@ async fn connect_and_drop<R: Runtime>(stage: Stage, bytes: Arc<[u8]>, live: Arc<
     }
 }
 
-/// What the process held when it had seen every stage.
+/// What the process held after the first rounds.
 struct Held {
     descriptors: usize,
     /// After each round.
@@ -124,7 +123,7 @@ struct Held {
 
 impl Held {
     async fn now<R: Runtime>() -> Self {
-        // What the runtime closes, it closes in its own time.
+        // The runtime may close descriptors later.
         R::sleep(Duration::from_millis(100)).await;
         Self { descriptors: open_descriptors(), resident: Vec::new() }
     }

@@ -7,7 +7,7 @@ use std::{error::Error, fs::File, io};
 /// How many descriptors more than are open there may be: the highest of them need not be the last.
 const MORE: usize = 50;
 
-/// What keeps all descriptors but a few.
+/// Holds all descriptors but a few.
 fn exhaust(spare: usize) -> Vec<File> {
     let mut kept = Vec::new();
     loop {
@@ -57,7 +57,7 @@ runtimes::tests_alone! {
         assert!(received[6..] == sent);
 
         drop(kept);
-        // The one that waited has not been lost.
+        // The connection that waited is not lost.
         let mut accepted = R::accept(&mut listener).await.unwrap();
         waiting.write_all(b"still here").await.unwrap();
         let mut buffer = HandoffBuffer::new(100);
@@ -78,7 +78,7 @@ runtimes::tests_alone! {
 
     async fn a_proxy_without_descriptors_refuses_and_serves_again_later<R: Runtime>() {
         let (upload, expected_a, expected_b) = upload(200, 10_000);
-        // What the runtime opens once is open after the first one, which is served.
+        // After the first connection, the descriptors that the runtime opens once are open.
         for spare in [None, Some(0), Some(1), None] {
             let upstreams = Peers::new().unwrap();
             let (near, client) = accepted::<R>().await;
@@ -90,7 +90,7 @@ runtimes::tests_alone! {
             let proxy = R::task(route::<R>(near, upstreams.address(), terms()));
             let asked = client.write_all(&upload).await.and_then(|()| client.end());
             if let Some(kept) = kept {
-                // What comes when it has refused already is reset.
+                // Connections that come after the refusal are reset.
                 let _ = asked;
                 let routed = proxy.await;
                 let error = routed.refused.expect("there are no descriptors for the upstreams");

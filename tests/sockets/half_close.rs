@@ -23,7 +23,7 @@ runtimes::tests! {
                 R::task(async move { rest(&peer).await })
             };
             let at_b = receives(&Arc::new(b));
-            // Whoever is second begins when the other direction has ended and all of it has come.
+            // The second side begins when the other direction has ended and all of it has arrived.
             if client_first {
                 let at_a = receives(&a);
                 sends(&client, &upload[1..]).await;

@@ -1,5 +1,5 @@
 //! Faults of real connections, on every runtime: resets, half-closes, stalls, many connections, no
-//! descriptors left, all of it at once for some time, and writers that buffer.
+//! descriptors left, everything at once for some time, and writers that buffer.
 #![cfg(unix)]
 
 mod buffering;

@@ -1,4 +1,4 @@
-//! A write handoff that is held to account.
+//! A write handoff whose counters are checked.
 
 use std::{
     mem,
@@ -15,7 +15,7 @@ use futures_util::AsyncWrite;
 
 use crate::support::within;
 
-/// One write in so many has its ticket kept.
+/// One of this many writes keeps its ticket.
 const TICKET: u64 = 16;
 
 /// How a stream is ended: by `close`, by dropping the last handle, or by an abort.
@@ -109,8 +109,8 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Outlet<W> {
         self.most_pending = self.most_pending.max(self.handoff.pending_bytes());
     }
 
-    /// Ends the stream, by an abort if it does not end in another way within `patience`; what
-    /// became of it. The books have to be balanced.
+    /// Ends the stream, with an abort if it does not end otherwise within `patience`; returns the
+    /// outcome. The counters must add up.
     async fn part<R: Runtime>(self, parting: Parting, patience: Duration) -> Outcome {
         let budget = self.budget();
         let Self { handoff, abort, mut ended, accepted, most_pending, tickets, .. } = self;
@@ -152,7 +152,7 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Outlet<W> {
     }
 }
 
-/// A stream that is open, or on its way to an end, whoever comes first and asks for that.
+/// A stream that is open, or that one party has begun to end.
 pub(crate) enum Way<W> {
     Open(Outlet<W>),
     Parting(Task<Outcome>),
@@ -172,7 +172,7 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Way<W> {
         }
     }
 
-    /// Has it ended, unless that has been asked for already. It goes on whoever waits for it.
+    /// Ends it, unless that has begun. The end goes on even if no party waits for it.
     pub(crate) fn part<R: Runtime>(&mut self, parting: Parting, patience: Duration) {
         *self = match mem::replace(self, Self::Between) {
             Self::Open(outlet) => Self::Parting(R::task(outlet.part::<R>(parting, patience))),
@@ -180,7 +180,7 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Way<W> {
         };
     }
 
-    /// Waits until it has ended, at once if nobody has asked for that.
+    /// Waits until it has ended; begins the end if no party has.
     pub(crate) async fn outcome<R: Runtime>(mut self) -> Outcome {
         self.part::<R>(Parting::Abort, Duration::ZERO);
         match self {

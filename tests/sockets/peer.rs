@@ -1,6 +1,5 @@
-//! The other end of a connection, which does as it is told, and what the process holds of the
-//! system. A peer is a plain socket and the same under every runtime: what differs from one to the
-//! next is the side that is tried out.
+//! The scripted other end of a connection, and the descriptors and memory of the process. A peer is
+//! a plain socket, the same with every runtime; only the tested side differs.
 
 use std::{
     fs, io,
@@ -67,7 +66,7 @@ impl Peer {
         Ok(Self::new(Async::<TcpStream>::connect(address).await?))
     }
 
-    /// From now on the socket buffers little, so that stalls are felt soon.
+    /// From now on the socket buffers little, so that stalls have an effect soon.
     pub(crate) fn narrow(&self) {
         set_socket_recv_buffer_size(self.0.get_ref(), NARROW).unwrap();
         set_socket_send_buffer_size(self.0.get_ref(), NARROW).unwrap();
@@ -100,7 +99,7 @@ impl Peer {
     /// Ends the connection with a reset: what is on the way is lost in both directions, and the
     /// other side finds an error.
     pub(crate) fn reset(self) -> io::Result<()> {
-        // To linger for no time at all is to reset; std has no stable way to ask for it.
+        // A linger time of zero resets; std has no stable method for it.
         Ok(set_socket_linger(self.0.get_ref(), Some(Duration::ZERO))?)
     }
 }

@@ -62,7 +62,7 @@ pub(crate) async fn route<R: Runtime>(mut client: R::Tcp, upstream: SocketAddr, 
     let began = Instant::now();
     let mut buffer = HandoffBuffer::new(LINE);
     let opened = within::<R, _>(terms.session, async {
-        // Whoever goes away before the first byte wants nothing, and may say so by a reset.
+        // A client that leaves before the first byte wants nothing, even if it leaves with a reset.
         if buffer.read_available(&mut client).await.unwrap_or(0) == 0 {
             return Ok(None);
         }
@@ -92,7 +92,7 @@ pub(crate) async fn route<R: Runtime>(mut client: R::Tcp, upstream: SocketAddr, 
     };
     let left = session.saturating_sub(began.elapsed());
     let expired = within::<R, _>(left, join(forward, backward)).await.is_none();
-    // What was cut short is aborted.
+    // A truncated stream is aborted.
     let ends = (to_a.outcome::<R>(), to_b.outcome::<R>(), to_client.outcome::<R>());
     let (a, b, client) = futures_util::join!(ends.0, ends.1, ends.2);
     drop(from_b);
@@ -101,7 +101,7 @@ pub(crate) async fn route<R: Runtime>(mut client: R::Tcp, upstream: SocketAddr, 
 }
 
 /// Routes the lines, and then the tunnel; whether the client was read to its end, or `None` if a
-/// stream has ended. A line that was cut off goes nowhere.
+/// stream has ended. A line that was cut off is not routed.
 async fn lines<I, A, B>(
     buffer: &mut HandoffBuffer,
     reader: &mut I,
@@ -137,7 +137,7 @@ where
             Then::Error(_) => return Some(false),
             Then::Pending | Then::Limit | Then::Full => {}
         }
-        // It also fails if a line is longer than any: the buffer is full of it then.
+        // It also fails if a line is too long: it fills the buffer then.
         then = buffer.read_ready(reader, READ).await.ok()?.then;
     }
 }

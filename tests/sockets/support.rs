@@ -1,4 +1,4 @@
-//! Connections whose far end does as it is told, and what goes through them.
+//! Connections with a scripted far end, and the bytes that go through them.
 
 pub(crate) use std::{future::Future, sync::Arc, time::Duration};
 
@@ -19,7 +19,7 @@ use futures_util::{
 };
 use std::pin::pin;
 
-/// Longer than anything takes that does not hang.
+/// Longer than anything that does not hang.
 pub(crate) const LONG: Duration = Duration::from_secs(30);
 
 /// The output of `future`, or `None` if it takes longer than `duration`. It can be part of a task,
@@ -58,7 +58,7 @@ pub(crate) async fn send<W: AsyncWrite + Unpin>(handoff: &WriteHandoff<W>, mut b
     }
 }
 
-/// Bytes that differ from one place to the next, and that no encoder makes fewer of.
+/// Bytes that differ from one place to the next, and cannot be compressed.
 pub(crate) fn payload(len: usize) -> Vec<u8> {
     let mut bytes = vec![0; len];
     fastrand::Rng::with_seed(1).fill(&mut bytes);
@@ -111,10 +111,10 @@ where
     (handoff, R::task(task))
 }
 
-/// Waits until nothing is written any more, though there is more to write.
+/// Waits until writing stalls, although there is more to write.
 pub(crate) async fn stalled<R: Runtime, W>(handoff: &WriteHandoff<W>) {
     let (mut before, mut same) = (u64::MAX, 0);
-    // Whoever is only slow, as everybody may be, is not for that long.
+    // A peer that is only slow does not stall for this long.
     while same < 5 {
         let stats = handoff.stats();
         same = if stats.written == before && stats.accepted > before { same + 1 } else { 0 };

@@ -40,8 +40,7 @@ runtimes::tests! {
         }
     }
 
-    /// What the client gets of it is no end in order: the tunnel closes nothing, its owner drops
-    /// it.
+    /// The client gets no orderly end: the tunnel closes nothing, and its owner drops it.
     async fn a_server_that_resets_ends_the_tunnel<R: Runtime>() {
         let (client, server, tunnel) = between::<R>(b"").await;
         client.write_all(b"question").await.unwrap();
@@ -58,7 +57,7 @@ runtimes::tests! {
         assert_eq!((report.a_to_b.bytes, report.b_to_a.bytes), (8, 10 << 10));
     }
 
-    /// The client asks on and on, and nobody takes it.
+    /// The client keeps sending, and the server takes nothing.
     async fn a_reset_in_the_middle_of_a_transfer_ends_the_tunnel<R: Runtime>() {
         for client_resets in [true, false] {
             let (client, server, tunnel) = between::<R>(b"").await;

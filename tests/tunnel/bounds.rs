@@ -2,7 +2,7 @@
 
 use super::support::*;
 
-/// Takes a byte at a time, is always ready, and counts the calls.
+/// Takes one byte at a time, is always ready, and counts the calls.
 struct Sip(Rc<Cell<usize>>);
 
 impl AsyncWrite for Sip {
@@ -20,7 +20,7 @@ impl AsyncWrite for Sip {
     }
 }
 
-/// Always has something, at most so many bytes of it, and counts them.
+/// Always has something, at most this many bytes at a time, and counts them.
 struct Endless(usize, Rc<Cell<usize>>);
 
 impl AsyncRead for Endless {
@@ -85,7 +85,7 @@ runtimes::watched_tests! {
         assert!(offered == sent.len() && (4..=16).contains(&slices), "{offered} bytes in {slices} slices");
     }
 
-    /// Large ones while they are filled, and short ones, which need no block, once they are not.
+    /// Large reads while they are filled, and short reads, which need no block, once they are not.
     fn reads_grow_and_become_short_again() {
         let (burst, pieces) = (payload(4 << 20), payload(10));
         let steps = pieces.chunks(1).flat_map(|piece| [ReadStep::data(piece), ReadStep::Pending]);

@@ -19,7 +19,7 @@ fn slow(seed: u64, (there, back): (usize, usize)) -> (Slow, Slow, Vec<u8>, Vec<u
     (side(seed, &there), side(!seed, &back), there, back)
 }
 
-/// What a reader has not given.
+/// The bytes that a reader still has.
 fn rest(mut reader: ScriptReader) -> Vec<u8> {
     let mut rest = Vec::new();
     Hand::new(reader.read_to_end(&mut rest)).run().unwrap().unwrap();

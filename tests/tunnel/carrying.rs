@@ -1,11 +1,11 @@
-//! What arrives, in which order, and what an end does to the other direction.
+//! Which bytes arrive, in which order, and what an end means for the other direction.
 
 use super::support::*;
 
-/// How long an answer is that its question does not wait for.
+/// The length of an answer that comes before its question is complete.
 const ANSWER: usize = 1 << 20;
 
-/// Seeded sides: what each says, and all of the far ends' records.
+/// Seeded sides: what each sends, and the records of both far ends.
 fn seeded(seed: u64, says: &[u8]) -> (Side, WriteLog) {
     let writer =
         if seed % 3 == 0 { ScriptWriter::seeded(seed).not_vectored() } else { ScriptWriter::seeded(seed) };

@@ -88,8 +88,8 @@ runtimes::watched_tests! {
         }
     }
 
-    /// There is nobody left to bring the answer to, whether the error comes before or behind that
-    /// of the writer.
+    /// Nothing is left that could take the answer, whether the error comes before or after that of
+    /// the writer.
     fn a_reader_that_fails_ends_the_tunnel_although_its_writer_has_failed_too() {
         for (mirrored, len) in
             [false, true].into_iter().flat_map(|mirrored| [1, 3000, 100_000].map(|len| (mirrored, len)))
@@ -165,7 +165,7 @@ runtimes::watched_tests! {
             let (a, at_a) = side(reads_a, ScriptWriter::new(writes_a));
             let (b, at_b) = side(reads_b, ScriptWriter::new(writes_b));
             let mut tunnel = Tunnel::new(a, b);
-            // A period that ends after what the scripts can do without a wait.
+            // A period that ends after everything that the scripts can do without waiting.
             let period = || async {
                 for _ in 0..3 {
                     pending_once().await
@@ -178,7 +178,7 @@ runtimes::watched_tests! {
         }
     }
 
-    /// A second call would close a writer again, or one whose stream was cut short.
+    /// A second call would close a writer again, or one whose stream was truncated.
     fn nothing_runs_again_after_its_end() {
         for steps in
             [vec![ReadStep::data("abc")], vec![ReadStep::data("abc"), ReadStep::Error(ConnectionReset)]]

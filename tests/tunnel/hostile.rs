@@ -1,10 +1,9 @@
-//! Streams that misbehave: they poll tunnels of their own, write where they say they have not,
-//! panic.
+//! Streams that misbehave: they run their own tunnels, write more than they report, panic.
 
 use super::support::*;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Runs another tunnel to its end in each call, and gives what came out of it.
+/// Runs another tunnel to its end in each call, and returns its output.
 struct Nested(Vec<Vec<u8>>);
 
 impl AsyncRead for Nested {
@@ -23,8 +22,8 @@ impl AsyncRead for Nested {
     }
 }
 
-/// Writes its mark to all that it is offered and tells of less. What it is offered has to be zeros,
-/// or to bear its mark.
+/// Writes its mark to the whole buffer and reports less. The buffer must hold zeros or its own
+/// mark.
 struct Scribbler {
     mark: u8,
     told: Vec<Option<usize>>,
@@ -106,7 +105,7 @@ runtimes::watched_tests! {
                     let unwritten = tunnel.into_parts().to_b;
                     assert!([&at_far.written(), &unwritten[..]].concat() == payload(before));
                 }
-                // What the reader wrote to its memory is not there any more.
+                // The bytes that the reader wrote there are gone.
                 let told = vec![None, Some(2048), Some(1), None];
                 let transfer =
                     Hand::new(Forward::new(Scribbler { mark: 1, told }, futures_util::io::sink()).run())
@@ -117,7 +116,7 @@ runtimes::watched_tests! {
         }
     }
 
-    /// What was given later goes behind what was read meanwhile.
+    /// Bytes that were passed later go after those read meanwhile.
     fn what_is_given_between_two_runs_goes_behind_what_was_read() {
         for (len, narrowed) in [10, 3000, 50_000].into_iter().flat_map(|len| [(len, false), (len, true)]) {
             let gate = Gate::new();

@@ -1,4 +1,4 @@
-//! The end of a tunnel that moves nothing, with timers that are turned by hand.
+//! The end of an idle tunnel, with timers that the test controls.
 
 use super::support::*;
 use std::cell::OnceCell;
@@ -49,7 +49,7 @@ runtimes::watched_tests! {
                 assert!(running.run().is_none());
                 assert_eq!(clock.made(), number + 1, "one timer a period");
                 gate.open();
-                // Several wake-ups in a period make no timer more.
+                // Several wake-ups in a period make no extra timer.
                 (0..3).for_each(|_| {
                     running.wake();
                     assert!(running.run().is_none());
@@ -80,7 +80,7 @@ runtimes::watched_tests! {
         assert_eq!(made, 2);
     }
 
-    /// Reading and writing both count: a writer that takes what was read long ago is at work.
+    /// Reading and writing both count: a writer that takes bytes read long ago is active.
     fn bytes_that_leave_slowly_keep_it() {
         let clock = Clock::default();
         let gates: Vec<Gate> = (0..4).map(|_| Gate::new()).collect();

@@ -1,8 +1,8 @@
-//! Both directions between two streams, and one alone.
+//! Both directions between two streams, and a single direction.
 //!
 //! Most tests poll the tunnel by hand, over scripted streams: a `Hand` polls it once after each
-//! wake-up. Where a hang is what could go wrong, they run in every runtime, with tasks at the far
-//! ends. Real sockets, resets and TLS are in `tests/sockets`.
+//! wake-up. Tests that could hang run on every runtime, with tasks at the far ends. Real sockets,
+//! resets and TLS are in `tests/sockets`.
 
 mod bounds;
 mod cancel;

@@ -4,8 +4,8 @@ use super::support::*;
 use allocation_counter::measure;
 use futures_handoff::{HandoffBuffer, HandoffBufferConfig};
 
-/// What a side does from outside: how much it still has to say, in pieces of at most so many bytes,
-/// whether it has ended then, and whether it takes anything.
+/// What a side does: how many bytes it still sends, in pieces of at most this many bytes, whether
+/// it ends after them, and whether it takes anything.
 #[derive(Default)]
 struct Play {
     left: Cell<usize>,
@@ -70,7 +70,7 @@ impl World {
         world
     }
 
-    /// Lets it run until it waits; `change` is what comes before.
+    /// Runs it until it waits, after `change`.
     fn after(&mut self, change: impl FnOnce(&mut Self)) {
         let (waker, wakes) = futures_test::task::new_count_waker();
         let info = measure(|| {
@@ -91,7 +91,8 @@ impl World {
     }
 }
 
-/// A thread keeps the last blocks that were left to it: tiny ones, which go with their buffers.
+/// A thread keeps the last blocks that were left to it: tiny ones, which are dropped with their
+/// buffers.
 fn rinse() {
     let tiny = |size| HandoffBuffer::with_config(HandoffBufferConfig::new(1000).with_read_reserve(size));
     let mut buffers: Vec<_> = (1..=100).map(tiny).collect();
@@ -100,7 +101,7 @@ fn rinse() {
     }
 }
 
-/// What a thread keeps grows to what it needs.
+/// The memory of a thread grows to what it needs.
 fn warm_up() {
     World::new().after(|world| {
         world.a.say(3000, 1);

@@ -1,4 +1,4 @@
-//! Any scripts of readers and writers, with cancelled runs among them.
+//! Random scripts of readers and writers, with cancelled runs.
 
 use super::support::*;
 use proptest::{collection::vec, option, prelude::*};
@@ -7,13 +7,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 const FAILED: ErrorKind = ErrorKind::ConnectionReset;
 const BROKEN: ErrorKind = ErrorKind::BrokenPipe;
 
-/// What a side says and how it takes what it is told.
+/// What a side sends and how it takes bytes.
 #[derive(Debug, Clone)]
 struct Script {
-    /// `None` is to be pending.
+    /// `None` means pending.
     says: Vec<Option<usize>>,
     fails: bool,
-    /// How many bytes are taken at a time; `None` is to be pending.
+    /// How many bytes are taken at a time; `None` means pending.
     takes: Vec<Option<usize>>,
     breaks: Option<ErrorKind>,
     ends: Vec<Option<bool>>,
@@ -54,7 +54,7 @@ impl Script {
             })
             .collect();
         steps.push(if self.fails { ReadStep::Error(FAILED) } else { ReadStep::End });
-        // It would be a fault to read on.
+        // Reading on would be a fault.
         steps.extend([ReadStep::Panic, ReadStep::Panic]);
         let takes = self.takes.iter().map(|n| n.map_or(WriteStep::Pending, WriteStep::Accept));
         let breaks = self.breaks.into_iter().flat_map(|kind| [WriteStep::Error(kind), WriteStep::Panic]);
@@ -71,7 +71,7 @@ impl Script {
     }
 }
 
-/// What holds of a direction, however it ended.
+/// The checks of a direction, however it ended.
 fn check(end: Option<&Transfer>, said: &Script, first: &[u8], log: &WriteLog) -> Result<(), TestCaseError> {
     let (written, sent) = (log.written(), [first, &payload(said.len())].concat());
     prop_assert!(sent.starts_with(&written), "what arrives is what was sent, from its beginning");

@@ -1,4 +1,4 @@
-//! Scripted sides of a tunnel, and what is seen of it from either one.
+//! Scripted sides of a tunnel, and what each side sees.
 
 pub(crate) use std::{
     cell::{Cell, RefCell},
@@ -21,7 +21,7 @@ pub(crate) use futures_util::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt
 
 pub(crate) use crate::write_parts::Hand;
 
-/// One side: what it says, and what it does with what it is told.
+/// One side: what it sends, and what it does with the bytes that it gets.
 pub(crate) type Side = Halves<ScriptReader, ScriptWriter>;
 
 pub(crate) fn side(reader: impl IntoIterator<Item = ReadStep>, writer: ScriptWriter) -> (Side, WriteLog) {
@@ -29,7 +29,7 @@ pub(crate) fn side(reader: impl IntoIterator<Item = ReadStep>, writer: ScriptWri
     (Halves::new(ScriptReader::new(reader), writer), log)
 }
 
-/// A side that says nothing and takes everything.
+/// A side that sends nothing and takes everything.
 pub(crate) fn silent() -> (Side, WriteLog) {
     side([ReadStep::stuck()], ScriptWriter::willing())
 }
@@ -60,7 +60,7 @@ pub(crate) fn ended(transfer: &Transfer) -> Ended {
     }
 }
 
-/// What was carried from the near side to the far one and back, and how that ended.
+/// The bytes carried from the near side to the far one and back, and the ends.
 pub(crate) type Outcome = ((u64, Ended), (u64, Ended));
 
 /// Runs a tunnel of which `near` is the first side or, where it is mirrored, the second one.

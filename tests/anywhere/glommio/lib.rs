@@ -33,7 +33,7 @@ anywhere! {
     ring: crate::run;
 }
 
-/// Says so, and runs nothing, where the kernel or its limits do not allow an executor.
+/// Prints this, and runs nothing, if the kernel or its limits do not allow an executor.
 fn run<F: Future<Output = ()>>(scenario: impl FnOnce(Ring) -> F) {
     match LocalExecutorBuilder::default().make() {
         Ok(executor) => executor.run(scenario(Ring)),

@@ -1,5 +1,5 @@
-//! compio completes operations instead of telling when a socket is ready. Its streams stay on their
-//! thread, and buffer what they read and write.
+//! compio completes operations instead of reporting readiness. Its streams stay on their thread,
+//! and buffer what they read and write.
 
 use std::pin::Pin;
 

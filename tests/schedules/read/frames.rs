@@ -1,4 +1,4 @@
-//! Frames, whole or not at all, by finders of all kinds; and the buffer in front of its reader, as
+//! Frames by all kinds of finders, whole or not at all; and the buffer in front of its reader, as
 //! one reader.
 
 use std::{
@@ -41,7 +41,7 @@ enum Frame {
     Fixed(usize),
     /// That long, unless it begins with [`REJECTED`].
     Picky(usize),
-    /// As long as nobody can have read.
+    /// Longer than anything that can have been read.
     Beyond(usize),
 }
 
@@ -80,7 +80,7 @@ impl Frame {
         self.end(bytes).filter(|end| *end <= bytes.len() && self.contradiction(bytes).is_none())
     }
 
-    /// What a finder says of these bytes that cannot be.
+    /// An impossible answer of a finder about these bytes.
     fn contradiction(self, bytes: &[u8]) -> Option<usize> {
         match self {
             _ if bytes.is_empty() => None,
@@ -118,7 +118,7 @@ impl Frame {
     }
 }
 
-/// A finder that looks at what it is shown.
+/// A finder that looks at its bytes.
 struct Finder {
     inner: Box<dyn FrameFinder>,
     /// `None` also where it does not say so.
@@ -184,7 +184,7 @@ impl Model {
         ledger.framed(frame, before, waited);
     }
 
-    /// A stream of frames that is kept, given up, or kept in spite of a poll in vain.
+    /// A stream of frames that is kept, dropped, or kept after a pending poll.
     pub(super) fn frames(&mut self) {
         let Self { buffer, input, ledger, .. } = self;
         let frame = Frame::random(ledger);
@@ -284,7 +284,7 @@ impl Ledger {
             Err(FrameError::TooLong { needed, limit }) => {
                 event!(self, FrameTooLong, "{needed} for {limit}");
                 assert_eq!((limit, whole), (self.max_len(), None), "too long");
-                // So many there have to be before any of them is told apart.
+                // This many bytes must arrive before they are distinguished.
                 let header = if let Frame::Length { width, .. } = frame { width } else { 1 };
                 let announced = frame.end(&self.unread) == Some(needed) || header == needed;
                 assert!(needed > limit && (len == limit || announced), "{needed} for {limit}");
@@ -368,7 +368,7 @@ impl Ledger {
     }
 }
 
-/// What an error tells of the reader. It is dropped where it was made.
+/// What an error says about the reader. It is dropped where it was made.
 fn why(error: &std::io::Error) -> Said {
     match error.get_ref().and_then(|error| error.downcast_ref()) {
         Some(BufferError::InvalidReader { reported, given }) if *reported == lie(*given) => Said::Lied,

@@ -1,5 +1,5 @@
-//! A reader that does whatever a reader may, and now and then what it may not, and the readers of
-//! other connections.
+//! A reader that does everything a reader may do, and sometimes what it must not; and the readers
+//! of other connections.
 
 use std::{
     cell::{Cell, RefCell},
@@ -19,7 +19,7 @@ use crate::{
     script::{Event, Script},
 };
 
-/// What neighbours read, and nobody else.
+/// The bytes that only neighbours read.
 const SECRET: u8 = b'S';
 
 /// What the reader said last, other than that it gave bytes.
@@ -29,7 +29,7 @@ pub(super) enum Said {
     Nothing,
     /// Pending, and the task is woken.
     Pending,
-    /// Pending, and nobody will be woken.
+    /// Pending, without a wake-up.
     Stalled,
     Failed,
     Ended,
@@ -37,7 +37,7 @@ pub(super) enum Said {
     Panicked,
 }
 
-/// What is known of a reader while it is in use.
+/// The record of a reader while it is in use.
 #[derive(Default)]
 pub(super) struct Told {
     pub(super) said: Cell<Said>,
@@ -161,7 +161,7 @@ impl Input {
     }
 }
 
-/// What a reader that lies says it has put into so much room: one byte more, or far more.
+/// The count that a lying reader reports for this much room: one byte more, or far more.
 pub(super) fn lie(room: usize) -> usize {
     room + [1, usize::MAX / 2][room % 2]
 }
@@ -221,8 +221,8 @@ impl AsyncRead for Secrets {
 }
 
 impl Ledger {
-    /// Other connections on the same thread, so many that blocks go from one to another, read some
-    /// times, are done with it at once, and find nothing more.
+    /// Other connections on the same thread, enough that blocks go from one to another. Each reads
+    /// a few times, consumes at once, and finds nothing more.
     pub(super) fn neighbours_read(&mut self, neighbours: &mut Vec<HandoffBuffer>) {
         event!(self, NeighbourRead);
         if neighbours.is_empty() {

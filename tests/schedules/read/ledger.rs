@@ -1,4 +1,4 @@
-//! What the buffer has to hold, and what has left it.
+//! The expected content of the buffer, and the bytes that have left it.
 
 use std::{
     cell::Cell,
@@ -26,7 +26,7 @@ use crate::{
 const SMALL_BLOCK: usize = 2048;
 /// The longest frame that does.
 const SMALL_MAX: usize = 512;
-/// What sharing a block costs beside it: the count.
+/// The extra cost of sharing a block: its reference count.
 const COUNT: usize = 96;
 /// The needle searched for last, and the list of spare blocks.
 const LISTS: usize = 512;
@@ -234,13 +234,13 @@ impl Ledger {
         matches!(self.said(), Said::Pending | Said::Stalled) && !self.asked
     }
 
-    /// What a buffer may keep that is quiet, but for blocks in the hands of others.
+    /// What a quiet buffer may keep, without blocks that others hold.
     fn most_quiet(&self) -> usize {
         QUIET.max(2 * self.config.read_size().start())
     }
 
-    /// A buffer that has found nothing to read keeps no block, unless it is too large to be left to
-    /// others.
+    /// A buffer that has found nothing to read keeps no block, unless it is too large for the
+    /// thread.
     pub(super) fn rests(&self, buffer: &HandoffBuffer) {
         let capacity = buffer.capacity();
         // Of a large one, a front may have been handed off.

@@ -1,4 +1,5 @@
-//! The read half: any calls on a buffer, whose input comes in any pieces, against a plain vector.
+//! The read half: random calls on a buffer, whose input comes in any pieces, against a plain
+//! vector.
 
 mod calls;
 mod frames;
@@ -18,7 +19,7 @@ use crate::{
     script::Script,
 };
 
-/// Runs a schedule, on a scale if there is one. What does not hold is an assertion that fails.
+/// Runs a schedule, with measured memory if requested. Errors are failed assertions.
 pub(crate) fn run(script: &Script, weigh: Option<Weigh>) -> Result<Summary, String> {
     let mut model = Model::new(script, Scale::new(weigh));
     let calls = 1 + script.below(60);
@@ -33,7 +34,7 @@ pub(crate) fn run(script: &Script, weigh: Option<Weigh>) -> Result<Summary, Stri
     });
     let bytes = model.ledger.told.given.borrow().len() as u64;
     if let Err(finding) = held {
-        // What is broken may not be fit to be dropped.
+        // A broken state may not be safe to drop.
         mem::forget(model);
         return Err(finding);
     }

@@ -116,7 +116,7 @@ pub(super) fn blocked(world: &World) {
     expect!(world, moves, "bytes are held up by a flush that nobody waits for");
 }
 
-/// Nothing is left to run, and the writer is ready: nobody can be waiting for it.
+/// Nothing is left to run, and the writer is ready: no task can be waiting for it.
 pub(super) fn settled(world: &World) {
     let Some(handle) = world.handle() else { return };
     expect!(world, handle.pending_bytes() == 0, "{} bytes do not move", handle.pending_bytes());
@@ -132,8 +132,7 @@ pub(super) fn settled(world: &World) {
 
 pub(super) type Outcome = Result<FaultyWriter, WriterFailure<FaultyWriter>>;
 
-/// Somebody learned how the stream ended: whether as one who gets the writer and what it has not
-/// written.
+/// A party learned how the stream ended, perhaps with the writer and the unwritten bytes.
 pub(super) fn outcome(world: &World, outcome: Outcome, takes: bool) {
     world.settle();
     // It may have been dropped in this step, by a producer in the same task.

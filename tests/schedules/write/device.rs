@@ -1,4 +1,4 @@
-//! A writer that behaves as badly as its contract allows, until it breaks it.
+//! A writer that behaves as badly as its contract allows, and then breaks it.
 
 use std::{
     cell::RefMut,
@@ -44,7 +44,7 @@ enum At {
     Close,
 }
 
-/// What a broken device does to one byte: what the checks must notice.
+/// The fault that a broken device makes at one byte, which the checks must notice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sabotage {
     Lose,
@@ -78,7 +78,7 @@ pub(super) struct Device {
     /// `written` at the last flush that succeeded, and how many there were.
     pub(super) flushed: u64,
     pub(super) flushes: u64,
-    /// How many bytes it keeps to itself until it is flushed or closed.
+    /// How many bytes it buffers until it is flushed or closed.
     buffer: u64,
     /// What its peer has got of what it took.
     pub(super) passed: u64,

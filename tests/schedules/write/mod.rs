@@ -52,7 +52,7 @@ pub(crate) fn run(script: &Script, sabotage: Option<(u64, Sabotage)>) -> Result<
             (Ok(true), None) => continue,
             (Ok(false), None) => return schedule.finish(),
         };
-        // What is broken may not be fit to be dropped.
+        // A broken state may not be safe to drop.
         mem::forget(schedule);
         return Err(finding);
     }

@@ -1,5 +1,5 @@
-//! What has to be true of a stream: all bytes that were accepted, what was done to end it, and the
-//! line of those who wait for room.
+//! The expected state of a stream: all accepted bytes, the requests to end it, and the line of
+//! waiters for room.
 
 use std::{collections::VecDeque, fmt, mem, ops::Range};
 
@@ -38,7 +38,7 @@ pub(super) struct Oracle {
     parked: Vec<(Range<u64>, Vec<u8>)>,
     /// What adapters have taken, in order, and the stream not yet accepted as far as is known.
     pub(super) taken: VecDeque<Vec<u8>>,
-    /// What a flush has to reach that an adapter gave up and nobody took back, at the least.
+    /// The least position of a flush that an adapter gave up and that was not resumed.
     pub(super) flush_left: Option<u64>,
     /// In permits.
     pub(super) held: Room,
@@ -50,7 +50,7 @@ pub(super) struct Oracle {
     /// Futures that wait for the writer itself.
     pub(super) wanting_parts: usize,
     pub(super) causes: Causes,
-    /// Why the stream ended, as the first who learned it was told.
+    /// Why the stream ended, as first reported.
     pub(super) end: Option<End>,
     pub(super) parts_taken: bool,
     /// How many bytes were compared with what the writer took.
@@ -111,8 +111,8 @@ impl Oracle {
         self.bytes.len() as u64
     }
 
-    /// Somebody learned why the stream ended. It must be for something that was done to it, and the
-    /// same for all.
+    /// A party learned why the stream ended. The reason must have occurred, and must be the same
+    /// for all.
     pub(super) fn ended(&mut self, reason: &CloseReason, device: &Device) -> Result<(), String> {
         let Causes { closed, detached, aborted, task_dropped } = self.causes;
         let fault = device.broken.map(|(fault, _)| fault);
@@ -187,7 +187,7 @@ impl Place {
     }
 }
 
-/// The line of those who wait for room, each task at most once.
+/// The line of waiters for room, each task at most once.
 #[derive(Default)]
 pub(super) struct Line(Vec<Place>);
 
@@ -250,7 +250,7 @@ impl Line {
         Ok(())
     }
 
-    /// What the first who was not granted anything yet needs.
+    /// What the first waiter without a grant needs.
     pub(super) fn first(&self) -> Option<Room> {
         self.0.iter().find(|place| !place.granted).map(|place| place.need)
     }

@@ -54,7 +54,7 @@ pub(super) async fn for_flush(
     }
 }
 
-/// Waits for a ticket and checks the fate that it tells of.
+/// Waits for a ticket and checks its result.
 pub(super) async fn for_ticket(world: &World, mut ticket: WriteTicket, patience: Patience) {
     let Some(result) = patience.wait_once(world, &mut ticket).await else { return };
     let range = ticket.positions();
@@ -82,8 +82,8 @@ pub(super) async fn for_ticket(world: &World, mut ticket: WriteTicket, patience:
     }
 }
 
-/// Waits until the writer's peer has got all that is accepted now, or never will, as those do that
-/// ask and wait for the answer. Nobody flushes for them.
+/// Waits until the writer's peer has got everything accepted so far, or never will, like a client
+/// that waits for an answer. Nothing requests a flush.
 async fn answered(world: &World, handle: &Handle) {
     world.settle();
     let position = world.oracle.borrow().accepted();
@@ -102,7 +102,7 @@ async fn answered(world: &World, handle: &Handle) {
     .await;
 }
 
-/// Does so many random things with a handle, and drops it.
+/// Does this many random things with a handle, and drops it.
 pub(super) async fn produce(world: Rc<World>, handle: Handle, steps: usize) {
     let producer = Producer { world, handle };
     for _ in 0..steps {
@@ -228,7 +228,7 @@ impl Producer {
     }
 }
 
-/// Somebody waited for the end. An orderly one is no error.
+/// A party waited for the end. An orderly end is not an error.
 fn ended(world: &World, end: Result<(), CloseReason>) {
     expect!(world, !end.as_ref().is_err_and(CloseReason::is_closed), "an orderly end was told as an error");
     world.ended(&end.err().unwrap_or(CloseReason::Closed));
@@ -248,7 +248,7 @@ async fn await_parts(world: &World, parts: impl Future<Output = check::Outcome>,
     drop((parts, wanting));
 }
 
-/// Ends the stream in one way or another once all others are done, and looks at what is left.
+/// Ends the stream in some way once everything else is done, and checks what is left.
 pub(super) async fn keep(world: Rc<World>, handle: Handle) {
     let world = &*world;
     if world.once_in(3) {

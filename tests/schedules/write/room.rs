@@ -1,4 +1,4 @@
-//! Waiting for room, and what is done with room that is held in a permit.
+//! Waiting for room, and the use of room in a permit.
 
 use std::{pin::pin, rc::Rc, task::Poll};
 
@@ -12,7 +12,7 @@ use super::{
     world::{World, on_drop},
 };
 
-/// A permit, whoever holds it: submits a chunk on it.
+/// Submits a chunk on a permit.
 pub(super) type Send<'a> = Box<dyn FnOnce(Bytes) -> Result<WriteTicket, WriteError> + 'a>;
 
 /// The room that is held in a permit.
@@ -36,7 +36,7 @@ impl Drop for Held {
     }
 }
 
-/// Uses a permit, or lets it go.
+/// Uses a permit, or drops it.
 pub(super) async fn use_permit(held: Held, send: Send<'_>) {
     let Held { world, room: Room { bytes, .. } } = &held;
     let (world, bytes) = (&Rc::clone(world), *bytes);

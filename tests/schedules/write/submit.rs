@@ -1,4 +1,4 @@
-//! What a producer submits, and what it must be told.
+//! What a producer submits, and the results that it must get.
 
 use std::{
     future::poll_fn,
@@ -30,7 +30,7 @@ struct Before {
     written: u64,
 }
 
-/// What is told of a write that was accepted.
+/// The report of an accepted write.
 enum Told {
     Nothing,
     Positions(Range<u64>),
@@ -61,7 +61,7 @@ pub(super) async fn follow(world: &Rc<World>, ticket: WriteTicket) {
     match world.below(6) {
         0 | 1 => {}
         2 => {
-            // By then they may be written, and others stall.
+            // By then they may be written, and later ones stall.
             pause(world).await;
             let position = ticket.positions().end;
             for_flush(world, position, false, ticket.flushed()).await;
@@ -272,7 +272,7 @@ impl Producer {
             Some(Ok(())) => {}
             Some(Err(error)) => return self.refused(refused(error).0, Room::default(), None),
             None => {
-                // Its future is gone, and it is not: it may hold up nobody.
+                // Its future is dropped, and the adapter is kept: it must not delay any producer.
                 let _ = Pin::new(&mut sink).poll_ready(&mut Context::from_waker(Waker::noop()));
                 return world.keep(sink);
             }

@@ -1,5 +1,5 @@
-//! Tasks whose every poll is chosen: an executor on one thread, producers in the task of another,
-//! panics as planned, and futures that are given up.
+//! Tasks whose every poll is chosen: an executor on one thread, producers inside of another task,
+//! planned panics, and futures that are dropped.
 
 use std::{
     cell::RefCell,
@@ -129,8 +129,8 @@ impl Tasks {
     }
 }
 
-/// A producer in the task of another, with a number and a waker of its own: which of them waits for
-/// room, and which is woken for it, is told by these.
+/// A producer inside of another task, with its own number and waker, which tell the producers
+/// apart.
 pub(super) struct Inside {
     world: Rc<World>,
     pub(super) id: usize,
@@ -138,7 +138,7 @@ pub(super) struct Inside {
     bell: Option<Arc<Bell>>,
 }
 
-/// Tells that the producer was woken, and wakes the task that polled it last.
+/// Records that the producer was woken, and wakes the task that polled it last.
 struct Bell {
     id: usize,
     around: Waker,
@@ -173,7 +173,8 @@ impl Future for Inside {
     }
 }
 
-/// A future that panics at the end of one of its polls, after so many others, whatever came of it.
+/// A future that panics at the end of one of its polls, after this many others, whatever the
+/// result.
 pub(super) async fn panicking<F: Future + Unpin>(mut future: F, mut polls_left: Option<usize>) -> F::Output {
     poll_fn(|cx| {
         let polled = Pin::new(&mut future).poll(cx);
@@ -210,7 +211,7 @@ pub(super) async fn let_others_run() {
     .await;
 }
 
-/// Lets others run, some times over.
+/// Yields several times.
 pub(super) async fn pause(world: &World) {
     for _ in 0..world.below(4) {
         let_others_run().await;
@@ -221,9 +222,9 @@ pub(super) async fn pause(world: &World) {
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Patience {
     Endless,
-    /// Instead of polling it again after so many polls, be it ready or not.
+    /// Instead of polling it again after this many polls, ready or not.
     Before(usize),
-    /// As soon as so many polls have been pending.
+    /// As soon as this many polls have been pending.
     After(usize),
 }
 

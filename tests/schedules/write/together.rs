@@ -1,5 +1,5 @@
-//! The task of the writer by itself, or in one with producers, which run with it one after the
-//! other or side by side, perhaps around or inside of that of a second stream.
+//! The writer task by itself, or in one task with producers, which run one after the other or side
+//! by side, perhaps around or inside of the task of a second stream.
 
 use std::{future::poll_fn, pin::pin, rc::Rc, task::Poll};
 
@@ -56,7 +56,7 @@ pub(super) async fn run_together(
 struct Together {
     world: Rc<World>,
     task: WriteTask<FaultyWriter>,
-    /// It has told how the stream ended, and may not be polled any more.
+    /// It has reported how the stream ended, and must not be polled again.
     over: bool,
 }
 
@@ -176,7 +176,7 @@ impl Together {
         }
     }
 
-    /// The task has told how the stream ended.
+    /// The task has reported how the stream ended.
     fn end(&mut self, outcome: Outcome) {
         self.over = true;
         told(&self.world, outcome);

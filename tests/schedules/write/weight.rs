@@ -1,7 +1,7 @@
-//! What a stream keeps in memory, step by step: chunks of all lengths, a writer that takes little
-//! or nothing, and a scale.
+//! What a stream keeps in memory, step by step: chunks of all lengths, and a writer that takes
+//! little or nothing.
 //!
-//! Schedules of their own: in the others, what they keep to compare with would be weighed as well.
+//! These schedules are separate: in the others, the memory of the oracle would be measured too.
 
 use std::{
     io::{self, IoSlice},

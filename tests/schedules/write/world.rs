@@ -1,4 +1,4 @@
-//! What all parts of a schedule share: the stream, its writer, the oracle, and what is wrong.
+//! Shared by all parts of a schedule: the stream, its writer, the oracle, and the first error.
 
 use std::{
     any::Any,
@@ -19,7 +19,7 @@ use super::{
 };
 use crate::script::Script;
 
-/// What does not hold is a finding: `expect!(world, a == b, "{a} is not {b}")`.
+/// A false condition is a finding: `expect!(world, a == b, "{a} is not {b}")`.
 macro_rules! expect {
     ($world:expr, $holds:expr, $($otherwise:tt)+) => {
         if !$holds {
@@ -51,8 +51,8 @@ thread_local! {
     static OWNED: Cell<Room> = const { Cell::new(Room { bytes: 0, items: 0 }) };
 }
 
-/// Calls the stream from wherever user code may run: a waker, a drop of the owner of a chunk. Were
-/// the stream's lock held there, this would never return.
+/// Calls the stream from everywhere that user code may run: a waker, a drop of the owner of a
+/// chunk. If the stream's lock were held there, this would never return.
 pub(super) fn visit() {
     let visited = VISITED.with_borrow(Clone::clone);
     if let Some(handle) = visited.and_then(|weak| weak.upgrade()) {
@@ -197,9 +197,9 @@ impl World {
         self.spawned.borrow_mut().push((kind, Box::pin(body)));
     }
 
-    // --- what is wrong -------------------------------------------------------------------------
+    // --- findings ------------------------------------------------------------------------------
 
-    /// Notes what is wrong, for a panic might be caught by the stream. The first finding counts.
+    /// Records an error, as the stream might catch a panic. The first finding counts.
     pub(super) fn fail(&self, finding: String) {
         self.violation.borrow_mut().get_or_insert(finding);
     }
@@ -214,7 +214,7 @@ impl World {
         self.violation.borrow_mut().take()
     }
 
-    /// Somebody was told why nothing more is accepted. The stream need not have ended for that.
+    /// A producer learned why nothing more is accepted. The stream need not have ended for that.
     pub(super) fn refused(&self, reason: &CloseReason) {
         if reason.is_closed() {
             let causes = &self.oracle.borrow().causes;
@@ -224,7 +224,7 @@ impl World {
         }
     }
 
-    /// Somebody was told why the stream ended.
+    /// A party learned why the stream ended.
     pub(super) fn ended(&self, reason: &CloseReason) {
         let ended = self.oracle.borrow_mut().ended(reason, &self.device.borrow());
         self.check(ended);
@@ -292,7 +292,7 @@ impl World {
         self.wakes.borrow().get(self.current.get()).copied().unwrap_or(0)
     }
 
-    // --- adapters and flushes that nobody polls ------------------------------------------------
+    // --- adapters and flushes that are not polled ----------------------------------------------
 
     /// Keeps an adapter that is not polled any more.
     pub(super) fn keep(&self, adapter: impl Any) {
@@ -313,7 +313,7 @@ impl World {
         any
     }
 
-    /// Asks for a flush that nobody is going to wait for until it is made.
+    /// Requests a flush, and drops its future before it is made.
     pub(super) fn flush_loosely(&self, flushed: impl Future<Output = Result<(), CloseReason>> + 'static) {
         let mut flushed: Flushed = Box::pin(flushed);
         if flushed.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {
@@ -333,7 +333,7 @@ impl World {
         loose.is_some()
     }
 
-    /// Whether somebody wants the writer flushed, be it as part of its end.
+    /// Whether a flush of the writer is wanted, even as part of its end.
     pub(super) fn is_flush_wanted(&self) -> bool {
         let open = self.handle().is_some();
         let oracle = self.oracle.borrow();
@@ -341,9 +341,9 @@ impl World {
         !open || asked || oracle.causes.closed || oracle.causes.detached
     }
 
-    // --- who waits for what --------------------------------------------------------------------
+    // --- waiters -------------------------------------------------------------------------------
 
-    /// Those who wait for the writer's peer have another look if there is anything new to see.
+    /// Wakes the waiters for the writer's peer if there is news for them.
     pub(super) fn wake_for_answers(&self) {
         let seen = (self.device.borrow().passed, self.handle().is_none_or(|handle| handle.is_closed()));
         if self.answers.replace(seen) != seen {

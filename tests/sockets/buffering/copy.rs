@@ -4,7 +4,7 @@ use super::support::*;
 use futures_util::io::{BufWriter, copy};
 
 runtimes::tests! {
-    /// A tunnel: the source says nothing more before it has an answer, so the copy goes on and
+    /// A tunnel: the source sends nothing more before it has an answer. The copy keeps waiting, and
     /// flushes nothing itself.
     async fn what_a_copy_has_taken_arrives_while_its_source_waits<R: Runtime>() {
         for way in ways() {
@@ -36,7 +36,7 @@ runtimes::tests! {
                 let mut into = handoff.clone().into_writer();
                 let copied = in_time::<R, _>("the end of the source", copy(source, &mut into)).await;
                 assert_eq!(copied.unwrap(), 205_004 + 7);
-                // The end of the copy arrives by itself as well.
+                // The end of the copy also arrives without a flush.
                 asking.await;
             })
             .await;

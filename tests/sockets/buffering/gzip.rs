@@ -1,4 +1,4 @@
-//! An encoder, which holds what it has not made enough of: below a handle, and above one.
+//! An encoder, which buffers its output: below a handle and above it.
 
 use super::support::*;
 use async_compression::futures::{bufread::GzipDecoder, write::GzipEncoder};
@@ -28,8 +28,8 @@ runtimes::tests! {
         }
     }
 
-    /// The encoder decides when it puts something out, and its owner when it is flushed; the rest
-    /// of the way is not theirs.
+    /// The encoder decides when it writes, and its owner when it is flushed. After that the handoff
+    /// flushes.
     async fn what_an_encoder_above_a_handle_has_put_out_arrives<R: Runtime>() {
         const LENS: [usize; 3] = [100_000, 300_000, 70_000];
         for way in ways() {

@@ -1,5 +1,5 @@
-//! Writers that buffer, over sockets, on every runtime: what they take arrives without anybody
-//! asking for a flush.
+//! Writers that buffer, over sockets, on every runtime: their bytes arrive although nothing
+//! requests a flush.
 
 mod copy;
 mod gzip;

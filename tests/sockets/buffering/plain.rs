@@ -1,4 +1,4 @@
-//! Writers that hold bytes until they have a buffer full of them.
+//! Writers that hold bytes until their buffer is full.
 
 use super::support::*;
 use futures_util::io::BufWriter;

@@ -1,5 +1,5 @@
-//! Connections of which it is known when they are full, and streams whose task is run in either
-//! way.
+//! Connections that report when they are full, and streams whose task runs by itself or with a
+//! producer.
 
 pub(crate) use std::{
     fmt::Display,
@@ -28,7 +28,7 @@ use futures_channel::oneshot;
 use futures_test::future::FutureTestExt;
 use futures_util::future::ready;
 
-/// Longer than anything takes that arrives at all.
+/// Longer than any arrival takes.
 const LATEST: Duration = Duration::from_secs(20);
 
 /// The output of a future that must not wait for ever.
@@ -127,8 +127,8 @@ where
     }
 }
 
-/// Writes messages of these lengths, each after the peer has answered the one before; it has got
-/// all when the stream ends.
+/// Writes messages of these lengths, each after the peer has answered the one before. The peer has
+/// everything when the stream ends.
 pub(crate) async fn each_message_arrives<R, W>(
     way: (Inline, Run),
     writer: W,
@@ -188,8 +188,8 @@ pub(crate) fn filling(len: usize) -> Vec<u8> {
     bytes.iter().copied().cycle().take(len).collect()
 }
 
-/// A peer that reads nothing before the socket is full gets the last byte, without anybody asking
-/// for a flush.
+/// A peer that reads nothing before the socket is full gets the last byte, although nothing
+/// requests a flush.
 pub(crate) async fn a_late_reader_gets_the_tail<R, W>(
     way: (Inline, Run),
     writer: W,

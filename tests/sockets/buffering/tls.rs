@@ -1,4 +1,4 @@
-//! TLS: what its writer takes while the socket is full stays in it until it is called again.
+//! TLS: bytes that its writer takes while the socket is full stay in it until the next call.
 
 use super::{support::*, tls_support::*};
 use futures_util::future::join;
@@ -74,7 +74,7 @@ runtimes::tests! {
             let (near, far, _) = secured::<R>().await;
             let (near_reader, near_writer) = near.split();
             let (far_reader, far_writer) = far.split();
-            // Each sends all it has and has got all there is before it ends; neither flushes.
+            // Each side sends everything and receives everything before it ends; neither flushes.
             let near = talk::<R, _>(way, near_reader, near_writer, LEN);
             let far = R::task(talk::<R, _>(way, far_reader, far_writer, LEN));
             join(near, far).await;

@@ -1,4 +1,4 @@
-//! How a TLS connection ends: in order, or by being cut off.
+//! How a TLS connection ends: orderly, or cut off.
 
 use super::{support::*, tls_support::*};
 use futures_handoff::{Delimiter, FrameError};
@@ -34,7 +34,7 @@ runtimes::tests! {
         }
     }
 
-    /// All that was written has come, and still the peer learns that there may have been more.
+    /// Everything written has arrived, and still the peer learns that there may have been more.
     async fn an_abort_over_tls_is_no_end_in_order<R: Runtime>() {
         let (near, far, _) = secured::<R>().await;
         let reading = read_all::<R>(far).await;
@@ -71,7 +71,7 @@ runtimes::tests! {
     }
 }
 
-/// Ends a TLS stream in order, or ends the connection below it and says nothing.
+/// Ends a TLS stream with `close_notify`, or ends the connection below it without one.
 async fn end(far: &mut Far, cut: bool) {
     if cut {
         far.get_ref().0.end().unwrap();

@@ -16,7 +16,7 @@ pub(crate) type Far = client::TlsStream<Peer>;
 
 const NAME: &str = "localhost";
 
-/// A certificate for this process alone.
+/// A certificate for this process only.
 fn configs() -> &'static (Arc<ServerConfig>, Arc<ClientConfig>) {
     static CONFIGS: OnceLock<(Arc<ServerConfig>, Arc<ClientConfig>)> = OnceLock::new();
     CONFIGS.get_or_init(|| {
@@ -49,7 +49,7 @@ pub(crate) async fn connect<S: AsyncRead + AsyncWrite + Unpin>(stream: S) -> cli
     TlsConnector::from(Arc::clone(&configs().1)).connect(name, stream).await.unwrap()
 }
 
-/// A connection to a peer that has small buffers, once hands were shaken.
+/// A connection to a peer with small buffers, after the handshake.
 pub(crate) async fn secured<R: runtimes::Runtime>() -> (Near<R>, Far, Full) {
     let (near, peer) = connected::<R>().await;
     let full = near.full();

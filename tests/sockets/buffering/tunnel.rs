@@ -30,8 +30,7 @@ async fn answer(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
     stream.close().await.unwrap();
 }
 
-/// A tunnel between `a` and `b`, somebody who asks behind the one and somebody who answers behind
-/// the other.
+/// A tunnel between `a` and `b`, with a client behind one and a server behind the other.
 async fn converse<R, A, B>(
     a: A,
     b: B,

@@ -1,11 +1,11 @@
-//! A routed proxy under random faults, for as long as it takes to see whether anything is lost,
-//! hangs or grows.
+//! A routing proxy under random faults, for long enough to see whether anything is lost, hangs or
+//! grows.
 //!
 //! Each worker makes one session after the other: a client that sends lines and then a tunnel
-//! through the proxy to two upstreams, and gets answers of the first one. A [`Plan`] is all that is
-//! to happen in a session. What arrives is compared byte by byte as it comes: without a fault that
-//! loses bytes all of it has to, with one what came has to be the beginning of what was sent, and
-//! what the proxy's streams say of it has to add up.
+//! through the proxy to two upstreams, and gets answers of the first one. A [`Plan`] is everything
+//! that happens in a session. Arriving bytes are compared one by one. Without a fault that loses
+//! bytes, all of them must arrive; with one, a prefix of what was sent. And the counters of the
+//! proxy's streams must add up.
 
 mod peers;
 mod plan;
@@ -33,7 +33,7 @@ use crate::{
     support::{LONG, no_more_descriptors, within},
 };
 
-/// What the workers have in common.
+/// Shared by the workers.
 #[derive(Default)]
 struct Shared {
     seed: AtomicU64,
@@ -77,8 +77,7 @@ impl Growth {
         Self { first: mean(&counted[..quarter]), last: mean(&counted[counted.len() - quarter..]) }
     }
 
-    /// Sessions are as large as it happens, and an allocator needs some memory until it has seen
-    /// every size.
+    /// Sessions have random sizes, and an allocator needs memory until it has seen every size.
     fn is_flat(&self, allowance: f64) -> bool {
         self.last <= self.first * 1.25 + allowance
     }
@@ -87,7 +86,7 @@ impl Growth {
 /// Keeps so many sessions going for that time, and fails if one of them does, or if more is held at
 /// its end.
 async fn soak<R: Runtime>(seed: u64, time: Duration, beside: usize) -> Arc<Shared> {
-    // What the runtime opens once is open after one session.
+    // After one session the descriptors that the runtime opens once are open.
     R::task(session::<R>(Plan::new(seed), Arc::default())).await;
     R::sleep(Duration::from_millis(20)).await;
     let before = open_descriptors();
@@ -158,6 +157,6 @@ fn what_grows_is_not_flat() {
         |value: fn(f64) -> f64| Growth::new(&(1..=100).map(|n| value(f64::from(n))).collect::<Vec<_>>());
     assert!(growth(|n| 100.0 + n % 9.0).is_flat(16.0));
     assert!(!growth(|n| 30.0 + n).is_flat(16.0));
-    // What comes into being at the beginning stays.
+    // Everything created at the beginning stays.
     assert!(growth(|n| if n < 9.0 { 1.0 } else { 80.0 }).is_flat(16.0));
 }

@@ -1,4 +1,4 @@
-//! The client and the upstreams, as a plan has them.
+//! The client and the upstreams of a plan.
 
 use std::{
     io,
@@ -32,7 +32,7 @@ pub(super) enum End {
     Clean,
     /// The connection failed.
     Failed(io::ErrorKind),
-    /// The peer made an end of it, as it should.
+    /// The peer ended as planned.
     Own,
 }
 
@@ -43,8 +43,7 @@ pub(super) struct Received {
     pub(super) end: End,
 }
 
-/// Sends and receives as it should; what came. Panics at a byte that is not the one that was sent,
-/// or is one too many.
+/// Sends and receives as planned; returns what arrived. Panics at a wrong or an extra byte.
 pub(super) async fn talk<R: Runtime>(
     peer: Peer,
     conduct: Conduct,
@@ -108,7 +107,7 @@ async fn receive<R: Runtime>(
     let mut stall = manner.stall;
     let mut buffer = vec![0; manner.piece];
     loop {
-        // One more than is expected, to see what should not be there.
+        // One more byte than expected, to detect extra bytes.
         let n = step::<R>(manner, &mut stall, *len, expects.len() + 1 - *len).await?;
         let n = match peer.read(&mut buffer[..n]).await {
             Ok(0) => return Ok(End::Clean),
@@ -125,7 +124,7 @@ async fn receive<R: Runtime>(
     }
 }
 
-/// How much to do at a time at this place, after what has to happen here.
+/// How much to do at a time at this position, after the events planned for it.
 async fn step<R: Runtime>(
     manner: &Manner,
     stall: &mut Option<(usize, Duration)>,

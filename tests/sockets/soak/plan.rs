@@ -1,4 +1,4 @@
-//! What is to happen in a session, made of a seed.
+//! The plan of a session, made from a seed.
 
 use std::{sync::Arc, time::Duration};
 
@@ -20,9 +20,9 @@ const STREAM: usize = 1024 * 1024;
 pub(super) enum Fault {
     /// A peer resets the connection.
     Reset,
-    /// A peer goes away as a program does that ends.
+    /// A peer closes like a program that ends.
     Drop,
-    /// A peer does nothing any more until everybody else has gone.
+    /// A peer does nothing more until all other parties have ended.
     Hang,
     /// The proxy gives up in the middle.
     Expire,
@@ -56,7 +56,7 @@ pub(super) struct Conduct {
     pub(super) receiving: Manner,
 }
 
-/// All that is to happen in a session, and what has to arrive.
+/// Everything that happens in a session, and what must arrive.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Plan {
     pub(super) seed: u64,
@@ -82,7 +82,7 @@ impl Plan {
             faults.push(Fault::HalfClose);
         }
         let (to_a, to_b) = routed(&upload);
-        // Without a byte of a client the proxy asks nobody.
+        // Without a byte of the client the proxy connects to no upstream.
         let answer = if upload.is_empty() { Vec::new() } else { bytes(&mut rng) };
         let mut client = conduct(&mut rng, &mut faults);
         let mut a = conduct(&mut rng, &mut faults);
@@ -161,7 +161,7 @@ fn upload(rng: &mut Rng) -> Vec<u8> {
     upload
 }
 
-/// What of an upload goes where, found without this library.
+/// Where each part of an upload goes, computed without this library.
 fn routed(upload: &[u8]) -> (Vec<u8>, Vec<u8>) {
     let (mut a, mut b) = (Vec::new(), Vec::new());
     let mut rest = upload;

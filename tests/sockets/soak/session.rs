@@ -1,4 +1,4 @@
-//! One session, and whether what came of it is right.
+//! One session, and the check of its result.
 
 use std::{
     io::ErrorKind,
@@ -22,9 +22,9 @@ use crate::{
     router::{Routed, route},
 };
 
-/// Makes a session; panics if something is not as it should be.
+/// Runs a session; panics if something is wrong.
 pub(super) async fn session<R: Runtime>(plan: Plan, compared: Arc<AtomicU64>) {
-    // Both stay until the session is over: the ports must not go to others while something here may
+    // Both stay until the session is over: no other test may get the ports while something here may
     // connect to them.
     let mut listener = R::bind(([127, 0, 0, 1], 0).into()).await.unwrap();
     let upstreams = Arc::new(Peers::new().unwrap());
@@ -67,19 +67,18 @@ async fn serve<R: Runtime>(
     (a, R::task(talk::<R>(b, plan.b, Arc::new([]), plan.to_b, scene)))
 }
 
-/// That all that is known of the session fits together.
+/// Checks that everything known about the session is consistent.
 fn check(plan: &Plan, routed: &Routed, received: [Received; 3]) {
     let ends_by_itself = !plan.faults.contains(&Fault::Expire) && !plan.faults.contains(&Fault::Hang);
     assert!(!(ends_by_itself && routed.expired), "the proxy hangs");
     if let Some(error) = &routed.refused {
-        // That is what an upstream looks like that goes away while it is connected to.
+        // This is how an upstream looks that closes during the connect.
         use ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected};
         let is_gone = matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | NotConnected);
         assert!(plan.loses_bytes() && is_gone, "the proxy cannot open the connections: {error}");
     }
     let Routed { a, b, client, forward_ended, backward_ended, .. } = routed;
-    // An end in the other direction may throw away what is on the way: that is what TCP does with
-    // what nobody reads.
+    // An end in the other direction may drop bytes on the way: TCP does this with unread bytes.
     let streams = [
         ("the first upstream", a, &plan.to_a, *backward_ended),
         ("the second upstream", b, &plan.to_b, true),
@@ -96,7 +95,7 @@ fn check(plan: &Plan, routed: &Routed, received: [Received; 3]) {
     }
 }
 
-/// That what the handoff says of a stream fits with what was sent and with what arrived.
+/// Checks that the counters of the handoff match what was sent and what arrived.
 fn stream(who: &str, outcome: &Outcome, sent: &[u8], kept: bool, received: Received, ends_by_itself: bool) {
     let Outcome { reason, accepted, written, unwritten, took, .. } = outcome;
     let bytes = |at: u64| usize::try_from(at).unwrap();
