@@ -6,10 +6,12 @@
 //! ```
 //!
 //! What to learn:
-//! - a line for a hundred members is shared, not copied, and sending it waits for no socket;
-//! - `Full` does not mean that a member is slow: its writer task may not have been polled. A member
-//!   is disconnected only if its budget is used up and its socket takes nothing;
-//! - a connection ends when either half ends, and its end has a deadline.
+//! - a line for a hundred members is shared, not copied. Each member has a queue of its own, so one
+//!   that reads slowly delays the line for no other;
+//! - a fast talker fills every queue, also those of members that read. It waits for room there, and
+//!   so talks as fast as its slowest reader reads;
+//! - a member that takes nothing for a while is disconnected, while it is served and while it
+//!   leaves. That is its own connection's decision: it notices that its writer makes no progress.
 //!
 //! Without an address it runs a demonstration: two members read, and one never reads and is
 //! disconnected.
@@ -22,8 +24,7 @@ use std::{
 };
 
 use futures_handoff::{
-    Delimiter, HandoffBuffer, RejectReason, Smol, WeakWriteHandoff, WriteHandoff, WriteHandoffConfig,
-    bytes::Bytes,
+    Delimiter, HandoffBuffer, Smol, WeakWriteHandoff, WriteHandoff, WriteHandoffConfig, bytes::Bytes,
 };
 use smol::{
     Timer,
@@ -32,37 +33,25 @@ use smol::{
     net::{TcpListener, TcpStream},
 };
 
-/// The longest line, and how long a leaving member may take to receive the lines still queued.
+/// The longest line.
 const LINE: usize = 4096;
-const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A member whose socket takes nothing for so long, or up to twice as long, is disconnected.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Weak handles: the list of members keeps no connection open.
 type Room = Mutex<HashMap<u64, WeakWriteHandoff>>;
 
-/// Sends a line to all members. Waits for no socket.
+/// Sends a line to all members.
 async fn say(room: &Room, line: Bytes) {
-    let mut left: Vec<_> = room.lock().unwrap().values().filter_map(WeakWriteHandoff::upgrade).collect();
-    let mut had_a_turn = false;
-    loop {
-        left.retain(|member| match member.try_write_fire_and_forget(line.clone()) {
-            Ok(()) => false,
-            Err(error) => match error.reason() {
-                RejectReason::Full { stalled: true } if had_a_turn => {
-                    // The budget is used up, and the socket takes nothing.
-                    member.abort();
-                    false
-                }
-                RejectReason::Full { .. } => true,
-                // The member has left.
-                _ => false,
-            },
-        });
-        if left.is_empty() {
-            return;
-        }
-        // Let the writer tasks run.
-        yield_now().await;
-        had_a_turn = true;
+    let mut members: Vec<_> = room.lock().unwrap().values().filter_map(WeakWriteHandoff::upgrade).collect();
+    // First those that have room. An error that is not `Full` means that the member is leaving.
+    members.retain(|member| {
+        member.try_write_fire_and_forget(line.clone()).is_err_and(|error| error.reason().is_full())
+    });
+    // The rest makes the talker wait, until they have read something or are disconnected.
+    for member in members {
+        let _ = member.write_fire_and_forget(line.clone()).await;
     }
 }
 
@@ -76,16 +65,18 @@ async fn serve(room: &Room, id: u64, mut stream: TcpStream) -> io::Result<()> {
         }
         Ok(())
     };
-    let closed = async || out.closed().await.map_err(io::Error::from);
-    let read = or(reading, closed()).await;
+    // Waits for the end of the stream, and brings it about if the member takes nothing.
+    let ended = async || {
+        let patience = || async { _ = Timer::after(PATIENCE).await };
+        if out.stalled(patience).await {
+            out.abort();
+        }
+        out.closed().await.map_err(io::Error::from)
+    };
+    let read = or(reading, ended()).await;
     room.lock().unwrap().remove(&id);
     out.close();
-    let in_time = async {
-        Timer::after(PATIENCE).await;
-        out.abort();
-        closed().await
-    };
-    or(closed(), in_time).await.and(read)
+    ended().await.and(read)
 }
 
 async fn listen(room: Arc<Room>, listener: TcpListener) -> io::Result<()> {
@@ -121,10 +112,8 @@ async fn demonstrate() -> io::Result<()> {
         said += 64;
         for (stream, buffer) in &mut readers {
             for _ in 0..64 {
-                assert_eq!(
-                    buffer.next_frame(stream, &mut Delimiter::new(b"\n")).await?.as_deref(),
-                    Some(&line[..])
-                );
+                let heard = buffer.next_frame(stream, &mut Delimiter::new(b"\n")).await?;
+                assert_eq!(heard.as_deref(), Some(&line[..]));
             }
         }
     }

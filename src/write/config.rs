@@ -267,8 +267,8 @@ pub struct WriteStats {
     pub chunks: u64,
     /// Bytes accepted.
     pub accepted: u64,
-    /// Bytes that the writer took. If this does not rise while `accepted` is larger, the peer has
-    /// stalled.
+    /// Bytes that the writer took. If this does not rise while `accepted` is larger, the peer does
+    /// not read: [`stalled`](crate::WriteHandoff::stalled) waits for that.
     pub written: u64,
     /// The position up to which the writer has confirmed a flush.
     pub flushed: u64,
@@ -282,9 +282,6 @@ pub struct WriteStats {
     /// Calls of the writer's `poll_flush`.
     pub flush_calls: u64,
     /// Calls in a row in which the writer took none of the offered bytes. 0 once it takes some. If
-    /// bytes are pending while this is 0, the task has not run yet, and the peer is not slow.
+    /// bytes are pending while this is 0, the task has not run yet.
     pub pending_polls: u64,
-    /// The value of `accepted` at the first of those calls. `accepted - pending_since` bytes were
-    /// accepted since. Without meaning while `pending_polls` is 0.
-    pub pending_since: u64,
 }

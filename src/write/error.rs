@@ -152,12 +152,13 @@ pub enum RejectReason {
     /// There is no room now, or other producers wait for room. The write may be accepted later.
     /// Only methods that do not wait return this.
     Full {
-        /// Whether the writer took no bytes when it was last polled: the peer is slow. Otherwise
-        /// the writer was not polled since it last took bytes, because its task has not run: yield,
-        /// and try again. A Tokio socket also returns `Pending` when its task is out of budget, so
-        /// yield once before concluding that the peer is slow. [`WriteStats`](crate::WriteStats)
-        /// reports since when the writer has taken no bytes.
-        stalled: bool,
+        /// Whether the writer took no bytes when it was last polled. Otherwise the writer was not
+        /// polled since it last took bytes, because its task has not run.
+        ///
+        /// Neither means that the peer is too slow: a fast producer fills every socket. Wait for
+        /// room, and let [`stalled`](crate::WriteHandoff::stalled) find the peers that take nothing
+        /// for a while.
+        writer_pending: bool,
     },
     /// The write is larger than the byte budget or than its permit.
     TooLarge {
@@ -207,10 +208,10 @@ impl RejectReason {
 impl fmt::Display for RejectReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Full { stalled: true } => {
-                f.write_str("the write queue is full and the writer accepts no bytes")
+            Self::Full { writer_pending: true } => {
+                f.write_str("the write queue is full and the writer is not ready")
             }
-            Self::Full { stalled: false } => {
+            Self::Full { writer_pending: false } => {
                 f.write_str("the write queue is full until the writer task runs")
             }
             Self::TooLarge { len, limit } => {

@@ -14,6 +14,7 @@
 //! | `handle`, `weak`, `sink`, `writer` | the handles: strong, weak, as a `Sink` and as an `AsyncWrite` |
 //! | `adapter` | the poll methods that the last two share |
 //! | `writes`, `permit`, `sending`, `ending` | the methods of a handle that write, reserve room, send or flush, and end |
+//! | `stalled` | noticing that a writer makes no progress |
 //! | `submit`, `payload` | how a write is submitted, and what is submitted |
 //! | `state` | the phases and positions behind the stream's lock, and what follows from a change |
 //! | `room` | back pressure: room and the line of waiters for it |
@@ -40,6 +41,7 @@ mod room;
 mod sending;
 mod shared;
 mod sink;
+mod stalled;
 mod state;
 mod stream;
 mod submit;

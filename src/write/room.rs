@@ -81,7 +81,11 @@ impl State {
         }
         // A barrier takes no room, so it does not wait for any.
         let barrier = room == Room::default();
-        if barrier { Ok(()) } else { Err(RejectReason::Full { stalled: self.stats.pending_polls > 0 }) }
+        if barrier {
+            Ok(())
+        } else {
+            Err(RejectReason::Full { writer_pending: self.stats.pending_polls > 0 })
+        }
     }
 
     pub(crate) fn reserve(&mut self, room: Room) {

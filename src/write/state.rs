@@ -413,9 +413,6 @@ impl State {
 
     /// Records that the writer took none of the offered bytes.
     pub(crate) fn refused(&mut self) {
-        if self.stats.pending_polls == 0 {
-            self.stats.pending_since = self.accepted;
-        }
         self.stats.pending_polls += 1;
     }
 

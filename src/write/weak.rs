@@ -65,6 +65,11 @@ impl<W> WeakWriteHandoff<W> {
         shared.stream.try_add_handle().then(|| WriteHandoff { shared })
     }
 
+    /// The stream, unless it is gone.
+    pub(super) fn stream(&self) -> Option<Arc<Stream>> {
+        self.stream.upgrade()
+    }
+
     /// Ends the stream as [`WriteHandoff::abort`] does. This also works after the last handle was
     /// dropped, while the task still tries to write the rest to a peer that takes nothing.
     ///
@@ -85,7 +90,7 @@ impl<W> WeakWriteHandoff<W> {
     /// # Ok::<_, std::io::Error>(())
     /// ```
     pub fn abort(&self) {
-        if let Some(stream) = self.stream.upgrade() {
+        if let Some(stream) = self.stream() {
             stream.end(CloseReason::Aborted);
         }
     }

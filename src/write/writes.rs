@@ -56,7 +56,7 @@ impl<W: AsyncWrite + Unpin> WriteHandoff<W> {
     /// [`WriteError`] with the chunk: [`Full`](RejectReason::Full) if there is no room or other
     /// producers wait for it, [`TooLarge`](RejectReason::TooLarge) if the chunk is larger than the
     /// byte budget, and [`Closed`](RejectReason::Closed) if the stream takes no more writes. `Full`
-    /// does not mean that the peer is slow: see [`stalled`](RejectReason::Full::stalled).
+    /// does not mean that the peer is slow: see [`RejectReason::Full`].
     ///
     /// # Examples
     ///
@@ -67,7 +67,7 @@ impl<W: AsyncWrite + Unpin> WriteHandoff<W> {
     /// let (handoff, task) = WriteHandoff::new(Vec::new(), WriteHandoffConfig::new(16, 8));
     /// let ticket = handoff.try_write("eight by".into()).unwrap();
     /// let rejected = handoff.try_write("tes".into()).unwrap_err();
-    /// assert!(matches!(rejected.reason(), RejectReason::Full { stalled: false }));
+    /// assert!(matches!(rejected.reason(), RejectReason::Full { writer_pending: false }));
     /// assert_eq!(rejected.into_bytes(), "tes");
     /// # drop(handoff);
     /// # futures_executor::block_on(task).unwrap();

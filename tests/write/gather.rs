@@ -227,11 +227,11 @@ runtimes::tests! {
 
         let is_stalled = |handoff: &WriteHandoff<ScriptWriter>| match handoff.try_write(text("fills")) {
             Err(error) => {
-                let &RejectReason::Full { stalled } = error.reason() else { panic!("{error:?}") };
+                let &RejectReason::Full { writer_pending } = error.reason() else { panic!("{error:?}") };
                 let same = handoff.try_reserve(5).map(drop);
-                assert!(matches!(same, Err(RejectReason::Full { stalled: same }) if same == stalled));
+                assert!(matches!(same, Err(RejectReason::Full { writer_pending: same }) if same == writer_pending));
                 assert_eq!(error.into_bytes(), "fills");
-                stalled
+                writer_pending
             }
             Ok(ticket) => panic!("{ticket:?}"),
         };

@@ -101,10 +101,14 @@ impl Producer {
     fn refused(&self, reason: RejectReason, need: Room, before: Option<&Before>) {
         let (world, limits) = (&self.world, self.world.limits);
         match reason {
-            RejectReason::Full { stalled } => {
+            RejectReason::Full { writer_pending } => {
                 event!(world, Full, "{need:?}");
-                let stalls = self.handle.stats().pending_polls > 0;
-                expect!(world, stalled == stalls, "the writer stalls: {stalls}, but told is {stalled}");
+                let is_pending = self.handle.stats().pending_polls > 0;
+                expect!(
+                    world,
+                    writer_pending == is_pending,
+                    "the writer is pending: {is_pending}, but told is {writer_pending}"
+                );
                 let behind = need.bytes == 0 && world.keeps_adapters();
                 let full = before
                     .is_some_and(|before| behind || before.passing || !before.room.plus(need).fits(limits));
