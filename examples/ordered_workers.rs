@@ -93,7 +93,7 @@ where
         while let Some(answered) = in_order.recv().await {
             let (answered, _charge) = answered.into_parts();
             let Ok(answer) = answered.await else {
-                // A truncated stream must not look complete.
+                // Nothing more is written. Over TLS a truncated stream does not look complete then.
                 out.abort();
                 return Err(io::Error::other("a line has no answer"));
             };

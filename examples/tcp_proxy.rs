@@ -12,8 +12,8 @@
 //! - the tunnel first sends the bytes after the line to the server, and `OK` to the client;
 //! - the two directions end separately: the end of the request is passed on before the answer
 //!   comes, and the answer arrives even if the server stops reading the request;
-//! - bytes read before an error are passed on. Then no side sees an orderly end, so that truncated
-//!   data does not look complete;
+//! - bytes read before an error are passed on. Then the tunnel closes no side. A dropped TCP socket
+//!   sends an orderly end all the same: the guide's page on tunnels shows how to pass on a reset;
 //! - a failed `accept` is no reason to stop: the process may be out of descriptors for a while.
 //!
 //! It has no timeouts. A proxy on a public network should limit the time for the line, and end idle
