@@ -50,6 +50,8 @@ pub(super) struct Direction {
     long_reads: u8,
     coop: Budget,
     source: Source,
+    /// Whether the connection of the reader was reset before the reader ended.
+    reset: bool,
     /// Whether bytes were written since the last flush.
     unflushed: bool,
     /// How many bytes the writer has taken.
@@ -74,6 +76,7 @@ impl Direction {
             long_reads: 0,
             coop: Budget::new(true),
             source: Source::Open,
+            reset: false,
             unflushed: false,
             written: 0,
             read: 0,
@@ -109,6 +112,12 @@ impl Direction {
     /// A number that changes when bytes are read or written.
     pub(super) fn activity(&self) -> u64 {
         self.read.wrapping_add(self.written)
+    }
+
+    /// Records that a write to the reader's connection failed with a reset. A socket reports a reset
+    /// once, and returns an end from then on: an end that has not come yet is no orderly one.
+    pub(super) fn reader_was_reset(&mut self) {
+        self.reset |= matches!(self.source, Source::Open);
     }
 
     /// Copies bytes until the reader or the writer is not ready, or the direction ends.
@@ -372,6 +381,9 @@ impl Direction {
     /// failed.
     fn finish<W: AsyncWrite + ?Sized>(&mut self, cx: &mut Context<'_>, writer: Pin<&mut W>) -> Poll<End> {
         self.release();
+        if self.reset && matches!(self.source, Source::Ended) {
+            self.source = Source::Failed(io::ErrorKind::ConnectionReset.into());
+        }
         let ended = matches!(self.source, Source::Ended);
         let done = ready!(if ended { writer.poll_close(cx) } else { writer.poll_flush(cx) });
         Poll::Ready(match (mem::replace(&mut self.source, Source::Ended), done) {

@@ -47,7 +47,9 @@
 //!   before, and ends without closing the other side: a stream that was cut short must not look
 //!   complete. When a writer fails, the other direction continues, because a server may answer
 //!   before it has read the whole request. The tunnel reads and drops what still arrives for the
-//!   failed writer, so that a reset does not destroy the answer.
+//!   failed writer, so that a reset does not destroy the answer. A writer that fails because its
+//!   connection was reset has also ended its reader: the tunnel ends as after an error of that
+//!   reader, once all that had arrived is written.
 //! - **Memory.** A direction holds at most its [budget](Tunnel::with_budget), and no block while it
 //!   waits for its reader with nothing left to write. Reads adapt between 4 KiB and 256 KiB. While
 //!   a writer is not ready, the tunnel reads on, up to the budget.
@@ -301,7 +303,13 @@ where
         assert!(!self.reported, "the tunnel has already ended");
         let Self { a, b, to_b, to_a, ended, .. } = self;
         let a_failed = step(cx, to_b, &mut ended.0, a, b);
+        if ended.0.as_ref().is_some_and(End::is_reset) {
+            to_a.reader_was_reset();
+        }
         let b_failed = step(cx, to_a, &mut ended.1, b, a);
+        if ended.1.as_ref().is_some_and(End::is_reset) {
+            to_b.reader_was_reset();
+        }
         let both = matches!(ended, (Some(_), Some(_)));
         if a_failed || b_failed || both { Poll::Ready(()) } else { Poll::Pending }
     }

@@ -1,6 +1,6 @@
 //! The results of a tunnel.
 
-use std::io;
+use std::{fmt, io};
 
 /// How one direction ended.
 ///
@@ -8,19 +8,16 @@ use std::io;
 ///
 /// ```
 /// use futures_handoff::tunnel::{End, Forward};
-///
-/// fn describe(end: &End) -> String {
-///     match end {
-///         End::Closed => "complete".to_owned(),
-///         End::Read(error) => format!("cut short: {error}"),
-///         End::Write(error) => format!("not taken: {error}"),
-///         _ => "stopped".to_owned(),
-///     }
-/// }
+/// use futures_util::io::Cursor;
 ///
 /// # futures_executor::block_on(async {
-/// let mut forward = Forward::new(&b"hello"[..], Vec::new());
-/// assert_eq!(describe(&forward.run().await.end), "complete");
+/// let mut room = [0; 2];
+/// let mut forward = Forward::new(&b"hello"[..], Cursor::new(&mut room[..]));
+/// let transfer = forward.run().await;
+/// assert!(matches!(transfer.end, End::Write(_)));
+/// // For a line in the log.
+/// let line = format!("{} bytes, {}", transfer.bytes, transfer.end);
+/// assert_eq!(line, "2 bytes, writer failed: the writer accepted 0 bytes");
 /// # });
 /// ```
 #[derive(Debug)]
@@ -30,13 +27,33 @@ pub enum End {
     Closed,
     /// The reader failed. The bytes before the error were written and flushed, unless the writer
     /// failed too. The writer was not closed, so that a stream that was cut short does not look
-    /// complete.
+    /// complete. Also an end of the reader after its connection was reset, of which only a write
+    /// to that connection learned.
     Read(io::Error),
     /// The writer failed. A tunnel drops the bytes that it has not taken. A
     /// [`Forward`](super::Forward) returns them from [`into_parts`](super::Forward::into_parts).
     Write(io::Error),
     /// The direction was still open when the tunnel ended.
     Unfinished,
+}
+
+impl End {
+    /// Whether a reset of the writer's connection ended the direction.
+    pub(super) fn is_reset(&self) -> bool {
+        use io::ErrorKind::{ConnectionAborted, ConnectionReset};
+        matches!(self, Self::Write(error) if matches!(error.kind(), ConnectionReset | ConnectionAborted))
+    }
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Closed => f.write_str("closed"),
+            Self::Read(error) => write!(f, "reader failed: {error}"),
+            Self::Write(error) => write!(f, "writer failed: {error}"),
+            Self::Unfinished => f.write_str("unfinished"),
+        }
+    }
 }
 
 /// How many bytes one direction has copied, and how it ended.

@@ -57,6 +57,25 @@ runtimes::tests! {
         assert_eq!((report.a_to_b.bytes, report.b_to_a.bytes), (8, 10 << 10));
     }
 
+    /// The client uploads, so that a write to the server may get the reset, and not the read.
+    async fn a_server_that_resets_within_its_answer_never_looks_whole<R: Runtime>() {
+        let (client, server, tunnel) = between::<R>(b"").await;
+        let uploading = async {
+            let bytes = payload(100_000);
+            while client.write_all(&bytes).await.is_ok() {}
+        };
+        let answering = async {
+            server.write_all(b"half an ans").await.unwrap();
+            let mut some = vec![0; 500_000];
+            server.read_exact(&mut some).await.unwrap();
+            server.reset().unwrap();
+            let report = within::<R, _>(LONG, tunnel).await.unwrap();
+            let End::Read(error) = &report.b_to_a.end else { panic!("{report:?}") };
+            assert!(is_reset_error(error), "{error}");
+        };
+        join(uploading, answering).await;
+    }
+
     /// The client keeps sending, and the server takes nothing.
     async fn a_reset_in_the_middle_of_a_transfer_ends_the_tunnel<R: Runtime>() {
         for client_resets in [true, false] {

@@ -68,6 +68,49 @@ runtimes::watched_tests! {
         }
     }
 
+    /// The kernel reports a reset once. If a write gets it, the next read returns an end.
+    fn the_end_of_a_side_after_its_writer_was_reset_is_no_orderly_end() {
+        for (mirrored, kind) in
+            [false, true].into_iter().flat_map(|mirrored| [ConnectionReset, ConnectionAborted].map(|k| (mirrored, k)))
+        {
+            for arrived in [0, 11, 100_000] {
+                let gate = Gate::new();
+                let (near, at_near) = side([ReadStep::data("question"), ReadStep::stuck()], ScriptWriter::willing());
+                let answer = [ReadStep::Wait(gate.clone()), ReadStep::data(payload(arrived))];
+                let (far, _) = side(answer, ScriptWriter::new([WriteStep::Error(kind)]));
+                let mut running = outcome(near, far, mirrored);
+                assert!(running.run().is_none());
+                gate.open();
+                let back = (arrived as u64, Ended::Read(ConnectionReset));
+                assert_eq!(running.run(), Some(((0, Ended::Write(kind)), back)));
+                assert!(at_near.written() == payload(arrived) && at_near.passed() == arrived);
+                assert_eq!(at_near.closes(), 0);
+            }
+        }
+    }
+
+    /// The end was read before the writer was reset, and is being passed on.
+    fn an_end_from_before_the_reset_is_orderly() {
+        for mirrored in [false, true] {
+            let (ending, closing) = (Gate::new(), Gate::new());
+            let (near, at_near) = side(
+                [ReadStep::data("more"), ReadStep::Wait(ending.clone()), ReadStep::data("question"), ReadStep::stuck()],
+                ScriptWriter::willing().with_close([EndStep::Wait(closing.clone())]),
+            );
+            let (far, _) = side(
+                [ReadStep::data("answer")],
+                ScriptWriter::new([WriteStep::Accept(4), WriteStep::Error(ConnectionReset)]),
+            );
+            let mut running = outcome(near, far, mirrored);
+            assert!(running.run().is_none());
+            ending.open();
+            assert!(running.run().is_none());
+            closing.open();
+            assert_eq!(running.run(), Some(((4, Ended::Write(ConnectionReset)), (6, Ended::Closed))));
+            assert!(at_near.is_closed());
+        }
+    }
+
     fn a_flush_or_a_close_that_fails_is_an_error_of_the_writer() {
         for (closing, mirrored) in [(false, false), (false, true), (true, false), (true, true)] {
             let writer = if closing {

@@ -103,6 +103,8 @@ struct Way {
     /// How often something has moved.
     activity: u64,
     source_ended: bool,
+    /// The connection that is read from was reset, and only a write to it has learned that.
+    reset: bool,
     end: Option<End>,
 }
 
@@ -126,9 +128,17 @@ impl Way {
         }
     }
 
+    /// A socket reports a reset once, and returns an end from then on.
+    fn writer_was_reset(&self) -> bool {
+        matches!(&self.end, Some(End::Write(error)) if error.kind() == io::ErrorKind::ConnectionReset)
+    }
+
     fn carry<S: Socket>(&mut self, cx: &mut Context<'_>, from: &mut S, to: &mut S) -> Poll<End> {
         for _ in 0..ROUNDS {
             let step = match self.write(cx, to) {
+                Poll::Ready(Ok(())) if self.source_ended && self.reset => {
+                    return Poll::Ready(End::Read(io::ErrorKind::ConnectionReset.into()));
+                }
                 Poll::Ready(Ok(())) if self.source_ended => {
                     return Pin::new(to)
                         .poll_close(cx)
@@ -274,7 +284,9 @@ pub async fn carry<R: Runtime, F: Future<Output = ()>>(
     let mut seen = 0;
     let quiet = poll_fn(|cx| {
         let client_failed = up.poll(cx, client, server);
+        down.reset |= up.writer_was_reset() && !down.source_ended;
         let server_failed = down.poll(cx, server, client);
+        up.reset |= down.writer_was_reset() && !up.source_ended;
         if client_failed || server_failed || (up.end.is_some() && down.end.is_some()) {
             return Poll::Ready(false);
         }

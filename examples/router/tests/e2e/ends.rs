@@ -1,6 +1,7 @@
 //! How connections end.
 
 use std::{
+    io::Write,
     net::{Shutdown, SocketAddr, TcpStream},
     sync::mpsc,
 };
@@ -154,6 +155,28 @@ also_spliced! {
             assert_eq!(end.unwrap_err().kind(), std::io::ErrorKind::ConnectionReset);
             router.log.wait_for(1, &["end=upstream_error", &format!("to_client={count} ")]);
         });
+    }
+
+    /// A write to the server gets the reset, and what is read from it then looks like an end. The
+    /// client learns of the reset in the same way: by a read, or else by a write.
+    fn a_reset_of_the_server_during_an_upload_is_no_clean_end(mode) needs [] {
+        let (router, client, server) = pair(mode);
+        let mut upload = client.try_clone().unwrap();
+        let uploading = std::thread::spawn(move || {
+            let bytes = noise(100_000);
+            loop {
+                if let Err(error) = upload.write_all(&bytes) {
+                    return error;
+                }
+            }
+        });
+        write_all(&server, b"half an ans");
+        read_exact(&server, 500_000);
+        reset(server);
+        let (_, end) = read_all(&client);
+        let failures = [end.err(), Some(uploading.join().unwrap())].map(|error| error.map(|error| error.kind()));
+        assert!(failures.contains(&Some(std::io::ErrorKind::ConnectionReset)), "{failures:?}");
+        router.log.wait_for(1, &["end=upstream_error"]);
     }
 
     fn a_reset_of_the_client_is_no_clean_end(mode) needs [] {
