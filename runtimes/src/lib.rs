@@ -1,10 +1,11 @@
-//! What tests, benchmarks and examples of futures-handoff share, and the harness that measures it.
+//! Shared by the tests, benchmarks and examples of futures-handoff; and the harness that measures
+//! it.
 //!
 //! | module | what is there |
 //! |---|---|
 //! | `runtime` | one [`Runtime`] trait, with an adapter for each runtime; [`Local`] is always there, the features `tokio`, `smol` and `async-std` add the others |
 //! | `testing` | [`tests!`] and its relatives, [`watched`], [`alone`], [`cancel`] |
-//! | [`io`] | readers and writers that do what a script says, and in-memory pipes |
+//! | [`io`] | scripted readers and writers, and in-memory pipes |
 //! | `harness` | `cargo harness`: routed streams through proxies, measured on every runtime; behind the feature `harness` |
 //! | `page` | figures as a page of tables and charts; behind the feature `page` |
 #![forbid(unsafe_code)]

@@ -1,4 +1,4 @@
-//! The driver that cancels futures would notice those that may not be cancelled.
+//! The driver that cancels futures detects those that are not cancel safe.
 
 use std::{
     cell::Cell,
@@ -18,7 +18,7 @@ fn message(run: impl FnOnce()) -> String {
     text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap()
 }
 
-/// Pending so many times, and woken each time by the step after it.
+/// Pending this many times, each time woken by the next step.
 fn steps(cut: &mut Cut, pending: usize, mut at_each: impl FnMut(usize)) -> Option<()> {
     let waker = Cell::new(None::<Waker>);
     let mut polls = 0;

@@ -1,4 +1,4 @@
-//! Every adapter does what `Runtime` says.
+//! Every adapter does what `Runtime` requires.
 
 use std::{net::SocketAddr, time::Duration};
 

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use alloc_tracker::Allocator;
 use mimalloc::MiMalloc;
 
-/// Counts allocations, each thread for itself, so that they can be reported.
+/// Counts allocations per thread, for the reports.
 #[global_allocator]
 static ALLOCATOR: Allocator<MiMalloc> = Allocator::new(MiMalloc);
 

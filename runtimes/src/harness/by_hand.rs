@@ -1,4 +1,4 @@
-//! `run --role`: one of two processes that are started by hand, also on two machines.
+//! `run --role`: one of two processes that the user starts, also on two machines.
 
 use std::{
     fs, io,
@@ -20,21 +20,21 @@ use super::{
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Role {
-    /// All there is to a run
+    /// The whole run in one process
     Integrated,
-    /// The proxies, on --runtime, until no driver comes any more
+    /// The proxies, on --runtime, until no more drivers come
     #[value(alias = "tcp_service")]
     TcpService,
-    /// The two ends around them, on --driver-runtime, and the results; the service says what the
-    /// proxies are
+    /// The two ends around the proxies, on --driver-runtime, and the results; the service reports
+    /// which proxies it has
     #[value(alias = "tcp_driver")]
     TcpDriver,
 }
 
-/// What this process is, if it is not all there is to a run.
+/// The role of this process, if it is not the whole run.
 #[derive(Debug, Args)]
 pub(super) struct ByHand {
-    /// What this process has of a run
+    /// The role of this process in a run
     #[arg(long, value_enum, default_value_t = Role::Integrated)]
     pub(super) role: Role,
 
@@ -42,12 +42,12 @@ pub(super) struct ByHand {
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:39000", value_parser = address)]
     service_addr: SocketAddr,
 
-    /// Where the driver listens for what the proxies send; the service must be able to reach it
-    /// under this address
+    /// Where the driver listens for the output of the proxies; the service must be able to reach
+    /// this address
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:39001", value_parser = address)]
     sink_addr: SocketAddr,
 
-    /// A file that the service writes when it listens: its address
+    /// A file to which the service writes its address when it listens
     #[arg(long, value_name = "PATH")]
     ready_file: Option<PathBuf>,
 
@@ -88,7 +88,7 @@ impl ByHand {
             && let Err(error) = fs::remove_file(path)
             && error.kind() != io::ErrorKind::NotFound
         {
-            // The file of an earlier service must not be taken for this one's.
+            // The file of an earlier service must not be mistaken for this one's.
             return Err(Failure::of_path("remove", path, error));
         }
         let Case { runtime, implementation, settings, .. } = case;
@@ -106,7 +106,7 @@ impl ByHand {
         })
     }
 
-    /// Measures the service once, and says what it is.
+    /// Measures the service once, and returns its case.
     pub(super) fn drive(
         &self,
         runtime: RuntimeName,

@@ -27,20 +27,20 @@ struct Cli {
 enum Command {
     /// Measures configurations and prints each run as key=value
     Run(run::Args),
-    /// Compares implementations in turns and holds the ratio to a bound
+    /// Compares implementations in turns and checks the ratio against a bound
     Compare(compare::Args),
-    /// Measures every combination, in passes that can be gone on with
+    /// Measures every combination, in passes that can be resumed
     Matrix(matrix::Args),
-    /// Runs the Criterion benchmarks and keeps what they print
+    /// Runs the Criterion benchmarks and keeps their output
     Criterion(criterion::Args),
     /// Makes a page of results, with charts, and the same tables as Markdown
     Report(report::Args),
-    /// One of two processes of a measurement
+    /// One of the two processes of a measurement
     #[command(hide = true)]
     Child,
 }
 
-/// The first paragraph of what clap has to say, on one line.
+/// The first paragraph of the message of clap, on one line.
 fn sentence(error: &clap::Error) -> String {
     let text = error.to_string();
     let lines = text.lines().take_while(|line| !line.trim().is_empty()).map(str::trim);
@@ -48,8 +48,9 @@ fn sentence(error: &clap::Error) -> String {
     joined.strip_prefix("error: ").unwrap_or(&joined).to_owned()
 }
 
-/// The binary: 0 if all went well, 1 if a run failed or a bound was missed, 2 if the command line
-/// is wrong, 130 if it was interrupted; the status of a program that it ran and that failed.
+/// The binary. Its status is 0 on success, 1 if a run failed or a bound was missed, 2 if the
+/// command line is wrong, 130 if it was interrupted, and that of a program that it ran and that
+/// failed.
 pub fn main() -> ExitCode {
     log_panics();
     let command = match command() {
@@ -59,7 +60,7 @@ pub fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    // What a library panics about, a lack of threads or descriptors, has been logged by then.
+    // A panic of a library, such as from a lack of threads or descriptors, has been logged by then.
     let done = catch_unwind(AssertUnwindSafe(|| run(command)));
     let failure = match done {
         Ok(Ok(true)) => return ExitCode::SUCCESS,
@@ -74,8 +75,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// What is to be done: nothing in it can be a wrong value any more. Otherwise a sentence on what is
-/// wrong.
+/// The checked command, or a sentence about the error.
 fn command() -> Result<Option<Command>, String> {
     let parsed = Cli::command().try_get_matches().and_then(|mut matches| {
         let cli = Cli::from_arg_matches(&matches)?;
@@ -97,9 +97,9 @@ fn command() -> Result<Option<Command>, String> {
     Ok(command)
 }
 
-/// Does it; whether every bound was kept.
+/// Runs it; returns whether every bound was kept.
 fn run(command: Option<Command>) -> Result<bool, Failure> {
-    // Before there are threads. Signals are for the parent.
+    // Before any thread starts. The parent handles signals.
     match &command {
         Some(Command::Child) => return split::child().map(|()| true),
         Some(Command::Run(args)) => args.pin()?,

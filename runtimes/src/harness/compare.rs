@@ -14,19 +14,19 @@ use super::{
 names! {
     /// What is compared.
     Metric {
-        /// Bytes in a second: a ratio above 1 is better
+        /// Bytes per second: a ratio above 1 is better
         Throughput,
-        /// CPU time of the process with the proxies for a byte: a ratio below 1 is better
+        /// CPU time of the process with the proxies per byte: a ratio below 1 is better
         Cpu,
-        /// The latency that 99 of 100 streams keep within: a ratio below 1 is better
+        /// The 99th percentile of the latency of streams: a ratio below 1 is better
         P99,
-        /// The latency that 99 of 100 routed lines keep within: a ratio below 1 is better
+        /// The 99th percentile of the latency of routed lines: a ratio below 1 is better
         #[value(alias = "frame-p99")]
         FrameP99,
-        /// Calls of readers for a byte: a ratio below 1 is better
+        /// Calls of readers per byte: a ratio below 1 is better
         #[value(alias = "read-calls")]
         ReadCalls,
-        /// Calls of writers for a byte: a ratio below 1 is better
+        /// Calls of writers per byte: a ratio below 1 is better
         #[value(alias = "write-calls")]
         WriteCalls,
     }
@@ -60,7 +60,7 @@ pub(super) struct Args {
     #[arg(long, value_enum, default_value_t = Metric::Throughput)]
     metric: Metric,
 
-    /// How often each pair is measured; each name after --with makes one with that after --of
+    /// How often each pair is measured; each name after --with makes a pair with the one after --of
     #[arg(long, value_name = "PAIRS", default_value_t = 7, value_parser = between(1, 1000))]
     pairs: usize,
 
@@ -114,12 +114,11 @@ impl Args {
         Ok(pairs)
     }
 
-    /// Whether every median keeps within the bound.
+    /// Whether every median is within the bound.
     pub(super) fn run(&self) -> Result<bool, Failure> {
         let mut pairs = self.pairs()?;
         let mut measurer = Measurer::default();
-        // Every other turn goes backwards, as does each pair in it, so that what drifts favours no
-        // side.
+        // Every other turn runs in reverse, as does each pair in it, so that drift favours no side.
         for turn in 0..self.pairs {
             let backwards = turn % 2 == 1;
             for place in 0..pairs.len() {
@@ -141,7 +140,7 @@ impl Args {
         Ok(kept.iter().all(|&kept| kept))
     }
 
-    /// Prints a result; whether it keeps within the bound.
+    /// Prints a result; returns whether it is within the bound.
     fn conclude(&self, Pair { of, with, ratios }: &Pair) -> Result<bool, Failure> {
         let settings = &of.settings;
         let mode = if of.split.is_some() { "split" } else { "integrated" };

@@ -1,5 +1,4 @@
-//! What is printed to stdout and logged to stderr. A reader that has gone away is no reason to
-//! panic.
+//! Prints to stdout and logs to stderr. A closed reader causes no panic.
 
 use std::{
     fmt,
@@ -14,7 +13,7 @@ macro_rules! print_line {
     ($($words:tt)*) => { $crate::harness::console::print(format_args!($($words)*)) };
 }
 
-/// Logs a sentence beside the results. A failure to log changes nothing.
+/// Logs a sentence. A failure to log changes nothing.
 macro_rules! log {
     ($($words:tt)*) => { $crate::harness::console::log_line(format_args!($($words)*)) };
 }
@@ -32,7 +31,7 @@ pub(super) fn log_line(sentence: fmt::Arguments<'_>) {
     let _ = io::stderr().lock().write_all(format!("harness: {sentence}\n").as_bytes());
 }
 
-/// From now on a panic is logged as one sentence, too.
+/// From now on a panic is also logged as one sentence.
 pub(super) fn log_panics() {
     panic::set_hook(Box::new(|info| {
         let cause = info.payload_as_str().unwrap_or("for no reason given").replace('\n', " ");

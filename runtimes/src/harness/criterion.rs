@@ -38,7 +38,8 @@ pub(super) struct Args {
     #[arg(long, value_enum, default_value_t = Bench::All)]
     bench: Bench,
 
-    /// Only those whose name, operation.implementation/runtime/size, this regular expression finds
+    /// Only benchmarks whose name, operation.implementation/runtime/size, matches this regular
+    /// expression
     #[arg(long, value_name = "REGEX")]
     filter: Option<String>,
 
@@ -46,7 +47,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "SAMPLES", default_value_t = 100, value_parser = between(10, 100_000))]
     sample_size: usize,
 
-    /// How long each is measured, about
+    /// About how long each is measured
     #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = positive)]
     measurement_time: Duration,
 
@@ -80,7 +81,7 @@ impl Args {
         let files = files.collect::<Result<Vec<_>, _>>().map_err(|(path, error)| {
             Failure::Other(format!("cannot make {}: {error}; choose another --name", path.display()))
         })?;
-        // Building is neither pinned nor counted.
+        // The build is neither pinned nor timed.
         for bench in benches {
             let mut command = self.cargo(bench);
             command.arg("--no-run");
@@ -109,7 +110,7 @@ impl Args {
     fn cargo(&self, bench: &str) -> Command {
         let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         command.args(["bench", "--package", "futures-handoff", "--bench", bench]);
-        // Cargo says where the package is that it runs; its workspace is one up.
+        // Cargo sets the directory of the package; the workspace is one level up.
         if let Some(package) = env::var_os("CARGO_MANIFEST_DIR") {
             command.arg("--manifest-path").arg(Path::new(&package).with_file_name("Cargo.toml"));
         }
@@ -120,7 +121,7 @@ impl Args {
     }
 }
 
-/// Runs a command to its end, or to that of this program; keeps what it prints, or shows it.
+/// Runs a command until it or this program ends; keeps or shows its output.
 fn run(mut command: Command, kept: Option<File>) -> Result<(), Failure> {
     let program = command.get_program().to_string_lossy().into_owned();
     let failed = |error: io::Error| Failure::Other(format!("cannot run {program}: {error}"));

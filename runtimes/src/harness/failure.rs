@@ -1,25 +1,25 @@
-//! Why a run does not count.
+//! Why a run failed.
 
 use std::{error, fmt, io, time::Duration};
 
-/// What went wrong in a run. Streams are numbered by connection; offsets and lengths are bytes.
+/// The failure of a run. Streams are numbered by connection; offsets and lengths are bytes.
 #[derive(Debug)]
 #[non_exhaustive]
 #[allow(missing_docs, reason = "the sentence of each variant says what its fields are")]
 pub enum Failure {
-    /// A byte came out that is not the one that went in there.
+    /// A byte that came out differs from the one that went in.
     Mismatch { stream: usize, offset: usize, sent: u8, received: u8 },
     /// More came out than went in.
     Surplus { stream: usize, len: usize },
-    /// Less came out than went in; the cause is what the proxy failed with.
+    /// Less came out than went in; the cause is the error of the proxy.
     Loss { stream: usize, offset: usize, len: usize, cause: Option<io::Error> },
     /// A task of the connection panicked.
     Panicked { stream: usize },
-    /// The connections were not done in time.
+    /// The connections did not finish in time.
     Stalled { limit: Duration },
     /// The connections could not be set up.
     Setup(io::Error),
-    /// The user asked for an end.
+    /// The user interrupted it.
     Interrupted,
     /// A program that was run failed with this status.
     Ended { program: String, status: u8 },
@@ -28,7 +28,7 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// The sentence on something that could not be done to a path.
+    /// The sentence about a failed operation on a path.
     pub(super) fn of_path(what: &str, path: impl AsRef<std::path::Path>, error: impl fmt::Display) -> Self {
         Self::Other(format!("cannot {what} {}: {error}", path.as_ref().display()))
     }

@@ -35,7 +35,7 @@ const LENGTHS: [&str; 2] = ["route_frames", "tunnel_bytes"];
     mut_arg(LENGTHS[1], |flag| flag.hide(true))
 )]
 pub(super) struct Args {
-    /// What the proxy is made of: names, separated by commas, or all
+    /// The implementations: names, separated by commas, or all
     #[arg(long, value_name = "IMPLEMENTATIONS", default_value = "handoff,manual_vec,manual_buffered,raw_copy", value_parser = Names::<ImplementationName>::parse)]
     implementation: Names<ImplementationName>,
 

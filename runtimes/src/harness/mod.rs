@@ -1,21 +1,20 @@
 //! The harness: routed lines, then a tunnel, through proxies made in different ways, on every
 //! runtime.
 //!
-//! Many connections each carry `GET` lines, which the proxy takes apart and routes one by one, then
-//! a mark, and after it a tunnel whose bytes pass as they are. What comes out is compared with what
-//! went in, byte for byte, whatever the transport and the implementation; a difference ends the
-//! run.
+//! Many connections each carry `GET` lines, which the proxy parses and routes one by one, then a
+//! mark, and after it a tunnel whose bytes pass unchanged. The output is compared with the input,
+//! byte by byte, with every transport and implementation. A difference ends the run.
 //!
-//! The measured interval starts when all connections stand and their payloads are made, and ends
-//! when the last byte of the last one has been compared. Wall time, CPU time and all counts cover
-//! the same interval.
+//! The measured interval starts when all connections are established and their payloads are
+//! generated. It ends when the last byte of the last stream has been compared. Wall time, CPU time
+//! and all counts cover the same interval.
 //!
 //! | module | what is there |
 //! |---|---|
 //! | `cli`, `selection` | the command line, and the flags that the commands share |
 //! | `overview`, `run`, `by_hand`, `compare`, `matrix`, `criterion`, `report` | the commands |
 //! | [`implementations`] | the proxies that are measured |
-//! | [`transport`] | what is around them, and what compares |
+//! | [`transport`] | the two ends around them, and the comparison |
 //! | `measure` | cases and settings, rounds of streams, clocks and counters |
 //! | `split` | the proxies in one process, the two ends in another |
 //! | `results` | names and values, statistics, directories |

@@ -12,7 +12,7 @@ use super::{
 
 const ROUNDS: usize = 3;
 
-/// What the others are compared with.
+/// The baseline of the comparison.
 const BASELINE: ImplementationName = ImplementationName::ManualVec;
 
 const IMPLEMENTATIONS: [ImplementationName; 4] =
@@ -42,11 +42,11 @@ const FIGURES: [(&str, &str, f64, usize); 4] = [
     ("latency_p99_micros", "p99 ms", 1e-3, 2),
 ];
 
-/// Those of which ratios to the baseline are shown.
+/// The figures whose ratios to the baseline are shown.
 const RATIOS: [(&str, &str); 3] =
     [("mib_per_sec", "MiB/s"), ("cpu_ns_per_byte", "CPU"), ("latency_p99_micros", "p99")];
 
-/// Measures every implementation on every runtime there is, and prints a table.
+/// Measures every implementation on every enabled runtime, and prints a table.
 pub(super) fn run() -> Result<(), Failure> {
     let Line { settings } = Line::parse_from(SETTINGS.split_whitespace());
     let mut records = Vec::new();
@@ -88,7 +88,7 @@ pub(super) fn run() -> Result<(), Failure> {
     print_line!("{}\n\n{NOTE}", table(3, header, rows))
 }
 
-/// A table whose columns are numbers, but for some labels in front.
+/// A table of numbers, with some label columns first.
 pub(super) fn table(
     labels: usize,
     header: Vec<String>,

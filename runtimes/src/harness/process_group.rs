@@ -2,8 +2,8 @@
 
 use std::process::{Child, Command};
 
-/// Lets what a command starts be a group of its own: Ctrl-C at the terminal is for this process,
-/// which then ends it.
+/// Starts a command in a process group of its own: Ctrl-C at the terminal reaches only this
+/// process, which then ends the group.
 pub(super) fn own(command: &mut Command) {
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(command, 0);
@@ -17,7 +17,7 @@ pub(super) fn end(child: &mut Child, at_once: bool) {
     if let Ok(group) = i32::try_from(child.id()) {
         use nix::sys::signal::{SIGKILL, SIGTERM, killpg};
 
-        // Without such a group it has ended already.
+        // Without such a group, it has already ended.
         let signal = if at_once { SIGKILL } else { SIGTERM };
         let _ = killpg(nix::unistd::Pid::from_raw(group), signal);
     }

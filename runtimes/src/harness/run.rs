@@ -1,4 +1,4 @@
-//! `run`: figures, as they are.
+//! `run`: plain figures.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use super::{
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// What the proxy is made of: names, separated by commas, or all
+    /// The implementations: names, separated by commas, or all
     #[arg(long, value_name = "IMPLEMENTATIONS", default_value = "handoff", value_parser = Names::<ImplementationName>::parse)]
     implementation: Names<ImplementationName>,
 
@@ -46,7 +46,7 @@ pub(super) struct Args {
 }
 
 impl Args {
-    /// Settles what depends on other flags, and checks that all of it goes together.
+    /// Resolves flags that depend on other flags, and checks that they are consistent.
     pub(super) fn settle(&mut self, matches: &ArgMatches) -> Result<(), String> {
         self.selection.watched = self.profiler().is_some();
         let cores = self.by_hand.cores.as_ref().filter(|_| self.by_hand.role == Role::TcpService);
@@ -75,7 +75,7 @@ impl Args {
         if self.perf { Some(Profiler::Perf) } else { strace }
     }
 
-    /// The case of a service, which the scenario has no part in.
+    /// The case of a service, which does not depend on the scenario.
     fn service(&self) -> Result<Case, String> {
         let mut cases = self.selection.cases(&self.implementation)?;
         let case = cases.swap_remove(0);
@@ -116,7 +116,7 @@ impl Args {
         measured
     }
 
-    /// Measures each of several things as often as was asked for; keeps and prints each run.
+    /// Measures each case as often as requested; keeps and prints each run.
     fn in_turns<T>(
         &self,
         output: &mut Output,
@@ -136,8 +136,8 @@ impl Args {
         Ok(())
     }
 
-    /// The case with the profiler that watches it: the only one of a command beside its results,
-    /// one of several in a directory of its own.
+    /// The case with its profiler. If a command has one case, the output of the profiler is beside
+    /// its results; if it has several, each has its own directory.
     fn profiled(&self, case: &Case, run: usize, all: usize, output: &Output) -> Result<Case, Failure> {
         let mut case = case.clone();
         if let (Some(profiler), Some(split)) = (self.profiler(), &mut case.split) {

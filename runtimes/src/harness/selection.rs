@@ -17,8 +17,7 @@ pub(super) struct Selection {
     #[arg(long, value_name = "RUNTIMES", value_parser = Names::<RuntimeName>::parse)]
     runtime: Option<Names<RuntimeName>>,
 
-    /// How long the pieces are that the bytes arrive in: fragmented (64 bytes), coalesced (a whole
-    /// read), or all
+    /// The lengths of the arriving pieces: fragmented (64 bytes), coalesced (a whole read), or all
     #[arg(long, value_name = "SCENARIOS", default_value = "fragmented", value_parser = Names::<Scenario>::parse)]
     scenario: Names<Scenario>,
 
@@ -38,8 +37,8 @@ pub(super) struct Selection {
     #[arg(long, value_name = "CORES", value_parser = Cores::here)]
     driver_cores: Option<Cores>,
 
-    /// What the process around the proxies runs on, whatever they run on [default: tokio_current if
-    /// it is compiled in, else local]
+    /// The runtime of the process around the proxies [default: tokio_current if it is compiled in,
+    /// else local]
     #[arg(long, value_name = "RUNTIME", value_enum)]
     driver_runtime: Option<RuntimeName>,
 
@@ -49,8 +48,7 @@ pub(super) struct Selection {
 }
 
 impl Selection {
-    /// Gives proxies that are pinned a thread for each of their cores, and a measurement its time,
-    /// if nothing else was said.
+    /// Sets defaults: a thread for each core of pinned proxies, and the time of a measurement.
     pub(super) fn settle(&mut self, matches: &ArgMatches, pinned: Option<&Cores>, duration: Duration) {
         if let Some(cores) = pinned.or(self.service_cores.as_ref())
             && matches.value_source("worker_threads") == Some(ValueSource::DefaultValue)
@@ -98,13 +96,13 @@ impl Selection {
     pub(super) fn driver_runtime(&self) -> Result<RuntimeName, String> {
         let default = if cfg!(feature = "tokio") { RuntimeName::TokioCurrent } else { RuntimeName::Local };
         let runtime = self.driver_runtime.unwrap_or(default);
-        // That implementation runs on each one there is.
+        // That implementation runs on every runtime.
         runner(runtime, ImplementationName::RawCopy).map(|_| runtime)
     }
 
     /// The cases with some implementations, scenario by scenario and runtime by runtime, so that
-    /// what is to be compared is measured close together. Those that cannot be measured are left
-    /// out, if `all` asked for them.
+    /// compared cases are measured close together. Cases that cannot be measured are skipped if
+    /// they come from `all`.
     pub(super) fn cases(&self, implementations: &Names<ImplementationName>) -> Result<Vec<Case>, String> {
         let usual = if cfg!(feature = "tokio") { RuntimeName::Tokio } else { RuntimeName::Local };
         let runtimes = self.runtime.clone().unwrap_or_else(|| Names::only(usual));

@@ -32,7 +32,7 @@ pub struct Duplex {
 }
 
 impl Duplex {
-    /// Reads into whatever can be written to, such as memory that is not initialised.
+    /// Reads into anything that can be written to, such as uninitialised memory.
     pub fn poll_read_into(&mut self, cx: &mut Context<'_>, into: impl io::Write) -> Poll<io::Result<usize>> {
         self.reader.poll_drain(cx, into)
     }

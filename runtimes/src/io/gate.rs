@@ -7,8 +7,8 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-/// Holds up whoever comes to it until it is opened. A gate that nobody opens stalls its visitors
-/// for ever.
+/// Holds up every task that waits for it until it is opened. A gate that is never opened stalls its
+/// waiters for ever.
 ///
 /// Clones are the same gate.
 #[derive(Debug, Clone, Default)]
@@ -19,7 +19,7 @@ pub struct Gate {
 #[derive(Debug, Default)]
 struct State {
     open: bool,
-    /// Whether anybody has been held up yet.
+    /// Whether a task has been held up yet.
     reached: bool,
     held: Vec<Waker>,
     watching: Vec<Waker>,
@@ -31,7 +31,7 @@ impl Gate {
         Self::default()
     }
 
-    /// Lets everybody through, from now on.
+    /// Lets every task through, from now on.
     pub fn open(&self) {
         let held = {
             let mut state = self.state();
@@ -61,7 +61,7 @@ impl Gate {
         poll_fn(|cx| self.poll_pass(cx))
     }
 
-    /// Waits until somebody has been held up.
+    /// Waits until a task has been held up.
     pub fn reached(&self) -> impl Future<Output = ()> + Send + '_ {
         poll_fn(|cx| {
             let mut state = self.state();
@@ -73,7 +73,7 @@ impl Gate {
         })
     }
 
-    /// Whether somebody has been held up.
+    /// Whether a task has been held up.
     pub fn is_reached(&self) -> bool {
         self.state().reached
     }

@@ -1,4 +1,4 @@
-//! What a scripted writer was asked to do.
+//! The calls of a scripted writer.
 
 use std::{
     fmt,
@@ -10,15 +10,15 @@ use std::{
 
 use super::gate::add;
 
-/// A call of a scripted writer, whatever came of it.
+/// A call of a scripted writer, whatever its result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Call {
-    /// `poll_write` with so many bytes.
+    /// `poll_write` with this many bytes.
     Write {
         /// The length of the slice.
         offered: usize,
     },
-    /// `poll_write_vectored` with so many bytes in so many slices.
+    /// `poll_write_vectored` with this many bytes in this many slices.
     WriteVectored {
         /// How many slices.
         slices: usize,
@@ -114,13 +114,13 @@ impl WriteLog {
         self.record().dropped
     }
 
-    /// Waits until `condition` holds. It is looked at after every event.
+    /// Waits until `condition` holds. Checks it after every event.
     pub fn wait_until(
         &self,
         mut condition: impl FnMut(&Self) -> bool + Send,
     ) -> impl Future<Output = ()> + Send {
         poll_fn(move |cx| {
-            // Registered first, so an event after the look is not missed.
+            // Registered first, so an event after the check is not missed.
             add(&mut self.record().watching, cx.waker());
             if condition(self) { Poll::Ready(()) } else { Poll::Pending }
         })

@@ -1,4 +1,4 @@
-//! A reader that does what it is told.
+//! A scripted reader.
 
 use std::{
     collections::VecDeque,
@@ -14,11 +14,11 @@ use futures_util::AsyncRead;
 
 use super::{Gate, writer::seeded_len};
 
-/// What a [`ScriptReader`] does at one call. A step that fails fills what it is offered with `!`,
-/// and reports none of that.
+/// What a [`ScriptReader`] does at one call. A step that fails fills the offered buffer with `!`,
+/// and reports nothing of it.
 #[derive(Debug, Clone)]
 pub enum ReadStep {
-    /// Gives these bytes. What the caller has no room for comes at the next call.
+    /// Returns these bytes. Those without room in the buffer come at the next call.
     Data(Bytes),
     /// Pending once; the caller is woken at once.
     Pending,
@@ -26,9 +26,9 @@ pub enum ReadStep {
     Wait(Gate),
     /// Fails once.
     Error(io::ErrorKind),
-    /// Says once that the stream ended.
+    /// Reports the end of the stream once.
     End,
-    /// Says that it gave so many bytes more than fit.
+    /// Reports this many bytes more than fit.
     OverReport(usize),
     /// Panics once.
     Panic,
@@ -40,13 +40,13 @@ impl ReadStep {
         Self::Data(Bytes::copy_from_slice(bytes.as_ref()))
     }
 
-    /// A step that is pending for good, and wakes nobody.
+    /// A step that stays pending, without a wake-up.
     pub fn stuck() -> Self {
         Self::Wait(Gate::new())
     }
 }
 
-/// What a [`ScriptReader`] was offered. Clones are the same record.
+/// The buffers that a [`ScriptReader`] was offered. Clones are the same record.
 #[derive(Debug, Clone, Default)]
 pub struct ReadLog {
     offered: Arc<Mutex<Vec<usize>>>,
@@ -90,7 +90,7 @@ impl ScriptReader {
         Self::new(data.chunks(size).map(ReadStep::data))
     }
 
-    /// Gives `data` in short reads, and is pending now and then, as `seed` decides.
+    /// Returns `data` in short reads, and is sometimes pending, as `seed` decides.
     pub fn seeded(seed: u64, data: impl AsRef<[u8]>) -> Self {
         // A step without bytes would be an end.
         let data = Some(ReadStep::data(data))

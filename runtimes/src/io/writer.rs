@@ -1,4 +1,4 @@
-//! A writer that does what it is told.
+//! A scripted writer.
 
 use std::{
     collections::VecDeque,
@@ -15,7 +15,7 @@ use super::{Call, Gate, WriteLog};
 /// What a [`ScriptWriter`] does at one write.
 #[derive(Debug, Clone)]
 pub enum WriteStep {
-    /// Takes up to so many bytes.
+    /// Takes up to this many bytes.
     Accept(usize),
     /// Pending once; the caller is woken at once.
     Pending,
@@ -23,9 +23,9 @@ pub enum WriteStep {
     Wait(Gate),
     /// Fails once.
     Error(io::ErrorKind),
-    /// Says once that it takes nothing.
+    /// Reports once that it took nothing.
     Zero,
-    /// Takes everything and says that it took so many bytes more.
+    /// Takes everything and reports this many bytes more.
     OverReport(usize),
     /// Panics once.
     Panic,
@@ -55,13 +55,13 @@ pub struct ScriptWriter {
     /// Decides on the length of every write, and when one is pending.
     rng: Option<Rng>,
     vectored: bool,
-    /// How many bytes it keeps to itself.
+    /// How many bytes it buffers.
     buffer: usize,
     log: WriteLog,
 }
 
 impl ScriptWriter {
-    /// Follows `steps`, be the write vectored or not.
+    /// Follows `steps`, for vectored and plain writes.
     pub fn new(steps: impl IntoIterator<Item = WriteStep>) -> Self {
         Self {
             steps: steps.into_iter().collect(),
@@ -79,7 +79,7 @@ impl ScriptWriter {
         Self::new([])
     }
 
-    /// Takes what it is given in short writes, and is pending now and then, as `seed` decides.
+    /// Takes bytes in short writes, and is sometimes pending, as `seed` decides.
     pub fn seeded(seed: u64) -> Self {
         let mut writer = Self::willing();
         writer.rng = Some(Rng::with_seed(seed));
@@ -92,14 +92,14 @@ impl ScriptWriter {
         self
     }
 
-    /// Takes the first slice that is not empty only, as a writer without vectored writes does.
+    /// Takes only the first slice that is not empty, as a writer without vectored writes does.
     pub fn not_vectored(mut self) -> Self {
         self.vectored = false;
         self
     }
 
-    /// Takes bytes into a buffer of so many, and passes them on only when that is full, when it is
-    /// flushed, and when it is closed. What was passed on is told by [`WriteLog::passed`].
+    /// Takes bytes into a buffer of this size, and passes them on only when the buffer is full,
+    /// when it is flushed, and when it is closed. [`WriteLog::passed`] counts the bytes passed on.
     pub fn buffering(mut self, buffer: usize) -> Self {
         self.buffer = buffer;
         self

@@ -53,9 +53,9 @@ impl Axis {
 pub fn chart(title: &str, bars: &[(String, &Samples)], axis: Axis) -> String {
     let mut svg = String::new();
     let height = 70 + ROW * bars.len() as u32;
-    // Into memory: it cannot fail for want of room or of rights.
+    // Writing into memory cannot fail.
     draw(&mut svg, title, bars, axis, height).expect("a chart is drawn into memory");
-    // A chart has the width that it is given, and is read aloud by its title.
+    // A chart fills the given width, and has a title for screen readers.
     let sized = format!("<svg width=\"{WIDTH}\" height=\"{height}\"");
     svg.replacen(&sized, &format!("<svg role=\"img\" aria-label=\"{title}\""), 1)
 }

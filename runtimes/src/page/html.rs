@@ -12,7 +12,7 @@ pub enum Part {
     Chart(String),
 }
 
-/// A table whose columns are numbers, but for some labels in front.
+/// A table of numbers, with some label columns first.
 #[derive(Debug)]
 pub struct Table {
     /// How many columns are labels.
@@ -56,7 +56,7 @@ pub fn html(title: &str, parts: &[Part]) -> String {
     page + "</body></html>\n"
 }
 
-/// Text that means itself.
+/// Escapes text for HTML.
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

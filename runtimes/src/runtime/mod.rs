@@ -1,4 +1,4 @@
-//! What tests, benchmarks and examples need of a runtime, and an adapter for each one.
+//! What tests, benchmarks and examples need from a runtime, and an adapter for each.
 
 mod local;
 mod socket;
@@ -54,7 +54,7 @@ pub trait Runtime: Send + Sync + 'static {
     /// A listening TCP socket.
     type Listener: Send + 'static;
 
-    /// Runs `future` on the calling thread, with the runtime behind it. Not to be nested.
+    /// Runs `future` on the calling thread, with the runtime. Must not be nested.
     fn block_on<F: Future>(future: F) -> F::Output;
 
     /// Runs `future` in the background. Must be called from inside [`block_on`](Self::block_on) or
@@ -78,7 +78,7 @@ pub trait Runtime: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// If the system has no room for another handle to the socket, where one is needed.
+    /// If the system has no descriptor for another handle to the socket, if one is needed.
     fn halves(
         connection: Self::Tcp,
     ) -> io::Result<(impl AsyncRead + Unpin + Send + 'static, impl AsyncWrite + Unpin + Send + 'static)>;
@@ -103,7 +103,7 @@ pub trait Runtime: Send + Sync + 'static {
     fn task<T: Send + 'static>(future: impl Future<Output = T> + Send + 'static) -> Task<T> {
         let (sender, receiver) = oneshot::channel();
         Self::spawn(async move {
-            // Nobody may be waiting for the output.
+            // The waiter for the output may have been dropped.
             let _ = sender.send(future.await);
         });
         Task { receiver }
@@ -122,7 +122,7 @@ pub trait Runtime: Send + Sync + 'static {
 
     /// Two ends of a loopback connection: the one that connected, the one that accepted.
     ///
-    /// Nobody else may connect to `listener` meanwhile.
+    /// No other client may connect to `listener` meanwhile.
     fn tcp_pair(
         listener: &mut Self::Listener,
     ) -> impl Future<Output = io::Result<(Self::Tcp, Self::Tcp)>> + Send {

@@ -23,8 +23,8 @@ use super::{Runtime, socket::sockets, workers};
 
 /// smol, with a global executor built as [`smol::spawn`] builds its own.
 ///
-/// Another one because the number of threads of that one can be set by an environment variable
-/// only.
+/// Not the executor of smol itself, whose number of threads can only be set by an environment
+/// variable.
 #[derive(Debug)]
 pub struct Smol;
 

@@ -1,4 +1,4 @@
-//! What the adapters' sockets have in common.
+//! Shared by the sockets of the adapters.
 
 use std::{
     io::{self, IoSlice},
@@ -64,7 +64,7 @@ impl<S: AsyncWrite + CloseWrite + Unpin> AsyncWrite for Socket<S> {
 }
 
 /// The socket part of a [`Runtime`](crate::Runtime) whose crate names its sockets as `std` does.
-/// They have to be in scope; `$wrap` makes one of them what the adapter gives out.
+/// They must be in scope; `$wrap` converts one of them to the type of the adapter.
 #[cfg(any(feature = "tokio", feature = "smol", feature = "async-std"))]
 macro_rules! sockets {
     ($wrap:path) => {

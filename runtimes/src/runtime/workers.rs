@@ -11,7 +11,7 @@ pub fn workers() -> usize {
 
 /// Sets how many threads the multi-threaded adapters run tasks on.
 ///
-/// Adapters with a global executor look at this once, when they are first used.
+/// Adapters with a global executor read this once, when they are first used.
 ///
 /// # Panics
 ///

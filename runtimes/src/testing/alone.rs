@@ -10,21 +10,21 @@ use std::{
 
 use crate::watched;
 
-/// What tells a process that it is there for one test.
+/// Tells a process that it runs a single test.
 const VARIABLE: &str = "HANDOFF_TEST_ALONE";
 
-/// Longer than the test has under its own watchdog, which knows more of what hangs.
+/// Longer than the test's own watchdog, whose message is better.
 const LIMIT: Duration = Duration::from_secs(90);
 
-/// Runs `body`, which is the test `name` of this binary, in a process with nothing else in it. What
-/// a process has of a kind, descriptors or memory, can be counted there, and limited without a loss
-/// to others.
+/// Runs `body`, which is the test `name` of this binary, in a process with nothing else in it.
+/// There the test can count and limit the descriptors or the memory of the process without
+/// affecting other tests.
 ///
 /// The name begins with that of the crate, as [`module_path!`] does.
 ///
 /// # Panics
 ///
-/// With what the process said, if it failed, ran no such test, or is not done in time.
+/// With the output of the process, if it failed, ran no such test, or did not end in time.
 pub fn alone(name: &str, body: impl FnOnce() + Send + 'static) {
     if env::var_os(VARIABLE).is_some() {
         watched(name, body);
@@ -64,7 +64,7 @@ pub fn alone(name: &str, body: impl FnOnce() + Send + 'static) {
 
 fn text(stream: Option<impl Read>) -> String {
     let mut bytes = Vec::new();
-    // What was said before it failed is worth having.
+    // The output before the failure is useful.
     let _ = stream.map(|mut stream| stream.read_to_end(&mut bytes));
     String::from_utf8_lossy(&bytes).into_owned()
 }

@@ -16,9 +16,9 @@ use std::{
 /// When a future is polled again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Manner {
-    /// When it was woken, as by an executor.
+    /// When it was woken, as an executor does.
     Woken,
-    /// After each step of the world around it, be it woken or not.
+    /// After each step of the other parts, woken or not.
     Eager,
     /// When it was woken, each time with another waker: it moves from task to task.
     Moving,
@@ -32,13 +32,13 @@ impl Manner {
 /// One run of a scenario: how long its future is polled.
 pub struct Cut {
     manner: Manner,
-    /// The future is dropped after so many polls; `None` if never.
+    /// The future is dropped after this many polls; `None` if never.
     after: Option<usize>,
     /// `None` before the future was run.
     polls: Option<usize>,
 }
 
-/// Whether somebody was woken.
+/// Whether the waker was woken.
 #[derive(Default)]
 struct Woken(AtomicBool);
 
@@ -62,14 +62,13 @@ impl Cut {
         Self::new(Manner::Woken, None)
     }
 
-    /// Polls `future` as long as this run says, and drops it. `stir` lets the world around it make
-    /// a step and tells whether there was one to make. The answer is `None` where the future was
-    /// dropped before it had one.
+    /// Polls `future` for this run, and drops it. `stir` makes a step of the other parts and
+    /// returns whether there was one. The result is `None` if the future was dropped before it
+    /// completed.
     ///
     /// # Panics
     ///
-    /// If the future waits, and the world has come to rest: a wake-up is lost. If this is called
-    /// twice.
+    /// If the future waits and no step is left: a wake-up was lost. If this is called twice.
     pub fn run<F: Future>(&mut self, future: F, mut stir: impl FnMut() -> bool) -> Option<F::Output> {
         assert!(self.polls.is_none(), "a scenario has one future");
         let mut future = pin!(future);
@@ -127,7 +126,7 @@ impl Drop for Cut {
 ///
 /// # Panics
 ///
-/// With the panic of `scenario`, which checks what is left behind. If it polls no future, or its
+/// With the panic of `scenario`, which checks the state afterwards. If it polls no future, or its
 /// futures take different numbers of polls.
 pub fn at_every_poll(mut scenario: impl FnMut(&mut Cut)) -> usize {
     let mut most = 0;

@@ -1,9 +1,9 @@
-//! Macros that stamp code for each runtime.
+//! Macros that generate code for each runtime.
 //!
-//! Whether a runtime is there is decided by the features of this package, not of the one that uses
-//! the macros.
+//! The features of this package decide which runtimes exist, not those of the package that uses the
+//! macros.
 
-/// Stamps each test for every enabled runtime, under the watchdog.
+/// Generates each test for every enabled runtime, under the watchdog.
 ///
 /// ```
 /// # use futures_handoff_runtimes as runtimes;
@@ -20,7 +20,7 @@ macro_rules! tests {
     ($($tests:tt)*) => { $crate::__tests! { watched, $($tests)* } };
 }
 
-/// Stamps each test for every enabled runtime, each in a process of its own: see
+/// Generates each test for every enabled runtime, each in a process of its own: see
 /// [`alone`](crate::alone).
 ///
 /// ```
@@ -121,8 +121,8 @@ macro_rules! __stamp_local {
     ($($tokens:tt)*) => { $($tokens)* };
 }
 
-/// Makes a macro that stamps what it is given if a feature is on. The dollar is one of the macro
-/// that is made.
+/// Defines a macro that expands to its input if a feature is on. The dollar is for the defined
+/// macro.
 macro_rules! stamp_if {
     ($dollar:tt $name:ident $feature:literal) => {
         #[cfg(feature = $feature)]

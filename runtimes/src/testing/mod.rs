@@ -1,5 +1,5 @@
-//! What tests are made with: macros that stamp one for each runtime, time limits, processes of
-//! their own, cancelled futures.
+//! Tools for tests: macros that generate a test for each runtime, time limits, separate processes,
+//! cancelled futures.
 
 mod alone;
 pub mod cancel;

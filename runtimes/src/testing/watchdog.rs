@@ -9,7 +9,7 @@ use std::{
 
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// Runs `body` in a thread of its own and fails if it is not done within a minute, be it waiting or
+/// Runs `body` in a thread of its own and fails if it does not end within a minute, waiting or
 /// blocked.
 ///
 /// # Panics
@@ -29,7 +29,7 @@ pub fn watched_for(limit: Duration, name: &str, body: impl FnOnce() + Send + 'st
     thread::Builder::new()
         .name(name.to_owned())
         .spawn(move || {
-            // The watching thread has given up if it is not receiving any more.
+            // The watching thread has given up if it no longer receives.
             let _ = sender.send(catch_unwind(AssertUnwindSafe(body)));
         })
         .expect("a thread can be started");

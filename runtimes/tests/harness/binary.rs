@@ -1,4 +1,4 @@
-//! The binary as a process that runs beside the test, and never longer than it may.
+//! The binary as a child process of the test, with a time limit.
 
 use std::{
     fs,
@@ -29,7 +29,7 @@ pub fn settings(line: &str) -> Settings {
     Line::parse_from(["test"].into_iter().chain(line.split_whitespace())).settings
 }
 
-/// Away from the results of whoever runs the tests.
+/// Separate from the user's results.
 fn target() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("harness-tests")
 }
@@ -90,7 +90,7 @@ impl Drop for Harness {
     }
 }
 
-/// Waits until something is so.
+/// Waits until a condition holds.
 pub fn until(what: &str, mut so: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !so() {
@@ -111,14 +111,14 @@ pub fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
-/// What a command prints that ends well.
+/// The output of a successful command.
 pub fn printed(line: &str) -> String {
     let output = harness(line);
     assert!(output.status.success(), "{line}: {}", stderr(&output));
     stdout(&output)
 }
 
-/// What a command says that fails. All of it are sentences of this program.
+/// The errors of a failed command. All lines are sentences of this program.
 pub fn failed(line: &str) -> String {
     failed_as(&mut command(line), 1)
 }

@@ -44,8 +44,8 @@ fn the_status_of_a_benchmark_is_passed_on() {
 #[test]
 fn ctrl_c_ends_what_runs() {
     let sign = results("sign");
-    // What Cargo starts does not end with Cargo by itself, and while it holds its output the
-    // harness does not end.
+    // A child of Cargo does not end with Cargo by itself, and the harness does not end while the
+    // child holds its output.
     let script =
         format!("case \"$*\" in *--no-run) exit;; esac; sleep 3600 & echo > {}; wait", sign.display());
     let harness = Harness::of(&mut with_cargo("criterion --bench read --name ended", "sleep", &script));

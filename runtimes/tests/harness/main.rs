@@ -1,5 +1,4 @@
-//! The harness: that it finds what is wrong with a proxy, and each command of the binary, end to
-//! end.
+//! The harness: it detects a faulty proxy; and each command of the binary, end to end.
 
 mod binary;
 #[cfg(unix)]

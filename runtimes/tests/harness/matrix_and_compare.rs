@@ -78,7 +78,7 @@ fn every_combination_is_measured_in_passes_and_carries_its_share() {
             .map(|name| run[name].as_u64().unwrap());
         let stream = lines * (len + 1) + tunnel;
         assert_eq!(stream, 2000 / streams);
-        // Half of it are lines, but for a part of one.
+        // Half of it are lines, except for a part of one.
         assert!(2 * lines * (len + 1) <= stream && 2 * (lines + 1) * (len + 1) > stream, "{run}");
     }
 }
@@ -104,7 +104,7 @@ fn a_matrix_that_was_cut_off_goes_on() {
 #[cfg(unix)]
 #[test]
 fn an_interrupted_matrix_keeps_what_is_finished() {
-    // Longer than any test: it ends because it is told to.
+    // Longer than any test: only the signal ends it.
     let matrix =
         Harness::start(&format!("{} --name stopped", MATRIX.replace("--seconds 0", "--seconds 3600")));
     matrix.interrupt_at(|| results("stopped").join("runs.jsonl").exists());

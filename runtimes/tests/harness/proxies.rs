@@ -1,4 +1,4 @@
-//! What the implementations do between a reader and a writer that misbehave.
+//! The implementations between a reader and a writer that misbehave.
 
 use std::{
     io::ErrorKind::{BrokenPipe, ConnectionReset, TimedOut},
@@ -115,10 +115,10 @@ runtimes::tests! {
                 let running = R::task(proxy.run::<R>(reader, writer, settings));
                 let name = format!("{proxy:?}");
                 let hands_over = name.contains("Handoff") || name.contains("Channel");
-                // All of it is less than what this one reads before it looks at what it has.
+                // The whole input is less than this one gathers before it parses.
                 let at_once = name == "HandoffAdaptive";
                 if at_once || hands_over && completion == Completion::FireAndForget {
-                    // Nobody waits for the writer: all is read.
+                    // The proxy does not wait for the writer: everything is read.
                     while read.polls() <= LINES {
                         R::sleep(Duration::from_millis(1)).await;
                     }
@@ -134,7 +134,7 @@ runtimes::tests! {
     }
 }
 
-/// Otherwise what its writer has counted would be missing in the round that it did it in.
+/// Otherwise the counts of its writer would be missing in that round.
 #[cfg(feature = "peers")]
 #[test]
 fn a_peer_is_done_when_its_writer_is_gone() {

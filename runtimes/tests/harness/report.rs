@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::binary::*;
 
-/// Runs of a name that were really made, with other values.
+/// Real runs of a name, with other values.
 fn put(name: &str, changes: &[Value]) {
     let base = format!("base-of-{name}");
     let line =
@@ -31,7 +31,7 @@ fn report(names: &str) -> String {
     fs::read_to_string(path.trim_end()).unwrap()
 }
 
-/// That a table has a row with these cells.
+/// Checks that a table has a row with these cells.
 fn has_row(page: &str, cells: &str) {
     let rows = page.lines().map(|line| line.replace(" class=\"label\"", "").replace("</td><td>", " | "));
     assert!(rows.into_iter().any(|row| row.contains(cells)), "{cells} is missing in\n{page}");
@@ -58,7 +58,7 @@ fn ratios_are_of_runs_that_were_measured_together() {
     has_row(&page, "transport | cached");
     // There is a chart for each figure that is compared.
     assert_eq!(page.matches("<svg role=\"img\" aria-label=").count(), 4);
-    // That of the throughput can be had by itself.
+    // The throughput chart can be written to a file.
     let file = results("pairs").join("chart.svg");
     assert_eq!(report(&format!("pairs --chart {}", file.display())), page);
     let svg = fs::read_to_string(file).unwrap();
@@ -100,7 +100,7 @@ fn settings_that_differ_are_not_compared_and_names_mean_nothing_to_the_page() {
     contains(&page, "There is no run of handoff and of another implementation");
     contains(&page, "&lt;/td&gt;&lt;script&gt;|x");
     assert!(!page.contains("<script>"));
-    // Workloads are compared each with its own.
+    // Each workload is only compared with itself.
     put("own", &[other("handoff", 8), other("manual_vec", 8), other("handoff", 9), other("manual_vec", 9)]);
     has_row(&report("own"), "8 | manual_vec | 1.00 unclear");
 }

@@ -54,7 +54,7 @@ fn figures_are_counted_and_not_estimated() {
     assert_eq!(field(&text, "input_fragment"), "400");
     assert!((0.0..=1.0).contains(&number(&text, "inline_share")));
 
-    // What else the process allocates meanwhile is spread over 200 streams.
+    // Other allocations of the process are spread over 200 streams.
     let buffer = "run --implementation raw_copy --runtime local --read-reserve 65536 --iterations 100";
     let bytes = number(&printed(&format!("{buffer} {SMALL}")), "allocated_bytes_per_byte") * STREAM;
     assert!((65_536.0..65_536.0 + 8192.0).contains(&bytes), "{bytes}");
@@ -130,8 +130,7 @@ fn what_goes_wrong_is_a_sentence_and_what_is_finished_stays() {
     }
 }
 
-/// Too few for the runtime, for the sockets, for the files: whichever is first, nothing panics
-/// aloud.
+/// Too few for the runtime, the sockets or the files: whichever is first, no panic is printed.
 #[cfg(all(target_os = "linux", feature = "smol"))]
 #[test]
 fn a_lack_of_descriptors_is_said_in_sentences() {

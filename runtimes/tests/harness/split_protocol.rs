@@ -229,7 +229,7 @@ fn a_driver_takes_what_is_right_and_finds_damage() {
         contains(&fake.control.hear("failed")["reason"].to_string(), sentence);
         fake.fails(sentence);
     }
-    // A proxy that fails after the last byte has failed, too.
+    // A proxy that fails after the last byte has also failed.
     for (kept, reason) in [(321, "the proxy has lost it"), (1199, "no good end")] {
         let mut fake = Fake::greeted();
         if kept == 321 {

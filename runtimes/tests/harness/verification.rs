@@ -1,4 +1,4 @@
-//! Every implementation carries every stream, and one that does not is found out.
+//! Every implementation carries every stream, and a faulty one is detected.
 
 use std::{io, time::Duration};
 
@@ -119,7 +119,7 @@ fn changed_missing_doubled_and_moved_bytes_are_found_where_they_are() {
     for &transport in TransportName::value_variants() {
         for (place, damage) in damages.into_iter().enumerate() {
             let failure = failure(Fault::Damage(damage), transport);
-            // Random bytes may go on equal for a few.
+            // A few random bytes may be equal.
             let found = matches!(failure, Failure::Mismatch { offset: 20_000..20_100, .. });
             assert!(found, "{place}, {transport}: {failure}");
         }
@@ -154,7 +154,7 @@ fn the_verifier_takes_any_split() {
     }
 }
 
-/// Keeps everything that it has read for a while.
+/// Writes everything some time after it was read.
 #[derive(Debug, Clone, Copy, Default)]
 struct Late;
 

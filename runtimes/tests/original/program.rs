@@ -1,7 +1,7 @@
 // A program written for bytes-handoff 1.0.0. It is compiled against that and against this crate.
 
-/// Routes lines to `out` by their first byte, and gives the others back with what is left when the
-/// input ends.
+/// Routes lines to `out` by their first byte. Returns the other lines, and the rest at the end of
+/// the input.
 async fn route(
     mut input: impl AsyncRead + Unpin,
     out: &WriteHandoff,
@@ -40,7 +40,7 @@ async fn tunnel(tail: BytesMut, mut input: impl AsyncRead + Unpin) -> Result<Byt
     }
 }
 
-/// Fills a handoff whose writer takes nothing, and hands back what does not fit.
+/// Fills a handoff whose writer takes nothing, and returns what does not fit.
 fn fill(out: &WriteHandoff) -> Result<(WriteTicket, WriteBackpressure), WriteBackpressure> {
     let ticket = out.try_write(Bytes::from_static(b"12345"))?;
     out.try_write_fire_and_forget(Bytes::from_static(b"678"))?;
@@ -50,7 +50,7 @@ fn fill(out: &WriteHandoff) -> Result<(WriteTicket, WriteBackpressure), WriteBac
     Ok((ticket, refused))
 }
 
-/// What a write that can never be accepted says.
+/// The error of a write that can never be accepted.
 async fn too_large(out: &WriteHandoff) -> WriteError {
     out.write(Bytes::from_static(b"123456789")).await.expect_err("it is larger than the budget")
 }

@@ -1,4 +1,4 @@
-//! What is written with the bytes crate: a `BytesMut` whose front is split off, and a write of each
+//! A typical use of the bytes crate: a `BytesMut` whose front is split off, and a write for each
 //! line.
 
 use std::io;
@@ -13,10 +13,10 @@ use crate::{
 };
 
 /// Reads into a `BytesMut`; splits each line off, as code that routes owned lines does, and writes
-/// it on its own. The tunnel is written where it lies, arrival by arrival.
+/// it on its own. The tunnel is written from the buffer, arrival by arrival.
 ///
-/// Nothing is copied, and memory whose pieces are written is used again. As it has no `unsafe`, it
-/// fills with zeros what it reserves, which Tokio's `read_buf` would leave as it is.
+/// Nothing is copied, and memory is reused once its pieces are written. Without `unsafe` it fills
+/// reserved memory with zeros, which Tokio's `read_buf` would not.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SplitBytesMut;
 
@@ -47,19 +47,19 @@ impl<I: Reader, O: Writer> Proxy<I, O> for SplitBytesMut {
 
 /// Bytes that arrived and were not taken out yet.
 ///
-/// A reader can be given only initialised memory, and without `unsafe` spare capacity of a
-/// `BytesMut` becomes that by being filled with zeros. That is done once for each room reserved,
-/// not for each read: reads use the room up first.
+/// A reader needs initialised memory, and without `unsafe` the spare capacity of a `BytesMut` must
+/// be filled with zeros. That is done once for each reservation, not for each read: reads use up
+/// the room first.
 pub(super) struct Incoming {
-    /// The bytes that arrived, and behind them the zeros to read over.
+    /// The bytes that arrived, and after them the zeros to overwrite.
     bytes: BytesMut,
     filled: usize,
     reserve: usize,
 }
 
 impl Incoming {
-    /// With room for two reads, so that what is left of a line does not make a block too small to
-    /// be used again.
+    /// With room for two reads, so that the rest of a line does not make a block too small to be
+    /// reused.
     pub(super) fn new(settings: &Settings) -> Self {
         let reserve = settings.read_reserve;
         Self { bytes: BytesMut::with_capacity(2 * reserve), filled: 0, reserve }
@@ -68,7 +68,7 @@ impl Incoming {
     /// Reads once; 0 is the end of the stream.
     pub(super) async fn read(&mut self, reader: &mut (impl AsyncRead + Unpin)) -> io::Result<usize> {
         if self.bytes.len() - self.filled < self.reserve.div_ceil(2) {
-            // What is reserved may have to be moved elsewhere. Zeros need not come along.
+            // A reservation may move the bytes. The zeros need not move.
             self.bytes.truncate(self.filled);
             self.bytes.reserve(self.reserve);
             self.bytes.resize(self.filled + self.reserve, 0);
@@ -89,7 +89,7 @@ impl Incoming {
         self.bytes.split_to(n).freeze()
     }
 
-    /// Drops all of them. What they lay in is initialised, and so room to read into.
+    /// Drops all of them. Their memory is initialised, so it can be read into.
     pub(super) fn clear(&mut self) {
         self.filled = 0;
     }

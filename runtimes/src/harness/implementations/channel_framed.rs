@@ -1,5 +1,4 @@
-//! What is written most: a channel, and a task that forwards what comes out of it into a framed
-//! writer.
+//! The most common form: a channel, and a task that forwards its items into a framed writer.
 
 use std::{io, pin::pin};
 
@@ -22,9 +21,9 @@ use crate::{
 const ITEMS: usize = 64;
 
 /// Reads into a `BytesMut`; splits each line off, and each arrival of the tunnel, and sends it
-/// through a bounded channel to a task with a `FramedWrite`. That one feeds it while there are
-/// items and flushes it before it waits, as `StreamExt::forward` does. A ticket is a oneshot,
-/// answered by that flush.
+/// through a bounded channel to a task with a `FramedWrite`. The task feeds the writer while there
+/// are items, and flushes it before it waits, as `StreamExt::forward` does. A ticket is a oneshot
+/// that the flush completes.
 ///
 /// The byte budget of the settings does not apply: the channel counts items.
 #[derive(Debug, Clone, Copy, Default)]
@@ -35,9 +34,9 @@ impl<I: Reader, O: Writer> Proxy<I, O> for ChannelFramed {
         let (sender, receiver) = async_channel::bounded(ITEMS);
         let writing = R::task(write(receiver, writer, settings));
         let routing = pin!(route(reader, sender, settings));
-        // A writer that fails ends this also while nothing arrives.
+        // A failed writer ends this even while nothing arrives.
         match select(routing, pin!(writing.outcome())).await {
-            // Why the channel was closed is for the task to say.
+            // The task reports why the channel was closed.
             Either::Left((routed, writing)) => written(writing.await).and(routed),
             Either::Right((outcome, _)) => written(outcome),
         }
@@ -48,7 +47,7 @@ fn written(outcome: Option<io::Result<()>>) -> io::Result<()> {
     outcome.unwrap_or_else(|| Err(io::Error::other("the writer task panicked")))
 }
 
-/// A piece of the stream, and whom to tell when it is written.
+/// A piece of the stream, and its ticket.
 struct Item {
     bytes: Bytes,
     ticket: Option<oneshot::Sender<()>>,
@@ -60,7 +59,7 @@ async fn write(
     settings: Settings,
 ) -> io::Result<()> {
     let mut framed = FramedWrite::new(writer, BytesCodec);
-    // With a mark of 0 it would write before there is anything to write.
+    // With a mark of 0 it would write an empty buffer.
     framed.set_send_high_water_mark(settings.gather_bytes.max(1));
     let mut fed = Vec::new();
     while let Ok(first) = receiver.recv().await {
@@ -72,7 +71,7 @@ async fn write(
         }
         framed.flush().await?;
         for ticket in fed.drain(..) {
-            // Nobody may be waiting for it any more.
+            // The ticket may have been dropped.
             let _ = ticket.send(());
         }
     }
@@ -132,7 +131,7 @@ impl Ticket for oneshot::Receiver<()> {
     }
 }
 
-/// The writer task is gone.
+/// The writer task has ended.
 fn closed() -> io::Error {
     io::ErrorKind::BrokenPipe.into()
 }

@@ -1,4 +1,4 @@
-//! The crate, in the ways in which it can be used for a proxy.
+//! This crate, in the different ways to build a proxy with it.
 
 use std::io;
 
@@ -13,12 +13,12 @@ use crate::{
     harness::{Completion, Settings, TUNNEL, measure::count_handoff},
 };
 
-/// The most that a buffer asks for when nothing else is said.
+/// The largest default read of a buffer.
 const READ_MAX: usize = 256 * 1024;
 
-/// Reads while it pays, and submits the lines of a read in one piece, or each one if it is to have
-/// a ticket, and then the tunnel, right out of the read buffer. The writer's task runs in the
-/// connection's own.
+/// Reads with `read_ready`, and submits the lines of a read in one piece, or one by one if they
+/// have tickets, and then the tunnel, directly from the read buffer. The writer task runs inside
+/// the connection's task.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Handoff;
 
@@ -29,8 +29,8 @@ impl<I: Reader, O: Writer> Proxy<I, O> for Handoff {
     }
 }
 
-/// As [`Handoff`], with reads that grow and shrink with what arrives, whatever the settings say of
-/// them, and a byte budget of at least two of the longest.
+/// As [`Handoff`], with the adaptive read size instead of that of the settings, and a byte budget
+/// of at least two of the longest reads.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct HandoffAdaptive;
 
@@ -56,8 +56,8 @@ impl<I: Reader, O: Writer> Proxy<I, O> for HandoffSpawned {
     }
 }
 
-/// Takes each line out as `Bytes`, as code that hands frames to other tasks does, and so all that
-/// was read of the tunnel. The writer's task is spawned.
+/// Takes each line out as `Bytes`, like code that passes frames to other tasks, and each arrival of
+/// the tunnel too. The writer task is spawned.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct HandoffOwned;
 
@@ -85,7 +85,7 @@ impl<I: Reader, O: Writer> Proxy<I, O> for HandoffOwned {
     }
 }
 
-/// Moves a stream into a handoff whose task somebody runs.
+/// Moves a stream into a handoff. The caller runs its task.
 async fn serve<I, O>(
     handoff: &WriteHandoff<O>,
     mut reader: I,
@@ -116,7 +116,7 @@ where
     let mut tunnel = false;
     loop {
         let filled = buffer.read_ready(reader, settings.read_reserve).await?;
-        // Lines that are routed and not submitted.
+        // Lines that are routed and not submitted yet.
         let mut routed = 0;
         while !tunnel {
             match buffer.find_from(routed, b"\n") {
@@ -155,7 +155,7 @@ async fn submit<O: AsyncWrite + Unpin>(
     }
 }
 
-/// Keeps a ticket, or lets it go.
+/// Keeps a ticket, or drops it.
 async fn completed(
     tickets: &mut Tickets<WriteTicket>,
     settings: Settings,
@@ -176,7 +176,7 @@ fn goes_on(then: Then) -> io::Result<bool> {
     }
 }
 
-/// Closes the stream and counts what was called in it.
+/// Closes the stream and counts its calls.
 async fn close<O: AsyncWrite + Unpin>(handoff: &WriteHandoff<O>) -> io::Result<()> {
     handoff.close();
     handoff.closed().await?;

@@ -1,4 +1,4 @@
-//! What is written after the first profile: output is gathered while there is more to read.
+//! The form after a first profile: output is gathered while there is more to read.
 
 use std::{
     future::{Future, poll_fn},
@@ -15,7 +15,7 @@ use crate::{
     harness::{Next, Settings, next},
 };
 
-/// Gathers routed lines in an output buffer and reads the tunnel straight into it; writes when the
+/// Gathers routed lines in an output buffer and reads the tunnel directly into it; writes when the
 /// buffer is full or nothing more can be read at once.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ManualBuffered;
@@ -61,7 +61,7 @@ impl<I: Reader, O: Writer> Proxy<I, O> for ManualBuffered {
     }
 }
 
-/// Reads behind what is gathered already.
+/// Reads after the gathered bytes.
 async fn tunnel<I, O>(mut output: Output, mut reader: I, mut writer: O, gather: usize) -> io::Result<()>
 where
     I: AsyncRead + Unpin,
@@ -95,7 +95,7 @@ struct Output {
 }
 
 impl Output {
-    /// Reads; writes what is gathered before it waits.
+    /// Reads; writes the gathered bytes before it waits.
     async fn read(
         &mut self,
         reader: &mut (impl AsyncRead + Unpin),

@@ -1,4 +1,4 @@
-//! What is written first: a `Vec` to parse in, and a write as soon as there is something to write.
+//! The simplest form: a `Vec` to parse in, and a write as soon as there is something to write.
 
 use std::io;
 

@@ -1,4 +1,4 @@
-//! What the proxy in the middle is made of.
+//! The implementations of the proxy.
 
 mod bytesmut;
 mod channel_framed;
@@ -45,12 +45,12 @@ pub trait Proxy<I, O>: Copy + Send + Sync + 'static {
     ) -> impl Future<Output = io::Result<()>> + Send + 'static;
 }
 
-/// What tells that a write is done.
+/// The completion of a write.
 trait Ticket: Send {
     fn done(self) -> impl Future<Output = io::Result<()>> + Send;
 }
 
-/// The tickets that are not awaited yet, as many as may be outstanding.
+/// The tickets that are not awaited yet, up to the allowed number.
 struct Tickets<T> {
     outstanding: VecDeque<T>,
     window: usize,

@@ -65,8 +65,8 @@ macro_rules! peer {
                     output.submit(buffer.freeze_all()).await?;
                 }
                 output.finish().await?;
-                // The peer's task owns the writer and does not say when it has ended; what the
-                // writer has counted would be missing.
+                // The peer's task owns the writer and does not report its end, so the counts of the
+                // writer would be missing.
                 let _ = dropped.await;
                 Ok(())
             }

@@ -21,7 +21,7 @@ use crate::{
 pub struct Case {
     /// The runtime.
     pub runtime: RuntimeName,
-    /// What the proxy is made of.
+    /// The implementation of the proxy.
     pub implementation: ImplementationName,
     /// All the rest.
     pub settings: Settings,

@@ -1,4 +1,4 @@
-//! What a case came to.
+//! The result of a case.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use crate::harness::transport::Carried;
 /// A day in nanoseconds; what takes longer counts as that.
 const LONGEST: u64 = 86_400_000_000_000;
 
-/// What a case came to: bytes, times and counts of the same interval.
+/// The result of a case: bytes, times and counts of the same interval.
 #[derive(Debug, Clone)]
 pub struct Measurement {
     /// Bytes that came out, all compared.
@@ -21,11 +21,11 @@ pub struct Measurement {
     pub iterations: u64,
     /// The measured time.
     pub wall: Duration,
-    /// What the process with the proxies used up in that time.
+    /// The resources that the process with the proxies used in that time.
     pub usage: Usage,
-    /// What the process with the two ends used up, if that is another one.
+    /// The resources that the process with the two ends used, if that is another one.
     pub driver: Option<Usage>,
-    /// What the process with the proxies asked of the kernel, if that was traced.
+    /// The system calls of the process with the proxies, if they were traced.
     pub syscalls: Option<Syscalls>,
     stream_latencies: Histogram<u64>,
     line_latencies: Histogram<u64>,
@@ -105,7 +105,7 @@ pub(super) fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// A clock for wall time and what this process uses up, which cover the same interval.
+/// A clock for wall time and for the resources of this process, over the same interval.
 pub(in crate::harness) struct Stopwatch {
     interval: Interval,
     wall: Instant,

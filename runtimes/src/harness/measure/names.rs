@@ -1,4 +1,4 @@
-//! The names by which the command line and the results know things.
+//! The names in the command line and the results.
 
 use clap::ValueEnum;
 
@@ -50,11 +50,11 @@ names! {
 }
 
 names! {
-    /// What the proxy is made of.
+    /// The implementation of the proxy.
     ImplementationName {
         /// This crate, with bytes borrowed until they have to wait.
         Handoff,
-        /// This crate, which decides for itself how much to read.
+        /// This crate with the adaptive read size.
         #[value(alias = "handoff-adaptive")]
         HandoffAdaptive,
         /// This crate, with the writer's task spawned.
@@ -91,7 +91,7 @@ names! {
 }
 
 names! {
-    /// How long the pieces are that the bytes arrive in.
+    /// The lengths of the arriving pieces.
     Scenario {
         /// 64 bytes.
         Fragmented,
@@ -101,19 +101,19 @@ names! {
 }
 
 names! {
-    /// What decides how long the pieces are.
+    /// What sets the lengths of the pieces.
     InputModel {
         /// The scenario, or `--input-fragment`.
         Fixed,
-        /// The payload of a TCP segment, whatever the scenario.
+        /// The payload of a TCP segment, independent of the scenario.
         Tcp,
     }
 }
 
 names! {
-    /// What a write is followed by.
+    /// What follows a write.
     Completion {
-        /// Nothing: only the end of the stream is waited for.
+        /// Nothing: the proxy only waits for the end of the stream.
         #[value(alias = "fire-and-forget")]
         FireAndForget,
         /// A ticket, which is awaited once a window of later ones is outstanding.

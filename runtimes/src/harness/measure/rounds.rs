@@ -13,8 +13,8 @@ use crate::{
     },
 };
 
-/// Carries the payloads until both the rounds and the time that are asked for are reached, after
-/// one round that is compared but not measured.
+/// Carries the payloads until both the requested rounds and time are reached, after one round that
+/// is compared but not measured.
 pub fn measure<R, P>(proxy: P, settings: &Settings, payloads: &Payloads) -> Result<Measurement, Failure>
 where
     R: Runtime,
@@ -49,7 +49,7 @@ where
     Ok(())
 }
 
-/// Carries all streams, unless that takes too long or the user wants an end.
+/// Carries all streams, unless that takes too long or the user interrupts.
 pub(in crate::harness) async fn carry<R: Runtime>(
     connections: Vec<Connection>,
     limit: Duration,

@@ -1,4 +1,4 @@
-//! What a run can be told.
+//! The settings of a run.
 
 use std::{fs, time::Duration};
 
@@ -36,14 +36,14 @@ pub(in crate::harness) fn positive(given: &str) -> Result<Duration, String> {
     }
 }
 
-/// What a run can be told, apart from the runtime, the implementation and the scenario.
+/// The settings of a run, apart from the runtime, the implementation and the scenario.
 #[derive(Debug, Clone, Copy, PartialEq, Args, Serialize, Deserialize)]
 pub struct Settings {
     /// How the bytes come to the proxy and leave it
     #[arg(long, value_enum, default_value_t = TransportName::Cached)]
     pub transport: TransportName,
 
-    /// How long the pieces are that the bytes arrive in
+    /// The lengths of the arriving pieces
     #[arg(skip = Scenario::Fragmented)]
     pub scenario: Scenario,
 
@@ -51,7 +51,7 @@ pub struct Settings {
     #[arg(long, alias = "arrival", value_name = "BYTES", value_parser = between(1, 64 * MIB))]
     pub input_fragment: Option<usize>,
 
-    /// What decides how long the pieces are: the scenario (fixed), or the segments of TCP (tcp)
+    /// What sets the lengths of the pieces: the scenario (fixed), or the segments of TCP (tcp)
     #[arg(long, value_enum, default_value_t = InputModel::Fixed)]
     pub input_model: InputModel,
 
@@ -59,7 +59,7 @@ pub struct Settings {
     #[arg(long, alias = "mss", value_name = "BYTES", default_value_t = 1460, value_parser = between(1, 64 * KIB))]
     pub tcp_mss_bytes: usize,
 
-    /// What a write is followed by
+    /// What follows a write
     #[arg(long, value_enum, default_value_t = Completion::FireAndForget)]
     pub completion: Completion,
 
@@ -95,7 +95,7 @@ pub struct Settings {
     #[arg(long, value_name = "BYTES", value_parser = between(1, 4096 * MIB))]
     pub write_pending_bytes: Option<usize>,
 
-    /// Written bytes leave once they come to so many; 16 KiB where an implementation gathers at all
+    /// How many bytes are gathered before they are sent; 16 KiB in implementations that gather
     #[arg(long, alias = "handoff-flush-bytes", value_name = "BYTES", default_value_t = 16 * KIB as usize, value_parser = between(0, 64 * MIB))]
     pub gather_bytes: usize,
 
@@ -103,21 +103,21 @@ pub struct Settings {
     #[arg(long, value_name = "BYTES", default_value_t = 256 * KIB as usize, value_parser = between(1, 64 * MIB))]
     pub duplex_capacity: usize,
 
-    /// How much a cached source gives before it is pending once, so that streams take turns; 0 is
+    /// How much a cached source returns before it is pending once, so that streams take turns; 0 is
     /// never
     #[arg(long, value_name = "BYTES", default_value_t = 64 * KIB as usize, value_parser = between(0, 4096 * MIB))]
     pub burst: usize,
 
-    /// Measure how long each line takes from its source to the comparison; costs a look at the
-    /// clock for each piece, so the cached transport does not unless told to
+    /// Measure how long each line takes from its source to the comparison; reads the clock for each
+    /// piece, so the cached transport does not by default
     #[arg(long, value_name = "BOOL")]
     pub frame_latency: Option<bool>,
 
-    /// Rounds of streams to measure at the least
+    /// The least number of rounds of streams to measure
     #[arg(long, value_name = "ROUNDS", default_value_t = 1, value_parser = between(1, 1_000_000))]
     pub iterations: usize,
 
-    /// Time to measure at the least [default: 0 for run, 0.25 elsewhere]
+    /// The least time to measure [default: 0 for run, 0.25 elsewhere]
     #[arg(long, alias = "seconds", value_name = "SECONDS", value_parser = seconds)]
     pub duration_seconds: Option<Duration>,
 
@@ -136,8 +136,8 @@ impl Settings {
         }
     }
 
-    /// The byte budget of a write handoff: unless given, eight reads, and room for the longest that
-    /// is written at once, a line and what was read with it.
+    /// The byte budget of a write handoff: by default eight reads, and room for the longest single
+    /// write, a line and the bytes read with it.
     pub fn write_pending_bytes(&self) -> usize {
         let longest = self.frame_len + 1 + 2 * self.read_reserve;
         self.write_pending_bytes.unwrap_or((8 * self.read_reserve).max(longest))
@@ -153,13 +153,12 @@ impl Settings {
         self.duration_seconds.unwrap_or_default()
     }
 
-    /// Whether neither the rounds nor the time that are asked for are reached.
+    /// Whether the requested rounds or time are not reached yet.
     pub(in crate::harness) fn wants_more_than(&self, measured: &Measurement) -> bool {
         measured.iterations < self.iterations as u64 || measured.wall < self.duration()
     }
 
-    /// That there is memory for what the streams carry, and for the pipes that they carry it
-    /// through.
+    /// Checks that there is memory for the payloads of the streams, and for the pipes.
     pub(in crate::harness) fn fit(&self) -> Result<(), String> {
         let stream = self.bytes_per_connection();
         let pipes = match self.transport {
@@ -182,7 +181,7 @@ impl Settings {
     }
 }
 
-/// How many bytes this process may take; none if that is not known.
+/// How many bytes this process may use; `None` if unknown.
 fn available_memory() -> Option<u64> {
     let meminfo = fs::read_to_string("/proc/meminfo").ok();
     let free = meminfo.as_deref().and_then(|meminfo| {

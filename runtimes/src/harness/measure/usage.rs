@@ -1,4 +1,4 @@
-//! What a process used up in an interval.
+//! The resources that a process used in an interval.
 
 use std::ops::AddAssign;
 
@@ -17,7 +17,7 @@ pub struct Usage {
     pub system: f64,
     /// Context switches because a thread had to wait.
     pub voluntary_switches: u64,
-    /// Context switches because others wanted to run.
+    /// Context switches because other threads were ready.
     pub involuntary_switches: u64,
     /// The most memory that was resident at a time, in bytes; 0 if unknown.
     pub max_rss: u64,
@@ -131,7 +131,7 @@ mod system {
         }
     }
 
-    /// Lets the peak start over at what is resident now, where the kernel can.
+    /// Resets the peak to the current resident memory, if the kernel can.
     pub(super) fn forget_peak() {
         // Linux: see `clear_refs` in proc(5). Elsewhere the peak is that of the whole process.
         let _ = fs::write("/proc/self/clear_refs", "5");

@@ -37,7 +37,7 @@ fn payload(stream: usize, settings: &Settings) -> Bytes {
     for frame in 0..settings.route_frames {
         let start = bytes.len();
         let line = format!("GET /tenant/{stream:04}/object/{frame:08}");
-        // A line that is too short for that still says which it is.
+        // A line that is too short for that still identifies itself.
         let line =
             if line.len() <= settings.frame_len { line } else { format!("G {stream:04x}/{frame:08x}") };
         bytes.extend_from_slice(line.as_bytes());
@@ -46,8 +46,7 @@ fn payload(stream: usize, settings: &Settings) -> Bytes {
     }
     bytes.extend_from_slice(TUNNEL);
     let end = bytes.len() + settings.tunnel_bytes;
-    // Random words never repeat in step, so a byte that is missing, doubled or moved shows wherever
-    // it is.
+    // Random words never repeat in step, so a missing, repeated or moved byte shows anywhere.
     let mut rng = Rng::with_seed(stream as u64);
     while bytes.len() < end {
         bytes.extend_from_slice(&rng.u64(..).to_le_bytes());
@@ -56,10 +55,10 @@ fn payload(stream: usize, settings: &Settings) -> Bytes {
     bytes.into()
 }
 
-/// What the start of the buffered bytes is.
+/// What the buffered bytes begin with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next {
-    /// A line of so many bytes, to be routed.
+    /// A line of this many bytes, to be routed.
     Frame(usize),
     /// The mark: it and everything after it passes as it is.
     Tunnel,
@@ -67,7 +66,7 @@ pub enum Next {
     More,
 }
 
-/// The parser that all implementations by hand use.
+/// The parser of all hand-written implementations.
 pub fn next(buffered: &[u8]) -> Next {
     match memchr::memchr(b'\n', buffered) {
         None => Next::More,

@@ -1,5 +1,5 @@
-//! `report`: results as one page of tables and charts. Nothing in it depends on where or when it
-//! was made.
+//! `report`: results as one page of tables and charts. The page does not depend on where or when it
+//! is made.
 
 mod ratios;
 
@@ -16,8 +16,7 @@ use crate::page::{self, Part, Table, digits};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Which results, by their names under target/harness; figures of equal settings are taken
-    /// together
+    /// The names of the results under target/harness; figures of equal settings are combined
     #[arg(value_name = "NAME", required = true)]
     names: Vec<String>,
 
@@ -36,7 +35,7 @@ impl Args {
         let mut out = self.out;
         for name in self.names {
             let (directory, runs) = load(&name)?;
-            // Runs that are named twice were made once.
+            // Runs that are named twice count once.
             if known.insert(directory.clone()) {
                 // Only runs of one directory were measured in turns, so that no number is used
                 // twice.
@@ -144,7 +143,7 @@ fn varied(records: &[Record]) -> Vec<String> {
     first.setup().map(|(name, _)| name).filter(differs).cloned().collect()
 }
 
-/// The median, and the least and the greatest if there are several.
+/// The median, and the minimum and maximum if there are several.
 fn spread(samples: &Samples) -> String {
     match samples.0.len() {
         0 => "n/a".to_owned(),

@@ -1,4 +1,4 @@
-//! What runs leave behind: a directory with each run as a line of JSON.
+//! The results of runs: a directory with each run as a line of JSON.
 
 use std::{
     env,
@@ -17,7 +17,7 @@ const RUNS: &str = "runs.jsonl";
 
 /// A directory of results.
 ///
-/// `runs.jsonl` grows by a line when a run is finished, so what ends early keeps what it has.
+/// `runs.jsonl` gets a line when a run is finished, so a command that ends early keeps its runs.
 #[derive(Debug)]
 pub struct Output {
     directory: PathBuf,
@@ -26,17 +26,17 @@ pub struct Output {
     records: Vec<Record>,
 }
 
-/// Where results are put unless they have a path: `target/harness`, as Cargo sees it.
+/// The directory of results without a path: Cargo's `target/harness`.
 fn root() -> PathBuf {
     let target = env::var_os("CARGO_TARGET_DIR").map(PathBuf::from).or_else(|| {
-        // Cargo says where the package is that it runs; its workspace is one up.
+        // Cargo sets the directory of the package; the workspace is one level up.
         let package = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR")?);
         Some(package.parent()?.join("target"))
     });
     target.unwrap_or_else(|| PathBuf::from("target")).join("harness")
 }
 
-/// Replaces a file as a whole, so that nobody ever sees half of it.
+/// Replaces a file atomically, so that no process sees half of it.
 pub(in crate::harness) fn replace(path: &Path, contents: &[u8]) -> Result<(), Failure> {
     let mut new = path.as_os_str().to_owned();
     new.push(format!(".{}", process::id()));
@@ -71,7 +71,7 @@ impl Output {
         )))
     }
 
-    /// Begins the directory `name` or goes on with it.
+    /// Begins the directory `name` or resumes it.
     pub fn resume(name: &str) -> Result<Self, Failure> {
         let directory = make(name)?;
         let path = directory.join(RUNS);
@@ -79,7 +79,7 @@ impl Output {
         regular(&path)?;
         let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
         let mut runs = opened.map_err(failed)?;
-        // Not every file system has locks. This one ends with the process, however that does.
+        // Not every file system has locks. The lock ends with the process in any case.
         if let Err(TryLockError::WouldBlock) = runs.try_lock() {
             return Err(Failure::Other(format!(
                 "{} is being written by another harness: choose another --name",
@@ -87,7 +87,7 @@ impl Output {
             )));
         }
         let (records, complete) = read(&path)?;
-        // A line that was cut off by an abrupt end is no run.
+        // A line that was cut off by an abrupt end does not count.
         runs.set_len(complete).and_then(|()| runs.seek(SeekFrom::End(0))).map_err(failed)?;
         Ok(Self { directory, runs, records })
     }
@@ -104,7 +104,7 @@ impl Output {
 
     /// Adds a finished run.
     pub fn add(&mut self, record: Record) -> Result<(), Failure> {
-        // One write, so that another process never sees half of it.
+        // One write, so that another process never sees half of the line.
         let line = serde_json::to_string(&record).map_err(io::Error::from);
         let written = line.and_then(|line| self.runs.write_all(format!("{line}\n").as_bytes()));
         written.map_err(|error| Failure::of_path("write", self.directory.join(RUNS), error))?;
@@ -113,7 +113,7 @@ impl Output {
     }
 }
 
-/// What is in the directory `name`, of which there must be something, and where it is.
+/// The content of the directory `name`, which must exist, and its path.
 pub fn load(name: &str) -> Result<(PathBuf, Vec<Record>), Failure> {
     let directory = root().join(name);
     let path = directory.join(RUNS);
@@ -130,7 +130,7 @@ pub fn load(name: &str) -> Result<(PathBuf, Vec<Record>), Failure> {
     Ok((directory, records))
 }
 
-/// What can be read without an end, or not before somebody writes, is never read.
+/// Never reads a device or a pipe, which could block or not end.
 fn regular(path: &Path) -> Result<(), Failure> {
     match path.metadata() {
         Ok(found) if !found.is_file() => Err(Failure::of_path("read", path, "it is not a file")),

@@ -1,5 +1,4 @@
-//! What runs come to: names and values, statistics of them, and the directories that they are kept
-//! in.
+//! The results of runs: names and values, statistics, and directories.
 
 mod directory;
 mod record;

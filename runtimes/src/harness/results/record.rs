@@ -1,4 +1,4 @@
-//! A run as names and values: what is printed, written to files and drawn.
+//! A run as names and values, to be printed, stored and drawn.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::harness::{Case, Measurement, RuntimeName};
 /// names are those of the columns.
 ///
 /// CPU time, switches, memory, allocations and calls are those of the process with the proxies;
-/// those of another one around it begin with `driver`. A figure that could not be had is null.
+/// those of the process around it begin with `driver`. A figure that is not available is null.
 /// Lengths are in bytes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -64,14 +64,14 @@ pub fn setup(case: &Case) -> Map<String, Value> {
     }
 }
 
-/// What a case came to.
+/// The result of a case.
 fn figures(case: &Case, measured: &Measurement) -> Map<String, Value> {
     let (settings, usage) = (&case.settings, &measured.usage);
     let (seconds, bytes, mib) = (measured.wall.as_secs_f64(), measured.bytes as f64, measured.mib());
     let threads = if case.runtime == RuntimeName::TokioCurrent { 1 } else { settings.worker_threads };
     let has_cpu = usage.cpu() > 0.0;
     let cpu = |value: f64| has_cpu.then(|| rounded(value));
-    // A line has a cost of its own where nine tenths of a stream are lines.
+    // The cost of a line is computed if nine tenths of a stream are lines.
     let mostly_lines =
         10 * settings.route_frames * (settings.frame_len + 1) >= 9 * settings.bytes_per_connection();
     let lines = settings.route_frames as f64 * measured.streams as f64;
@@ -154,13 +154,13 @@ impl Record {
         self.fields.iter().take_while(|(name, _)| *name != "run")
     }
 
-    /// What it came to: the names of the fields behind `run`.
+    /// The figures: the names of the fields after `run`.
     pub fn figures(&self) -> impl Iterator<Item = &String> {
         self.fields.keys().skip_while(|name| *name != "run").skip(1)
     }
 }
 
-/// A value as text: what could not be had is `n/a`.
+/// A value as text; `n/a` if it is not available.
 pub fn text(value: &Value) -> String {
     match value {
         Value::Null => "n/a".to_owned(),

@@ -20,7 +20,7 @@ use crate::harness::{Case, Failure, Measurement, interrupt, process_group};
 /// How long the service may take to start and to end; under a profiler both are slow.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// How long it has to end when it is not needed any more, and how often this process looks.
+/// How long it may take to end when it is no longer needed, and how often this process checks.
 const GRACE: Duration = Duration::from_secs(5);
 const TICK: Duration = Duration::from_millis(20);
 
@@ -32,7 +32,7 @@ struct Order {
     cores: Option<Cores>,
 }
 
-/// A free port, for nobody but this machine.
+/// A free port of the loopback interface.
 fn anywhere() -> SocketAddr {
     (Ipv4Addr::LOCALHOST, 0).into()
 }
@@ -46,7 +46,7 @@ pub(in crate::harness) fn measure(case: &Case, split: &Split) -> Result<Measurem
     let mut measurement = match drive(&driver) {
         Ok((_, measurement)) => measurement,
         Err(Failure::Interrupted) => return Err(Failure::Interrupted),
-        // The driver may know no more than that the service is gone.
+        // The driver may only know that the service is gone.
         Err(failure) => match service.ended(10 * TICK) {
             Ok(Some(status)) if !status.success() => {
                 return Err(Failure::Other(format!("{failure}; the service process ended with {status}")));
@@ -88,7 +88,7 @@ impl Child {
         let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
         let mut service = Self { child, stdin };
         if let Some(stdin) = &mut service.stdin {
-            // A process that does not read it has ended, which shows when it is listened to.
+            // A process that does not read this has ended, which shows when its answer is read.
             let _ = writeln!(stdin, "{order}");
         }
         let (sender, answer) = mpsc::channel();
@@ -114,7 +114,7 @@ impl Child {
         Err(Failure::Other(format!("the service process hangs: it said nothing for {LIMIT:?}")))
     }
 
-    /// How it has ended, if it has within that time.
+    /// Its status, if it has ended within that time.
     fn ended(&mut self, limit: Duration) -> Result<Option<ExitStatus>, Failure> {
         let until = Instant::now() + limit;
         loop {
@@ -151,8 +151,7 @@ pub(in crate::harness) fn child() -> Result<(), Failure> {
     if let Some(cores) = &cores {
         cores.pin()?;
     }
-    // The kernel closes the parent's end of the pipe when the parent ends, however that comes
-    // about.
+    // The kernel closes the parent's end of the pipe when the parent ends for any reason.
     thread::spawn(|| {
         let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
         process::exit(1);

@@ -26,7 +26,7 @@ pub(in crate::harness) struct Driver {
     pub(in crate::harness) settings: Settings,
 }
 
-/// Measures the service once, and says what it was that was measured.
+/// Measures the service once, and returns what was measured.
 pub(in crate::harness) fn drive(driver: &Driver) -> Result<(Identity, Measurement), Failure> {
     // As many threads as it is pinned to have.
     crate::set_workers(thread::available_parallelism().map_or(1, usize::from));
@@ -102,7 +102,7 @@ impl<R: Runtime> Session<R> {
         Ok((Identity { settings: self.settings, ..identity }, measurement))
     }
 
-    /// Says something to the service, and waits for the answer that `expected` takes.
+    /// Sends a message to the service, and waits for the answer that `expected` accepts.
     async fn ask<T>(
         &mut self,
         message: &Message,
@@ -149,7 +149,7 @@ impl<R: Runtime> Session<R> {
         let arrival = async {
             loop {
                 let mut sink = R::accept(listener).await?;
-                // A stranger may have found the sink.
+                // An unrelated process may have connected to the sink.
                 if let Ok(Message::Stream { session, stream: of }) = first::<R>(&mut sink).await
                     && (session, of) == (*id, stream)
                 {

@@ -1,5 +1,5 @@
 //! The two ends in one process, the proxies in another, so that each can be measured, pinned and
-//! watched by itself.
+//! profiled separately.
 //!
 //! The *service* has the proxies, the *driver* the two ends around them. They are started by hand,
 //! also on two machines (`run --role`), or the driver starts its service, which is what measuring a
@@ -35,8 +35,7 @@ pub use self::{
 };
 use super::RuntimeName;
 
-/// How long anything may take that is not carrying streams: to connect, to greet, to start, to
-/// stop.
+/// How long every step but carrying streams may take: to connect, to greet, to start, to stop.
 const LIMIT: Duration = Duration::from_secs(10);
 
 /// How the two processes are run.

@@ -15,7 +15,7 @@ use crate::harness::{Failure, Syscalls, measure::names::names};
 names! {
     /// A tool that watches a process.
     Profiler {
-        /// Samples where it is.
+        /// Samples its stacks.
         Perf,
         /// Counts its system calls.
         Strace,
@@ -35,7 +35,7 @@ const SENDS: [&str; 7] = ["write", "writev", "pwrite64", "pwritev", "send", "sen
 const RECEIVES: [&str; 7] = ["read", "readv", "pread64", "preadv", "recv", "recvfrom", "recvmsg"];
 
 impl Profiler {
-    /// Finds out by a trial whether it is there and may be used.
+    /// Checks by a trial whether the tool is installed and allowed.
     pub fn check(self) -> Result<(), Failure> {
         let failed = |error: &str| Failure::Other(format!("{self} cannot be used here: {error}"));
         let directory = env::temp_dir().join(format!("handoff-{self}-{}", std::process::id()));
@@ -67,7 +67,7 @@ impl Profile {
         words
     }
 
-    /// Makes the reports after the watched process has ended, which has carried so many bytes.
+    /// Makes the reports after the profiled process has ended; it has carried this many bytes.
     pub(super) fn conclude(&self, bytes: u64) -> Result<Option<Syscalls>, Failure> {
         match self.profiler {
             Profiler::Perf => {

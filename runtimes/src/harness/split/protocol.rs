@@ -1,4 +1,4 @@
-//! What the driver and the service say to each other: lines of JSON.
+//! The messages between the driver and the service: lines of JSON.
 
 use std::{future::Future, io, net::SocketAddr, time::Duration};
 
@@ -41,7 +41,7 @@ pub(super) enum Message {
     Stopped { usage: Usage, faults: Vec<(usize, String)> },
     /// There are no more rounds; said by the driver, and then by the service.
     End,
-    /// Why there is nothing more to be had.
+    /// Why this end gives up.
     Failed { reason: String },
 }
 
@@ -86,7 +86,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Control<S> {
         sent.unwrap_or_else(|| Err(io::ErrorKind::TimedOut.into())).map_err(|error| self.gone(&error))
     }
 
-    /// Tells why there is nothing more to be had. The other end may be what failed, and not listen.
+    /// Sends the reason why this end gives up. The other end may have failed, and not listen.
     pub(super) async fn give_up<R: Runtime>(&mut self, failure: &Failure) {
         let _ = self.send::<R>(&Message::Failed { reason: failure.to_string() }).await;
     }
@@ -117,7 +117,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Control<S> {
         }
     }
 
-    /// The sentence on something that was said at the wrong time.
+    /// The sentence about a message at the wrong time.
     pub(super) fn unexpected(&self, what: &str) -> Failure {
         Failure::Other(format!("{} does not keep to the protocol: {what}", self.peer))
     }
@@ -135,7 +135,7 @@ pub(super) async fn send(mut stream: impl AsyncWrite + Unpin, message: &Message)
     stream.flush().await
 }
 
-/// Reads the first line of a connection. A peer must not send more before there is an answer.
+/// Reads the first line of a connection. A peer must not send more before it gets an answer.
 pub(super) async fn first<R: Runtime>(mut stream: impl AsyncRead + Unpin) -> Result<Message, String> {
     let mut buffered = Vec::new();
     match R::timeout(LIMIT, line(&mut stream, &mut buffered, LONGEST_FIRST)).await {

@@ -27,7 +27,7 @@ use crate::{
     },
 };
 
-/// How long the proxies may go on once the driver has all bytes.
+/// How long the proxies may continue once the driver has all bytes.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// What a service needs to know.
@@ -38,14 +38,14 @@ pub(in crate::harness) struct Service<'a> {
     pub(in crate::harness) wait: Duration,
     /// How long it waits for another one.
     pub(in crate::harness) idle: Duration,
-    /// Told where it listens, once it does.
+    /// Gets the address once it listens.
     pub(in crate::harness) ready: &'a dyn Fn(SocketAddr) -> Result<(), Failure>,
 }
 
 /// A proxy that does not run before it is polled.
 type Proxied = BoxFuture<'static, io::Result<()>>;
 
-/// Serves one driver after the other until none comes any more.
+/// Serves one driver after the other until no more come.
 pub(in crate::harness) fn serve(service: &Service<'_>) -> Result<(), Failure> {
     let Identity { runtime, implementation, settings, .. } = service.identity;
     crate::set_workers(settings.worker_threads);
@@ -107,11 +107,11 @@ impl Service<'_> {
     }
 }
 
-/// Tells both sides. The service goes on: a stranger is no reason to end.
+/// Reports to both sides. The service goes on after an unrelated connection.
 async fn refuse(mut stream: impl AsyncWrite + Unpin, reason: String) {
     log!("the service refused a connection: {reason}");
     let reason = format!("refused: {reason}");
-    // A stranger that has gone already needs no answer.
+    // If the peer is gone already, it needs no answer.
     let _ = send(&mut stream, &Message::Failed { reason }).await;
 }
 
@@ -133,8 +133,7 @@ impl<R: Runtime> Session<'_, R> {
             let proxies = match self.set_up::<P>().await {
                 Ok(Some(proxies)) => proxies,
                 Ok(None) => {
-                    // From here on another driver is welcome. This one need not be there to hear
-                    // it.
+                    // From here on another driver may connect. This one may be gone already.
                     let _ = self.control.send::<R>(&Message::End).await;
                     return Ok(());
                 }

@@ -59,7 +59,7 @@ pub(super) fn connections<R: Runtime>(
     payloads.streams().iter().enumerate().map(connect).collect()
 }
 
-/// Gives a payload in pieces. Does little for one, as there may be very many of them.
+/// Returns a payload in pieces. Cheap for each piece, as there may be very many.
 #[derive(Debug)]
 pub struct Source {
     payload: Bytes,
@@ -107,7 +107,7 @@ impl AsyncRead for Source {
     }
 }
 
-/// What a sink found, readable after it is gone.
+/// The result of a sink, readable after it is dropped.
 #[derive(Debug, Default)]
 struct Outcome {
     checked: AtomicUsize,

@@ -64,7 +64,7 @@ where
         let Some(proxied) = proxied.outcome().await else {
             return Err(Failure::Panicked { stream });
         };
-        // A sender that fails shows in what is missing.
+        // If the sender fails, bytes are missing at the other end.
         let _ = sent.outcome().await;
         match proxied {
             Ok(()) if verifier.is_complete() => Ok(Carried { latency: end - start, lines }),
@@ -90,7 +90,7 @@ async fn send(
     client.close().await
 }
 
-/// Compares what arrives until the stream ends, and says when the last byte was there.
+/// Compares arriving bytes until the stream ends, and returns when the last byte arrived.
 async fn receive(
     mut sink: impl AsyncRead + Unpin,
     verifier: &mut Verifier,
@@ -102,7 +102,7 @@ async fn receive(
     loop {
         let before = verifier.checked();
         match sink.read(&mut buf).await {
-            // A stream that breaks has ended; whether too early is for the caller to see.
+            // A broken stream has ended; the caller checks whether that was too early.
             Ok(0) | Err(_) => return Ok(end),
             Ok(n) => verifier.check(&buf[..n])?,
         }

@@ -1,7 +1,6 @@
 //! The streams of the transports as Tokio's, for implementations made for those.
 //!
-//! Each one is as direct as it is through `futures_io`: nothing is zeroed, copied or dropped on the
-//! way.
+//! Each is as direct as through `futures_io`: nothing is zeroed, copied or dropped on the way.
 
 use std::{
     io::{self, IoSlice},
