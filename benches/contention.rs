@@ -11,13 +11,13 @@ use support::*;
 
 /// How many tasks write.
 const PRODUCERS: [usize; 4] = [1, 4, 16, 64];
-/// Chunks of a run over small ones, of all producers together.
+/// Chunks of a run with small chunks, of all producers together.
 const FRAMES: usize = 8 * KIB;
-/// The same of a run over large ones.
+/// The same for a run with large chunks.
 const LARGE_CHUNKS: usize = 256;
 
-/// Chunks of 64 bytes to a writer that counts and drops what it takes, so what shows is the way
-/// from the producers to it. The size is the number of producers.
+/// Chunks of 64 bytes to a writer that only counts, which shows the cost of the path from the
+/// producers to the writer. The size is the number of producers.
 fn contention(criterion: &mut Criterion) {
     let work = |tasks| Work { tasks, pending: 64 * KIB, ..Work::new(64, FRAMES) };
     over!(criterion, "contention.channel", channel to Count, PRODUCERS, work);
@@ -35,8 +35,8 @@ fn many_tasks(criterion: &mut Criterion) {
     over!(criterion, "many_tasks.ticket", ticket to Duplex, PRODUCERS, work);
 }
 
-/// Four producers that want far more than there is room for, in the budget and behind the writer.
-/// The size is the budget, in chunks.
+/// Four producers that write far more than the budget and the pipe hold. The size is the budget, in
+/// chunks.
 fn backpressure(criterion: &mut Criterion) {
     let sizes = [4, 16];
     let work = |chunks| {

@@ -3,18 +3,18 @@
 //! `cargo bench --package futures-handoff-runtimes --bench instructions` needs valgrind and
 //! `gungraun-runner` in the version of the crate `gungraun`; `.ci/run speed` installs what is
 //! missing. Each row is [`COUNT`] operations, without what comes before them: the stream is open,
-//! its memory has grown to what it needs, and only then does the count begin. So the number of a
-//! row, with its last five digits cut off, is what one operation costs. A clone of the chunk and
-//! its drop, 28 instructions, are part of it.
+//! its memory has grown to its final size, and only then the count begins. So the number of a row
+//! without its last five digits is the cost of one operation. It includes a clone of the chunk and
+//! its drop, 28 instructions.
 //!
-//! A row fails if an operation costs more than [`SLACK`] per cent above what is written beside it.
-//! Builds of the same code differ by a few instructions, and those of another compiler by more. If
-//! a row becomes cheaper for good, write down the new number.
+//! A row fails if an operation costs more than [`SLACK`] per cent above its recorded number. Builds
+//! of the same code differ by a few instructions, and builds of another compiler by more. If a row
+//! becomes permanently cheaper, record the new number.
 
 /// How often an operation is done in one row.
 const COUNT: usize = 100_000;
 
-/// By how many per cent an operation may cost more than is written beside it.
+/// How many per cent an operation may cost more than its recorded number.
 const SLACK: u64 = 5;
 
 #[cfg(target_os = "linux")]
@@ -112,7 +112,7 @@ mod counted {
         Ok(())
     }
 
-    /// That one operation costs so many instructions.
+    /// Records that one operation costs this many instructions.
     fn costs(instructions: u64) -> LibraryBenchmarkConfig {
         let limit = instructions * COUNT as u64 * (100 + SLACK) / 100;
         let mut callgrind = Callgrind::with_args(["--cache-sim=no"]);
@@ -142,7 +142,7 @@ mod counted {
     }
 }
 
-/// `cargo test --benches` passes by: it counts only for `cargo bench`, and in the processes that
+/// Does nothing for `cargo test --benches`: it only counts for `cargo bench`, in the processes that
 /// the runner starts.
 fn main() {
     #[cfg(target_os = "linux")]

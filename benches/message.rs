@@ -1,8 +1,8 @@
-//! Messages between tasks, beside async-channel and bytes-handoff 2.0.0.
+//! Messages between tasks, compared with async-channel and bytes-handoff 2.0.0.
 //!
 //! `cargo bench --package futures-handoff-runtimes --features message --bench message` measures
 //! each row with Criterion, and with `-- compare` prints ratios of the CPU time that all threads
-//! take: both sides of a pair run in turns, in the other order every other turn, and the median
+//! take: both sides of a pair run in turns, in reversed order every other turn, and the median
 //! ratio counts. `cargo test --benches` runs each row once.
 //!
 //! | work | what it is |
@@ -13,7 +13,7 @@
 //! | `threads` | a thread that sends and one that receives, both blocking, at most 64 messages apart |
 //! | `tasks` | four tasks that send and two that receive on Tokio with two workers, at most 64 messages apart |
 //!
-//! bytes-handoff cannot wait, and so has no row of the last three.
+//! bytes-handoff cannot wait, so the last three have no row for it.
 
 use std::{env, hint::black_box, process::exit, thread};
 
@@ -28,7 +28,7 @@ const BYTES: usize = 64 * 1024;
 /// The bytes that a message declares.
 const LEN: usize = 64;
 
-/// Does so many operations.
+/// Does this many operations.
 type Run = Box<dyn FnMut(usize)>;
 
 /// An implementation at some work.
@@ -59,7 +59,7 @@ mod ends {
     }
 }
 
-/// Sends so many and receives them, again and again.
+/// Sends this many and receives them, repeatedly.
 macro_rules! on_one_thread {
     ($ends:ident, $burst:expr, $send:expr, $receive:expr) => {
         || {
@@ -232,7 +232,7 @@ fn rows() -> Vec<Row> {
     ]
 }
 
-/// What is compared, and the ratio that the first one has to reach.
+/// Two rows, and the ratio that the first one must reach.
 const PAIRS: [(&str, &str, Option<f64>); 7] = [
     ("pair", "peer_2", Some(1.5)),
     ("pair", "async_channel", Some(1.0 / 1.3)),
@@ -255,8 +255,8 @@ fn time(run: &mut Run, operations: usize) -> f64 {
     (clock() - start) / operations as f64
 }
 
-/// The CPU time of the process where it can be had: what other programs take of the processor is
-/// not in it.
+/// The CPU time of the process if it is available: it does not include what other programs take of
+/// the processor.
 #[cfg(unix)]
 fn clock() -> f64 {
     use rustix::time::{ClockId, clock_gettime};

@@ -1,4 +1,4 @@
-//! The read half beside what is written by hand, over memory, named
+//! The read half compared with hand-written code, over memory, named
 //! `operation.implementation/runtime/size`.
 //!
 //! Every run checks how many bytes and frames came out. `cargo test --benches` runs each of them
@@ -30,9 +30,9 @@ use futures_util::{AsyncRead, AsyncReadExt};
 const LINES: usize = 16 * 1024;
 /// The length of a line with its end.
 const LINE: usize = 33;
-/// What is split into prefixes.
+/// The bytes to split into prefixes.
 const BLOCK: usize = 2 * 1024 * 1024;
-/// How much is asked of a reader at a time, by all implementations.
+/// The read size of all implementations.
 const READ: usize = 16 * 1024;
 /// Changes of protocol in one run.
 const SWITCHES: usize = 256;
@@ -40,7 +40,7 @@ const SWITCHES: usize = 256;
 /// Bytes that came out, and the frames they came in.
 type Moved = (usize, usize);
 
-/// Gives memory in arrivals of a fixed length.
+/// Returns memory in arrivals of a fixed length.
 struct Arrivals<'a> {
     left: &'a [u8],
     arrival: usize,
@@ -65,7 +65,7 @@ fn config() -> HandoffBufferConfig {
     config.with_read_reserve(READ)
 }
 
-/// The least that any reading costs: bytes are counted and overwritten.
+/// The minimum cost of reading: bytes are counted and overwritten.
 async fn discard(mut reader: Arrivals<'_>) -> Moved {
     let mut room = vec![0; READ];
     let mut bytes = 0;
@@ -110,8 +110,8 @@ async fn owned_lines_by_vec(mut reader: Arrivals<'_>) -> Moved {
     }
 }
 
-/// A `BytesMut` that is read into, and a line split off without a copy. Room is cleared when it is
-/// reserved, and used up before more is.
+/// A `BytesMut` that is read into, and a line split off without a copy. Reserved room is cleared,
+/// and used up before more is reserved.
 async fn owned_lines_by_bytes_mut(mut reader: Arrivals<'_>) -> Moved {
     let mut pending = BytesMut::with_capacity(2 * READ);
     let mut filled = 0;
@@ -173,7 +173,7 @@ fn split_mut_bytes_mut(mut block: BytesMut, piece: usize) -> Moved {
     count(|| (!block.is_empty()).then(|| block.split_to(piece)))
 }
 
-/// A line, and then the rest of what was read moves to the next protocol.
+/// A line, and then the rest of the bytes moves to the next protocol.
 async fn switch(input: &[u8]) -> Moved {
     let mut moved = (0, 0);
     for _ in 0..SWITCHES {
@@ -225,7 +225,7 @@ fn bench<R: Runtime, F: Future<Output = Moved>>(
     });
 }
 
-/// A block for each round, made outside of what is measured.
+/// A block for each round, allocated outside of the measurement.
 fn bench_split<R: Runtime>(
     group: &mut BenchmarkGroup<'_, WallTime>,
     piece: usize,

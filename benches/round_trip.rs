@@ -1,12 +1,12 @@
-//! Round trips: what writing through a handle costs a connection that asks and waits for the
+//! Round trips: the cost of writing through a handle for a connection that sends and waits for the
 //! answer. Named `round_trip.transport.policy/runtime/burst`, where a burst is counted in frames of
 //! 64 bytes.
 //!
 //! A producer writes a burst of frames and then reads until the peer has answered it. The peer
 //! reads the whole burst before it sends it back, so the answer looks the same however the burst
-//! was written. Every byte that comes back is compared with the one that was sent. Over TCP the
-//! peer is a thread with a blocking socket, in memory it is a task of the same runtime. `cargo test
-//! --benches` runs each of them once.
+//! was written. Every byte that comes back is compared with the byte that was sent. Over TCP the
+//! peer is a thread with a blocking socket, in memory it is a task of the same runtime.
+//! `cargo test --benches` runs each of them once.
 #![expect(missing_docs, reason = "`criterion_group!` makes a function that has none")]
 
 mod support;
@@ -26,9 +26,9 @@ use futures_util::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, io::BufWr
 const FRAME: usize = 64;
 /// Frames that are answered together.
 const BURSTS: [usize; 2] = [1, 16];
-/// Round trips before those that are measured.
+/// Round trips to warm up.
 const WARM_UP: u64 = 8;
-/// What an in-memory pipe holds: any burst.
+/// The capacity of an in-memory pipe: any burst fits.
 const PIPE: usize = 64 * 1024;
 /// A prime, so that a burst begins at another place each time.
 const PERIOD: usize = 65_521;
@@ -38,18 +38,19 @@ const PERIOD: usize = 65_521;
 enum Policy {
     /// `write_all` on the writer for each frame, without a handle.
     Direct,
-    /// A buffer of 16 KiB in front of the writer, flushed at the end of the burst: what a careful
-    /// hand writes.
+    /// A buffer of 16 KiB in front of the writer, flushed at the end of the burst: careful
+    /// hand-written code.
     Buffered,
-    /// A handle as it comes, its task spawned.
+    /// A handle with its defaults, its task spawned.
     Default,
     /// A handle that sends each frame at once.
     SendAt0,
     /// A handle whose writer is polled by the task only.
     InlineNever,
-    /// A handle as it comes, with the producer's loop inside of `batching`.
+    /// A handle with its defaults, with the producer's loop inside of `batching`.
     Batching,
-    /// A handle as it comes, whose task runs with the producer's loop instead of being spawned.
+    /// A handle with its defaults, whose task runs with the producer's loop instead of being
+    /// spawned.
     RunUntil,
     /// The same, with a `dispatch` at the end of the burst.
     Dispatch,
@@ -76,7 +77,7 @@ impl Policy {
         }
     }
 
-    /// Makes the round trips; how long they took, without the warm-up.
+    /// Makes the round trips; returns their time without the warm-up.
     async fn converse<R: Runtime, I, O>(self, reader: I, writer: O, trips: Trips) -> Duration
     where
         I: AsyncRead + Unpin + Send,
@@ -100,7 +101,7 @@ impl Policy {
     }
 }
 
-/// What a producer writes through.
+/// The writing side of a producer.
 enum Outlet<'a, W> {
     Direct(W),
     Buffered(BufWriter<W>),
@@ -185,7 +186,7 @@ impl Trips {
 async fn over_tcp<R: Runtime>(policy: Policy, trips: Trips) -> Duration {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("there is a free port");
     let address = listener.local_addr().expect("the listener is bound");
-    // Before the thread, which would wait for it without end.
+    // Before the thread starts, which would wait for it for ever.
     let connection = R::connect(address).await.expect("the listener is there");
     let (reader, writer) = R::halves(connection).expect("a socket can be split");
     let peer = thread::spawn(move || -> io::Result<()> {
@@ -196,7 +197,7 @@ async fn over_tcp<R: Runtime>(policy: Policy, trips: Trips) -> Duration {
             stream.read_exact(&mut burst)?;
             stream.write_all(&burst)?;
         }
-        // Until the end of the stream, so that closing it does not fail over there.
+        // Reads to the end of the stream, so that closing does not fail on the other side.
         io::copy(&mut stream, &mut io::sink()).map(drop)
     });
     let taken = policy.converse::<R, _, _>(reader, writer, trips).await;
@@ -229,7 +230,7 @@ macro_rules! over {
                     group.bench_function(BenchmarkId::new(R::NAME, burst), |bencher| {
                         bencher.iter_custom(|rounds| {
                             let trips = Trips { burst: burst * FRAME, rounds };
-                            // In a task, as producers are, and not where the runtime is started.
+                            // In a task, as producers are, and not in the future of `block_on`.
                             R::block_on(async { R::task($run::<R>(policy, trips)).await })
                         });
                     });

@@ -1,8 +1,8 @@
-//! The write half beside what is written by hand, named `operation.implementation/runtime/size`.
+//! The write half compared with hand-written code, named `operation.implementation/runtime/size`.
 //!
 //! Large chunks go through an in-memory pipe, whose other end is read by a task. Small frames go to
-//! a writer that counts and drops what it takes, so what shows there is the cost of a frame, and
-//! not what gathering saves in system calls. `cargo test --benches` runs each of them once.
+//! a writer that only counts, which shows the cost of a frame and not the system calls that
+//! gathering saves. `cargo test --benches` runs each of them once.
 #![expect(missing_docs, reason = "`criterion_group!` makes a function that has none")]
 
 mod support;
@@ -10,9 +10,9 @@ mod support;
 use criterion::{Criterion, criterion_group, criterion_main};
 use support::*;
 
-/// Chunks of a run over large chunks.
+/// Chunks of a run with large chunks.
 const LARGE_CHUNKS: usize = 32;
-/// Frames of a run over small ones.
+/// Frames of a run with small frames.
 const FRAMES: usize = 8 * KIB;
 
 fn large_chunks(criterion: &mut Criterion) {

@@ -40,7 +40,7 @@ pub fn rows() -> [Row; 2] {
     ]
 }
 
-/// Makes iterations over a new connection; what they took.
+/// Runs iterations over a new connection; returns their times.
 fn run(version: Version, work: Work, iterations: u64) -> Taken {
     let config = tokio::Config::new()
         .with_worker_threads(workers())

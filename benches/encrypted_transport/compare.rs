@@ -1,5 +1,4 @@
-//! `-- compare`: ratios from runs in turns, which a machine that does other things meanwhile
-//! distorts least.
+//! `-- compare`: ratios from runs in turns, which other load on the machine distorts least.
 
 use std::{fmt, process::exit, time::Duration};
 
@@ -14,7 +13,7 @@ const USAGE: &str = "compare [--seconds N] [--runtime NAME] [FILTER..]
   N seconds for each pair, 10 if it is not given, on one runtime, Tokio if it is not given.
   Without a FILTER: the pairs for which a ratio is promised. With some: all pairs whose line has each of them in it.";
 
-/// Compares what `args` ask for, and ends the process if they are no good.
+/// Runs the comparisons that `args` select, and ends the process if they are wrong.
 pub fn run(args: impl Iterator<Item = String>) {
     let selected = Args::parse(args).and_then(|args| Ok((args.pairs()?, args.seconds)));
     let (pairs, seconds) = selected.unwrap_or_else(|reason| {
@@ -86,8 +85,8 @@ impl Args {
 }
 
 impl Row {
-    /// Whether something can be learned from the ratio of the two. What has one cipher only is
-    /// compared with both.
+    /// Whether the ratio of the two is meaningful. An implementation with one cipher is compared
+    /// with both.
     fn rivals(&self, of: &Self) -> bool {
         self.cipher == of.cipher || matches!(self.implementation, Implementation::Commonware(_))
     }
@@ -108,7 +107,7 @@ impl fmt::Display for Pair {
 }
 
 impl Pair {
-    /// What the ratio of the speeds has to be at least.
+    /// The least ratio of the speeds.
     fn promised(&self) -> Option<f64> {
         match (self.with.implementation, self.work.shape, self.work.size, self.of.cipher) {
             (Implementation::Commonware("v0"), Shape::InTurn, _, Cipher::ChaCha20) => Some(1.0),
@@ -128,7 +127,7 @@ impl Pair {
         let of = || Speed::of(self.work, iterations_of, self.of.run(self.work, iterations_of));
         let with = || Speed::of(self.work, iterations_with, self.with.run(self.work, iterations_with));
         let turns = (0..TURNS).map(|turn| {
-            // Every other turn goes backwards, so that what drifts favours neither.
+            // Every other turn runs in reverse, so that drift favours neither.
             if turn % 2 == 0 {
                 let of = of();
                 (of, with())

@@ -1,4 +1,4 @@
-//! What is sent from one end of a connection to the other, and how.
+//! The messages that are sent over a connection, and how.
 
 use std::{
     fmt,
@@ -10,8 +10,8 @@ use futures_handoff_runtimes::Runtime;
 #[cfg(unix)]
 use rustix::time::{ClockId, clock_gettime};
 
-/// Messages of an iteration, and how many of them may be under way. Fewer where nothing is
-/// optimised, for then it is tests that run the benchmarks once each.
+/// Messages of an iteration, and how many of them may be under way. Fewer without optimisation,
+/// when tests run each benchmark once.
 pub const MESSAGES: usize = if cfg!(debug_assertions) { 16 } else { 256 };
 /// Messages of a batch.
 const BATCH: usize = MESSAGES / 4;
@@ -23,7 +23,7 @@ static BYTES: [u8; LONGEST] = [0xAB; LONGEST];
 pub trait Outbox: Send + 'static {
     fn send(&mut self, message: &'static [u8]) -> impl Future<Output = ()> + Send;
 
-    /// Sends the messages with one call, where there is such a call.
+    /// Sends the messages with one call, if there is such a call.
     fn send_batch(&mut self, messages: &[&'static [u8]]) -> impl Future<Output = ()> + Send {
         async move {
             for message in messages {
@@ -32,7 +32,7 @@ pub trait Outbox: Send + 'static {
         }
     }
 
-    /// Tells that no message follows until the last one has been received.
+    /// Announces that no message follows until the last one has been received.
     fn pause(&mut self) {}
 }
 
@@ -46,7 +46,7 @@ pub trait Inbox: Send + 'static {
     fn receive(&mut self, expected: &[u8]) -> impl Future<Output = ()> + Send;
 }
 
-/// What writes what the sending end has accepted.
+/// The writer task of the sending end.
 pub trait Writer: Send + 'static {
     /// Runs with `future`, in one task.
     fn beside<F>(self, future: F) -> impl Future<Output = F::Output> + Send
@@ -68,7 +68,7 @@ impl Writer for NoWriter {
     }
 }
 
-/// Both ends of a connection, in that one of its directions in which the messages go.
+/// Both ends of a connection, in the direction of the messages.
 pub struct Ends<O, I, W = NoWriter> {
     pub outbox: O,
     pub inbox: I,
@@ -106,7 +106,7 @@ impl fmt::Display for Shape {
     }
 }
 
-/// What an iteration sends.
+/// The messages of an iteration.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Work {
     pub shape: Shape,
@@ -136,11 +136,11 @@ impl fmt::Display for Work {
     }
 }
 
-/// What iterations took.
+/// The times of iterations.
 #[derive(Debug, Clone, Copy)]
 pub struct Taken {
     pub time: Duration,
-    /// CPU time of the process, so that of both ends, where the system tells.
+    /// CPU time of the process, which has both ends, if the system reports it.
     pub cpu: Option<Duration>,
 }
 
@@ -152,13 +152,13 @@ fn cpu() -> Option<Duration> {
     None
 }
 
-/// Makes iterations over one connection; what they took, without the one before them that warms up.
+/// Runs iterations over one connection after one to warm up; returns their times.
 pub async fn exchange<R: Runtime>(
     Ends { outbox, inbox, writer }: Ends<impl Outbox, impl Inbox, impl Writer>,
     work: Work,
     iterations: u64,
 ) -> Taken {
-    // In a task, as programs do, and not where the runtime is started.
+    // In a task, as programs do, and not in the future of `block_on`.
     R::task(writer.beside(async move {
         let (outbox, inbox) = iterate::<R, _, _>(outbox, inbox, work, 1).await;
         let (start, cpu_before) = (Instant::now(), cpu());

@@ -21,7 +21,7 @@ pub struct End<R, W> {
     receiver: Receiver<R>,
 }
 
-/// A connection, once hands were shaken. The writer task of the sending end runs with what sends.
+/// A connection after its handshake. The writer task of the sending end runs with the sending task.
 pub async fn connect<R: Runtime>(
     cipher: Cipher,
 ) -> Ends<impl exchange::Outbox, impl exchange::Inbox, impl exchange::Writer> {

@@ -1,4 +1,4 @@
-//! Encrypted messages over one TCP connection that lasts, from one of its ends to the other. Named
+//! Encrypted messages over one long-lived TCP connection, from one end to the other. Named
 //! `encrypted_transport.shape.implementation_cipher/runtime/size`; an iteration is 256 messages.
 //!
 //! Every message is compared with the one that was sent. `cargo encrypted-transport` also measures

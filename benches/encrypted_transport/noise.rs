@@ -1,5 +1,4 @@
-//! snow, as it is used over a stream: the length of a message in front of it, and as many Noise
-//! messages as it takes.
+//! snow over a stream: each message is a length prefix and as many Noise messages as needed.
 
 use futures_handoff_runtimes::Runtime;
 use futures_util::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, io::BufReader};
@@ -14,7 +13,7 @@ use crate::{
 const TAG: usize = 16;
 /// The longest plaintext of a Noise message.
 const PART: usize = 65_535 - TAG;
-/// What a reader buffers, as that of commonware-stream does.
+/// The size of the read buffer, as in commonware-stream.
 const READ: usize = 64 * 1024;
 const LEN: usize = size_of::<u32>();
 
@@ -31,7 +30,7 @@ pub struct Inbox<R> {
     message: Vec<u8>,
 }
 
-/// A connection, once hands were shaken.
+/// A connection after its handshake.
 pub async fn connect<R: Runtime>(cipher: Cipher) -> Ends<Outbox<R::Tcp>, Inbox<R::Tcp>> {
     let parameters = match cipher {
         Cipher::ChaCha20 => "Noise_XX_25519_ChaChaPoly_SHA256",

@@ -30,9 +30,9 @@ impl fmt::Display for Cipher {
 pub enum Implementation {
     /// `secure` of this crate.
     Handoff,
-    /// `Noise` of snow and a length in front of each message.
+    /// `Noise` of snow with a length prefix for each message.
     Snow,
-    /// TLS 1.3 of futures-rustls and a length in front of each message.
+    /// TLS 1.3 of futures-rustls with a length prefix for each message.
     Rustls,
     /// commonware-stream: `v0` seals each message, `v1` each length as well.
     #[cfg_attr(not(feature = "commonware"), expect(dead_code, reason = "it is not there to be measured"))]
@@ -50,7 +50,7 @@ impl fmt::Display for Implementation {
     }
 }
 
-/// What is measured, over any work.
+/// The interface of an implementation, for any work.
 #[derive(Debug, Clone, Copy)]
 pub struct Row {
     pub implementation: Implementation,
@@ -60,14 +60,14 @@ pub struct Row {
 }
 
 impl Row {
-    /// Every combination there is.
+    /// Every combination.
     pub fn all() -> Vec<Self> {
         let mut rows = Vec::new();
         runtimes::for_each!(R => {
             for cipher in [Cipher::ChaCha20, Cipher::Aes256] {
                 let row = |implementation, run| Self { implementation, cipher, runtime: R::NAME, run };
                 rows.push(row(Implementation::Handoff, over_handoff::<R>));
-                // Without commonware-stream there is just what the library needs of snow.
+                // Without commonware-stream, snow only has the features that the library needs.
                 if cipher == Cipher::ChaCha20 || cfg!(feature = "commonware") {
                     rows.push(row(Implementation::Snow, over_noise::<R>));
                 }
@@ -79,7 +79,7 @@ impl Row {
         rows
     }
 
-    /// Makes iterations over a new connection; what they took.
+    /// Runs iterations over a new connection; returns their times.
     pub fn run(&self, work: Work, iterations: u64) -> Taken {
         (self.run)(self.cipher, work, iterations)
     }

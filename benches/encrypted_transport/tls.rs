@@ -1,4 +1,4 @@
-//! futures-rustls: TLS 1.3, and the length of a message in front of it.
+//! futures-rustls: TLS 1.3, with a length prefix for each message.
 
 use std::sync::Arc;
 
@@ -35,7 +35,7 @@ pub struct Inbox<S> {
     message: Vec<u8>,
 }
 
-/// A connection, once hands were shaken.
+/// A connection after its handshake.
 pub async fn connect<R: Runtime>(cipher: Cipher) -> Ends<Outbox<R::Tcp>, Inbox<R::Tcp>> {
     let suite = match cipher {
         Cipher::ChaCha20 => provider::cipher_suite::TLS13_CHACHA20_POLY1305_SHA256,
@@ -53,7 +53,7 @@ pub async fn connect<R: Runtime>(cipher: Cipher) -> Ends<Outbox<R::Tcp>, Inbox<R
             PrivatePkcs8KeyDer::from(signing_key.serialize_der()).into(),
         )
         .expect("the key belongs to the certificate");
-    // Nobody would read them.
+    // Nothing would read the tickets.
     server.send_tls13_tickets = 0;
     let mut roots = RootCertStore::empty();
     roots.add(cert.der().clone()).expect("the certificate is well formed");

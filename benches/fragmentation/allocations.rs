@@ -1,8 +1,8 @@
-//! What a message of 1 MiB costs in memory that is allocated and bytes that are copied, from one
-//! end to the other and encrypted, beside the steps of Freenet's transport.
+//! Allocations and copied bytes of an encrypted message of 1 MiB from end to end, compared with the
+//! steps of Freenet's transport.
 //!
-//! A program of its own: the allocator that counts takes time, and clears memory that the system
-//! would give cleared.
+//! A separate program: the counting allocator takes time, and clears memory that the system would
+//! provide cleared.
 #![allow(
     dead_code,
     unreachable_pub,
@@ -43,8 +43,8 @@ fn main() {
     let (mut sender, mut receiver) = (ours::Sender::new(Plain), ours::Receiver::new(Plain));
     let allocations = print("this crate, not encrypted", || {
         assert!(ours::transfer(&mut sender, &mut receiver, &message) == message);
-        // What the library copies it does not tell: into the packets, out of them, and the first
-        // one twice.
+        // The library does not report its copies: into the packets, out of them, and the first
+        // packet twice.
         copied(&message);
         copied(&message);
         copied(&message[..ours::payload::<Plain>()]);
@@ -57,15 +57,15 @@ fn main() {
         let (mut sender, mut receiver) = (ours::Sender::new(seal), ours::Receiver::new(open));
         let allocations = print("this crate", || {
             assert!(ours::transfer(&mut sender, &mut receiver, &message) == message);
-            // The cipher goes from one place to the other, and only the first packet is opened
-            // aside.
+            // The cipher reads one place and writes another, and only the first packet is opened
+            // into scratch memory.
             copied(&message[..ours::payload::<futures_handoff::secure::PacketSealer>()]);
         });
         assert!(allocations <= 2, "{allocations} allocations for a message");
     }
 }
 
-/// Measures the first message, and one after others. How many allocations that took.
+/// Measures the first message, and one after several others. Returns the number of allocations.
 fn print(name: &str, mut transfer: impl FnMut()) -> u64 {
     let first = measure(&mut transfer);
     for _ in 0..8 {

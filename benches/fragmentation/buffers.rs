@@ -13,8 +13,8 @@ use crate::{
     freenet::{self, Cipher, PIECE},
 };
 
-/// A place for a fragment. There it is a pointer; here the flag is what is exchanged, at the same
-/// cost for one thread.
+/// A place for a fragment. In Freenet it is a pointer; here a flag is exchanged, at the same cost
+/// for one thread.
 #[derive(Default)]
 struct Slot {
     taken: AtomicBool,
@@ -25,7 +25,7 @@ struct Slot {
 pub struct Slots {
     slots: Box<[Slot]>,
     total: usize,
-    /// All fragments up to this number are there.
+    /// All fragments up to this number have arrived.
     contiguous: AtomicU32,
 }
 
@@ -61,7 +61,7 @@ impl Slots {
         }
     }
 
-    /// The message, copied together. Nothing if fragments are missing.
+    /// The message, copied together; `None` if fragments are missing.
     pub fn assemble(&self) -> Option<Vec<u8>> {
         if (self.contiguous.load(Ordering::Acquire) as usize) < self.total.div_ceil(PIECE) {
             return None;
@@ -76,7 +76,7 @@ impl Slots {
     }
 }
 
-/// `InboundStream`: what comes in order is appended, the rest waits in a tree.
+/// `InboundStream`: fragments in order are appended, the others wait in a tree.
 pub struct Tree {
     total: usize,
     contiguous: u32,
@@ -115,7 +115,7 @@ impl Tree {
     }
 }
 
-/// Sends a message, and takes its packets apart where they arrive.
+/// Sends a message, and parses its packets as they arrive.
 pub fn transfer<C: Cipher>(sender: &mut freenet::Sender<C>, cipher: &C, message: &Bytes) -> Vec<u8> {
     let slots = Slots::new(message.len());
     sender.send(message, |packet| {

@@ -1,5 +1,4 @@
-//! `-- compare`: ratios from runs in turns, which a machine that does other things meanwhile
-//! distorts least.
+//! `-- compare`: ratios from runs in turns, which other load on the machine distorts least.
 
 use std::{fmt, process::exit, time::Duration};
 
@@ -17,7 +16,7 @@ const USAGE: &str = "compare [--seconds N] [FILTER..]
   N seconds for each pair, 1 if it is not given.
   Without a FILTER: all pairs. With some: those whose line has each of them in it.";
 
-/// Compares what `args` ask for, and ends the process if they are no good.
+/// Runs the comparisons that `args` select, and ends the process if they are wrong.
 pub fn run(args: impl Iterator<Item = String>) {
     let (seconds, filters) = parse(args).unwrap_or_else(|reason| {
         eprintln!("{reason}\n{USAGE}");
@@ -28,7 +27,7 @@ pub fn run(args: impl Iterator<Item = String>) {
     println!("{:68} {:>11} {:>13} {:>9}  quartiles, target", "", "ns each", "ns beside it", "ratio");
     for pair in pairs() {
         let find = |name: &Name| rows.iter().find(|row| name.is_of(row));
-        // Not all of them are there with each set of features.
+        // Not every set of features has all of them.
         let (Some(of), Some(with)) = (find(&pair.of), find(&pair.with)) else { continue };
         let line = format!("{} beside {}", pair.of, pair.with);
         if filters.iter().all(|filter| line.contains(filter)) {
@@ -90,7 +89,7 @@ impl fmt::Display for Name {
     }
 }
 
-/// Two rows, and by what the first one has to be faster.
+/// Two rows, and the target ratio of their speeds.
 struct Pair {
     of: Name,
     with: Name,
@@ -161,7 +160,7 @@ impl Outcome {
         let mut turns = Vec::new();
         let start = Clock::now();
         for turn in 0..TURNS {
-            // Every other turn goes backwards, so that what drifts favours neither.
+            // Every other turn runs in reverse, so that drift favours neither.
             if turn % 2 == 0 {
                 let of = of.measure();
                 turns.push((of, with.measure()));
@@ -198,7 +197,7 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// A row, and how many iterations of it take as long as is to be measured.
+/// A row, and how many of its iterations take the time to measure.
 struct Measured {
     run: Run,
     iterations: u64,
@@ -211,7 +210,7 @@ impl Measured {
         loop {
             let taken = measured.measure() * (measured.iterations * measured.units) as f64 * 1e-9;
             let needed = measured.iterations as f64 * time.as_secs_f64() / taken;
-            // Short ones are too inexact to go by.
+            // Short runs are too inexact.
             if needed <= 2.0 * measured.iterations as f64 {
                 measured.iterations = (needed as u64).max(1);
                 return measured;
@@ -229,8 +228,8 @@ impl Measured {
     }
 }
 
-/// The CPU time of the thread where it can be had: what other programs take of the processor is not
-/// in it.
+/// The CPU time of the thread if it is available: it does not include what other programs take of
+/// the processor.
 struct Clock;
 
 impl Clock {

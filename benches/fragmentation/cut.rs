@@ -1,4 +1,4 @@
-//! Cutting a message into pieces of 1,420 bytes, which nothing is done with.
+//! Cuts a message into pieces of 1,420 bytes, without using them.
 
 use std::hint::black_box;
 
@@ -9,12 +9,11 @@ use futures_handoff::{
 
 use crate::rows::{Count, KIB, Keep, MIB, Row, Sink, concat, message, row};
 
-/// What a packet took in the versions of Freenet from which the figures are that this is compared
-/// with.
+/// The bytes of a packet in the versions of Freenet whose published figures are compared.
 const PIECE: usize = 1420;
 /// These are cut by all implementations.
 pub const SIZES: [usize; 4] = [4 * KIB, 64 * KIB, 256 * KIB, MIB];
-/// By ours, to see that the cost of a fragment stays the same.
+/// Cut by this crate only, to check that the cost of a fragment stays the same.
 pub const LONG: [usize; 2] = [16 * MIB, 64 * MIB];
 
 pub fn rows() -> Vec<Row> {

@@ -1,9 +1,9 @@
-//! The steps of Freenet's transport between a message and its packets, both ways, as of its commit
-//! 80603fc8b: what is copied, cleared and allocated there is here, too. Where this differs, it does
+//! The steps of Freenet's transport between a message and its packets, both ways, at its commit
+//! 80603fc8b, with the same copies, cleared memory and allocations. Where this differs, it does
 //! less:
 //!
 //! - Headers are written and read by hand, in the layout of bincode 1 (integers of a fixed length,
-//!   the least significant byte first), which is not maintained any more.
+//!   the least significant byte first), which is no longer maintained.
 //! - Packets take their numbers from a variable and not from one of the thread.
 //! - No task is woken, and the second of the two reassemblers gets nothing.
 
@@ -12,15 +12,15 @@ use futures_handoff::bytes::Bytes;
 
 use crate::copied;
 
-/// The longest datagram that is received, and what holds one.
+/// The longest datagram, and an array for one.
 pub const ROOM: usize = 1500;
 const NONCE: usize = 12;
 const TAG: usize = 16;
-/// What of a packet of 1,200 bytes is encrypted.
+/// How many bytes of a packet of 1,200 are encrypted.
 const DATA: usize = 1200 - 1 - NONCE - TAG;
-/// What stands in front of the bytes, and 1 byte behind them.
+/// The bytes before the content, and 1 byte after it.
 const AROUND: usize = 41;
-/// What a packet carries of a message.
+/// How many bytes of a message a packet carries.
 pub const PIECE: usize = DATA - AROUND;
 const ENCRYPTED: u8 = 2;
 const STREAM_FRAGMENT: u32 = 2;
@@ -30,7 +30,7 @@ fn copy(to: &mut [u8], from: &[u8]) {
     to.copy_from_slice(copied(from));
 }
 
-/// Encrypts where the bytes lie. Nothing is authenticated with them.
+/// Encrypts in place, without associated data.
 pub trait Cipher {
     fn seal(&self, nonce: [u8; NONCE], bytes: &mut [u8]) -> [u8; TAG];
     fn open(&self, nonce: [u8; NONCE], bytes: &mut [u8], tag: [u8; TAG]);
@@ -50,7 +50,7 @@ impl Cipher for Aes128Gcm {
     }
 }
 
-/// That of our packets.
+/// The cipher of this crate's packets.
 #[cfg(feature = "secure")]
 impl Cipher for aws_lc_rs::aead::LessSafeKey {
     #[inline]
@@ -159,7 +159,7 @@ impl Fragment {
     }
 }
 
-/// What sends.
+/// The sending side.
 pub struct Sender<C> {
     cipher: C,
     packets: u32,
@@ -170,7 +170,7 @@ impl<C: Cipher> Sender<C> {
         Self { cipher, packets: 0 }
     }
 
-    /// Cuts a message, and gives each packet to `send`.
+    /// Cuts a message, and passes each packet to `send`.
     pub fn send(&mut self, message: &Bytes, mut send: impl FnMut(Box<[u8]>)) {
         let mut left = message.clone();
         let mut number = 0;
@@ -199,14 +199,14 @@ impl<C: Cipher> Sender<C> {
     }
 }
 
-/// What a datagram carries.
+/// The content of a datagram.
 pub fn receive(cipher: &impl Cipher, datagram: &[u8]) -> Fragment {
     let packet = Packet::copy_of(datagram).open(cipher);
     Fragment::deserialize(&packet.data[..packet.len])
 }
 
-/// The steps of its bench `packet_preparation`: a packet is encrypted in an array that is there.
-/// What it returns is copied out of that.
+/// The steps of Freenet's bench `packet_preparation`: a packet is encrypted in an existing array,
+/// and the result is copied out of it.
 pub fn prepare<'a>(cipher: &impl Cipher, plain: &[u8], room: &'a mut [u8; ROOM]) -> &'a [u8] {
     let nonce = [0; NONCE];
     let text = &mut room[NONCE..][..plain.len()];
@@ -217,7 +217,7 @@ pub fn prepare<'a>(cipher: &impl Cipher, plain: &[u8], room: &'a mut [u8; ROOM])
     &room[..NONCE + plain.len() + TAG]
 }
 
-/// What such a packet was made of.
+/// The content of such a packet.
 pub fn unprepare(cipher: &impl Cipher, mut packet: Vec<u8>) -> Vec<u8> {
     let tag = packet.split_off(packet.len() - TAG).try_into().expect("a tag has 16 bytes");
     cipher.open([0; NONCE], &mut packet[NONCE..], tag);

@@ -1,10 +1,10 @@
-//! Long messages through short packets, beside the steps that the transport of
-//! [Freenet](https://github.com/freenet/freenet-core) takes. Named
-//! `fragmentation.work.implementation/size`; all of it is in memory and in one thread.
+//! Long messages in short packets, compared with the steps of the transport of
+//! [Freenet](https://github.com/freenet/freenet-core). Named
+//! `fragmentation.work.implementation/size`; everything runs in memory and in one thread.
 //!
-//! What comes out is compared with what went in once for each benchmark, and counted in each
-//! iteration. `-- compare` measures in turns and prints ratios. `cargo test --benches` runs each
-//! benchmark once.
+//! The output is compared with the input once for each benchmark, and counted in each iteration.
+//! `-- compare` measures in turns and prints ratios. `cargo test --benches` runs each benchmark
+//! once.
 #![allow(unreachable_pub, reason = "its modules are those of one program")]
 
 mod buffers;

@@ -16,7 +16,7 @@ use crate::rows::MIB;
 /// The length of a packet.
 pub const PACKET: usize = 1200;
 
-/// What sends.
+/// The sending side.
 pub struct Sender<S> {
     seal: S,
     pool: PacketPool,
@@ -28,7 +28,7 @@ impl<S: SealPacket> Sender<S> {
         Self { seal, pool: PacketPool::default(), messages: 0 }
     }
 
-    /// Cuts a message into packets of this length, and gives each block of them to `send`.
+    /// Cuts a message into packets of this length, and passes each block of them to `send`.
     pub fn send(&mut self, message: &Bytes, packet: usize, mut send: impl FnMut(Packets)) {
         self.messages = self.messages.wrapping_add(1);
         let stride = Stride::for_packets::<S>(packet).expect("the packet has room for bytes");
@@ -42,7 +42,7 @@ impl<S: SealPacket> Sender<S> {
     }
 }
 
-/// What receives.
+/// The receiving side.
 pub struct Receiver<O> {
     open: O,
     reassembler: Reassembler,
@@ -55,7 +55,7 @@ impl<O: OpenPacket> Receiver<O> {
         Self { open, reassembler: Reassembler::new(limits), now: Instant::now() }
     }
 
-    /// Takes a packet. The message, once it is complete.
+    /// Takes a packet; returns the message once it is complete.
     #[inline]
     pub fn receive(&mut self, packet: &[u8]) -> Option<Bytes> {
         match self.reassembler.push(&(), packet, &mut self.open, self.now).expect("the packet is genuine") {
@@ -70,7 +70,7 @@ impl<O: OpenPacket> Receiver<O> {
     }
 }
 
-/// Sends a message, and takes its packets apart where they arrive.
+/// Sends a message, and parses its packets as they arrive.
 pub fn transfer<S: SealPacket, O: OpenPacket>(
     sender: &mut Sender<S>,
     receiver: &mut Receiver<O>,
@@ -90,7 +90,7 @@ pub fn payload<S: SealPacket>() -> usize {
     Stride::for_packets::<S>(PACKET).expect("the packet has room for bytes").get()
 }
 
-/// What seals and what opens, with a key of AES-256-GCM.
+/// A sealer and an opener with an AES-256-GCM key.
 #[cfg(any(feature = "secure", feature = "secure-rustcrypto"))]
 pub fn aes256() -> (PacketSealer, PacketOpener) {
     let keys = |role| {

@@ -13,7 +13,7 @@ use crate::{
 
 pub const SIZES: [usize; 4] = [64 * KIB, 256 * KIB, MIB, 4 * MIB];
 
-/// Brings what arrives into another order.
+/// Changes the order of arrival.
 type Arrange = fn(Vec<Bytes>) -> Vec<Bytes>;
 
 const ORDERS: [(&str, Arrange); 4] = [

@@ -1,4 +1,4 @@
-//! What is measured, each with what it has to have moved.
+//! The rows, each with the number of bytes that it must move.
 
 use std::hint::black_box;
 
@@ -7,7 +7,7 @@ use futures_handoff::bytes::Bytes;
 pub const KIB: usize = 1024;
 pub const MIB: usize = 1024 * KIB;
 
-/// Takes what an implementation makes, piece by piece.
+/// Takes the pieces that an implementation makes.
 pub trait Sink {
     fn take(&mut self, piece: &[u8]);
 }
@@ -58,15 +58,13 @@ impl Row {
         Self { work, name, size, units, prepare: Box::new(prepare) }
     }
 
-    /// Compares the bytes that come out with those that went in, once. What runs from then on only
-    /// counts them.
+    /// Compares the output with the input once. Later runs only count the bytes.
     pub fn prepare(&self) -> Run {
         (self.prepare)()
     }
 }
 
-/// A row for work whose `body` gives its pieces to a sink. They are joined to the message by
-/// `join`.
+/// A row whose `body` passes its pieces to a sink. `join` joins them to the message.
 macro_rules! row {
     ($name:expr, $size:expr, $units:expr, $state:expr, |$own:ident, $sink:ident| $body:expr, $join:expr) => {
         Row::new($name, $size, $units as u64, move || {
@@ -90,7 +88,7 @@ macro_rules! row {
 }
 pub(crate) use row;
 
-/// The pieces behind each other.
+/// The pieces one after the other.
 #[allow(clippy::needless_pass_by_value, reason = "the others that join need them")]
 pub fn concat(pieces: Vec<Vec<u8>>) -> Vec<u8> {
     pieces.concat()

@@ -1,5 +1,4 @@
-//! Packets that are encrypted: one by itself, all of a message, and a message through packets to
-//! its other end.
+//! Encrypted packets: a single one, all of a message, and a message from end to end.
 
 use std::sync::Arc;
 
@@ -12,7 +11,7 @@ use crate::{
     rows::{Count, Keep, MIB, Row, Sink, concat, message, row},
 };
 
-/// The lengths of single packets, without what is around the bytes.
+/// The lengths of the content of single packets.
 pub const PACKETS: [usize; 4] = [64, 256, 1024, 1364];
 pub const MESSAGE: usize = MIB;
 
@@ -37,7 +36,7 @@ pub fn rows() -> Vec<Row> {
     rows
 }
 
-/// One packet of ours, in a block by itself.
+/// One packet of this crate, in its own block.
 fn prepared<S: SealPacket + 'static, O: OpenPacket + 'static>(
     name: &'static str,
     size: usize,

@@ -1,7 +1,7 @@
-//! The write half, and what is written by hand for the same, over a pipe in memory or a writer that
-//! counts.
+//! The write half and hand-written alternatives, over an in-memory pipe or a writer that counts.
 //!
-//! All rounds of a benchmark use one writer. How many bytes came out of it is checked at their end.
+//! All rounds of a benchmark use one writer. The number of bytes that came out is checked at the
+//! end.
 #![allow(
     dead_code,
     unreachable_pub,
@@ -28,13 +28,13 @@ use futures_handoff_runtimes::{Runtime, Task};
 use futures_util::{AsyncReadExt, AsyncWrite, AsyncWriteExt, SinkExt, StreamExt, future::join_all};
 
 pub const KIB: usize = 1024;
-/// What a pipe holds, and the byte budget, unless they are what is measured.
+/// The capacity of a pipe and the byte budget, unless they are measured.
 const ROOM: usize = 4 * KIB * KIB;
 /// How much the other end of a pipe reads at a time.
 const READ: usize = 64 * KIB;
 
-/// Where the bytes of all rounds go. A new pipe for each round would show little but its memory
-/// being touched first.
+/// The writer of all rounds. A new pipe for each round would mostly measure the first use of its
+/// memory.
 pub trait Output: AsyncWrite + Unpin + Send + Sized + 'static {
     /// The writer, and how many bytes came out of it, once it is closed.
     fn open<R: Runtime>(work: &Work) -> (Self, Task<usize>);
@@ -57,7 +57,7 @@ impl Output for Duplex {
     }
 }
 
-/// Counts and forgets what it takes.
+/// Counts and drops its bytes.
 #[derive(Debug)]
 pub struct Count {
     bytes: usize,
@@ -106,7 +106,7 @@ pub struct Work {
     pub chunk: Bytes,
     pub count: usize,
     pub tasks: usize,
-    /// What a pipe holds.
+    /// The capacity of a pipe.
     pub room: usize,
     /// The byte budget, and that of a bounded channel, in chunks of this length.
     pub pending: usize,
@@ -144,10 +144,9 @@ pub async fn direct<R: Runtime, W: Output>(mut writer: W, work: Work) -> W {
     .await
 }
 
-/// What is written for want of anything better: a channel of `futures`, and a task that writes what
-/// comes out of it.
+/// The usual alternative: a channel of `futures`, and a task that writes its items.
 pub async fn channel<R: Runtime, W: Output>(mut writer: W, work: Work) -> W {
-    // It holds one more for each sender.
+    // The channel holds one more item for each sender.
     let chunks = (work.pending / work.chunk.len()).saturating_sub(work.tasks);
     let (sender, mut receiver) = mpsc::channel::<Bytes>(chunks);
     let written = R::task(async move {
@@ -165,7 +164,7 @@ pub async fn channel<R: Runtime, W: Output>(mut writer: W, work: Work) -> W {
     written.await
 }
 
-/// The same with the channel that many programs use.
+/// The same with another channel that many programs use.
 pub async fn async_channel<R: Runtime, W: Output>(mut writer: W, work: Work) -> W {
     let (sender, receiver) = async_channel::bounded::<Bytes>(work.pending / work.chunk.len());
     let written = R::task(async move {

@@ -1,4 +1,4 @@
-//! What goes through a relay: from blocking sockets, a thread for each end.
+//! The load of a relay: blocking sockets, with a thread for each end.
 
 use std::{
     fmt,
@@ -14,23 +14,23 @@ use crate::relay::Process;
 
 const CHUNK: usize = 256 * 1024;
 
-/// What one round took.
+/// The result of one round.
 #[derive(Clone, Copy)]
 pub struct Taken {
     /// Bytes, or requests.
     pub amount: f64,
     pub time: Duration,
-    /// That of the relay's process.
+    /// The CPU time of the relay's process.
     pub cpu: Duration,
 }
 
 #[derive(Clone, Copy)]
 pub enum Load {
-    /// So many MiB from the client to the server, in one connection.
+    /// This many MiB from the client to the server, in one connection.
     Upload { mib: usize },
     /// The same from the server to the client.
     Download { mib: usize },
-    /// Requests of `size` bytes, each answered with as many, one after the other in each of some
+    /// Requests of `size` bytes, each answered with as many, one after the other in each of several
     /// connections.
     Requests { size: usize, connections: usize, each: usize },
 }

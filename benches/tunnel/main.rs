@@ -1,14 +1,13 @@
-//! Relays between two TCP connections: `Tunnel` beside what the runtimes bring. The relay is a
-//! process of its own, and so is what talks through it; with two cores or more, each has a core to
-//! itself.
+//! Relays between two TCP connections: `Tunnel` compared with what the runtimes bring. The relay
+//! and its peers are separate processes; with two cores or more, each has its own core.
 //!
 //! ```text
 //! cargo bench --features tunnel,tokio,smol,async-std --bench tunnel -- [--rounds N] [--mib N] [FILTER..]
 //! ```
 //!
 //! All relays of a workload are measured in turns. It prints the median rate of each, and the
-//! medians of its ratios to the first one. Every byte is compared with the one that was sent.
-//! `cargo test --benches` carries a little through each.
+//! medians of its ratios to the first one. Every byte is compared with the byte that was sent.
+//! `cargo test --benches` only carries a little through each.
 #![allow(unreachable_pub, reason = "its modules are those of one program")]
 
 mod load;
@@ -83,7 +82,7 @@ fn run(args: &Args) {
             // The first round warms up.
             for round in 0..=args.rounds {
                 let mut results: Vec<_> = processes.iter_mut().enumerate().collect();
-                // Another one begins each time, so that what drifts favours none.
+                // Another one begins each time, so that drift favours none.
                 results.rotate_left(round % relays.len());
                 let mut results: Vec<_> =
                     results.into_iter().map(|(at, process)| (at, load.run(process))).collect();

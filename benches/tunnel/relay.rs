@@ -107,7 +107,7 @@ async fn tokio_copy<const KIB: usize>(
 ) -> io::Result<()> {
     let (mut client, mut server) = (client.into_inner(), server.into_inner());
     match KIB {
-        // Its own size.
+        // Its default size.
         8 => tokio::io::copy_bidirectional(&mut client, &mut server).await,
         _ => tokio::io::copy_bidirectional_with_sizes(&mut client, &mut server, KIB * 1024, KIB * 1024).await,
     }
@@ -146,8 +146,8 @@ where
     there.and(back)
 }
 
-/// The relay process: serves as many connections as each line of its input says, then tells its CPU
-/// time.
+/// The relay process: serves as many connections as each line of its input says, then prints its
+/// CPU time.
 pub fn serve(args: &[String]) {
     load::pin(0);
     set_workers(1);
@@ -202,7 +202,7 @@ impl Process {
         Self { child, output, address }
     }
 
-    /// Has it carry so many connections to `upstream`.
+    /// Makes it carry this many connections to `upstream`.
     pub fn begin(&mut self, connections: usize, upstream: SocketAddr) {
         let input = self.child.stdin.as_mut().expect("it has an input");
         writeln!(input, "{connections} {upstream}").expect("it listens");

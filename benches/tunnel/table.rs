@@ -1,4 +1,4 @@
-//! What was measured, as a table.
+//! The results as a table.
 
 use crate::load::Taken;
 
@@ -12,7 +12,7 @@ impl Table {
         Self { title: title.to_owned(), rows: names.map(|name| (name, Vec::new())).collect() }
     }
 
-    /// A round of all of them.
+    /// Adds a round of all of them.
     pub fn add(&mut self, round: impl Iterator<Item = Taken>) {
         for ((_, row), taken) in self.rows.iter_mut().zip(round) {
             row.push(taken);

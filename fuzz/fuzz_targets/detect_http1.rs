@@ -1,4 +1,5 @@
-//! The head of a request, or any bytes in its place: an answer that holds, and not too soon.
+//! The head of a request, or arbitrary bytes: the answer does not change, and does not come too
+//! soon.
 #![no_main]
 
 use futures_handoff_fuzz::detect;

@@ -1,4 +1,4 @@
-//! A command of Redis, or any bytes in its place: an answer that holds, and not too soon.
+//! A Redis command, or arbitrary bytes: the answer does not change, and does not come too soon.
 #![no_main]
 
 use futures_handoff_fuzz::detect;

@@ -1,5 +1,5 @@
-//! The identification of a client of SSH, or any bytes in its place: an answer that holds, and not
-//! too soon.
+//! The identification of an SSH client, or arbitrary bytes: the answer does not change, and does
+//! not come too soon.
 #![no_main]
 
 use futures_handoff_fuzz::detect;

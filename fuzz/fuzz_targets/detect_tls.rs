@@ -1,5 +1,5 @@
-//! A ClientHello, or any bytes in its place, in any records: an answer that holds, and not too
-//! soon.
+//! A ClientHello, or arbitrary bytes, in any records: the answer does not change, and does not come
+//! too soon.
 #![no_main]
 
 use futures_handoff_fuzz::detect;

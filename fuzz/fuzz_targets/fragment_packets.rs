@@ -1,4 +1,4 @@
-//! Packets of any peers, sound and made up: each answer is that of a model, and no budget is
+//! Valid and invalid packets of several peers: each answer equals that of a model, and no budget is
 //! exceeded.
 #![no_main]
 

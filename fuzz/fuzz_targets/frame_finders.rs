@@ -1,4 +1,4 @@
-//! Frames out of any bytes in any pieces: the same as those of all the bytes at once.
+//! Frames from arbitrary bytes in any pieces: the same as from all the bytes at once.
 #![no_main]
 
 use futures_handoff_fuzz::frames::{self, Case};

@@ -1,5 +1,5 @@
-//! Any calls on a read buffer, cancelled anywhere, whose reader does whatever a reader may and now
-//! and then what it may not.
+//! Random calls on a read buffer, cancelled anywhere, with a reader that does everything a reader
+//! may do, and sometimes what it must not.
 #![no_main]
 
 use futures_handoff_fuzz::schedule;

@@ -1,5 +1,5 @@
-//! A man in the middle of an encrypted session: what arrives is a prefix of what was sent, or there
-//! is no session.
+//! An attacker between the sides of an encrypted session: a prefix of what was sent arrives, or
+//! there is no session.
 #![no_main]
 
 use futures_handoff_fuzz::secure::{self, Middle};

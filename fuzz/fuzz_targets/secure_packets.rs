@@ -1,5 +1,5 @@
-//! A network that changes, repeats, cuts, splices and reorders sealed packets: each is taken once,
-//! as it was sealed.
+//! A network that changes, repeats, cuts, splices and reorders sealed packets: each is accepted
+//! once, as it was sealed.
 #![no_main]
 
 use futures_handoff_fuzz::secure::Meddling;

@@ -1,5 +1,5 @@
-//! Any bytes behind a handshake: never a message, never an end, and no memory for what they
-//! announce.
+//! Arbitrary bytes after a handshake: never a message, never an end, and no memory for announced
+//! lengths.
 #![no_main]
 
 use futures_handoff_fuzz::secure::Forged;

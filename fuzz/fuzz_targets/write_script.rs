@@ -1,4 +1,4 @@
-//! Producers that submit, wait, flush, close, abort and give up, in any order of polls, before a
+//! Producers that submit, wait, flush, close, abort and cancel, in any order of polls, with a
 //! writer that is short, pending, stalled, fails or breaks its contract.
 #![no_main]
 

@@ -1,5 +1,6 @@
-//! Any bytes at the matchers of the router. Whatever arrives, no answer changes with more bytes and
-//! none comes sooner than it was said to; what a matcher finds, it finds again once it is written.
+//! Arbitrary bytes for the matchers of the router. No answer changes with more bytes, and none
+//! comes before the number of bytes that the matcher asked for. What a matcher finds it finds again
+//! once it is written out.
 
 use futures_handoff_router::detect::{
     Answer,
@@ -11,8 +12,8 @@ use futures_handoff_router::detect::{
 
 use crate::matcher::Matcher;
 
-/// As they are behind a zero. Behind another byte they are the body of a hello, in records of so
-/// many bytes: it says the same as in one record.
+/// After a zero, the bytes as they are. After another byte, they are the body of a hello in records
+/// of that many bytes, and the answer must equal that for one record.
 pub fn tls(bytes: &[u8]) {
     let (len, body) = match bytes.split_first() {
         Some((0, bytes)) => return drop(Matcher::Tls.decide(bytes)),
@@ -21,7 +22,7 @@ pub fn tls(bytes: &[u8]) {
     };
     let Ok(body_len) = u16::try_from(body.len()) else { return };
     let message = [&[1, 0], &body_len.to_be_bytes(), body].concat();
-    // Few enough to be cut everywhere in no time.
+    // Few enough records to cut everywhere quickly.
     let len = len.max(message.len() / 16 + 1);
     let split = Matcher::Tls.decide(&records(&message, len)).map(|(_, answer)| answer);
     let whole = Matcher::Tls.decide(&records(&message, 1 << 14)).map(|(_, answer)| answer);
@@ -33,7 +34,7 @@ fn records(message: &[u8], len: usize) -> Vec<u8> {
     message.chunks(len).flat_map(record).collect()
 }
 
-/// A request with what was found and nothing else is the same request.
+/// A request of only what was found gives the same result.
 pub fn http1(bytes: &[u8]) {
     Matcher::Http1.decide(bytes);
     let Answer::Yes(found) = http1::request(bytes) else { return };
@@ -46,7 +47,7 @@ pub fn http1(bytes: &[u8]) {
     assert_eq!(http1::request(again.as_bytes()), Answer::Yes(found));
 }
 
-/// A command with what was found and nothing else is the same command.
+/// A command of only what was found gives the same result.
 pub fn resp(bytes: &[u8]) {
     Matcher::Resp.decide(bytes);
     let Answer::Yes(found) = resp::command(bytes) else { return };
@@ -61,7 +62,7 @@ pub fn resp(bytes: &[u8]) {
     assert_eq!(resp::command(&again), Answer::Yes(Command { name, key }));
 }
 
-/// The version in a line of its own is the same version.
+/// A line with only this version gives the same result.
 pub fn ssh(bytes: &[u8]) {
     Matcher::Ssh.decide(bytes);
     if let Answer::Yes(found) = ssh::banner(bytes) {
@@ -70,11 +71,11 @@ pub fn ssh(bytes: &[u8]) {
     }
 }
 
-/// What was found is found again in headers that are written with it.
+/// Headers written from what was found give the same result.
 pub fn proxy_header(bytes: &[u8]) {
     Matcher::ProxyHeader.decide(bytes);
     let Answer::Yes(found) = proxy_header::header(bytes) else { return };
-    // A checksum is one of other bytes.
+    // The checksum is of the original bytes.
     let tlvs: Vec<_> = found.tlvs.filter(|(kind, _)| *kind != 3).collect();
     for (again, tlvs) in [
         (proxy_header::encode_v1(found.addresses), &[][..]),
@@ -84,7 +85,7 @@ pub fn proxy_header(bytes: &[u8]) {
         assert_eq!((header.len, header.addresses), (again.len(), found.addresses));
         assert_eq!(header.tlvs.collect::<Vec<_>>(), tlvs);
     }
-    // Of these there is one form alone.
+    // These headers have only one form.
     if bytes[0] == b'\r' && matches!(bytes[12..14], [0x21, 0x11 | 0x21]) && found.tlvs.count() == tlvs.len() {
         assert_eq!(proxy_header::encode_v2(found.addresses, &tlvs), bytes[..found.len]);
     }

@@ -1,4 +1,4 @@
-//! Packets that arrive at a reassembler, with whatever its caller does in between.
+//! Packets for a reassembler, mixed with all calls of its caller.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use futures_handoff::fragment::Limits;
 
 use crate::model::Pair;
 
-/// What a reassembler takes on, and all that happens to it.
+/// The limits of a reassembler, and its events.
 #[derive(Debug, Arbitrary)]
 pub struct Packets<'a> {
     room: Room,
@@ -43,19 +43,19 @@ impl Room {
 
 #[derive(Debug, Arbitrary)]
 enum Step<'a> {
-    /// A packet that is sound: the bytes that its header says.
+    /// A valid packet, with the length of its header.
     Sound {
         from: Name,
         index: u16,
         cut: Cut,
         filler: u8,
     },
-    /// What a message still lacks, or the first so many fragments of it.
+    /// The missing fragments of a message, or the first of them.
     Repair {
         from: Name,
         most: u8,
     },
-    /// A header with any numbers in front of any bytes.
+    /// A header with any numbers, and any bytes after it.
     Header {
         from: Name,
         stride: u16,
@@ -111,11 +111,11 @@ fn sound(id: u32, stride: u16, index: u32, len: u32, filler: u8) -> Vec<u8> {
 }
 
 impl Packets<'_> {
-    /// Does all of it, and compares each answer with that of the model.
+    /// Runs all events, and compares each answer with that of the model.
     ///
     /// # Panics
     ///
-    /// If one of them is another one.
+    /// If one of them differs.
     pub fn check(&self) {
         let mut pair = Pair::new(self.room.limits());
         for step in &self.steps {

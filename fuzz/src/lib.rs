@@ -1,4 +1,4 @@
-//! What the fuzz targets share: the schedules of `tests/schedules`, cases of frame finders, packets
+//! Shared by the fuzz targets: the schedules of `tests/schedules`, cases of frame finders, packets
 //! of messages, encrypted sessions, and the matchers of the router.
 #![forbid(unsafe_code)]
 // The schedules have more uses than these.

@@ -10,7 +10,7 @@ use crate::{
 ///
 /// # Panics
 ///
-/// If anything in it is not as it should be, which is printed step by step before.
+/// If anything in it is wrong. The schedule is printed step by step first.
 pub fn write(bytes: &[u8]) {
     check(Side::Write, bytes);
 }

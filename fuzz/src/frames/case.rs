@@ -17,7 +17,7 @@ pub struct Case<'a> {
     small_copy_max: u8,
     /// How the next frames are taken; used again from the start when all were.
     pub(super) takes: Vec<Take>,
-    /// After so many frames the rest is read as one stream.
+    /// After this many frames the rest is read as one stream.
     pub(super) frames: u8,
     /// The room of the reads of that stream; none: by its buffer.
     pub(super) rooms: Vec<u8>,
@@ -33,7 +33,8 @@ pub(super) enum Take {
     Whole,
     /// By a future that is dropped where it waits, and made again.
     Dropped,
-    /// By a stream of frames, which is kept for so many and dropped where it waits, if so.
+    /// By a stream of frames, which is kept for this many frames, and perhaps dropped when it
+    /// waits.
     Stream { frames: u8, dropped: bool },
 }
 
@@ -47,7 +48,7 @@ enum Piece {
     Pending,
     Fails,
     Ends,
-    /// Says that it gave more than fits.
+    /// Reports more bytes than fit.
     Lies,
 }
 
@@ -61,7 +62,7 @@ impl Case<'_> {
         HandoffBufferConfig::new(max_len).with_read_size(min..=max).with_small_copy_max(small)
     }
 
-    /// A reader of all the bytes, and how often it says that there are no more before that is so.
+    /// A reader of all the bytes, and how often it reports an end too early.
     pub(super) fn reader(&self) -> (ScriptReader, usize) {
         let mut left = self.bytes;
         let mut ends = 0;
@@ -83,7 +84,7 @@ impl Case<'_> {
             };
             let (given, rest) = left.split_at(left.len().min(most + 1));
             left = rest;
-            // A reader that gives nothing says that it has ended.
+            // A reader that returns no bytes reports its end.
             if !given.is_empty() {
                 steps.push(ReadStep::data(given));
             }

@@ -9,12 +9,12 @@ pub(super) enum Kind {
     /// Frames that end with these bytes.
     Delimiter {
         needle: Vec<u8>,
-        /// The buffer is not told of the needle, so that the finder looks for it.
+        /// The buffer does not know the needle, so the finder searches for it.
         hidden: bool,
     },
     /// Frames that begin with their length.
     Length(Width),
-    /// Frames of so many bytes, which are asked for only if `announced`.
+    /// Frames of this many bytes, which the finder requests only if `announced`.
     Fixed { len: u8, announced: bool },
 }
 
@@ -44,11 +44,11 @@ impl Width {
     }
 }
 
-/// A finder that also checks what it is shown.
+/// A finder that also checks its arguments.
 #[derive(Debug)]
 pub(super) struct Checked<'a> {
     kind: &'a Kind,
-    /// How many bytes of this frame it was shown.
+    /// How many bytes of this frame it has seen.
     shown: usize,
 }
 

@@ -12,7 +12,7 @@ pub use case::Case;
 ///
 /// # Panics
 ///
-/// If a frame, an error or what is left is not that of the same bytes parsed at once.
+/// If a frame, an error or the rest differs from the same bytes parsed at once.
 pub fn check(case: &Case<'_>) {
     let mut session = session::Session::new(case);
     session.frames();

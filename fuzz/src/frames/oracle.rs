@@ -5,13 +5,13 @@ use super::finder::{Kind, Width};
 /// What the first frame of some bytes is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum First {
-    /// So many bytes.
+    /// A frame of this many bytes.
     Frame(usize),
     /// More than there are.
     Partial,
-    /// More than may be buffered: so many are needed.
+    /// More than may be buffered: this many bytes are needed.
     TooLong(usize),
-    /// One that the finder gets wrong, whatever the bytes.
+    /// A frame that the finder gets wrong for any bytes.
     Invalid,
     /// There are no bytes.
     Nothing,

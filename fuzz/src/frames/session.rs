@@ -17,12 +17,12 @@ use super::{
 
 type Item = Result<Option<Bytes>, FrameError>;
 
-/// A buffer before its reader, and what there is to come out of it.
+/// A buffer in front of its reader, and the bytes that must come out.
 pub(super) struct Session<'a> {
     case: &'a Case<'a>,
     pub(super) buffer: HandoffBuffer,
     pub(super) reader: ScriptReader,
-    /// How often the reader says that it has ended before it has.
+    /// How often the reader reports an end too early.
     pub(super) ends: usize,
     /// The bytes that have not come out.
     pub(super) left: &'a [u8],
@@ -131,7 +131,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// The reader has said that it has ended.
+    /// The reader has reported its end.
     fn ended(&mut self) {
         if self.ends > 0 {
             self.ends -= 1;
@@ -141,8 +141,7 @@ impl<'a> Session<'a> {
         assert_eq!(self.buffer.peek(), self.left, "what is left at the end");
     }
 
-    /// Leaves a frame behind that is too long, with as many readers' faults in between as there
-    /// are.
+    /// Skips a frame that is too long, with all faults of the reader in between.
     fn leave_behind(&mut self) {
         for dropped in [false, true].into_iter().cycle().take(self.case.calls()) {
             let mut finder = Checked::new(&self.case.kind);
@@ -178,7 +177,7 @@ impl<'a> Session<'a> {
         panic!("leaving a frame behind does not come to an end");
     }
 
-    /// Drops what is buffered, to go on behind it.
+    /// Drops the buffered bytes, to go on after them.
     fn skip(&mut self) {
         let n = self.buffer.len();
         self.buffer.advance(n).expect("so many are buffered");
@@ -193,7 +192,7 @@ impl<'a> Session<'a> {
     }
 }
 
-/// Polls until there is an answer, or once if it is to be dropped where it waits.
+/// Polls until there is a result, or once if it is to be dropped when it waits.
 fn poll<F: ?Sized, T>(
     mut polled: Pin<&mut F>,
     once: bool,

@@ -1,4 +1,4 @@
-//! A man in the middle of a handshake: whatever is changed, at least one side has no session.
+//! An attacker in a handshake: whatever it changes, at least one side has no session.
 
 use std::{
     future::{Future, pending},
@@ -20,7 +20,7 @@ const LONGEST: usize = 120;
 pub struct Meddled {
     pattern: Pattern,
     limits: Limits,
-    /// What happens to what the initiator sends, and to what the responder sends.
+    /// What happens to the bytes of the initiator, and to those of the responder.
     edits: [Vec<Edit>; 2],
 }
 
@@ -33,7 +33,7 @@ enum Edit {
     Cut { at: u8 },
 }
 
-/// One direction with the man in the middle of it.
+/// One direction with the attacker in it.
 struct Direction<'a> {
     from: Wire,
     to: Wire,
@@ -55,7 +55,7 @@ impl<'a> Direction<'a> {
         }
     }
 
-    /// Passes on what was sent. Says whether there was any.
+    /// Passes on what was sent. Returns whether there was anything.
     fn pass_on(&mut self) -> bool {
         let sent = self.from.take();
         for byte in &sent {
@@ -105,8 +105,7 @@ impl Meddled {
         let mut accepts = pin!(accepts.fuse());
         let (mut initiator, mut responder) = (None, None);
         let mut quiet = 0;
-        // Twice without a byte: nothing comes any more, and both are told that the connection has
-        // ended.
+        // Twice without a byte: nothing more comes, and both sides see the end of the connection.
         while quiet < 4 && (initiator.is_none() || responder.is_none()) {
             poll(connects.as_mut(), &mut initiator);
             poll(accepts.as_mut(), &mut responder);

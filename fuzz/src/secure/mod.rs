@@ -1,4 +1,4 @@
-//! Encrypted sessions with a man in the middle, and with a peer that sends anything.
+//! Encrypted sessions with an attacker in between, and with a peer that sends arbitrary bytes.
 
 mod handshake;
 mod packets;
@@ -17,20 +17,20 @@ use futures_handoff::{
     secure::{Config, Noise, PublicKey, StaticKey, Suite},
 };
 
-/// What a man in the middle does to one session.
+/// What an attacker does to one session.
 #[derive(Debug, Arbitrary)]
 pub enum Middle {
-    /// It meddles with the handshake.
+    /// It attacks the handshake.
     Handshake(Meddled),
-    /// It meddles with what is sent after it.
+    /// It attacks the records after it.
     Records(Transfer),
 }
 
-/// Runs a session with a man in the middle.
+/// Runs a session with an attacker in between.
 ///
 /// # Panics
 ///
-/// If a side is not told of what was done to it, or is told of what was not.
+/// If a side misses a change, or reports one that was not made.
 pub fn meddle(middle: &Middle) {
     match middle {
         Middle::Handshake(meddled) => meddled.check(),

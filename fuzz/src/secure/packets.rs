@@ -1,5 +1,5 @@
-//! A network that meddles with sealed packets: what opens is what was sealed, once, and messages
-//! are what was sent.
+//! A network that attacks sealed packets: each sealed packet opens once, nothing else opens, and
+//! messages arrive as sent.
 
 use std::{
     collections::HashSet,
@@ -27,7 +27,7 @@ pub struct Meddling {
     steps: Vec<Step>,
 }
 
-/// What happens next. Numbers of packets start over behind the last one.
+/// The next event. Numbers of packets wrap around.
 #[derive(Debug, Arbitrary)]
 enum Step {
     /// A packet arrives as it was sealed, for the first time or again.
@@ -55,7 +55,7 @@ enum Step {
         at: u16,
         number: u64,
     },
-    /// Any bytes behind a header that was sent.
+    /// Any bytes after a header that was sent.
     Forge {
         at: u16,
         body: Vec<u8>,
@@ -85,7 +85,7 @@ impl Meddling {
     ///
     /// # Panics
     ///
-    /// If anything opens that was not sealed, or twice, or what was sealed does not open.
+    /// If anything opens that was not sealed, or opens twice, or if a sealed packet does not open.
     pub fn check(&self) {
         let mut network = Network::new(self);
         for step in &self.steps {

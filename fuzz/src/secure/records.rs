@@ -1,5 +1,5 @@
-//! A man in the middle of a stream of records: what is delivered is always a prefix of what was
-//! sent, and the end is told only if all of it was delivered.
+//! An attacker in a stream of records: a prefix of what was sent is delivered, and the end is
+//! reported only after all of it.
 
 use std::future::pending;
 
@@ -31,8 +31,8 @@ enum Submission {
     Batch(Vec<u8>),
 }
 
-/// What happens to the bytes on their way. Positions count from the beginning of what there is
-/// then, and start over behind its end.
+/// What happens to the bytes on their way. Positions count from the beginning of the current bytes,
+/// and wrap around.
 #[derive(Debug, Arbitrary)]
 enum Edit {
     Flip {
@@ -100,7 +100,7 @@ impl Transfer {
         let due = sent.marks.iter().take_while(|(_, bytes)| *bytes <= whole).last().map_or(0, |mark| mark.0);
         assert!(sent.messages.starts_with(&delivered), "something else is delivered: {self:?}");
         assert!(delivered.len() >= due, "{} of {due} are delivered: {self:?}", delivered.len());
-        // What comes behind the end is not looked at.
+        // Bytes after the end are ignored.
         let all = whole == sent.bytes.len();
         match end {
             None => {
@@ -189,7 +189,7 @@ fn content(at: usize, len: usize) -> Vec<u8> {
     (0..len).map(|i| (at * 31 + i) as u8).collect()
 }
 
-/// The records of a stream that nobody has meddled with.
+/// The records of a stream without changes.
 fn records(mut bytes: &[u8]) -> Vec<&[u8]> {
     let mut records = Vec::new();
     while let [_, a, b, c, ..] = *bytes {
@@ -200,7 +200,7 @@ fn records(mut bytes: &[u8]) -> Vec<&[u8]> {
     records
 }
 
-/// What comes out, and the error that it ends with, if it is one.
+/// The messages that come out, and the final error, if any.
 fn receive(bytes: &[u8], lens: &[u8], config: &Config) -> (Vec<Vec<u8>>, Option<ReceiveError>) {
     let mut delivered = Vec::new();
     block_on(async {

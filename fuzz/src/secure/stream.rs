@@ -1,5 +1,4 @@
-//! A peer that has no keys any more: after a handshake, whatever it sends, no message and no end
-//! comes of it.
+//! A peer without keys: whatever it sends after a handshake, there is no message and no end.
 
 use std::future::pending;
 
@@ -16,7 +15,7 @@ use super::{
 /// The longest record.
 const RECORD: usize = 4 * 1024 * 1024;
 
-/// Any bytes behind a handshake, and the pieces in which they arrive.
+/// Arbitrary bytes after a handshake, and the pieces in which they arrive.
 #[derive(Debug, Arbitrary)]
 pub struct Forged<'a> {
     pattern: Pattern,
@@ -25,14 +24,14 @@ pub struct Forged<'a> {
 }
 
 impl Forged<'_> {
-    /// Receives the bytes behind a handshake.
+    /// Receives the bytes after a handshake.
     ///
     /// # Panics
     ///
-    /// If anything but an error comes of them.
+    /// If the result is anything but an error.
     pub fn check(&self) {
-        // Limits that allow nearly everything: what is allocated for a mere announcement would be
-        // seen.
+        // Limits that allow nearly everything, so that an allocation for an announced length would
+        // show.
         let config = Config::new("fuzz").with_max_message_len(usize::MAX).with_max_record_len(RECORD);
         let (near, far) = self.pattern.sides();
         let (there, back) = (Wire::default(), Wire::default());
@@ -45,7 +44,7 @@ impl Forged<'_> {
             .await
             .unwrap();
             drop(connected);
-            // From here on it is the other one that sends.
+            // From here on the other side sends.
             there.end();
             let mut receiver = accepted.receiver;
             let error = receiver.recv().await.expect_err("nothing opens");

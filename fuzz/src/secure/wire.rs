@@ -1,4 +1,4 @@
-//! What lies between two sides: bytes, and whether there will be more.
+//! The connection between two sides: bytes, and whether more will come.
 
 use std::{
     cell::RefCell,
@@ -17,8 +17,7 @@ struct State {
     ended: bool,
 }
 
-/// One direction. Both of its ends are clones of it. A read that has to wait is tried again at
-/// once.
+/// One direction. Both of its ends are clones of it. A read that has to wait is retried at once.
 #[derive(Clone, Default)]
 pub(super) struct Wire(Rc<RefCell<State>>);
 
@@ -77,7 +76,7 @@ pub(super) struct Pieces<'a> {
 
 impl AsyncRead for Pieces<'_> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
-        // Where all are 0, nothing would ever arrive.
+        // If all were 0, nothing would ever arrive.
         let any = self.lens.iter().any(|len| *len > 0);
         let len = if any { usize::from(self.lens[self.next % self.lens.len()]) } else { usize::MAX };
         self.next += 1;
