@@ -108,7 +108,7 @@ pub(crate) async fn three_chunks<W: AsyncWrite + Unpin>(writer: W) -> io::Result
     drop(handoff);
 
     let Err(failure) = task.await else { return Ok(None) };
-    println!("as it should be: {failure}");
+    println!("as expected: {failure}");
     assert!(matches!(failure.reason(), CloseReason::Io(_)));
     let mut written = [0; 3];
     for (written, (ticket, len)) in written.iter_mut().zip([(first, 5), (second, 6), (third, 5)]) {

@@ -94,7 +94,7 @@ impl AsyncWrite for Count {
 
     fn poll_close(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         if let Some(closed) = self.closed.take() {
-            closed.send(self.bytes).expect("somebody waits for the count");
+            closed.send(self.bytes).expect("the receiver of the count is there");
         }
         Poll::Ready(Ok(()))
     }

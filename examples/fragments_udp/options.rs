@@ -94,7 +94,7 @@ impl Options {
 }
 
 fn parsed<T: FromStr>(name: &str, value: &str) -> Result<T, String> {
-    value.parse().map_err(|_| format!("{name}: {value} is none"))
+    value.parse().map_err(|_| format!("{name}: {value} is not valid"))
 }
 
 fn chance(name: &str, value: &str) -> Result<f64, String> {

@@ -122,7 +122,7 @@ pub(crate) async fn a_slow_reader_holds_the_producer_back_and_cancelled_writes_s
             }
             assert!(handoff.pending_bytes() <= BUDGET);
         }
-        assert!(stalled.is_none(), "{written} chunks were taken, and nobody read");
+        assert!(stalled.is_none(), "{written} chunks were taken, and the peer read nothing");
         handoff.close();
         handoff.closed().await.unwrap();
         written

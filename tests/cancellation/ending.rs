@@ -43,14 +43,14 @@ fn task_gone<F: Future>(
         return;
     }
     waiting.stir();
-    let accepted = match waiting.output.take().expect("whoever waited for room is told") {
+    let accepted = match waiting.output.take().expect("the waiter for room has an error") {
         Ok(()) => whole,
         Err(error) => {
             assert_eq!(error.into_bytes(), "more", "what was refused comes back");
             FULL.to_vec()
         }
     };
-    let told = ticket.try_result().expect("a ticket is told");
+    let told = ticket.try_result().expect("the ticket has a result");
     let written = world.writer.record().taken.len();
     assert_eq!(told.is_ok(), written >= FULL.len(), "{told:?} with {written} bytes written");
     let mut parts = Running::new(handle.clone().into_parts());

@@ -108,7 +108,7 @@ impl World {
         while self.stir() {}
         assert!(
             self.rival.as_ref().is_none_or(|rival| rival.output.is_some()),
-            "somebody else waits for ever"
+            "another user waits for ever"
         );
     }
 

@@ -90,7 +90,7 @@ fn senders_that_wait_learn_of_the_end_and_keep_their_message() {
         assert_eq!(closed.run().is_some(), !last, "there is another receiver");
         drop(other);
         let pending = pending(&sender);
-        assert_eq!(pending, (0, 0), "what nobody can receive is dropped");
+        assert_eq!(pending, (0, 0), "messages without a receiver are dropped");
         assert!(!last || closed.run().is_some());
         for (message, send) in (1..).zip(&mut sends) {
             let refused = send.run().unwrap().unwrap_err();

@@ -124,7 +124,7 @@ impl World {
         items < ITEMS && taken + bytes <= BYTES
     }
 
-    fn nobody_waits(&self) -> bool {
+    fn no_sender_waits(&self) -> bool {
         self.waits.iter().all(|wait| wait.granted)
     }
 
@@ -154,7 +154,7 @@ impl World {
                     Some(RejectReason::Closed)
                 } else if bytes > BYTES {
                     Some(RejectReason::TooLarge { bytes, limit: BYTES })
-                } else if self.fits(bytes) && self.nobody_waits() {
+                } else if self.fits(bytes) && self.no_sender_waits() {
                     None
                 } else {
                     let (items, taken) = self.charged();
@@ -176,7 +176,7 @@ impl World {
                 let mut wait = Hand::new(wait.boxed());
                 match wait.run() {
                     None => {
-                        assert!(!(self.closed || self.fits(bytes) && self.nobody_waits()));
+                        assert!(!(self.closed || self.fits(bytes) && self.no_sender_waits()));
                         self.sends.push((wait, id));
                         self.waits.push(Wait { id, bytes, permit, granted: false });
                     }

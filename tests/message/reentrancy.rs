@@ -191,7 +191,7 @@ runtimes::watched_tests! {
         assert_eq!((left.load(Ordering::SeqCst), pending(&sender)), (0, (0, 0)));
     }
 
-    fn a_waker_that_panics_harms_nobody_else() {
+    fn a_waker_that_panics_harms_no_other_user() {
         struct Panics;
         impl Wake for Panics {
             fn wake(self: Arc<Self>) {

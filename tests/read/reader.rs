@@ -22,7 +22,7 @@ fn small_reads_are_gathered_and_large_ones_bypass_the_buffer() {
 }
 
 #[test]
-fn empty_reads_ask_nobody() {
+fn empty_reads_do_not_poll_the_reader() {
     let mut reader = buffer(64).into_reader(Script::new([Step::Panic]));
     assert_eq!(finish(reader.read(&mut [])).unwrap(), 0);
     assert_eq!(finish(reader.read_vectored(&mut [])).unwrap(), 0);

@@ -34,7 +34,7 @@ fn read_ready_hands_off_full_blocks_rather_than_move_them() {
         }
         assert_eq!(got.concat(), data);
         let waits = reader.polls() - 128;
-        assert!(waits <= 128, "it looked again in vain: {waits}");
+        assert!(waits <= 128, "too many reads without bytes: {waits}");
     }
 }
 

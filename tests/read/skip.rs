@@ -71,7 +71,7 @@ fn a_stream_of_frames_goes_on_behind_one_that_is_longer_than_its_finder_or_its_b
                 match line {
                     Ok(line) => short.push(line),
                     Err(FrameError::TooLong { limit: 8, .. }) => {
-                        assert!(finish(lines.next()).is_none(), "it has ended until it is told to go on");
+                        assert!(finish(lines.next()).is_none(), "it stays ended until the frame is skipped");
                         skipped += finish(lines.skip_frame()).unwrap();
                     }
                     Err(error) => panic!("{error}"),

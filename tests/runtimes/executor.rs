@@ -79,7 +79,7 @@ fn reporting() -> (impl Future<Output = ()> + Send + 'static, oneshot::Receiver<
     let (sender, receiver) = oneshot::channel();
     let future = async move {
         ready(()).pending_once().await;
-        sender.send(()).expect("somebody waits for the report");
+        sender.send(()).expect("the receiver of the report is there");
     };
     (future, receiver)
 }

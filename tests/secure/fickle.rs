@@ -51,7 +51,7 @@ runtimes::watched_tests! {    fn messages_whose_bytes_change_are_sent_as_they_we
         let config = limits(6, 6);
         for at in 0..12 {
             let mut near = Near::willing(&config);
-            let panics = |call| assert!(call < at, "as it should");
+            let panics = |call| assert!(call < at, "as planned");
             let messages = [fickle([b"first!"; 2], 0, &|_| ()), fickle([b"second"; 2], 0, &panics)];
             let sends = AssertUnwindSafe(|| near.sender.try_send_batch(&messages).map(drop));
             let _ = catch_unwind(sends);

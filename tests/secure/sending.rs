@@ -260,7 +260,7 @@ runtimes::watched_tests! {
             let expected: Vec<_> =
                 ["first!".into()].into_iter().chain((0..closer).map(|i| i.to_string())).collect();
             for (i, end) in ends.into_iter().enumerate() {
-                let end = end.expect("nobody waits any more");
+                let end = end.expect("all futures have ended");
                 assert!(
                     if i <= usize::from(closer) { end.is_ok() } else { is_closed(end) },
                     "{i} of {closer}"

@@ -77,7 +77,7 @@ runtimes::tests! {
     }
 
     /// The future that waited is dropped, and the adapter is kept.
-    async fn an_adapter_whose_future_was_dropped_holds_up_nobody<R: Runtime>() {
+    async fn an_adapter_whose_future_was_dropped_delays_no_producer<R: Runtime>() {
         for writer in [false, true] {
             let (handoff, mut task, log, gate) = gated(limits(8, 4));
             handoff.try_write(text("full")).unwrap();

@@ -27,7 +27,7 @@ runtimes::tests! {
         assert!(poll(&mut producer).is_ready());
         assert_eq!(log.written(), b"abcde", "and when it is done");
         assert_eq!(log.calls().len(), 3);
-        assert!(!task.is_due(), "no hop through the task");
+        assert!(!task.is_due(), "the task is not woken");
         assert_eq!(handoff.stats().inline_write_calls, 3);
     }
 
@@ -64,11 +64,11 @@ runtimes::tests! {
 
     /// A writer that is not ready gets the task's waker only when the producer has no more to
     /// write.
-    async fn while_it_lasts_a_stalled_writer_wakes_nobody<R: Runtime>() {
+    async fn while_it_lasts_a_stalled_writer_wakes_no_task<R: Runtime>() {
         let (handoff, mut task, log, gate) = gated(unflushed());
         let mut producer = Box::pin(handoff.batching(async {
             handoff.try_write_fire_and_forget(filled(b'L', 20_000)).unwrap();
-            assert!(!task.is_due(), "the producer sees to it");
+            assert!(!task.is_due(), "the producer sends");
             pause().await;
         }));
         assert!(poll(&mut producer).is_pending());

@@ -42,5 +42,5 @@ fn an_entry_that_was_granted_and_is_not_needed_goes_to_the_next_in_line() {
     drop(permit);
     // Three entries were granted, but the parts are gathered in one block.
     assert!(all.run().is_some());
-    assert!(next.run().is_some(), "it fits, and nobody is before it");
+    assert!(next.run().is_some(), "it fits, and is first in line");
 }

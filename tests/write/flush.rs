@@ -43,12 +43,12 @@ runtimes::tests! {
         assert!(!task.is_due());
     }
 
-    async fn an_idle_flush_that_the_writer_does_not_confirm_goes_on_and_holds_up_nobody<R: Runtime>() {
+    async fn an_idle_flush_that_the_writer_does_not_confirm_goes_on_and_delays_no_write<R: Runtime>() {
         for inline in [Inline::SameThread, Inline::Never, Inline::Always] {
             let (handoff, mut task, log, gate) = flush_gated(limits(8, 4).with_inline(inline));
             for part in ["abcd", "efgh", "ijkl", "mnop"] {
                 let ticket =
-                    handoff.write(text(part)).now_or_never().expect("nobody waits for the flush").unwrap();
+                    handoff.write(text(part)).now_or_never().expect("no write waits for the flush").unwrap();
                 task.run();
                 assert!(
                     ticket.try_result().is_some_and(|result| result.is_ok()),

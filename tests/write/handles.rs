@@ -178,7 +178,7 @@ runtimes::tests! {
         let panicked = catch_unwind(AssertUnwindSafe(|| {
             handoff.with_writer(|_| {
                 put(&handoff, "a");
-                panic!("the visitor panics as told");
+                panic!("the visitor panics as planned");
             })
         }));
         assert!(panicked.is_err());

@@ -74,13 +74,13 @@ impl Bomb {
 
 impl Wake for Bomb {
     fn wake(self: Arc<Self>) {
-        assert!(!self.on_wake, "the waker panics as told");
+        assert!(!self.on_wake, "the waker panics as planned");
     }
 }
 
 impl Drop for Bomb {
     fn drop(&mut self) {
-        assert!(!self.on_drop, "the drop panics as told");
+        assert!(!self.on_drop, "the drop panics as planned");
     }
 }
 
@@ -204,7 +204,7 @@ runtimes::watched_tests! {
     }
 
     /// Dropping one while the other one's panic unwinds would abort.
-    fn owners_of_unwritten_chunks_that_panic_abort_nothing_and_reach_nobody() {
+    fn owners_of_unwritten_chunks_that_panic_abort_nothing_and_reach_no_caller() {
         // Chunks too large to be copied, with the first one in the batch or still in the queue.
         for offered in [false, true] {
             for end in ["the task first", "the handle first", "an abort", "a ticket last"] {

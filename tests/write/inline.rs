@@ -140,7 +140,7 @@ runtimes::tests! {
     }
 
     /// A forgotten spawn shows at once: nothing moves, whatever the producer does.
-    async fn before_the_task_begins_nobody_polls_the_writer<R: Runtime>() {
+    async fn before_the_task_starts_no_producer_polls_the_writer<R: Runtime>() {
         let (writer, threads) = noting();
         let (handoff, task) = WriteHandoff::new(writer, direct());
         let handoff = Settled(handoff);
@@ -220,8 +220,8 @@ runtimes::tests! {
                     }
                 }
             });
-            assert!(busy.run().is_some(), "{does}: it waits, and nobody wakes it");
-            assert!(busy.polls() > 1, "{does}: it never let others run");
+            assert!(busy.run().is_some(), "{does}: it waits, and nothing wakes it");
+            assert!(busy.polls() > 1, "{does}: it never yields");
         }
     }
 }

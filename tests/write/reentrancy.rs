@@ -236,12 +236,12 @@ runtimes::tests! {
     }
 
     /// User code panics, not the writer. The other waiters are still woken.
-    async fn a_waker_that_panics_leaves_nobody_asleep<R: Runtime>() {
+    async fn a_waker_that_panics_leaves_no_waiter_asleep<R: Runtime>() {
         struct PanickingWaker;
 
         impl Wake for PanickingWaker {
             fn wake(self: Arc<Self>) {
-                panic!("the waker panics as told");
+                panic!("the waker panics as planned");
             }
         }
 

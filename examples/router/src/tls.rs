@@ -18,7 +18,7 @@ pub fn acceptor(certificate: &Path, key: &Path, alpn: &[String]) -> Result<TlsAc
         .and_then(Iterator::collect)
         .map_err(|error| format!("certificate {}: {error}", certificate.display()))?;
     if chain.is_empty() {
-        return Err(format!("certificate {}: there is none in it", certificate.display()));
+        return Err(format!("certificate {}: the file contains none", certificate.display()));
     }
     let private = PrivateKeyDer::from_pem_file(key).map_err(|error| format!("key {}: {error}", key.display()))?;
     let mut config = ServerConfig::builder_with_provider(Arc::new(default_provider()))

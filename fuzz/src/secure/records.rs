@@ -104,7 +104,10 @@ impl Transfer {
         let all = whole == sent.bytes.len();
         match end {
             None => {
-                assert!(all && delivered.len() == sent.messages.len(), "the end is told too early: {self:?}")
+                assert!(
+                    all && delivered.len() == sent.messages.len(),
+                    "the end is reported too early: {self:?}"
+                )
             }
             Some(error) => assert!(!all, "{error}, although nothing was changed: {self:?}"),
         }

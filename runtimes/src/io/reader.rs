@@ -174,7 +174,7 @@ impl AsyncRead for ScriptReader {
                     match fault {
                         ReadStep::Error(kind) => Poll::Ready(Err(kind.into())),
                         ReadStep::OverReport(extra) => Poll::Ready(Ok(buf.len() + extra)),
-                        _ => panic!("the reader panics as told"),
+                        _ => panic!("the reader panics as scripted"),
                     }
                 }
             };

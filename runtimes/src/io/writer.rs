@@ -150,7 +150,7 @@ impl ScriptWriter {
                 Some(WriteStep::Error(kind)) => Poll::Ready(Err(kind.into())),
                 Some(WriteStep::Zero) => Poll::Ready(Ok(0)),
                 Some(WriteStep::OverReport(extra)) => Poll::Ready(Ok(self.take(bufs, offered) + extra)),
-                Some(WriteStep::Panic) => panic!("the writer panics as told"),
+                Some(WriteStep::Panic) => panic!("the writer panics as scripted"),
             };
         }
     }
@@ -226,7 +226,7 @@ fn end(steps: &mut VecDeque<EndStep>, cx: &mut Context<'_>, what: &str) -> Poll<
             Poll::Pending
         }
         Some(EndStep::Error(kind)) => Poll::Ready(Err(kind.into())),
-        Some(EndStep::Panic) => panic!("the writer panics at {what} as told"),
+        Some(EndStep::Panic) => panic!("the writer panics at {what} as scripted"),
     }
 }
 

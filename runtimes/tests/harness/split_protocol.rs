@@ -252,7 +252,7 @@ fn a_driver_misses_its_service_and_what_it_does_not_understand() {
     );
     fake.fails("the service at ");
     // A port that was free a moment ago may be another test's by now; nothing listens on this one.
-    let nobody = "127.0.0.1:1";
-    let line = format!("run --role tcp-driver --service-addr {nobody} --sink-addr 127.0.0.1:0");
-    contains(&failed(&line), &format!("the driver cannot reach the service at {nobody}: "));
+    let closed = "127.0.0.1:1";
+    let line = format!("run --role tcp-driver --service-addr {closed} --sink-addr 127.0.0.1:0");
+    contains(&failed(&line), &format!("the driver cannot reach the service at {closed}: "));
 }

@@ -76,7 +76,7 @@ fn positions(world: &World, handle: &Handle) {
     if let Some(reason) = handle.close_reason() {
         let left = if reason.is_closed() { stats.accepted - stats.written } else { 0 };
         expect!(world, pending as u64 == left, "{pending} are pending, {left} should be");
-        expect!(world, world.line.borrow().first().is_none(), "somebody waits for room in vain");
+        expect!(world, world.line.borrow().first().is_none(), "a task waits for room that is free");
         expect!(world, handle.available() == 0, "a closed stream has room");
         let known = over || causes.closed || causes.detached || device.broken.is_some();
         expect!(world, known, "closed for no reason: {reason}");
@@ -113,14 +113,14 @@ pub(super) fn blocked(world: &World) {
     let left = oracle.flush_left.is_some_and(overdue);
     let held_up = device.end_blocked && !device.write_blocked && oracle.flushing == 0 && !left;
     let moves = !held_up || handle.is_closed() || handle.pending_bytes() == 0;
-    expect!(world, moves, "bytes are held up by a flush that nobody waits for");
+    expect!(world, moves, "a flush that was dropped holds bytes up");
 }
 
 /// Nothing is left to run, and the writer is ready: no task can be waiting for it.
 pub(super) fn settled(world: &World) {
     let Some(handle) = world.handle() else { return };
     expect!(world, handle.pending_bytes() == 0, "{} bytes do not move", handle.pending_bytes());
-    expect!(world, world.line.borrow().first().is_none(), "somebody still waits for room");
+    expect!(world, world.line.borrow().first().is_none(), "a task still waits for room");
     let taken = world.oracle.borrow().taken.len();
     expect!(world, taken == 0, "{taken} items of adapters are not accepted");
     let (written, flushed) = (world.device.borrow().written, world.device.borrow().flushed);

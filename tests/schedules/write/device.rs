@@ -273,7 +273,7 @@ impl FaultyWriter {
         if !asked {
             event!(world, FlushUnasked);
             let owed = world.flushes() && device.written > device.flushed;
-            expect!(world, owed, "flushed for nothing and nobody");
+            expect!(world, owed, "flushed without a reason");
         }
         drop(device);
         if self.is_pending(cx, name, |device| &mut device.end_blocked) {

@@ -74,7 +74,7 @@ pub(super) async fn for_ticket(world: &World, mut ticket: WriteTicket, patience:
             let doubtful = (written + doubt).clamp(until, range.end);
             let told = (error.written(), error.in_doubt());
             let fate = (until - range.start, doubtful - until);
-            expect!(world, told == fate, "the ticket of {range:?} tells {told:?} and not {fate:?}");
+            expect!(world, told == fate, "the ticket of {range:?} says {told:?} and not {fate:?}");
             expect!(world, written < range.end, "the ticket of {range:?} failed, but is written");
             let words = format!("; {} of {} bytes were written", fate.0, range.end - range.start);
             expect!(world, error.to_string().contains(&words), "the ticket of {range:?} says {error}");
@@ -230,7 +230,11 @@ impl Producer {
 
 /// A party waited for the end. An orderly end is not an error.
 fn ended(world: &World, end: Result<(), CloseReason>) {
-    expect!(world, !end.as_ref().is_err_and(CloseReason::is_closed), "an orderly end was told as an error");
+    expect!(
+        world,
+        !end.as_ref().is_err_and(CloseReason::is_closed),
+        "an orderly end was reported as an error"
+    );
     world.ended(&end.err().unwrap_or(CloseReason::Closed));
 }
 

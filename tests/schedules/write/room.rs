@@ -107,7 +107,7 @@ pub(super) async fn in_line<F: Future>(
                     world.line.borrow_mut().enter(task, need, reserves);
                 }
                 (Poll::Pending, Some(granted)) => {
-                    expect!(world, !granted, "task {task} was granted room in vain");
+                    expect!(world, !granted, "task {task} was granted room and does not use it");
                 }
                 (Poll::Ready(_), Some(granted)) => {
                     expect!(world, granted, "task {task} was let in before its turn");

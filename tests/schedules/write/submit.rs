@@ -107,7 +107,7 @@ impl Producer {
                 expect!(
                     world,
                     writer_pending == is_pending,
-                    "the writer is pending: {is_pending}, but told is {writer_pending}"
+                    "the writer is pending: {is_pending}, but the error says {writer_pending}"
                 );
                 let behind = need.bytes == 0 && world.keeps_adapters();
                 let full = before

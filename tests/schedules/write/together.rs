@@ -169,7 +169,7 @@ impl Together {
                 }
             }
             4 => {
-                event!(world, RunUntil, "with nobody");
+                event!(world, RunUntil, "without a producer");
                 self.task.run_until(rest).await;
             }
             _ => self.go_on().await,

@@ -218,7 +218,7 @@ impl World {
     pub(super) fn refused(&self, reason: &CloseReason) {
         if reason.is_closed() {
             let causes = &self.oracle.borrow().causes;
-            expect!(self, causes.closed || causes.detached, "refused as closed, but nobody closed it");
+            expect!(self, causes.closed || causes.detached, "refused as closed, but it was not closed");
         } else {
             self.ended(reason);
         }
@@ -317,7 +317,7 @@ impl World {
     pub(super) fn flush_loosely(&self, flushed: impl Future<Output = Result<(), CloseReason>> + 'static) {
         let mut flushed: Flushed = Box::pin(flushed);
         if flushed.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {
-            event!(self, Flush, "that nobody waits for");
+            event!(self, Flush, "whose future is dropped");
             self.oracle.borrow_mut().flushing += 1;
             self.loose.borrow_mut().push(flushed);
         }

@@ -170,7 +170,7 @@ fn resolve(file: file::File, directory: &Path) -> Result<Config, Fault> {
         });
     }
     if file.listener.is_empty() {
-        return Err(Fault { place: None, message: "listener: there is none, so that nobody could connect".into() });
+        return Err(Fault { place: None, message: "listener: there is none, so no client could connect".into() });
     }
     let mut listeners: Vec<Listener> = Vec::new();
     for listener in file.listener {

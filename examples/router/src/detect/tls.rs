@@ -84,7 +84,7 @@ fn record(view: &[u8], first: bool) -> Answer<usize> {
     match view.first() {
         Some(&HANDSHAKE) => {}
         Some(_) if first => return Answer::No("not TLS: the first byte is not that of a handshake"),
-        Some(_) => return Answer::No("a record that is no handshake amid the ClientHello"),
+        Some(_) => return Answer::No("a record inside the ClientHello is not a handshake record"),
         None => return Answer::Need(1),
     }
     match view.get(1) {
