@@ -18,7 +18,7 @@ fn config() -> WriteHandoffConfig {
     WriteHandoffConfig::new(8, 64)
 }
 
-/// Writes the lines of one producer, and waits now and then until they are written.
+/// Writes the lines of one producer, and waits at times until they are written.
 async fn produce<W: AsyncWrite + Unpin>(handoff: WriteHandoff<W>, producer: usize) {
     for line in 0..LINES {
         let bytes = Bytes::from(format!("{producer} {line}\n"));

@@ -24,7 +24,7 @@ fn message(id: u32, payload: &'static [u8]) -> Fragmenter {
     Fragmenter::new(id, Bytes::from_static(payload), Stride::new(2).unwrap()).unwrap()
 }
 
-/// The packets of a message, each behind its length.
+/// The packets of a message, each with a length prefix.
 fn stream(message: &Fragmenter) -> Vec<u8> {
     let packet = |(header, bytes): (Header, &[u8])| {
         [&[0, (EMPTY + bytes.len()) as u8][..], &header.encode(), bytes].concat()

@@ -16,7 +16,7 @@ const CHUNK: &[u8] = b"chunk";
 
 /// Runs a submission of [`CHUNK`] on a stream without room, with another one after it.
 ///
-/// `submit` tells whether it was accepted.
+/// `submit` returns whether it was accepted.
 fn submission<F: Future<Output = bool>>(
     cut: &mut Cut,
     mut world: World,
@@ -100,8 +100,8 @@ cancelled! {
         submissions(async |handle| handle.sender().write_slice(CHUNK).await.is_ok());
     }
 
-    /// In several pieces: each byte is in the read buffer or on its way, in order, with others
-    /// between the pieces.
+    /// In several pieces: each byte is in the read buffer or on its way, in order, with other
+    /// chunks between the pieces.
     "write_all_buf"
     fn a_write_of_a_whole_read_buffer() {
         in_every_config(|cut, config| {

@@ -37,7 +37,7 @@ impl<T> Running<T> {
         Self { future: Some(Box::pin(future)), waker, wakes, seen: None, output: None }
     }
 
-    /// Polls it if it is due; whether it was.
+    /// Polls it if it is due; returns whether it was.
     pub(crate) fn stir(&mut self) -> bool {
         let Some(future) = &mut self.future else { return false };
         if self.seen.is_some_and(|seen| self.wakes.get() == seen) {

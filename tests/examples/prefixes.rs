@@ -14,7 +14,7 @@ use crate::{
 const SOME: [&str; 5] = ["alpha", "", "beta", "a longer one", "x"];
 const OTHERS: [&str; 3] = ["ONE", "", "TWO OF THEM"];
 
-/// The whole messages in `wire`, and how many bytes are behind them.
+/// The whole messages in `wire`, and how many bytes come after them.
 fn whole(mut wire: &[u8]) -> (Vec<&[u8]>, usize) {
     let mut bodies = Vec::new();
     while let [high, low, rest @ ..] = wire {

@@ -16,7 +16,7 @@ use crate::{
     support::{End, SEEDS, breaking, kind, reader, seeded},
 };
 
-/// Lines, some for each upstream, and most of the time a tunnel behind them.
+/// Lines, some for each upstream, and mostly a tunnel after them.
 fn input(rng: &mut Rng) -> Vec<u8> {
     let mut input = Vec::new();
     for i in 0..rng.usize(..40) {

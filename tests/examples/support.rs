@@ -16,12 +16,12 @@ pub(crate) const SEEDS: u64 = 300;
 pub(crate) enum End {
     /// In order.
     Closed,
-    /// With an error right behind the last byte.
+    /// With an error right after the last byte.
     Reset,
 }
 
 impl End {
-    /// Every place at which an input of so many bytes may end, in both ways.
+    /// Every place at which an input of this many bytes may end, in both ways.
     pub(crate) fn anywhere(len: usize) -> impl Iterator<Item = (usize, Self)> {
         (0..=len).flat_map(|at| [(at, Self::Closed), (at, Self::Reset)])
     }
@@ -39,7 +39,7 @@ impl End {
     }
 }
 
-/// Frames were read to an end that came with so many bytes of an unfinished one read.
+/// Frames were read until the end, which came after this many bytes of an unfinished frame.
 #[track_caller]
 pub(crate) fn assert_ended(result: Result<(), FrameError>, end: End, behind: usize) {
     match (result, end) {
@@ -50,7 +50,7 @@ pub(crate) fn assert_ended(result: Result<(), FrameError>, end: End, behind: usi
     }
 }
 
-/// Gives `input` in short reads, pending now and then, and ends.
+/// Returns `input` in short reads, sometimes pending, and ends.
 pub(crate) fn reader(seed: u64, input: &[u8], end: End) -> ScriptReader {
     let reader = ScriptReader::seeded(seed, input);
     match end {
@@ -59,12 +59,12 @@ pub(crate) fn reader(seed: u64, input: &[u8], end: End) -> ScriptReader {
     }
 }
 
-/// Takes short writes, and is pending now and then.
+/// Takes short writes, and is sometimes pending.
 pub(crate) fn seeded(seed: u64) -> (ScriptWriter, WriteLog) {
     logged(ScriptWriter::seeded(seed))
 }
 
-/// Takes short writes, is pending now and then, and fails at a write.
+/// Takes short writes, is sometimes pending, and fails at a write.
 pub(crate) fn breaking(seed: u64, writes: usize) -> (ScriptWriter, WriteLog) {
     let taken = (0..writes).map(|_| WriteStep::Accept(usize::MAX));
     logged(ScriptWriter::seeded(seed).then(taken).then([WriteStep::Error(io::ErrorKind::BrokenPipe)]))

@@ -26,14 +26,14 @@ fn handoff(budget: usize) -> (WriteHandoff<ScriptWriter>, WriteTask<ScriptWriter
     WriteHandoff::new(ScriptWriter::willing(), config)
 }
 
-/// Sends all of a message, and what is left of the range.
+/// Sends a whole message; returns the rest of the range.
 async fn send(handoff: &WriteHandoff<ScriptWriter>, message: &Fragmenter) -> (io::Result<()>, Range<u32>) {
     let mut range = 0..message.count();
     let sent = send_framed(handoff, message, &mut range, &mut Plain, &mut PacketPool::default()).await;
     (sent, range)
 }
 
-/// What is written while `sending` runs.
+/// The bytes written while `sending` runs.
 fn written<T>(task: WriteTask<ScriptWriter>, sending: impl Future<Output = T>) -> (Vec<u8>, T) {
     let (writer, sent) = futures_executor::block_on(join(task, sending));
     (writer.unwrap().log().written(), sent)

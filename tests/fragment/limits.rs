@@ -2,7 +2,7 @@
 
 use super::support::*;
 
-/// The first packet of a message of so many bytes.
+/// The first packet of a message of this many bytes.
 fn first(message: u32, len: u32) -> Vec<u8> {
     raw(STRIDE, message, 0, len, &pattern(100)).wire()
 }

@@ -24,7 +24,7 @@ enum Step {
         content: u8,
         damage: Damage,
     },
-    /// The first so many fragments that a message lacks.
+    /// The first of the missing fragments of a message.
     Repair {
         peer: u8,
         id: u32,
@@ -49,11 +49,11 @@ enum Step {
 #[derive(Debug, Clone, Copy)]
 enum Damage {
     None,
-    /// It ends after so many bytes.
+    /// It ends after this many bytes.
     Cut(usize),
-    /// It has so many more.
+    /// It has this many more.
     Longer(usize),
-    /// A byte of the header is another one.
+    /// A byte of the header is changed.
     Byte(usize, u8),
 }
 

@@ -2,7 +2,7 @@
 
 use super::support::*;
 
-/// The ranges of what is not in `arrived`.
+/// The ranges of fragments that are not in `arrived`.
 fn gaps(arrived: &[bool]) -> Vec<Range<u32>> {
     let mut gaps: Vec<Range<u32>> = Vec::new();
     for index in (0..arrived.len() as u32).filter(|&index| !arrived[index as usize]) {
@@ -61,7 +61,7 @@ fn of_a_message_that_is_not_known_nothing_can_be_said() {
     assert_eq!(end.missing(0, 1), Some(vec![]), "it was completed");
 }
 
-/// Each time a few packets of what is missing get lost again.
+/// Each time a few of the packets sent again are lost.
 #[test]
 fn a_message_is_repaired_until_it_is_whole() {
     for (len, lost) in [(4_000, vec![17]), (1 << 20, (882..886).collect()), (100_000, (0..85).collect())] {

@@ -75,7 +75,7 @@ pub(crate) fn raw(stride: u16, message: u32, index: u32, len: u32, bytes: &[u8])
     Raw { start: [0xF1, 0], stride, message, index, len, bytes }
 }
 
-/// What incomplete messages of so many bytes and fragments take of a budget.
+/// The part of a budget that incomplete messages of this many bytes and fragments take.
 pub(crate) fn cost(len: usize, count: usize) -> usize {
     len + count.div_ceil(64) * 8
 }
@@ -206,8 +206,7 @@ impl End {
     }
 }
 
-/// A checksum behind each packet. One that does not fit is noticed when its bytes have been
-/// written.
+/// A checksum after each packet. A wrong one is noticed when its bytes have been written.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Sum;
 

@@ -253,14 +253,13 @@ fn a_peer_whose_messages_are_forgotten_keeps_no_room_for_them() {
             }
         }
     });
-    // What is remembered is 4,096 names, in a queue and a table; that of one peer takes about
-    // 200 KB.
+    // 4,096 names are remembered, in a queue and a table; those of one peer take about 200 KB.
     assert!(info.bytes_current < 1 << 20, "{} bytes", info.bytes_current);
     let held = iter::zip(0..peers, iter::repeat(u32::MAX));
     assert!(held.into_iter().all(|(peer, id)| reassembler.missing(&peer, id).is_some()));
 }
 
-/// What is delivered is the memory of the message, and no more than that.
+/// Only the memory of the message is delivered.
 #[test]
 fn what_is_delivered_keeps_only_its_bytes() {
     let message = message(1, 10_000);

@@ -146,8 +146,7 @@ runtimes::watched_tests! {
         });
     }
 
-    /// One gather block is kept. Of those that large chunks separate in one batch, the others are
-    /// new.
+    /// One gather block is kept. If large chunks separate several in a batch, the others are new.
     fn small_writes_between_large_ones_take_at_most_a_block_each() {
         for (config, large, pairs) in
             [(defaults(), LARGE, 1), (queueing(), LARGE, 1), (queueing(), LARGE.slice(..2000), 5)]

@@ -1,4 +1,4 @@
-//! What is charged, for how long, and what is refused.
+//! What is charged and for how long, and what is refused.
 
 use super::support::*;
 
@@ -82,7 +82,7 @@ fn a_value_is_gone_before_its_charge_ends() {
 #[test]
 fn what_is_larger_than_the_limit_is_refused_at_once() {
     let (sender, receiver) = handoff(4, 8);
-    // Also while it is full and others wait.
+    // Also while it is full and other senders wait.
     let held = sender.try_reserve(8).unwrap();
     let mut other = Hand::waiting(sender.send("waits", 1));
     let reason = RejectReason::TooLarge { bytes: 9, limit: 8 };

@@ -52,7 +52,7 @@ fn a_sink() {
     sends(async |sender: Sender<u32>| sender.into_sink(|_| 10).send(2).await.is_ok());
 }
 
-/// Runs a future that waits for a message, with another receiver behind it.
+/// Runs a future that waits for a message, with another receiver after it.
 fn receives<F: Future<Output = Option<u32>>>(receive: impl Fn(Receiver<u32>) -> F) {
     let polls = at_every_poll(|cut| {
         let (sender, receiver) = handoff(4, 10);

@@ -87,7 +87,7 @@ impl Device {
         waker.into_iter().for_each(Waker::wake);
     }
 
-    /// Takes a few bytes at a time, and none now and then.
+    /// Takes a few bytes at a time, and sometimes none.
     #[cfg(handoff_shuttle)]
     pub(crate) fn moody() -> Self {
         let device = Self::short::<3>();

@@ -65,7 +65,7 @@ fn a_close_while_borrowed_bytes_are_copied() {
 
 #[test]
 fn a_close_while_a_prefix_is_taken_out_of_its_buffer() {
-    // Longer than what is copied.
+    // Too long to be copied.
     const LEN: usize = 5000;
     explore(3, || {
         let device = Device::stalled();

@@ -54,7 +54,7 @@ impl AsyncRead for Watching {
 
 const LONG: usize = 4 << 20;
 
-/// A line, and what is behind it.
+/// A line, and bytes after it.
 fn long_line() -> Vec<u8> {
     let mut line = vec![b'.'; LONG + 4096];
     line[LONG - 1] = b'\n';

@@ -68,8 +68,7 @@ fn finders_that_contradict_themselves_are_found_out() {
         assert_eq!(buffer.peek(), b"held");
         assert_eq!(reader.polls(), 0);
     }
-    // A needle without bytes ends no frame, not even behind a finder that does not pass on that
-    // there is one.
+    // An empty needle ends no frame, not even with a finder that hides it from the buffer.
     let mut inner = Delimiter::new("");
     let mut outer = |buffered: &[u8], searched| inner.find_frame(buffered, searched);
     for finder in [&mut Delimiter::new("") as &mut dyn FrameFinder, &mut outer] {

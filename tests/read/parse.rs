@@ -99,8 +99,8 @@ fn a_search_behind_a_large_frame_is_right_afterwards() {
     assert_eq!(buffer.find(&needle), Some(1096));
 }
 
-/// How often what is buffered was moved by parsers that fail after each of many small reads: each
-/// takes three frames, which go to `keep`, and fails for want of a fourth one.
+/// How often the buffered bytes were moved by parsers that fail after each of many small reads:
+/// each takes three frames, which go to `keep`, and fails because a fourth one is missing.
 fn moves(buffer: &mut HandoffBuffer, content: &[u8], mut keep: impl FnMut(Bytes)) -> usize {
     let mut moved = 0;
     let mut arrived = buffer.len();
@@ -159,9 +159,9 @@ fn frames_that_a_failed_parser_kept_stay_what_they_were() {
     }
 }
 
-/// How often a part was looked at by a parser that needs so many lines, which arrive in small
-/// reads, and how many reads there were. It goes on where it stopped if it `keeps` its place, or
-/// starts over.
+/// How often a parser that needs this many lines, which arrive in small reads, looked at a part,
+/// and how many reads there were. It goes on where it stopped if it `keeps` its place, or starts
+/// over.
 fn steps(lines: usize, keeps: bool) -> (usize, usize) {
     let stream: Vec<u8> = (0..lines).flat_map(|n| format!("{n}\r\n").into_bytes()).collect();
     let mut buffer = buffer(stream.len());

@@ -190,7 +190,7 @@ fn a_buffer_that_is_read_through_gives_the_memory_of_a_large_message_back() {
     }
 }
 
-/// The room that was asked for is part of what is needed.
+/// The requested room counts as needed.
 #[test]
 fn room_that_was_asked_for_stays_when_a_larger_block_goes() {
     let stream = stream();
@@ -316,7 +316,7 @@ fn a_quiet_buffer_leaves_a_block_of_up_to_256_kib_to_its_thread() {
         let mut first = emptied(config(1 << 20), size);
         wait(&mut first);
         assert_eq!(first.capacity(), 0);
-        // What is left there is found again; what is too large for that was kept.
+        // Blocks left to the thread are found again; blocks that are too large for that were kept.
         let mut second = buffer_of_reads(size..=size);
         wait(&mut second);
         let allocated = measure(|| read_all(&mut second, &[1])).bytes_max;

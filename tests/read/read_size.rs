@@ -241,6 +241,6 @@ fn initialised_memory_is_offered_whole_until_the_buffer_waits() {
     buffer.advance(16384).unwrap();
     assert_eq!([offered(&mut buffer, 10), offered(&mut buffer, 10)], [16384; 2]);
     wait(&mut buffer);
-    // What a thread's blocks were used for before makes no difference to what is offered.
+    // The offer does not depend on the earlier use of the thread's blocks.
     assert_eq!(offered(&mut buffer, 10), 4096);
 }

@@ -58,7 +58,7 @@ fn read_ready_uses_the_end_of_a_block_if_it_is_worth_a_read_or_all_that_is_asked
 #[test]
 fn read_ready_moves_little_to_read_on() {
     let mut buffer = buffer_of_reads(1000..=1000);
-    // A block of which two thirds left, shared, and 200 bytes of what is left are unread.
+    // A block of which two thirds were handed off, shared, and 200 bytes of the rest are unread.
     let mut reader = Script::bursts(&bytes(3000), 850);
     read(&mut buffer, &mut reader);
     let front = buffer.split_prefix(650).unwrap();

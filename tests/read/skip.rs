@@ -254,8 +254,8 @@ fn a_length_may_be_told_when_the_frame_is_there_and_none_is_empty() {
     assert!(matches!(error, FrameError::InvalidFinder { reported: 0, buffered: 1 }), "{error:?}");
 }
 
-/// Frames of random lengths in random pieces, taken and left behind by futures that are kept or
-/// dropped at random.
+/// Frames of random lengths in random pieces, taken and skipped by futures that are kept or dropped
+/// at random.
 #[test]
 fn every_frame_comes_whole_or_is_left_behind_whole() {
     let mut below = random(0x9e37_79b9_7f4a_7c15);

@@ -31,8 +31,8 @@ pub(crate) struct Trial {
     pub(crate) traced: bool,
     /// The writer does something wrong to the byte at a position, which must be noticed.
     pub(crate) sabotage: Option<(u64, Sabotage)>,
-    /// After each step, what is kept in memory is compared with what may be. For writing there are
-    /// schedules of their own.
+    /// After each step, the kept memory is compared with the limit. For writing these are separate
+    /// schedules.
     pub(crate) weigh: Option<Weigh>,
 }
 
@@ -68,7 +68,7 @@ impl Run {
 
 const HANGS: &str = "it hangs";
 
-/// Of a schedule that hangs it is not known how many it has: so many at the most are left out.
+/// The number of choices of a schedule that hangs is unknown: at most this many are left out.
 const STEPS_THAT_HANG: usize = 300;
 const CHOICES_THAT_HANG: usize = 1000;
 

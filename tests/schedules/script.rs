@@ -28,8 +28,8 @@ const MAX: usize = 4_000_000;
 #[derive(Debug, Clone)]
 pub(crate) enum Source {
     Seed(u64),
-    /// What is left of a seed: whether each step is made, and each choice. One that is not made is
-    /// 0, the plain one.
+    /// A shortened seed: whether each step and each choice is made. A choice that is not made is 0,
+    /// the plain one.
     Part {
         seed: u64,
         steps: Vec<bool>,
@@ -133,12 +133,12 @@ impl Script {
         choice as usize
     }
 
-    /// Once in `n` times; not where the choice is 0.
+    /// Once in `n` times; never if the choice is 0.
     pub(crate) fn once_in(&self, n: usize) -> bool {
         self.below(n) + 1 == n
     }
 
-    /// So many times of 100; not where the choice is 0.
+    /// This many times of 100; never if the choice is 0.
     pub(crate) fn percent(&self, of_100: usize) -> bool {
         self.below(100) + of_100 >= 100
     }

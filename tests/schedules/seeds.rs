@@ -167,8 +167,8 @@ pub(crate) fn report(trial: Trial, seed: u64, finding: Option<String>) -> String
     )
 }
 
-/// Leaves out what the failure of a seed does not need, first whole steps and then single choices,
-/// and writes down what is left.
+/// Removes what the failure of a seed does not need, first whole steps and then single choices, and
+/// prints the rest.
 fn shorten(trial: Trial, seed: u64, failed: &Run) -> Run {
     let all = |n| vec(weighted(1.0), n);
     let config = Config {

@@ -297,7 +297,7 @@ impl Handshake for Asks {
     }
 }
 
-/// Sends two messages. What is returned keeps the connection open.
+/// Sends two messages. The returned value keeps the connection open.
 fn speak<P>(session: Session<PipeReader, PipeWriter, P>) -> impl Sized {
     let Session { sender, receiver, task, .. } = session;
     let mut task = Hand::new(task);

@@ -44,7 +44,7 @@ fn three() -> (Config, [Vec<u8>; 3], Vec<Vec<u8>>) {
     (config, messages, records)
 }
 
-/// All but the last record, changed by `change`, fails as unauthentic behind the first `genuine`
+/// All but the last record, changed by `change`, fails as unauthentic after the first `genuine`
 /// messages.
 #[track_caller]
 fn rearranged(genuine: usize, change: impl FnOnce(&mut Vec<Vec<u8>>), what: &str) {

@@ -2,12 +2,12 @@
 
 use super::support::*;
 
-/// The lengths on the wire of what is written for these messages, closing record included.
+/// The lengths of the records for these messages, with the close record.
 fn wire_lens(config: &Config, messages: &[Vec<u8>]) -> Vec<usize> {
     records(&wire_of(config, messages)).iter().map(Vec::len).collect()
 }
 
-/// The headers of what is written for a batch, without the closing record.
+/// The headers of the records for a batch, without the close record.
 fn headers_of_batch(config: &Config, lens: &[usize]) -> Vec<[u8; 4]> {
     let messages: Vec<_> = lens.iter().map(|&len| pattern(len)).collect();
     let mut near = Near::willing(config);

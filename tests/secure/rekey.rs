@@ -65,7 +65,7 @@ runtimes::watched_tests! {
     }
 }
 
-/// What is written by a session whose keys do not depend on how often they are changed.
+/// The output of a session whose keys do not depend on how often they change.
 fn wire_of_same_keys<M: AsRef<[u8]>>(
     config: &Config,
     rekey_after: u64,

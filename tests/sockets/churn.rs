@@ -16,7 +16,7 @@ const WARM_UP: usize = 2;
 /// than 5 KiB for each connection since.
 const GROWTH: u64 = 8 << 20;
 
-/// A block of bytes, and a mark that is there as long as some of it is kept.
+/// A block of bytes with a mark that lives as long as any part of it.
 struct Block(Arc<[u8]>, #[expect(dead_code, reason = "its copies are counted")] Arc<()>);
 
 impl AsRef<[u8]> for Block {

@@ -96,8 +96,8 @@ impl Peer {
         self.0.get_ref().shutdown(Shutdown::Write)
     }
 
-    /// Ends the connection with a reset: what is on the way is lost in both directions, and the
-    /// other side finds an error.
+    /// Ends the connection with a reset: bytes on the way are lost in both directions, and the
+    /// other side gets an error.
     pub(crate) fn reset(self) -> io::Result<()> {
         // A linger time of zero resets; std has no stable method for it.
         Ok(set_socket_linger(self.0.get_ref(), Some(Duration::ZERO))?)

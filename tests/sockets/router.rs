@@ -52,7 +52,7 @@ pub(crate) struct Routed {
     pub(crate) backward_ended: bool,
     /// Whether the connection lasted longer than it may.
     pub(crate) expired: bool,
-    /// Why it could not be served, if that is so.
+    /// Why it could not be served, if so.
     pub(crate) refused: Option<io::Error>,
 }
 

@@ -1,4 +1,4 @@
-//! Sides that fail: what is still carried, what is not closed, and what the report says.
+//! Sides that fail: which bytes are still carried, what is not closed, and the report.
 
 use super::support::*;
 use ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, TimedOut, WriteZero};

@@ -3,7 +3,7 @@
 //! Most tests poll the task by hand, which makes every step of the protocol visible and repeatable;
 //! a few run it in the background. The vocabulary is in `support`: `willing`, `scripted` and
 //! `gated` make a stream over a scripted writer and give its handle, its task and the record of the
-//! writer; a `Hand` polls a future once after every wake-up; what is `running` uses the stream
+//! writer; a `Hand` polls a future once after every wake-up; a `running` closure uses the stream
 //! inside of a call of its writer.
 //!
 //! Where to begin:

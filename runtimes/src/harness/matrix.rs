@@ -176,7 +176,7 @@ fn other_matrix(output: &Output, record: &Record, setups: &[Map<String, Value>])
     ))
 }
 
-/// Measures the runs, and says now and then how long the rest will take.
+/// Measures the runs, and reports at times how long the rest will take.
 fn measure(open: &[(usize, &Case)], output: &mut Output) -> Result<(), Failure> {
     let mut measurer = Measurer::default();
     let begun = Instant::now();

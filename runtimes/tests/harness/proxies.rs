@@ -160,7 +160,7 @@ fn a_peer_is_done_when_its_writer_is_gone() {
         let mut carried = Vec::new();
         {
             let mut read = pin!(sink.read_to_end(&mut carried));
-            // The pipe yields now and then; the peer's task cannot run meanwhile.
+            // The pipe yields at times; the peer's task cannot run meanwhile.
             let end = (0..100).find_map(|_| read.as_mut().now_or_never());
             end.expect("the writer is gone").unwrap();
         }

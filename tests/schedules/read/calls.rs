@@ -154,8 +154,7 @@ impl Model {
         }
     }
 
-    /// The bytes are the caller's own: what is written into them or put behind them is seen nowhere
-    /// else.
+    /// The bytes are the caller's own: changes and appended bytes show nowhere else.
     fn split_mut(&mut self) {
         let n = self.ledger.amount(self.ledger.unread.len());
         let grows = self.ledger.once_in(2);
@@ -253,7 +252,7 @@ impl Model {
         ledger.asked |= fits;
     }
 
-    /// A parser consumes all, or nothing behind its last checkpoint.
+    /// A parser consumes everything, or nothing after its last checkpoint.
     fn parse(&mut self) {
         let Self { buffer, ledger, .. } = self;
         let steps = ledger.below(6);
@@ -383,7 +382,7 @@ impl Ledger {
 struct Parsed<'a> {
     ledger: &'a Ledger,
     at: usize,
-    /// What is consumed whatever becomes of the parser.
+    /// The bytes that are consumed even if the parser fails.
     checked: usize,
     frames: Vec<(Bytes, Vec<u8>)>,
 }

@@ -56,7 +56,7 @@ impl Frame {
         }
     }
 
-    /// Where the first frame ends as far as the bytes tell, which may be behind the last of them.
+    /// Where the first frame ends as far as the bytes show, perhaps after the last of them.
     fn end(self, bytes: &[u8]) -> Option<usize> {
         match self {
             Self::Needle([]) => None,
@@ -75,7 +75,7 @@ impl Frame {
         }
     }
 
-    /// Where it ends if all of it is there.
+    /// Where it ends if it has arrived completely.
     fn whole(self, bytes: &[u8]) -> Option<usize> {
         self.end(bytes).filter(|end| *end <= bytes.len() && self.contradiction(bytes).is_none())
     }
@@ -125,7 +125,7 @@ struct Finder {
     needle: Option<&'static [u8]>,
     /// What it was shown of this frame.
     seen: Vec<u8>,
-    /// It panics after so many looks.
+    /// It panics after this many calls.
     looks: usize,
     told: Rc<Told>,
     scale: Scale,
@@ -245,7 +245,7 @@ impl Ledger {
         frame.whole(&self.unread).is_some()
     }
 
-    /// Checks what came of looking for a frame; whether it was one.
+    /// Checks the result of looking for a frame; returns whether it was one.
     fn framed(
         &mut self,
         frame: Frame,

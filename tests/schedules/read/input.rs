@@ -68,7 +68,7 @@ pub(super) struct Input {
     pub(super) told: Rc<Told>,
     /// What its bytes are like.
     alphabet: &'static [u8; 16],
-    /// So many calls are in this manner.
+    /// How many calls behave in this way.
     manner: Manner,
     left: usize,
 }
@@ -154,7 +154,7 @@ impl Input {
                 self.told.pending.set(self.told.pending.get() + usize::from(pending));
             }
         }
-        // It leaves behind what it does not report as read.
+        // It also writes bytes that it does not report.
         places.for_each(|place| *place = b'!');
         self.told.said.set(amount.err().unwrap_or_default());
         amount

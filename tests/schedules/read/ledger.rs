@@ -160,9 +160,9 @@ impl Ledger {
         }
     }
 
-    /// Polls what reads from the input, until it is done or given up. No poll calls the reader too
-    /// often, and none is pending but for a reader that is, or for having woken its task: without
-    /// having asked the reader only once in a row.
+    /// Polls a future that reads from the input, until it is done or dropped. No poll calls the
+    /// reader too often. A poll is pending only if the reader is, or if it has woken its task,
+    /// which may happen without a call of the reader only once in a row.
     pub(super) fn wait<T>(&self, mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> Waited<T> {
         let mut yields = false;
         loop {
@@ -249,7 +249,7 @@ impl Ledger {
         assert!(!quiet || rests, "a block of {capacity} bytes is kept with nothing to read");
     }
 
-    /// Compares what is kept with what may be.
+    /// Compares the kept memory with the limit.
     pub(super) fn weigh(&self) {
         let Some(held) = self.scale.held() else { return };
         let frames: usize = self.kept.iter().map(|kept| kept.most).sum();
@@ -265,7 +265,7 @@ impl Ledger {
         trace!(self, "  expected: at most {most} bytes kept in memory, {held} are");
         assert!((0..=most).contains(&held), "{held} bytes are kept in memory, at most {most} may be");
         if self.is_waiting() {
-            // A block with so many unread bytes is still growing.
+            // A block with this many unread bytes is still growing.
             let block = self.most_quiet().max(4 * self.waits_with.get());
             let most = (block + COUNT * (1 + self.config.spare_blocks()) + other) as i64;
             assert!(held <= most, "{held} bytes are kept with nothing to read, at most {most} may be");

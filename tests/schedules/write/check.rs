@@ -49,7 +49,7 @@ fn written_so_far(world: &World) {
     oracle.compared = stored;
 }
 
-/// Chunks that are written are not kept, but for the one that is written in part.
+/// Written chunks are not kept, except for the one that is partly written.
 fn memory(world: &World) {
     let (oracle, owned) = (world.oracle.borrow(), world.owned().bytes);
     let unwritten = oracle.accepted() - oracle.chunk_at(world.device.borrow().written);
@@ -93,7 +93,7 @@ fn positions(world: &World, handle: &Handle) {
         expect!(world, !goes, "the first in line needs {need:?}, {room:?} is taken: it should go");
     }
     let free = if first.is_some() { 0 } else { limits.bytes.saturating_sub(room.bytes) };
-    // Without an entry, what is copied into the open block may still be accepted.
+    // Without a free entry, bytes that are copied into the open block may still be accepted.
     let full = room.items >= limits.items;
     let least = if full { 0 } else { free };
     let most = if full { free.min(world.config.copy_max()) } else { free };

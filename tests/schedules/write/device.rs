@@ -83,7 +83,7 @@ pub(super) struct Device {
     /// What its peer has got of what it took.
     pub(super) passed: u64,
     pub(super) closed: bool,
-    /// The fault has happened, with so many bytes on offer.
+    /// The fault has happened, with this many bytes on offer.
     pub(super) broken: Option<(Fault, usize)>,
     pub(super) sabotaged: bool,
     pub(super) write_blocked: bool,

@@ -60,7 +60,7 @@ pub(super) struct Oracle {
 }
 
 impl Oracle {
-    /// Bytes were accepted, but others that come before them may not be in place yet.
+    /// Bytes were accepted, but bytes before them may not be in place yet.
     pub(super) fn park(&mut self, range: Range<u64>, bytes: Vec<u8>) -> Result<(), String> {
         if range.end.checked_sub(range.start) != Some(bytes.len() as u64) {
             return Err(format!("a ticket for {range:?} was given for {} bytes", bytes.len()));
@@ -148,7 +148,7 @@ pub(super) struct Room {
 }
 
 impl Room {
-    /// What a chunk of so many bytes takes.
+    /// The room of a chunk of this many bytes.
     pub(super) fn of(len: usize) -> Self {
         Self { bytes: len, items: usize::from(len > 0) }
     }
@@ -207,7 +207,7 @@ impl Line {
         self.0.push(Place { by: By::Task { id, reserves }, need, granted: false });
     }
 
-    /// An adapter has taken so many bytes, which wait by themselves if they are not accepted at
+    /// An adapter has taken this many bytes, which wait by themselves if they are not accepted at
     /// once.
     pub(super) fn enter_item(&mut self, len: usize) {
         self.0.push(Place { by: By::Item, need: Room { bytes: len, items: 1 }, granted: false });

@@ -143,7 +143,7 @@ impl Producer {
         }
     }
 
-    /// Writes a burst, which may panic after so many polls.
+    /// Writes a burst, which may panic after this many polls.
     async fn write_in_batches(&self, panics_after: Option<usize>) {
         let world = &self.world;
         event!(world, Batching);

@@ -44,7 +44,7 @@ pub(super) fn refused(error: WriteError) -> Refused<Bytes> {
     (error.reason().clone(), error.into_bytes())
 }
 
-/// What is made of the answer of a submission whose bytes stay with the caller.
+/// Converts the result of a submission whose bytes stay with the caller.
 fn told<T>(world: &World, answer: Result<Accepted<'_>, RejectReason>, back: T) -> Result<Told, Refused<T>> {
     let accepted = answer.map_err(|reason| (reason, back))?;
     let positions = accepted.positions();
@@ -56,7 +56,7 @@ fn told<T>(world: &World, answer: Result<Accepted<'_>, RejectReason>, back: T) -
     Ok(Told::Ticket(ticket))
 }
 
-/// What is done with a ticket is up to chance.
+/// The use of a ticket is chosen at random.
 pub(super) async fn follow(world: &Rc<World>, ticket: WriteTicket) {
     match world.below(6) {
         0 | 1 => {}
@@ -248,7 +248,7 @@ impl Producer {
         let n = if world.once_in(9) { bytes.len() + 1 } else { world.below(bytes.len() + 1) };
         let config = HandoffBufferConfig::new(1 << 16);
         let mut buffer = HandoffBuffer::from_tail(BytesMut::from(&bytes[..]), config).expect("a short tail");
-        // What is not in the buffer never gets as far as asking for room.
+        // A prefix that is not in the buffer never asks for room.
         let need = if n > bytes.len() { Room::default() } else { Room::of(n) };
         event!(world, WritePrefix, "{n} of {} bytes", bytes.len());
         let before = world.once_in(2).then(|| self.before());
@@ -344,7 +344,7 @@ impl Producer {
             let before = self.before();
             let available = self.handle.available();
             let permit = self.handle.try_reserve(bytes);
-            // It may have polled the writer first, or merged what is offered to it at once.
+            // It may have polled the writer first, or merged the offered bytes at once.
             let merged = self.handle.stats().pending_items < before.pending_items;
             let made = merged || self.handle.stats().written > before.written;
             let room = before.room.items < world.limits.items && available > 0 && bytes <= available;

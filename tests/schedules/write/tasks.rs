@@ -79,7 +79,7 @@ impl Tasks {
         self.start(id, body);
     }
 
-    /// A number for a task that is started later, or for what is never a task by itself.
+    /// A number for a task that is started later, or for a producer that is never a task by itself.
     pub(super) fn reserve(&mut self, kind: Kind) -> usize {
         let id = self.0.len();
         self.0.push(Slot { kind, body: None, flag: Flag::new(id) });
@@ -106,7 +106,7 @@ impl Tasks {
         self.0[id].kind
     }
 
-    /// Polls a task, be it ready or not.
+    /// Polls a task, ready or not.
     pub(super) fn poll(&mut self, id: usize) {
         let slot = &mut self.0[id];
         slot.flag.ready.store(false, Ordering::Relaxed);
@@ -162,7 +162,7 @@ impl Future for Inside {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
-        // Another one for each waker that it is polled with.
+        // A new one for each waker that it is polled with.
         let known = this.bell.take().filter(|bell| bell.around.will_wake(cx.waker()));
         let bell = known.unwrap_or_else(|| Arc::new(Bell { id: this.id, around: cx.waker().clone() }));
         let waker = Waker::from(Arc::clone(this.bell.insert(bell)));
@@ -198,7 +198,7 @@ pub(super) fn contained<T>(poll: impl FnOnce() -> Poll<T>) -> Poll<Option<T>> {
     }
 }
 
-/// Lets others run.
+/// Yields to other tasks.
 pub(super) async fn let_others_run() {
     let mut asked = false;
     poll_fn(|cx| {

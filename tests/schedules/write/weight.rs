@@ -25,7 +25,7 @@ const ENTRY: usize = 1024;
 /// What a ticket or a permit takes that is waited for, in lists that grow by doubling.
 const WAITER: usize = 128;
 
-/// Takes some of what is on offer, or nothing, and forgets it.
+/// Takes some of the offered bytes, or nothing, and forgets them.
 struct Drain {
     script: Script,
     scale: Scale,
@@ -225,8 +225,8 @@ impl Stream {
         }
     }
 
-    /// Compares what is kept with what may be: what is pending counts twice, for the block that it
-    /// is gathered in may be half full.
+    /// Compares the kept memory with the limit. Pending bytes count twice, as their gather block
+    /// may be half full.
     fn weigh(&self) {
         let (bytes, items) = (self.handle.pending_bytes(), self.handle.stats().pending_items);
         let held = self.scale.held().unwrap_or_default() - self.fresh;

@@ -75,7 +75,7 @@ runtimes::tests! {
         converse::<R, _, _>(a, b, client, server).await;
     }
 
-    /// Both at once: neither waits for the other one to read.
+    /// Both at once: neither side waits for the other to read.
     async fn large_transfers_both_ways_at_once_go_through_a_tunnel_between_tls_connections<R: Runtime>() {
         const LEN: usize = 3_000_000;
         let ((a, client, _), (b, server, _)) = (secured::<R>().await, secured::<R>().await);

@@ -83,8 +83,8 @@ impl Growth {
     }
 }
 
-/// Keeps so many sessions going for that time, and fails if one of them does, or if more is held at
-/// its end.
+/// Keeps this many sessions running for that time, and fails if one of them does, or if more is
+/// held at the end.
 async fn soak<R: Runtime>(seed: u64, time: Duration, beside: usize) -> Arc<Shared> {
     // After one session the descriptors that the runtime opens once are open.
     R::task(session::<R>(Plan::new(seed), Arc::default())).await;
@@ -122,9 +122,9 @@ fn setting(name: &str, default: u64) -> u64 {
     })
 }
 
-/// As long as there is time for: `SOAK_SECONDS`, with so many `SOAK_SESSIONS` at a time, from
-/// `SOAK_SEED` on, on the runtime `SOAK_RUNTIME` with so many `SOAK_THREADS`. A session that failed
-/// is made by itself with its seed and one session at a time.
+/// Runs for `SOAK_SECONDS`, with `SOAK_SESSIONS` at a time, from `SOAK_SEED` on, on the runtime
+/// `SOAK_RUNTIME` with `SOAK_THREADS`. To repeat a failed session, run its seed with one session at
+/// a time.
 #[test]
 #[ignore = "it takes a minute, or SOAK_SECONDS"]
 fn a_proxy_under_faults_loses_nothing_and_holds_no_more_for_as_long_as_there_is_time() {

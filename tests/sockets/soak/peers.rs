@@ -78,7 +78,7 @@ pub(super) async fn talk<R: Runtime>(
     Received { len, end }
 }
 
-/// Sends and then ends, unless the connection fails: what is lost by that shows on the other side.
+/// Sends and then ends, unless the connection fails: the other side notices lost bytes.
 async fn send<R: Runtime>(peer: &Peer, manner: &Manner, bytes: &[u8]) -> Result<(), Fault> {
     let mut stall = manner.stall;
     let mut sent = 0;

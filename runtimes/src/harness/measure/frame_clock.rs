@@ -10,11 +10,11 @@ use std::{
 
 use super::{Settings, measurement::nanos};
 
-/// At most so many lines are timed in a round, unless there are more than this over [`LEAST`]
+/// At most this many lines are timed in a round, unless there are more than this over [`LEAST`]
 /// streams.
 const MOST: usize = 1 << 20;
 
-/// So many of each stream are timed however many streams there are.
+/// This many lines of each stream are timed, however many streams there are.
 const LEAST: usize = 16;
 
 /// And no more than this of any.

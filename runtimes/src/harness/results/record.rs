@@ -169,7 +169,8 @@ pub fn text(value: &Value) -> String {
     }
 }
 
-/// Runs that have the same settings but for some, in the order of the first of each.
+/// Runs grouped by equal settings, with some settings ignored, in the order of the first of each
+/// group.
 pub fn groups<'a>(records: &'a [Record], but_for: &[&str]) -> Vec<Vec<&'a Record>> {
     let mut groups: Vec<Vec<&Record>> = Vec::new();
     for record in records {
@@ -184,7 +185,7 @@ pub fn groups<'a>(records: &'a [Record], but_for: &[&str]) -> Vec<Vec<&'a Record
 }
 
 impl Samples {
-    /// The values of one figure, of the runs that have it.
+    /// The values of one figure, from the runs that have it.
     pub fn of<'a>(records: impl IntoIterator<Item = &'a Record>, name: &str) -> Self {
         records.into_iter().filter_map(|record| record.number(name)).collect()
     }
