@@ -71,7 +71,7 @@ async fn verdict<'a, R: Runtime>(
         None => {
             record.undetected();
             if settings.accept_proxy == AcceptProxy::Always && record.announced.is_none() {
-                return Err((Reason::BadProxyHeader, "the PROXY header was not there in time".into()));
+                return Err((Reason::BadProxyHeader, "the PROXY header did not arrive in time".into()));
             }
             choose(&buffer, settings, record)?
         }
@@ -164,7 +164,7 @@ async fn take_proxy_header<S: AsyncRead + Unpin>(
             return match accept {
                 AcceptProxy::Optional => Ok(None),
                 _ if buffer.is_empty() => Err((Reason::ClientLeft, String::new())),
-                _ => Err((Reason::BadProxyHeader, "the client left within its PROXY header".into())),
+                _ => Err((Reason::BadProxyHeader, "the client closed within its PROXY header".into())),
             };
         }
     }

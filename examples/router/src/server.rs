@@ -53,7 +53,7 @@ pub async fn run<R: Runtime>(path: PathBuf, config: Config) -> io::Result<()> {
                 drain_timeout = timeout;
                 info!("the configuration was read again");
             }
-            Err(message) => error!("the configuration stays as it was: {message}"),
+            Err(message) => error!("the configuration is unchanged: {message}"),
         }
     }
     drain::<R>(&state, drain_timeout, &signals).await;
@@ -108,5 +108,5 @@ async fn drain<R: Runtime>(state: &State, timeout: Duration, signals: &Receiver<
         }
     };
     within::<R, _>(LAST_WORDS, ending).await;
-    warn!(cut, "ended before all connections had");
+    warn!(cut, "ended before all connections did");
 }

@@ -116,7 +116,7 @@ fn each_mistake_is_named_with_its_line() {
                 "match.tls.sni = [\"example.com\"]",
                 "match.ssh = true\nterminate = { certificate = \"a\", key = \"b\" }",
             ),
-            "FILE:10: listener.route.terminate: `match` is for what is not TLS",
+            "FILE:10: listener.route.terminate: `match` is not for TLS",
         ),
         (
             added("splice = true\nterminate = { certificate = \"a\", key = \"b\" }\n"),

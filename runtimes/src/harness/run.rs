@@ -53,7 +53,7 @@ impl Args {
         self.selection.settle(matches, cores, Duration::ZERO);
         self.by_hand.check()?;
         if self.by_hand.role != Role::Integrated && self.selection.is_split() {
-            return Err("--split and what implies it start both processes: leave --role out".to_owned());
+            return Err("--split, also when it is implied, starts both processes: remove --role".to_owned());
         }
         match self.by_hand.role {
             Role::Integrated => self.selection.cases(&self.implementation).map(drop),

@@ -160,7 +160,7 @@ fn what_does_not_go_together_is_refused() {
         ("run --cores 0", "--cores is for one process of two: see --service-cores and --driver-cores"),
         (
             "run --role tcp-service --split",
-            "--split and what implies it start both processes: leave --role out",
+            "--split, also when it is implied, starts both processes: remove --role",
         ),
         (
             "run --role tcp-service --implementation handoff,raw_copy",

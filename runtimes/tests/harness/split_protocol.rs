@@ -83,7 +83,7 @@ fn a_service_counts_from_start_to_stop_and_refuses_strangers() {
     let (service, address) = service("counts", RAW);
     let (mut control, sink) = greeted(address);
     for (said, answer) in [
-        ("GET / HTTP/1.1\r\n".to_owned(), "which is no message of futures-handoff-split version 2"),
+        ("GET / HTTP/1.1\r\n".to_owned(), "which is not a message of futures-handoff-split version 2"),
         (hello(9, &sink).to_string(), "it speaks version 9 of futures-handoff-split, here is version 2"),
         (hello(2, &sink).to_string(), "the service is busy with another driver"),
         (

@@ -243,7 +243,7 @@ fn resolve_route(
     let mut terminate = None;
     if let Some(spanned) = route.terminate {
         if !matches!(rule, Rule::Any | Rule::Tls { .. }) {
-            return Err(Fault::at(&spanned, "listener.route.terminate: `match` is for what is not TLS"));
+            return Err(Fault::at(&spanned, "listener.route.terminate: `match` is not for TLS"));
         }
         if let Some(splice) = route.splice.as_ref().filter(|splice| *splice.as_ref()) {
             return Err(Fault::at(

@@ -68,7 +68,7 @@ pub fn client_hello(view: &[u8]) -> Answer<ClientHello> {
                 return Answer::No("the ClientHello is longer than 16 KiB");
             }
             Some((_, len)) if body_len > len - before => {
-                return Answer::No("a record goes on behind the ClientHello");
+                return Answer::No("a record continues after the ClientHello");
             }
             Some((_, len)) if message.len == len => return hello(&collect(view, len)),
             Some(_) if missing > 0 => return Answer::Need(missing),

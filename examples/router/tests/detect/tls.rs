@@ -181,10 +181,10 @@ fn records_that_no_hello_has_are_ruled_out_at_their_header() {
         (b"\x16\x03\x01\0\0", "an empty record of a handshake"),
         (b"\x16\x03\x01\x40\x01", "a record is longer than 16 KiB"),
         (b"\x16\x03\x01\0\x50\x02\0\0\x4c", "the handshake is not a ClientHello"),
-        (b"\x16\x03\x01\0\x09\x01\0\0\x04", "a record goes on behind the ClientHello"),
+        (b"\x16\x03\x01\0\x09\x01\0\0\x04", "a record continues after the ClientHello"),
         (&[&small[..25], &[21]].concat(), "a record inside the ClientHello is not a handshake record"),
         (&[&small[..25], &[22, 3, 1, 0, 0]].concat(), "an empty record of a handshake"),
-        (&[&small[..25], &[22, 3, 1, 0, 60]].concat(), "a record goes on behind the ClientHello"),
+        (&[&small[..25], &[22, 3, 1, 0, 60]].concat(), "a record continues after the ClientHello"),
     ] {
         no(Matcher::Tls, bytes, reason);
     }

@@ -231,7 +231,7 @@ on_each_runtime! {
         // A certificate with another key is an error.
         std::fs::write(router.path().join("cert.pem"), &certificates[1].pem).unwrap();
         router.signal(Signal::HUP);
-        router.log.wait_for(1, &["the configuration stays as it was", "cert.pem"]);
+        router.log.wait_for(1, &["the configuration is unchanged", "cert.pem"]);
         assert!(shown(&certificates[0]));
         std::fs::write(router.path().join("key.pem"), &certificates[1].key).unwrap();
         router.signal(Signal::HUP);

@@ -48,7 +48,7 @@ impl Profiler {
             return Ok(());
         }
         let said = String::from_utf8_lossy(&tried.stderr);
-        Err(failed(said.lines().find(|line| !line.trim().is_empty()).unwrap_or("it fails without a word")))
+        Err(failed(said.lines().find(|line| !line.trim().is_empty()).unwrap_or("it fails without a message")))
     }
 }
 
@@ -80,7 +80,7 @@ impl Profile {
                 let summary = fs::read_to_string(&path).map_err(|error| failed(&path, &error))?;
                 syscalls(&summary, bytes as f64 / f64::from(1 << 20))
                     .map(Some)
-                    .ok_or_else(|| failed(&path, &"it is no summary of system calls"))
+                    .ok_or_else(|| failed(&path, &"it is not a summary of system calls"))
             }
         }
     }

@@ -169,7 +169,7 @@ async fn line(
 fn message(line: &[u8]) -> Result<Message, String> {
     let garbage = || {
         let start = String::from_utf8_lossy(&line[..line.len().min(64)]);
-        format!("it says {start:?}, which is no message of {PROTOCOL} version {VERSION}")
+        format!("it says {start:?}, which is not a message of {PROTOCOL} version {VERSION}")
     };
     let value: Value = serde_json::from_slice(line).map_err(|_| garbage())?;
     match (value["protocol"].as_str(), value["version"].as_u64()) {
