@@ -43,7 +43,7 @@ fn task_gone<F: Future>(
         return;
     }
     waiting.stir();
-    let accepted = match waiting.output.take().expect("the waiter for room has an error") {
+    let accepted = match waiting.output.take().expect("the waiter for room has a result") {
         Ok(()) => whole,
         Err(error) => {
             assert_eq!(error.into_bytes(), "more", "what was refused comes back");
