@@ -1,4 +1,4 @@
-//! Waiting on a thread that runs no executor.
+//! Waiting on a thread without an executor.
 
 use std::{
     future::Future,
@@ -16,7 +16,7 @@ impl Wake for Unpark {
     }
 }
 
-/// Runs a future to its end. The thread sleeps while the future waits.
+/// Runs a future to completion. The thread sleeps while the future waits.
 pub(super) fn block_on<F: Future>(future: F) -> F::Output {
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
     let mut cx = Context::from_waker(&waker);

@@ -1,10 +1,9 @@
-//! How much may be between the two ends.
+//! The limits of a message handoff.
 
-/// Limits of a [`MessageHandoff`](super::MessageHandoff).
+/// The limits of a [`MessageHandoff`](super::MessageHandoff).
 ///
-/// Both limits count what was sent and is not [done with](super::Message) yet: queued messages,
-/// room that is reserved, and received messages that are still in use. A message of no bytes counts
-/// as a message.
+/// Both limits count queued messages, reserved capacity, and received messages that are still [in
+/// use](super::Message). A message of no bytes counts as a message.
 ///
 /// # Examples
 ///
@@ -13,6 +12,9 @@
 ///
 /// let config = MessageHandoffConfig::new(64, 1024 * 1024).with_max_items(128);
 /// assert_eq!((config.max_items(), config.max_bytes()), (128, 1024 * 1024));
+///
+/// let default = MessageHandoffConfig::default();
+/// assert_eq!((default.max_items(), default.max_bytes()), (1024, 256 * 1024));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MessageHandoffConfig {
@@ -22,21 +24,21 @@ pub struct MessageHandoffConfig {
 }
 
 impl MessageHandoffConfig {
-    /// Limits the messages that are not done with, and their declared bytes.
+    /// Sets the limits of charged messages and of their declared bytes.
     ///
     /// # Panics
     ///
-    /// When a limit is zero.
+    /// If a limit is zero.
     #[track_caller]
     pub fn new(max_items: usize, max_bytes: usize) -> Self {
         Self::default().with_max_items(max_items).with_max_bytes(max_bytes)
     }
 
-    /// Limits the messages that are not done with. The default is 1024.
+    /// Sets the limit of charged messages. The default is 1024.
     ///
     /// # Panics
     ///
-    /// When it is zero.
+    /// If it is zero.
     #[must_use = "returns the changed configuration"]
     #[track_caller]
     pub fn with_max_items(self, max_items: usize) -> Self {
@@ -44,13 +46,13 @@ impl MessageHandoffConfig {
         Self { max_items, ..self }
     }
 
-    /// Limits the declared bytes of the messages that are not done with. No single message may
-    /// declare more. The default is 256 KiB, as for a
+    /// Sets the limit of the declared bytes of charged messages. No single message may declare
+    /// more. The default is 256 KiB, as for a
     /// [`WriteHandoff`](crate::WriteHandoffConfig::with_max_pending_bytes).
     ///
     /// # Panics
     ///
-    /// When it is zero.
+    /// If it is zero.
     #[must_use = "returns the changed configuration"]
     #[track_caller]
     pub fn with_max_bytes(self, max_bytes: usize) -> Self {
@@ -58,25 +60,25 @@ impl MessageHandoffConfig {
         Self { max_bytes, ..self }
     }
 
-    /// Sets whether a future of the handoff yields once after about 500 operations that were all
-    /// done at once, so that a loop over messages that never run out lets other tasks run. The
-    /// default is yes.
+    /// Sets whether a future of the handoff yields once after about 500 operations that completed
+    /// without waiting. Other tasks then get to run beside a loop over messages that never run out.
+    /// The default is `true`.
     #[must_use = "returns the changed configuration"]
     pub fn with_cooperative(self, cooperative: bool) -> Self {
         Self { cooperative, ..self }
     }
 
-    /// The most messages that are not done with.
+    /// The limit of charged messages.
     pub fn max_items(&self) -> usize {
         self.max_items
     }
 
-    /// The most declared bytes of messages that are not done with.
+    /// The limit of the declared bytes of charged messages.
     pub fn max_bytes(&self) -> usize {
         self.max_bytes
     }
 
-    /// Whether futures let other tasks run now and then.
+    /// Whether futures yield to other tasks from time to time.
     pub(super) fn cooperative(&self) -> bool {
         self.cooperative
     }

@@ -1,40 +1,64 @@
-//! Why a message was not taken, and why there is none.
+//! Why a message was rejected, and why no message was received.
 
 use std::{error, fmt, io};
 
-/// Why a message, or room for one, was refused.
+/// Why a message or a reservation was rejected.
+///
+/// # Examples
+///
+/// ```
+/// use futures_handoff::message::{MessageHandoff, MessageHandoffConfig, RejectReason, Sender};
+///
+/// /// The HTTP status for a job that is not accepted.
+/// fn status(sender: &Sender<String>, job: String) -> u16 {
+///     let bytes = job.len();
+///     match sender.try_send(job, bytes).map_err(RejectReason::from) {
+///         Ok(()) => 202,
+///         Err(RejectReason::TooLarge { .. }) => 413,
+///         Err(reason) if reason.is_full() => 429,
+///         Err(_) => 503,
+///     }
+/// }
+///
+/// let (sender, receiver) = MessageHandoff::new(MessageHandoffConfig::new(1, 10));
+/// assert_eq!(status(&sender, "job".repeat(5)), 413);
+/// assert_eq!(status(&sender, "job".to_owned()), 202);
+/// assert_eq!(status(&sender, "job".to_owned()), 429);
+/// drop(receiver);
+/// assert_eq!(status(&sender, "job".to_owned()), 503);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RejectReason {
-    /// There is no room now, or others wait for room: later it may be accepted. Only from methods
-    /// that do not wait.
+    /// There is no capacity now, or other senders wait for capacity. A later attempt may succeed.
+    /// Only methods that do not wait return it.
     Full {
         /// The bytes that the message declares.
         bytes: usize,
-        /// How many more messages there may be now.
+        /// How many more messages can be charged now.
         free_items: usize,
-        /// How many more bytes there may be now. Where both would do, others wait for room: nothing
-        /// overtakes them.
+        /// How many more bytes can be charged now. If the message would fit, other senders wait for
+        /// capacity, and nothing overtakes them.
         free_bytes: usize,
     },
-    /// The message declares more bytes than there may ever be.
+    /// The message declares more bytes than the limit.
     TooLarge {
-        /// The bytes that it declares.
+        /// The bytes that the message declares.
         bytes: usize,
         /// The limit in bytes.
         limit: usize,
     },
-    /// The handoff is closed, or its last receiver is gone.
+    /// The handoff was closed or the last receiver was dropped.
     Closed,
 }
 
 impl RejectReason {
-    /// Whether there was just no room.
+    /// Whether the rejection is temporary: there is no capacity now.
     pub fn is_full(&self) -> bool {
         matches!(self, Self::Full { .. })
     }
 
-    /// Whether no message will be accepted any more.
+    /// Whether the handoff is closed and every later attempt will fail.
     pub fn is_closed(&self) -> bool {
         matches!(self, Self::Closed)
     }
@@ -44,14 +68,14 @@ impl fmt::Display for RejectReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Full { bytes, free_items, free_bytes } => {
-                write!(f, "no room for a message of {bytes} bytes: ")?;
+                write!(f, "no capacity for a message of {bytes} bytes: ")?;
                 if *free_items > 0 && free_bytes >= bytes {
-                    return f.write_str("others wait for room");
+                    return f.write_str("other senders wait for capacity");
                 }
-                write!(f, "{free_items} more messages with {free_bytes} bytes may be in use")
+                write!(f, "{free_items} messages and {free_bytes} bytes are free")
             }
             Self::TooLarge { bytes, limit } => {
-                write!(f, "a message of {bytes} bytes is larger than the limit of {limit} bytes")
+                write!(f, "a message of {bytes} bytes exceeds the limit of {limit} bytes")
             }
             Self::Closed => f.write_str("the message handoff is closed"),
         }
@@ -71,7 +95,26 @@ impl From<RejectReason> for io::Error {
     }
 }
 
-/// A message was not taken. It comes back with [`into_message`](Self::into_message).
+/// The error of a rejected message. [`into_message`](Self::into_message) returns the message.
+///
+/// # Examples
+///
+/// ```
+/// use futures_handoff::message::{MessageHandoff, MessageHandoffConfig};
+///
+/// let (sender, receiver) = MessageHandoff::new(MessageHandoffConfig::new(1, 1000));
+/// sender.try_send("first", 5)?;
+/// let mut retry = Vec::new();
+/// if let Err(error) = sender.try_send("second", 6) {
+///     if error.is_closed() {
+///         return Err(error.into());
+///     }
+///     retry.push(error.into_message());
+/// }
+/// assert_eq!(retry, ["second"]);
+/// # drop(receiver);
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct SendError<T> {
     message: T,
@@ -83,22 +126,22 @@ impl<T> SendError<T> {
         Self { message, reason }
     }
 
-    /// Why it was refused.
+    /// Why the message was rejected.
     pub fn reason(&self) -> RejectReason {
         self.reason
     }
 
-    /// Whether there was just no room.
+    /// Whether the rejection is temporary: there is no capacity now.
     pub fn is_full(&self) -> bool {
         self.reason.is_full()
     }
 
-    /// Whether no message will be accepted any more.
+    /// Whether the handoff is closed and every later attempt will fail.
     pub fn is_closed(&self) -> bool {
         self.reason.is_closed()
     }
 
-    /// The message.
+    /// Returns the message.
     pub fn into_message(self) -> T {
         self.message
     }
@@ -131,20 +174,47 @@ impl<T> From<SendError<T>> for io::Error {
     }
 }
 
-/// Why [`try_recv`](super::Receiver::try_recv) has no message.
+/// Why [`try_recv`](super::Receiver::try_recv) returned no message.
+///
+/// # Examples
+///
+/// ```
+/// use futures_handoff::message::{MessageHandoff, MessageHandoffConfig, Receiver, TryRecvError};
+///
+/// /// Takes all messages that are queued. Returns whether more may come.
+/// fn poll(receiver: &Receiver<u32>, total: &mut u32) -> bool {
+///     loop {
+///         match receiver.try_recv() {
+///             Ok(number) => *total += *number,
+///             Err(TryRecvError::Empty) => return true,
+///             Err(TryRecvError::Closed) => return false,
+///         }
+///     }
+/// }
+///
+/// let (sender, receiver) = MessageHandoff::new(MessageHandoffConfig::new(16, 1000));
+/// let mut total = 0;
+/// sender.try_send(1, 4)?;
+/// assert!(poll(&receiver, &mut total));
+/// sender.try_send(2, 4)?;
+/// drop(sender);
+/// assert!(!poll(&receiver, &mut total));
+/// assert_eq!(total, 3);
+/// # Ok::<_, futures_handoff::message::SendError<_>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TryRecvError {
-    /// None is there now.
+    /// The queue is empty, and messages may still come.
     Empty,
-    /// None is there, and none will come.
+    /// The queue is empty and the handoff is closed.
     Closed,
 }
 
 impl fmt::Display for TryRecvError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Empty => f.write_str("no message is there"),
-            Self::Closed => f.write_str("no message is there, and the message handoff is closed"),
+            Self::Empty => f.write_str("the message queue is empty"),
+            Self::Closed => f.write_str("the message queue is empty and the message handoff is closed"),
         }
     }
 }

@@ -1,9 +1,10 @@
-//! Owned messages between tasks and threads, charged until the consumer is done with them.
+//! Owned messages between tasks and threads. A message stays charged until its consumer has
+//! finished with it.
 //!
-//! A [`MessageHandoff`] is a channel with many [`Sender`]s and [`Receiver`]s whose limits count
-//! what channels lose sight of: each message declares its bytes, and both the message and its bytes
-//! stay charged while a receiver works on it. So the limits bound what there is, not only what is
-//! queued. A consumer that passes messages on to tasks of its own holds back those that send, too.
+//! A [`MessageHandoff`] is a channel with many [`Sender`]s and [`Receiver`]s. Each message declares
+//! its bytes. The limits count messages and bytes, both in the queue and in use at a receiver. A
+//! plain channel counts only what is queued. If a consumer passes messages on to other tasks, the
+//! back pressure still reaches the senders.
 //!
 //! ```
 //! use futures_handoff::message::{MessageHandoff, MessageHandoffConfig};
@@ -14,7 +15,7 @@
 //! let produce = async move {
 //!     for frame in [vec![1; 40_000], vec![2; 40_000]] {
 //!         let bytes = frame.len();
-//!         // The second one waits until the first one is done with.
+//!         // The second send waits until the consumer drops the first message.
 //!         sender.send(frame, bytes).await.unwrap();
 //!     }
 //! };
@@ -29,46 +30,45 @@
 //! # });
 //! ```
 //!
-//! [`MessageHandoff::new`] takes its limits and returns the two ends, as
-//! [`WriteHandoff::new`](crate::WriteHandoff::new) returns its handle and its task. The ends have
-//! the names and methods that users of other channels know.
+//! [`MessageHandoff::new`] takes the limits and returns the two ends. Their methods have the names
+//! that other channels use.
 //!
 //! | to | use |
 //! |---|---|
-//! | send, waiting for room or not | [`send`](Sender::send), [`try_send`](Sender::try_send), [`into_sink`](Sender::into_sink) |
-//! | get room first, so that a cancelled future holds no message | [`reserve`](Sender::reserve), [`try_reserve`](Sender::try_reserve) |
+//! | send, with or without waiting for capacity | [`send`](Sender::send), [`try_send`](Sender::try_send), [`into_sink`](Sender::into_sink) |
+//! | reserve capacity first, so that a cancelled future holds no message | [`reserve`](Sender::reserve), [`try_reserve`](Sender::try_reserve) |
 //! | receive | [`recv`](Receiver::recv), [`try_recv`](Receiver::try_recv), [`drain`](Receiver::drain), or the `Receiver` as a stream |
-//! | be done with a message | [`into_inner`](Message::into_inner) to have it without its charge, or drop it |
-//! | hold the charge for longer | [`into_shared`](Message::into_shared), [`into_parts`](Message::into_parts) |
+//! | end the charge of a message | drop it, or take the value out with [`into_inner`](Message::into_inner) |
+//! | keep the charge for longer | [`into_shared`](Message::into_shared), [`into_parts`](Message::into_parts) |
 //! | prefer new messages to old ones | [`evict_oldest`](Sender::evict_oldest) |
 //! | send or receive on a thread without a runtime | `send_blocking`, `recv_blocking` (not on wasm) |
 //!
-//! # What it promises
+//! # Guarantees
 //!
-//! - **Order.** Messages leave in the order in which they were accepted. Room is given in the order
-//!   in which it was asked for, whatever the size.
-//! - **Nothing is lost on the way.** A message is in the queue until the poll that returns it. A
-//!   refused message comes back, and a receiver that was woken and is dropped wakes the next one.
-//! - **Nothing waits for ever.** A message above the limit is refused at once. Closing ends every
-//!   wait: what was accepted is received, then receivers get `None`. Room that was granted to a
-//!   future, and a message for which it was woken, go on when that future is polled or dropped; one
-//!   that is kept and neither polled nor dropped keeps them from others.
-//! - **Nothing of yours runs under a lock**: no `Drop` or `Clone` of a message, and no waker.
+//! - **Order.** Receivers take messages in the order of acceptance. Senders get capacity in the
+//!   order in which they asked for it, whatever the size of their messages.
+//! - **No loss.** A message stays in the queue until the poll that returns it. A rejected message
+//!   is returned to the sender. If a woken receiver is dropped, the next receiver is woken.
+//! - **No endless wait.** A message above the limit is rejected at once. Closing ends every wait:
+//!   receivers get the queued messages, then `None`. A woken future passes on its capacity or its
+//!   message when it is polled or dropped. A future that is kept and neither polled nor dropped
+//!   holds on to them.
+//! - **No user code under a lock**: no `Drop` or `Clone` of a message, and no waker.
 //!
 //! # How it ends
 //!
 //! | event | senders | receivers |
 //! |---|---|---|
-//! | [`close`](Sender::close) at either end, or the last sender is dropped | refused, with their message; also permits, and those that wait; [`closed`](Sender::closed) completes | what is queued, then `None` |
-//! | the last receiver is dropped | the same | what is queued is dropped |
+//! | [`close`](Sender::close) at either end, or the last sender is dropped | sends, permits and waiting sends are rejected and return their message; [`closed`](Sender::closed) completes | get the queued messages, then `None` |
+//! | the last receiver is dropped | the same | the queued messages are dropped |
 //!
-//! A message that is received stays charged through all of that, until it is done with.
+//! A received message stays charged after the close, until its consumer has finished with it.
 //!
-//! # Its cost
+//! # Cost
 //!
-//! A handoff is one allocation, and a queue that grows to what it has to hold, whatever the limits
-//! are. Sending and receiving allocate nothing beside that; waiting allocates for the lines of
-//! those that wait, which keep their memory.
+//! A handoff is one allocation, plus a queue that grows to the number of messages it has held,
+//! whatever the limits are. Sending and receiving allocate nothing else. Waiting allocates for the
+//! lists of waiters, which keep their memory.
 
 #[cfg(not(target_family = "wasm"))]
 mod blocking;
@@ -97,12 +97,25 @@ pub use sink::MessageSink;
 use crate::sync::Arc;
 use shared::Shared;
 
-/// A bounded handoff of owned messages. [`new`](Self::new) makes one and returns its two ends. See
+/// A bounded channel of owned messages. [`new`](Self::new) makes one and returns its two ends. See
 /// the [module](self).
+///
+/// # Examples
+///
+/// ```
+/// use futures_handoff::message::{MessageHandoff, MessageHandoffConfig, TryRecvError};
+///
+/// let (sender, receiver) = MessageHandoff::new(MessageHandoffConfig::new(1024, 1024 * 1024));
+/// sender.try_send("job 1", 5)?;
+/// drop(sender);
+/// assert_eq!(*receiver.try_recv()?, "job 1");
+/// assert_eq!(receiver.try_recv().unwrap_err(), TryRecvError::Closed);
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 pub struct MessageHandoff<T>(PhantomData<T>);
 
 impl<T> MessageHandoff<T> {
-    /// A handoff with these limits, as its two ends.
+    /// Makes a handoff with these limits and returns its two ends.
     #[expect(clippy::new_ret_no_self, reason = "a handoff is its two ends")]
     pub fn new(config: MessageHandoffConfig) -> (Sender<T>, Receiver<T>) {
         let shared = Shared::new(config);

@@ -1,4 +1,4 @@
-//! The state behind its lock, and waking without it.
+//! The state behind its lock, and wake-ups without the lock.
 
 use std::fmt;
 
@@ -14,16 +14,16 @@ use super::{
     state::{State, Told},
 };
 
-/// What the ends, permits and received messages of one handoff share.
+/// The data that the ends, permits and received messages of one handoff share.
 ///
-/// User code, that is wakers and the messages themselves, never runs under the lock.
+/// User code (wakers and the messages themselves) never runs under the lock.
 pub(super) struct Shared<T> {
     state: Mutex<State<T>>,
 }
 
-/// Wakes those that a section has collected, without the lock.
+/// Wakes the collected waiters, without the lock.
 fn wake(wakers: &mut Wakers) {
-    // There is no task among them.
+    // None of the wakers belongs to a writer task.
     wake_all(wakers, drop, |_| Box::new(|| ()));
 }
 
@@ -61,7 +61,7 @@ impl<T> Shared<T> {
         Err(state.rejection(bytes))
     }
 
-    /// Queues a message that is charged. After the close it comes back, and is charged no more.
+    /// Queues a charged message. After the close, ends the charge and returns the message.
     pub(super) fn send_charged(&self, message: T, bytes: usize) -> Result<(), SendError<T>> {
         let mut state = self.lock();
         if state.is_closed() {
@@ -75,7 +75,7 @@ impl<T> Shared<T> {
         Ok(())
     }
 
-    /// Ends the charge of a message, and gives its room to those that wait.
+    /// Ends the charge of a message and grants its capacity to waiting senders.
     #[inline]
     pub(super) fn release(&self, bytes: usize) {
         let mut state = self.lock();
@@ -87,7 +87,7 @@ impl<T> Shared<T> {
         }
     }
 
-    /// Wakes those that are to look for a message, without the lock.
+    /// Wakes receivers for a message, without the lock.
     #[inline]
     pub(super) fn tell(&self, told: Told) {
         if told.first.is_some() {
@@ -105,14 +105,14 @@ impl<T> Shared<T> {
         }
     }
 
-    /// Gives room to those that wait, as many as there is room for.
+    /// Grants capacity to waiting senders, for as long as they fit.
     #[cold]
     pub(super) fn grant(&self) {
         self.in_pieces(State::grant);
     }
 
-    /// Wakes those that `collect` names, some in each section, until it says that there are no
-    /// more.
+    /// Wakes the waiters that `collect` returns, a limited number for each lock, until `collect`
+    /// reports that no more remain.
     fn in_pieces(&self, collect: impl Fn(&mut State<T>, &mut Wakers) -> bool) {
         loop {
             let mut wakers = Wakers::default();
@@ -124,7 +124,7 @@ impl<T> Shared<T> {
         }
     }
 
-    /// Takes the oldest message out of the queue and releases it.
+    /// Takes the oldest message out of the queue and ends its charge.
     pub(super) fn evict(&self) -> Option<T> {
         let (message, bytes) = self.lock().pop()?;
         self.release(bytes);
@@ -146,7 +146,8 @@ impl<T> Shared<T> {
         }
     }
 
-    /// The last one closes the handoff, and nobody can receive what is queued.
+    /// Drops a receiver. The last one closes the handoff and discards the queue, which no receiver
+    /// can take from now.
     pub(super) fn drop_receiver(&self) {
         let mut state = self.lock();
         if !state.drop_receiver() {
@@ -159,7 +160,7 @@ impl<T> Shared<T> {
         drop(discarded);
     }
 
-    /// The view of an end, for its `Debug`.
+    /// Formats an end for its `Debug`.
     pub(super) fn debug(&self, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = self.lock();
         let (queued, (items, bytes), closed) = (state.queued(), state.pending(), state.is_closed());

@@ -1,4 +1,4 @@
-//! Sending as a `Sink`.
+//! The sender as a `Sink`.
 
 use std::{
     fmt,
@@ -17,21 +17,39 @@ use super::{
 
 /// A [`Sink`] of messages, from [`Sender::into_sink`].
 ///
-/// It holds at most one message that waits for room. Flushing waits until that is queued, not until
-/// a receiver has it. Closing drops the sender.
+/// It holds at most one message that waits for capacity. Flushing waits until that message is
+/// queued, not until a receiver takes it. Closing drops the sender.
 ///
-/// An error hands the message back. A message that is too large is an error of its own, and the
-/// sink goes on.
+/// An error returns the message. After an error for a message that is too large, the sink can still
+/// be used.
+///
+/// # Examples
+///
+/// ```
+/// use futures_handoff::message::{MessageHandoff, MessageHandoffConfig};
+/// use futures_util::{SinkExt, StreamExt};
+///
+/// # futures_executor::block_on(async {
+/// let (sender, receiver) = MessageHandoff::new(MessageHandoffConfig::new(16, 64 * 1024));
+/// let mut sink = sender.into_sink(Vec::len);
+/// sink.send(vec![1; 100]).await?;
+/// let error = sink.send(vec![2; 100_000]).await.unwrap_err();
+/// assert_eq!(error.into_message().len(), 100_000);
+/// sink.send(vec![3; 200]).await?;
+/// sink.close().await?;
+/// assert_eq!(receiver.map(|message| message.bytes()).collect::<Vec<_>>().await, [100, 200]);
+/// # Ok::<_, futures_handoff::message::SendError<_>>(()) }).unwrap();
+/// ```
 pub struct MessageSink<T, F> {
-    /// `None` once it has been closed.
+    /// `None` after the sink was closed.
     sender: Option<Sender<T>>,
     bytes_of: F,
-    /// The message that waits, and its bytes.
+    /// The waiting message and its bytes.
     waiting: Option<(T, usize)>,
     room: Room,
 }
 
-// No part of it is pinned.
+// No field is pinned.
 impl<T, F> Unpin for MessageSink<T, F> {}
 
 impl<T, F> MessageSink<T, F> {
@@ -39,7 +57,21 @@ impl<T, F> MessageSink<T, F> {
         Self { sender: Some(sender), bytes_of, waiting: None, room: Room::default() }
     }
 
-    /// Takes the message back that waits for room.
+    /// Returns the message that waits for capacity. It is not sent.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_handoff::message::{MessageHandoff, MessageHandoffConfig};
+    /// use futures_util::{SinkExt, future::FutureExt};
+    ///
+    /// let (sender, receiver) = MessageHandoff::new(MessageHandoffConfig::new(1, 1000));
+    /// let mut sink = sender.into_sink(|line: &&str| line.len());
+    /// assert!(sink.send("sent").now_or_never().is_some());
+    /// assert!(sink.send("waits").now_or_never().is_none());
+    /// assert_eq!(sink.take_waiting(), Some("waits"));
+    /// assert_eq!(receiver.drain().len(), 1);
+    /// ```
     pub fn take_waiting(&mut self) -> Option<T> {
         self.leave();
         self.waiting.take().map(|(message, _)| message)

@@ -1,4 +1,4 @@
-//! What both ends share: the queue, the room that is taken, and those that wait.
+//! The state that both ends share: the queue, the charges and the waiters.
 
 use std::{collections::VecDeque, mem, task::Waker};
 
@@ -9,24 +9,24 @@ use crate::{
 
 use super::{MessageHandoffConfig, error::RejectReason};
 
-/// A message on its way, with the bytes that it declares.
+/// A queued message with the bytes that it declares.
 pub(super) type Entry<T> = (T, usize);
 
 /// How a receiver waits for a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum By {
-    /// A future: one that was woken is polled, or dropped.
+    /// In a future. A woken future is polled or dropped.
     Future,
-    /// As a stream: the receiver stays when nobody polls it any more. So it does not keep the one
-    /// behind it from being woken.
+    /// As a stream. The receiver may be kept without being polled again, so the receiver behind it
+    /// is woken as well.
     Stream,
 }
 
-/// Who is to look for a message.
+/// The receivers to wake for a message.
 #[derive(Debug, Default)]
 pub(super) struct Told {
     pub(super) first: Option<Waker>,
-    /// Whether those behind the first one are to look, too.
+    /// Whether to wake receivers behind the first one as well.
     pub(super) more: bool,
 }
 
@@ -34,23 +34,24 @@ pub(super) struct Told {
 pub(super) struct State<T> {
     config: MessageHandoffConfig,
     queue: VecDeque<Entry<T>>,
-    /// The messages that are charged, wherever they are.
+    /// The number of charged messages: queued, reserved and in use.
     items: usize,
     /// Their bytes.
     bytes: usize,
     closed: bool,
-    /// Of those that stood in `line` at the close, the first one. It and all behind it got no room.
+    /// The first waiter in `line` at the time of the close. It and all waiters behind it got no
+    /// capacity.
     refused_from: u64,
     pub(super) senders: usize,
     receivers: usize,
     last_id: u64,
-    /// Those that wait for room, each for so many bytes. One that has left without a call of
-    /// `remove` has its room.
+    /// The senders that wait for capacity, each with the bytes that it wants. A waiter that left
+    /// other than by `remove` was granted its capacity.
     pub(super) line: Waiters<u64, usize>,
-    /// Those that wait for a message. One that has left without a call of `remove` is to look for
-    /// it.
+    /// The receivers that wait for a message. A waiter that left other than by `remove` was woken
+    /// and looks for a message.
     pub(super) receiving: Waiters<u64, By>,
-    /// Those that wait for the close.
+    /// The senders that wait for the close.
     pub(super) watching: Waiters<u64, ()>,
     pub(super) budget: Budget,
 }
@@ -78,7 +79,7 @@ impl<T> State<T> {
         &self.config
     }
 
-    /// Never 0.
+    /// The next id. Never 0.
     pub(super) fn new_id(&mut self) -> u64 {
         self.last_id += 1;
         self.last_id
@@ -89,13 +90,13 @@ impl<T> State<T> {
         self.items < self.config.max_items() && bytes <= self.config.max_bytes() - self.bytes
     }
 
-    /// Whether a message may be charged at once. Nothing overtakes a waiter.
+    /// Whether a message can be charged at once. Nothing overtakes a waiter.
     #[inline]
     pub(super) fn admits(&self, bytes: usize) -> bool {
         self.fits(bytes) && self.line.is_empty() && !self.closed
     }
 
-    /// Whether there is an answer without waiting: it is admitted, or never will be.
+    /// Whether the result is known without waiting: the message is admitted, or never will be.
     #[inline]
     pub(super) fn admits_or_never(&self, bytes: usize) -> bool {
         self.admits(bytes) || bytes > self.config.max_bytes()
@@ -126,8 +127,8 @@ impl<T> State<T> {
         self.bytes -= bytes;
     }
 
-    /// Gives room to those at the front of the line, first come first served. Returns whether there
-    /// are more than one section may wake.
+    /// Grants capacity to the waiters at the front of the line, first come first served. Returns
+    /// whether more waiters remain than can be woken under one lock.
     #[inline]
     pub(super) fn grant(&mut self, wakes: &mut Wakers) -> bool {
         while let Some((_, bytes)) = self.line.first() {
@@ -143,19 +144,19 @@ impl<T> State<T> {
         false
     }
 
-    /// Whether the room of one that has left the line was given to it.
+    /// Whether a waiter that has left the line was granted its capacity.
     pub(super) fn was_granted(&self, id: u64) -> bool {
         id < self.refused_from
     }
 
-    /// Queues a message that is charged. The first receiver that waits is to look for it.
+    /// Queues a charged message and returns the receiver to wake.
     #[inline]
     pub(super) fn push(&mut self, message: Entry<T>) -> Told {
         self.queue.push_back(message);
         self.tell_receiver()
     }
 
-    /// Has the first receiver that waits look for a message.
+    /// Removes the first waiting receiver from its line and returns it, to be woken.
     #[inline]
     pub(super) fn tell_receiver(&mut self) -> Told {
         match self.receiving.first() {
@@ -164,8 +165,8 @@ impl<T> State<T> {
         }
     }
 
-    /// Goes on behind a stream that was told. Returns whether there are more than one section may
-    /// wake.
+    /// Collects the receivers behind a stream that was woken. Returns whether more receivers remain
+    /// than can be woken under one lock.
     pub(super) fn tell_more_receivers(&mut self, wakes: &mut Wakers) -> bool {
         while let (false, Some((_, by))) = (self.queue.is_empty(), self.receiving.first()) {
             if wakes.is_full() {
@@ -179,18 +180,18 @@ impl<T> State<T> {
         false
     }
 
-    /// The oldest message, which stays charged.
+    /// Takes the oldest message, which stays charged.
     #[inline]
     pub(super) fn pop(&mut self) -> Option<Entry<T>> {
         self.queue.pop_front()
     }
 
-    /// All messages, which stay charged.
+    /// Takes all messages, which stay charged.
     pub(super) fn take_all(&mut self) -> VecDeque<Entry<T>> {
         mem::take(&mut self.queue)
     }
 
-    /// Whether a receiver has something to return: a message, or that none will come.
+    /// Whether a receiver has a result: a message, or the end.
     #[inline]
     pub(super) fn has_news(&self) -> bool {
         !self.queue.is_empty() || self.closed
@@ -203,7 +204,7 @@ impl<T> State<T> {
         }
     }
 
-    /// Wakes those whose wait the close has ended. Returns whether there are more.
+    /// Collects the waiters whose wait the close has ended. Returns whether there are more.
     pub(super) fn tell_closed(&mut self, wakes: &mut Wakers) -> bool {
         while !(self.line.is_empty() && self.receiving.is_empty() && self.watching.is_empty()) {
             if wakes.is_full() {
@@ -216,7 +217,7 @@ impl<T> State<T> {
         false
     }
 
-    /// Takes all messages out and releases them.
+    /// Takes all messages out and ends their charges.
     pub(super) fn discard(&mut self) -> VecDeque<Entry<T>> {
         let queue = self.take_all();
         for (_, bytes) in &queue {
@@ -229,7 +230,7 @@ impl<T> State<T> {
         self.receivers += 1;
     }
 
-    /// Whether it was the last one.
+    /// Returns whether it was the last receiver.
     pub(super) fn drop_receiver(&mut self) -> bool {
         self.receivers -= 1;
         self.receivers == 0

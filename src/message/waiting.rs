@@ -1,4 +1,4 @@
-//! Waiting for room, for a message, and for the close.
+//! The waits: for capacity, for a message, and for the close.
 
 use std::task::{Context, Poll, Waker};
 
@@ -10,13 +10,13 @@ use super::{
     state::{By, Entry, State, Told},
 };
 
-/// A place in a line. 0 is none.
+/// The id of a waiter in a line. 0 means not in the line.
 type Id = u64;
 
-/// Waits in a line until `is_over`, and then has the answer taken under the same lock. `take` is
-/// told whether the place was still in the line.
+/// Waits in a line until `is_over`, and then calls `take` under the same lock. The flag tells
+/// `take` whether the waiter was still in the line.
 ///
-/// A future that goes on waiting keeps its place. Wakers are cloned and dropped without the lock.
+/// A future that continues to wait keeps its place. Wakers are cloned and dropped without the lock.
 fn wait<T, W: Copy, R>(
     shared: &Shared<T>,
     cx: &Context<'_>,
@@ -66,13 +66,13 @@ fn wait<T, W: Copy, R>(
     }
 }
 
-/// A wait for room for one message.
+/// A wait for capacity for one message.
 #[derive(Debug, Default)]
 pub(super) struct Room(Id);
 
 impl Room {
-    /// Runs `admitted` once the room is charged, under the same lock. It returns which receiver to
-    /// wake.
+    /// Runs `admitted` when the capacity is charged, under the same lock. `admitted` returns the
+    /// receivers to wake.
     pub(super) fn poll<T>(
         &mut self,
         shared: &Shared<T>,
@@ -105,7 +105,8 @@ impl Room {
         wait(shared, cx, (&mut self.0, bytes), |state| &mut state.line, is_over, take)
     }
 
-    /// Stops waiting. What was granted goes to others, and those behind may fit now.
+    /// Stops waiting. Granted capacity goes to the other waiters. The waiters behind may now fit as
+    /// well.
     pub(super) fn leave<T>(&mut self, shared: &Shared<T>, bytes: usize) {
         if self.0 == 0 {
             return;
@@ -122,7 +123,7 @@ impl Room {
     }
 }
 
-/// A wait for room that ends with the future that it is in.
+/// A wait for capacity that ends when its future is dropped.
 pub(super) struct RoomOf<'a, T> {
     shared: &'a Shared<T>,
     bytes: usize,
@@ -151,13 +152,13 @@ impl<T> Drop for RoomOf<'_, T> {
 
 /// A wait for a message.
 ///
-/// The message stays in the queue until the future that was woken for it is polled, so none is lost
-/// with it; it goes to the next one that waits then.
+/// The message stays in the queue until the woken future is polled. If the future is dropped
+/// instead, the next waiter is woken for the message.
 #[derive(Debug, Default)]
 pub(super) struct Arrival(Id);
 
 impl Arrival {
-    /// A message, which is still charged, or `None` if none will come.
+    /// Returns a message, still charged, or `None` at the end.
     pub(super) fn poll<T>(&mut self, shared: &Shared<T>, by: By, cx: &Context<'_>) -> Poll<Option<Entry<T>>> {
         let take = |state: &mut State<T>, _| {
             let entry = state.pop();
@@ -168,7 +169,7 @@ impl Arrival {
         wait(shared, cx, place, |state| &mut state.receiving, |state, _| state.has_news(), take)
     }
 
-    /// Stops waiting. If this was woken for a message, the next one is woken for it.
+    /// Stops waiting. If this waiter was woken for a message, the next waiter is woken for it.
     pub(super) fn leave<T>(&mut self, shared: &Shared<T>) {
         if self.0 == 0 {
             return;
@@ -184,7 +185,7 @@ impl Arrival {
     }
 }
 
-/// A wait for a message that ends with the future that it is in.
+/// A wait for a message that ends when its future is dropped.
 pub(super) struct ArrivalAt<'a, T> {
     pub(super) shared: &'a Arc<Shared<T>>,
     pub(super) arrival: Arrival,

@@ -88,12 +88,12 @@ fn what_is_larger_than_the_limit_is_refused_at_once() {
     let reason = RejectReason::TooLarge { bytes: 9, limit: 8 };
     let refused = sender.try_send("nine", 9).unwrap_err();
     assert_eq!((refused.reason(), refused.is_full(), refused.is_closed()), (reason, false, false));
-    assert_eq!(refused.to_string(), "a message of 9 bytes is larger than the limit of 8 bytes");
+    assert_eq!(refused.to_string(), "a message of 9 bytes exceeds the limit of 8 bytes");
     let refused = sender.send("nine", 9).now_or_never().unwrap().unwrap_err();
     assert_eq!((refused.reason(), refused.into_message()), (reason, "nine"));
     assert_eq!(
         sender.reserve(usize::MAX).now_or_never().unwrap().unwrap_err().to_string(),
-        format!("a message of {} bytes is larger than the limit of 8 bytes", usize::MAX)
+        format!("a message of {} bytes exceeds the limit of 8 bytes", usize::MAX)
     );
     assert_eq!(sender.try_reserve(9).unwrap_err(), reason);
     drop(held);
@@ -107,14 +107,11 @@ fn a_refusal_for_want_of_room_tells_what_there_is() {
     sender.try_send((), 6).unwrap();
     let full = sender.try_send((), 5).unwrap_err();
     assert!(full.is_full());
-    assert_eq!(
-        full.to_string(),
-        "no room for a message of 5 bytes: 2 more messages with 4 bytes may be in use"
-    );
+    assert_eq!(full.to_string(), "no capacity for a message of 5 bytes: 2 messages and 4 bytes are free");
     let _waits = Hand::waiting(sender.send((), 5));
     let behind = sender.try_send((), 1).unwrap_err();
     assert_eq!(behind.reason(), RejectReason::Full { bytes: 1, free_items: 2, free_bytes: 4 });
-    assert_eq!(behind.to_string(), "no room for a message of 1 bytes: others wait for room");
+    assert_eq!(behind.to_string(), "no capacity for a message of 1 bytes: other senders wait for capacity");
 }
 
 #[test]
