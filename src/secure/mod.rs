@@ -73,6 +73,7 @@ mod packets;
 mod receiver;
 mod record;
 mod seal;
+mod sealing;
 mod sender;
 mod sink;
 mod slab;
