@@ -56,14 +56,14 @@ const CASES: [Case; 5] = [
         client: "client",
         expected: "other",
         meddling: Meddling::Nothing,
-        sentence: Some("handshake message 1 does not prove what it should"),
+        sentence: Some("handshake message 1 failed verification"),
     },
     Case {
         name: "a record that is sent again",
         client: "client",
         expected: "server",
         meddling: Meddling::Replay,
-        sentence: Some("a record is not what the peer sealed as the next one"),
+        sentence: Some("a record is not the next one that the peer has sealed"),
     },
     Case {
         name: "a connection that is cut between two records",

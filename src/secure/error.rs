@@ -1,59 +1,78 @@
-//! What can go wrong: in the handshake, when sending, when receiving.
+//! The errors of the handshake, of sending and of receiving.
 
 use std::{error, fmt, io};
 
 use crate::{BufferError, CloseReason, RejectReason};
 
-/// Why there is no session. Both halves of the connection are dropped by then.
+/// Why there is no session. Both halves of the connection were dropped.
+///
+/// # Examples
+///
+/// ```
+/// use futures_handoff::secure::HandshakeError;
+///
+/// /// Whether a client should try again.
+/// fn is_temporary(error: &HandshakeError) -> bool {
+///     match error {
+///         HandshakeError::Io(_) | HandshakeError::Truncated | HandshakeError::Deadline => true,
+///         // Another key, namespace or limit: trying again does not help.
+///         _ => false,
+///     }
+/// }
+///
+/// let reset = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
+/// assert!(is_temporary(&reset.into()));
+/// assert!(!is_temporary(&HandshakeError::Failed { message: 1 }));
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum HandshakeError {
     /// The reader or the writer failed.
     Io(io::Error),
-    /// The connection ended within the handshake. This is also what a side sees where the peer has
-    /// failed or refused it: the reason is known to the peer alone.
+    /// The connection ended during the handshake. A side also gets this error if the peer has
+    /// failed or refused it: only the peer knows the reason.
     Truncated,
-    /// The peer announced a handshake message that is longer than the one that is due. Not a byte
-    /// of it was read.
+    /// The peer announced a handshake message that is longer than the expected one. None of its
+    /// bytes were read.
     TooLong {
         /// Its length, in bytes.
         len: usize,
-        /// The length of the message that is due.
+        /// The length of the expected message.
         limit: usize,
     },
-    /// A message of the peer does not prove what it should: one of the two sides has another key
-    /// than the other one expects, or another namespace, version, suite or limit, or the bytes were
-    /// changed on the way.
+    /// A message of the peer failed verification. One of the two sides has another key than the
+    /// other side expects, or another namespace, version, suite or limit, or the bytes were changed
+    /// in transit.
     Failed {
-        /// Which message of the handshake, from 1.
+        /// The number of the handshake message, from 1.
         message: usize,
     },
     /// The admission callback refused the peer.
     Refused,
-    /// The deadline came first.
+    /// The deadline passed before the handshake was complete.
     Deadline,
-    /// The handshake was not given what it needs.
+    /// The parameters of the handshake are not valid.
     Invalid(&'static str),
 }
 
 impl fmt::Display for HandshakeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Io(_) => f.write_str("the connection failed within the handshake"),
-            Self::Truncated => f.write_str("the connection ended within the handshake"),
+            Self::Io(_) => f.write_str("the connection failed during the handshake"),
+            Self::Truncated => f.write_str("the connection ended during the handshake"),
             Self::TooLong { len, limit } => {
                 write!(
                     f,
-                    "the peer announced a handshake message of {len} bytes where at most {limit} bytes are due"
+                    "the peer announced a handshake message of {len} bytes, but the expected one has {limit} bytes"
                 )
             }
             Self::Failed { message } => write!(
                 f,
-                "handshake message {message} does not prove what it should: keys, namespace, version, suite or limits \
-                 differ, or it was changed on the way"
+                "handshake message {message} failed verification: keys, namespace, version, suite or limits differ, \
+                 or it was changed in transit"
             ),
             Self::Refused => f.write_str("the peer was not admitted"),
-            Self::Deadline => f.write_str("the handshake was not done by its deadline"),
+            Self::Deadline => f.write_str("the handshake was not complete by its deadline"),
             Self::Invalid(reason) => f.write_str(reason),
         }
     }
@@ -94,31 +113,51 @@ impl From<HandshakeError> for io::Error {
     }
 }
 
-/// Why a message was not sent. Nothing of it was.
+/// Why a message was not sent. No part of it was sent.
+///
+/// # Examples
+///
+/// ```
+#[doc = include_str!("session_example.in")]
+/// # let photo = vec![0; 300_000];
+/// use futures_handoff::secure::SendError;
+///
+/// match sender.send(&photo).await {
+///     Ok(_) => {}
+///     // The connection is still usable: send the message in pieces.
+///     Err(SendError::TooLong { limit, .. }) => {
+///         for piece in photo.chunks(limit) {
+///             sender.send(piece).await?;
+///         }
+///     }
+///     Err(error) => return Err(error.into()),
+/// }
+/// assert_eq!(receiver.recv().await?.unwrap().len(), 256 * 1024);
+/// # Ok::<_, Box<dyn std::error::Error>>(()) }).unwrap();
+/// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum SendError {
-    /// The message is longer than messages may be.
+    /// The message exceeds the limit.
     TooLong {
         /// Its length, in bytes.
         len: usize,
-        /// The longest there may be; for a list of messages, the bytes of the records that fit into
-        /// the budget of the write handoff.
+        /// The longest message. For a list of messages, the budget of the write handoff for the
+        /// bytes of all records.
         limit: usize,
     },
-    /// The messages of a list take more records together than the write handoff holds entries.
+    /// The messages of a list take more records than the write handoff has queue entries.
     TooMany {
-        /// How many records they take.
+        /// The number of records that they take.
         records: usize,
-        /// The most there may be.
+        /// The number of queue entries.
         limit: usize,
     },
-    /// There is no room for it now, or others wait for room.
+    /// There is no capacity for the message now, or other senders wait for capacity.
     Full,
-    /// Nothing more is sent.
+    /// The sender is closed.
     Closed(CloseReason),
-    /// The cipher failed, which it does not for want of anything that a program could see to.
-    /// Nothing more is sent.
+    /// The cipher failed, for no reason that a program could correct. The sender is closed.
     Cipher,
 }
 
@@ -126,12 +165,12 @@ impl fmt::Display for SendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooLong { len, limit } => {
-                write!(f, "a message of {len} bytes is longer than the limit of {limit} bytes")
+                write!(f, "a message of {len} bytes exceeds the limit of {limit} bytes")
             }
             Self::TooMany { records, limit } => {
-                write!(f, "the messages take {records} records, more than the limit of {limit} records")
+                write!(f, "messages that take {records} records exceed the limit of {limit} records")
             }
-            Self::Full => f.write_str("there is no room for the message now"),
+            Self::Full => f.write_str("there is no capacity for the message now"),
             Self::Closed(_) => f.write_str("the sender is closed"),
             Self::Cipher => f.write_str("the cipher failed"),
         }
@@ -177,29 +216,51 @@ impl From<SendError> for io::Error {
 }
 
 /// Why nothing more is received.
+///
+/// # Examples
+///
+/// ```
+#[doc = include_str!("session_example.in")]
+/// use futures_handoff::secure::ReceiveError;
+///
+/// sender.send(b"half a file").await?;
+/// // The peer stops without `close`.
+/// drop(sender);
+/// let mut file = Vec::new();
+/// let complete = loop {
+///     match receiver.recv().await {
+///         Ok(Some(chunk)) => file.extend_from_slice(&chunk),
+///         Ok(None) => break true,
+///         // Do not use an incomplete file.
+///         Err(ReceiveError::Truncated { .. }) => break false,
+///         Err(error) => return Err(error.into()),
+///     }
+/// };
+/// assert!(!complete);
+/// # Ok::<_, Box<dyn std::error::Error>>(()) }).unwrap();
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ReceiveError {
     /// The reader failed.
     Io(io::Error),
-    /// The connection ended, and the peer had not said that it would: what it sent may be
-    /// incomplete.
+    /// The connection ended without the peer's close. The messages received so far may not be all
+    /// of them.
     Truncated {
-        /// The bytes of an unfinished record.
+        /// The bytes of an incomplete record.
         buffered: usize,
     },
-    /// A record or a message is longer than the limit. It was not read, and nothing was allocated
-    /// for it.
+    /// A record or a message exceeds the limit. It was not read, and nothing was allocated for it.
     TooLong {
         /// Its length, in bytes.
         len: usize,
         /// The longest there may be.
         limit: usize,
     },
-    /// A record is not what was sealed by the peer as the next one: it was changed, repeated, left
-    /// out, or sent by another party.
+    /// A record is not the next one that the peer has sealed. It was changed, repeated, left out,
+    /// or sent by another party.
     Unauthentic,
-    /// A record breaks the protocol.
+    /// A record violates the protocol.
     Malformed(&'static str),
     /// An earlier call has failed.
     Closed,
@@ -211,16 +272,16 @@ impl fmt::Display for ReceiveError {
             Self::Io(_) => f.write_str("the reader failed"),
             Self::Truncated { buffered } => write!(
                 f,
-                "the connection ended without the peer's closing record, {buffered} bytes into a record"
+                "the connection ended without the peer's close record, {buffered} bytes into a record"
             ),
             Self::TooLong { len, limit } => {
-                write!(f, "the peer announced {len} bytes where the limit is {limit} bytes")
+                write!(f, "the peer announced {len} bytes, which exceeds the limit of {limit} bytes")
             }
             Self::Unauthentic => f.write_str(
-                "a record is not what the peer sealed as the next one: it was changed, repeated, left out or forged",
+                "a record is not the next one that the peer has sealed: it was changed, repeated, left out or forged",
             ),
             Self::Malformed(what) => f.write_str(what),
-            Self::Closed => f.write_str("receiving has failed before"),
+            Self::Closed => f.write_str("an earlier call to receive has failed"),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Agreeing on keys: what a handshake is, and the messages that it exchanges.
+//! Key agreement: the trait of a handshake and the messages that it exchanges.
 
 use std::{
     future::{Future, poll_fn},
@@ -12,25 +12,78 @@ use futures_io::{AsyncRead, AsyncWrite};
 use super::{error::HandshakeError, keys::SessionKeys};
 use crate::HandoffBuffer;
 
-/// The length in front of a message.
+/// The length of the length prefix.
 const PREFIX: usize = 2;
 
-/// The part that a side has in a handshake.
+/// The part of a side in a handshake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Role {
-    /// It speaks first.
+    /// The side that speaks first.
     Initiator,
-    /// It answers.
+    /// The side that answers.
     Responder,
 }
 
-/// A way to agree on keys and to learn the name of the peer. [`Noise`](super::Noise) is one.
+/// A protocol that agrees on keys and authenticates the peer. [`Noise`](super::Noise) implements
+/// it.
 ///
-/// An implementation has to bind the prologue: if the two sides were given different ones, it has
-/// to fail on at least one of them before that side has keys. Its keys must differ in each
-/// handshake, whatever a peer sends.
+/// An implementation has to bind the prologue: if the two sides have different prologues, it has to
+/// fail on at least one side before that side has keys. Its keys must differ in each handshake,
+/// whatever a peer sends.
+///
+/// # Examples
+///
+/// Both sides agree on a protocol version first. Noise binds the versions, so an attacker cannot
+/// lower them:
+///
+/// ```
+/// use std::future::pending;
+///
+/// use futures_handoff::secure::{
+///     Config, Handshake, HandshakeError, HandshakeIo, Noise, PublicKey, Role, SessionKeys, StaticKey,
+///     accept, connect,
+/// };
+/// use futures_util::{AsyncRead, AsyncReadExt, AsyncWrite, future::try_join};
+///
+/// struct Versioned(u8, Noise);
+///
+/// impl Handshake for Versioned {
+///     type Peer = (PublicKey, u8);
+///
+///     async fn run<R, W>(
+///         self,
+///         role: Role,
+///         prologue: &[u8],
+///         io: &mut HandshakeIo<R, W>,
+///     ) -> Result<((PublicKey, u8), SessionKeys), HandshakeError>
+///     where
+///         R: AsyncRead + Unpin,
+///         W: AsyncWrite + Unpin,
+///     {
+///         let Self(ours, noise) = self;
+///         io.send(&[ours]).await?;
+///         let [theirs] = io.receive(1).await?[..] else { return Err(HandshakeError::Truncated) };
+///         let versions = if role == Role::Initiator { [ours, theirs] } else { [theirs, ours] };
+///         let prologue = [prologue, &versions].concat();
+///         let (peer, keys) = noise.run(role, &prologue, io).await?;
+///         Ok(((peer, ours.min(theirs)), keys))
+///     }
+/// }
+///
+/// # futures_executor::block_on(async {
+/// # let (near, far) = futures_handoff_runtimes::io::duplex(64 * 1024);
+/// # let ((near_reader, near_writer), (far_reader, far_writer)) = (near.split(), far.split());
+/// let (old, new) = (Noise::xx(StaticKey::generate()), Noise::xx(StaticKey::generate()));
+/// let config = Config::new("example.org/chat");
+/// let (connected, accepted) = try_join(
+///     connect(near_reader, near_writer, Versioned(2, old), &config, pending()),
+///     accept(far_reader, far_writer, Versioned(3, new), &config, pending()),
+/// ).await?;
+/// assert_eq!((connected.peer.1, accepted.peer.1), (2, 2));
+/// # Ok::<_, HandshakeError>(()) }).unwrap();
+/// ```
 pub trait Handshake {
-    /// What the peer has proved to be.
+    /// The identity that the peer has proved.
     type Peer;
 
     /// Exchanges messages until both sides have keys.
@@ -49,12 +102,12 @@ pub trait Handshake {
         W: AsyncWrite + Unpin;
 }
 
-/// The connection, as a [`Handshake`] sees it: messages, each behind its length in 2 bytes, most
-/// significant first.
+/// The connection as a [`Handshake`] sees it. It carries messages, each after its length in 2
+/// bytes, most significant byte first.
 pub struct HandshakeIo<R, W> {
     pub(super) reader: R,
     pub(super) writer: W,
-    /// What was read beyond the last message is for the records.
+    /// Bytes that were read beyond the last message belong to the records.
     pub(super) buffer: HandoffBuffer,
 }
 
@@ -68,7 +121,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> HandshakeIo<R, W> {
     ///
     /// # Cancel safety
     ///
-    /// None: a part of the message may have left. Give the connection up.
+    /// Not cancel safe: a part of the message may have left. Drop the connection.
     pub async fn send(&mut self, message: &[u8]) -> Result<(), HandshakeError> {
         let Ok(len) = u16::try_from(message.len()) else {
             return Err(HandshakeError::Invalid("a handshake message has at most 65,535 bytes"));
@@ -82,7 +135,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> HandshakeIo<R, W> {
                 0 => return Err(std::io::Error::from(std::io::ErrorKind::WriteZero).into()),
                 n => {
                     left = left.get(n..).ok_or_else(|| {
-                        std::io::Error::other("the writer claims to have written more than it was given")
+                        std::io::Error::other("the writer reports more bytes written than it was given")
                     })?;
                 }
             }
@@ -90,13 +143,13 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> HandshakeIo<R, W> {
         Ok(poll_fn(|cx| pin!(&mut self.writer).poll_flush(cx)).await?)
     }
 
-    /// Receives the next message, which may have up to `limit` bytes.
+    /// Receives the next message, of up to `limit` bytes.
     ///
     /// # Errors
     ///
-    /// [`HandshakeError::TooLong`] as soon as a longer one is announced,
-    /// [`HandshakeError::Truncated`] if the connection ends before, and [`HandshakeError::Io`] if
-    /// the reader fails.
+    /// [`HandshakeError::TooLong`] as soon as a longer message is announced,
+    /// [`HandshakeError::Truncated`] if the connection ends before the message is complete, and
+    /// [`HandshakeError::Io`] if the reader fails.
     ///
     /// # Cancel safety
     ///
@@ -124,7 +177,7 @@ impl<R, W> std::fmt::Debug for HandshakeIo<R, W> {
     }
 }
 
-/// What `work` gives, unless the deadline comes first.
+/// Returns the result of `work`, or an error if the deadline passes first.
 pub(super) async fn before<T>(
     deadline: impl Future<Output = ()>,
     work: impl Future<Output = Result<T, HandshakeError>>,

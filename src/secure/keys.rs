@@ -1,4 +1,4 @@
-//! Keys: the long-lived ones that say who a peer is, and those of a session.
+//! The long-lived keys that identify peers, and the keys of a session.
 
 use std::{error, fmt, str::FromStr};
 
@@ -22,19 +22,22 @@ use super::aead::{CipherError, CipherKey, KEY_LEN, NONCE_LEN, Nonce, Suite};
 /// ```
 /// use futures_handoff::secure::StaticKey;
 ///
-/// let key = StaticKey::from_bytes([7; 32]);
-/// assert_eq!(key.public(), StaticKey::from_bytes([7; 32]).public());
-/// assert_ne!(StaticKey::generate().public(), StaticKey::generate().public());
+/// let key = StaticKey::generate();
+/// // Store the secret bytes, and load them again.
+/// let stored = key.to_bytes();
+/// let loaded = StaticKey::from_bytes(*stored);
+/// assert_eq!(loaded.public(), key.public());
+/// assert_ne!(StaticKey::generate().public(), key.public());
 /// ```
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct StaticKey([u8; KEY_LEN]);
 
 impl StaticKey {
-    /// A new key from the random numbers of the operating system.
+    /// Makes a key from random numbers of the operating system.
     ///
     /// # Panics
     ///
-    /// If it has none to give.
+    /// If the operating system has no random numbers.
     #[must_use]
     pub fn generate() -> Self {
         let mut random = DefaultResolver.resolve_rng().expect("the resolver is built with random numbers");
@@ -43,7 +46,7 @@ impl StaticKey {
         Self::from_slice(dh.privkey())
     }
 
-    /// The key with these 32 secret bytes.
+    /// Makes a key from 32 secret bytes.
     #[must_use]
     pub fn from_bytes(bytes: [u8; KEY_LEN]) -> Self {
         Self(bytes)
@@ -55,7 +58,7 @@ impl StaticKey {
         Self(key)
     }
 
-    /// The secret bytes, to be stored.
+    /// The secret bytes, for storage.
     #[must_use]
     pub fn to_bytes(&self) -> Zeroizing<[u8; KEY_LEN]> {
         Zeroizing::new(self.0)
@@ -86,8 +89,8 @@ impl fmt::Debug for StaticKey {
     }
 }
 
-/// The public half of a peer's identity: an X25519 key. `Display` writes its 64 hexadecimal digits,
-/// and `FromStr` reads them.
+/// The public half of a peer's identity: an X25519 key. `Display` writes it as 64 hexadecimal
+/// digits, and `FromStr` parses them.
 ///
 /// # Examples
 ///
@@ -95,9 +98,9 @@ impl fmt::Debug for StaticKey {
 /// use futures_handoff::secure::PublicKey;
 ///
 /// let key = PublicKey::from([0xAB; 32]);
+/// assert_eq!(key.as_bytes(), &[0xAB; 32]);
 /// assert_eq!(key.to_string(), "ab".repeat(32));
 /// assert_eq!(key.to_string().parse(), Ok(key));
-/// assert_eq!("ab".parse::<PublicKey>().unwrap_err().to_string(), "a public key has 64 hexadecimal digits");
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PublicKey([u8; KEY_LEN]);
@@ -109,9 +112,9 @@ impl PublicKey {
         &self.0
     }
 
-    /// Whether the bytes are the only ones for their key, a number below 2^255 - 19, and only its
-    /// holder can prove it. X25519 takes others for it as well, and gives the same result to all
-    /// for a key of low order.
+    /// Whether this is the only encoding of its key (a number below 2^255 - 19) and only its holder
+    /// can prove it. X25519 accepts other encodings, and its result for a key of low order is the
+    /// same for all.
     pub(super) fn is_provable(&self) -> bool {
         let [low, middle @ .., high] = self.0;
         let beyond = low >= 0xED && middle == [0xFF; KEY_LEN - 2] && high == 0x7F;
@@ -166,7 +169,20 @@ impl FromStr for PublicKey {
     }
 }
 
-/// The text is no public key. From the `FromStr` of [`PublicKey`].
+/// The error of parsing a [`PublicKey`].
+///
+/// # Examples
+///
+/// ```
+/// use futures_handoff::secure::{ParseKeyError, PublicKey};
+///
+/// let lines = ["# peers", &"07".repeat(32), "0707"];
+/// let parse = |line: &str| line.parse().map_err(|error: ParseKeyError| error.to_string());
+/// let keys: Vec<Result<PublicKey, String>> =
+///     lines.into_iter().filter(|line| !line.starts_with('#')).map(parse).collect();
+/// assert_eq!(keys[0], Ok(PublicKey::from([7; 32])));
+/// assert_eq!(keys[1], Err("a public key has 64 hexadecimal digits".to_owned()));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParseKeyError(());
 
@@ -190,10 +206,19 @@ impl fmt::Debug for PublicKey {
     }
 }
 
-/// What a handshake leaves to both sides: a secret of each direction, and a value that names the
-/// session.
+/// The result of a handshake: a secret for each direction, and a value that identifies the session.
 ///
-/// Its memory is cleared when it is dropped.
+/// Its memory is cleared when it is dropped. `Debug` shows none of it.
+///
+/// # Examples
+///
+/// ```
+/// use futures_handoff::secure::SessionKeys;
+///
+/// // A handshake has agreed on a secret and hashed all of its messages.
+/// let keys = SessionKeys::derive(&[7; 32], &[9; 32]);
+/// assert_eq!(format!("{keys:?}"), "SessionKeys { .. }");
+/// ```
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub struct SessionKeys {
     from_initiator: [u8; KEY_LEN],
@@ -202,11 +227,12 @@ pub struct SessionKeys {
 }
 
 impl SessionKeys {
-    /// The keys of a session by HKDF-SHA-256 ([RFC 5869](https://www.rfc-editor.org/rfc/rfc5869)).
+    /// Derives the keys of a session by HKDF-SHA-256 ([RFC
+    /// 5869](https://www.rfc-editor.org/rfc/rfc5869)).
     ///
-    /// `secret` is what only the two sides know, at least 32 bytes that are as good as random.
-    /// `transcript` is a hash of all that was said in the handshake, identities and prologue
-    /// included: so keys of two handshakes are alike only if those were.
+    /// `secret` is known to the two sides only: at least 32 bytes that are as good as random.
+    /// `transcript` is a hash of the whole handshake, including identities and prologue. So the
+    /// keys of two handshakes are equal only if both inputs are.
     #[must_use]
     #[expect(clippy::missing_panics_doc, reason = "the lengths that are asked for are never too many")]
     pub fn derive(secret: &[u8], transcript: &[u8]) -> Self {
@@ -223,13 +249,13 @@ impl SessionKeys {
         }
     }
 
-    /// The keys for what an initiator sends, and for what it receives.
+    /// The keys for records that an initiator sends, and for records that it receives.
     pub(super) fn directions(&self, suite: Suite, rekey_after: u64) -> (DirectionKey, DirectionKey) {
         let new = |secret| DirectionKey::new(suite, secret, rekey_after);
         (new(self.from_initiator), new(self.from_responder))
     }
 
-    /// The secrets for packets that an initiator sends, and for those that it receives.
+    /// The secrets for packets that an initiator sends, and for packets that it receives.
     #[cfg(feature = "fragment")]
     pub(super) fn packet_secrets(&self) -> (Secret, Secret) {
         (expand(&self.from_initiator, b"packets"), expand(&self.from_responder, b"packets"))
@@ -242,18 +268,18 @@ impl fmt::Debug for SessionKeys {
     }
 }
 
-/// What keys come from. Its memory is cleared when it is dropped.
+/// A secret that keys are derived from. Its memory is cleared when it is dropped.
 pub(super) type Secret = Zeroizing<[u8; KEY_LEN]>;
 
-/// The keys of one direction, one after the other, and the number of the next record.
+/// The current key of one direction, and the number of the next record.
 pub(super) struct DirectionKey {
     suite: Suite,
-    /// What the key and the next secret come from.
+    /// The secret that the key and the next secret are derived from.
     secret: Secret,
     cipher: CipherKey,
-    /// The number of the next record, which no key sees twice.
+    /// The number of the next record. No key is used with a number twice.
     record: u64,
-    /// How many records are left to this key.
+    /// How many more records this key is used for.
     left: u64,
     rekey_after: u64,
 }
@@ -265,7 +291,7 @@ impl DirectionKey {
         Self { suite, secret, cipher, record: 0, left: rekey_after, rekey_after }
     }
 
-    /// The number of the next record, which is used up by this, whatever comes of the record.
+    /// Takes the number of the next record. It is used up, even if the record then fails.
     #[inline]
     fn next_nonce(&mut self) -> Result<Nonce, CipherError> {
         if self.left == 0 {

@@ -1,28 +1,28 @@
 //! Authenticated, encrypted messages over any reader and writer.
 //!
 //! [`connect`] and [`accept`] run a handshake over a connection, after which both sides know who
-//! the other one is. Then messages go in both directions: each arrives whole, once, in order, and
-//! unchanged, or the receiver says why not. Nothing here needs a runtime. A [`Sender`] seals a
-//! message straight from where it lies, once the [`WriteHandoff`] under it has room, and a
-//! [`Receiver`] opens it straight out of its [`HandoffBuffer`].
+//! the peer is. Messages then travel in both directions. Each message arrives whole, once, in order
+//! and unchanged, or the receiver returns an error. Nothing here needs a runtime. A [`Sender`]
+//! encrypts a message directly from the caller's slice when the [`WriteHandoff`] under it has
+//! capacity. A [`Receiver`] decrypts it directly out of its [`HandoffBuffer`].
 //!
-//! **Nobody has audited this.** What it promises and what it does not is in
-//! [docs/security.md](https://docs.rs/crate/futures-handoff/latest/source/docs/security.md), with
-//! the format of the wire.
+//! **This module has not been audited.**
+//! [docs/security.md](https://docs.rs/crate/futures-handoff/latest/source/docs/security.md) states
+//! what it promises, what it does not promise, and the wire format.
 //!
 //! # What an application has to do
 //!
-//! - **Know keys.** A peer is its [`PublicKey`]. The initiator of [`Noise::ik`] names the one that
-//!   it wants to reach; a responder decides in [`Noise::admit`] whom it serves. Without that,
-//!   `accept` takes any peer, and the application has to look at [`Session::peer`].
-//! - **Give a deadline**, or a peer that says nothing is waited for without end. There is none
-//!   after the handshake.
-//! - **Run the task** of the session: spawn [`WriteTask::detach`], or [`WriteTask::run_until`] with
-//!   what sends.
-//! - **Close.** [`Sender::close`] tells the peer that all was sent; without it the peer sees
-//!   [`ReceiveError::Truncated`]. That the peer has *received* all, only a message of its own can
-//!   tell.
-//! - **Wait for the first message** before anything that cannot be undone, where it has accepted a
+//! - **Know keys.** A peer is its [`PublicKey`]. The initiator of [`Noise::ik`] names the
+//!   responder. A responder decides in [`Noise::admit`] which peers to serve. Without that,
+//!   `accept` takes any peer, and the application has to check [`Session::peer`].
+//! - **Set a deadline.** Without one, a silent peer is waited for without end. The deadline covers
+//!   the handshake only.
+//! - **Run the task** of the session: spawn [`WriteTask::detach`], or run the sending code with
+//!   [`WriteTask::run_until`].
+//! - **Close.** [`Sender::close`] tells the peer that all was sent. Without it the peer gets
+//!   [`ReceiveError::Truncated`]. Only a message from the peer can tell that it has *received*
+//!   everything.
+//! - **Wait for the first message** before anything that cannot be undone, after accepting a
 //!   session of `ik` or `kk`: see [`Noise`].
 //!
 //! ```
@@ -40,7 +40,7 @@
 //! let asks = async {
 //!     let (reader, writer) = near.split();
 //!     let session = secure::connect(reader, writer, Noise::ik(alice, Some(bob_public)), &config, pending()).await?;
-//!     // The writer task runs beside what sends; on a runtime it would be spawned.
+//!     // The writer task runs beside the sending code. On a runtime, spawn it.
 //!     let ask = async {
 //!         session.sender.send(b"who are you?").await?;
 //!         Ok(session.sender.close().await?)
@@ -53,7 +53,7 @@
 //!     let mut session = secure::accept(reader, writer, Noise::ik(bob, None), &config, pending()).await?;
 //!     let question = session.receiver.recv().await?;
 //!     assert_eq!(question.unwrap(), "who are you?");
-//!     // The peer has said that this was all.
+//!     // The peer has closed: this was all.
 //!     assert_eq!(session.receiver.recv().await?, None);
 //!     Ok::<_, std::io::Error>(())
 //! };
@@ -101,28 +101,55 @@ pub use sink::SenderSink;
 
 use crate::{BoxWriter, HandoffBuffer, HandoffBufferConfig, WriteHandoff, WriteTask};
 
-/// How much a receiver reads at a time, so that one read brings a long message or many short ones.
-/// A connection that waits holds nothing of it.
+/// The size of a read. One read can bring a long message or many short ones. A waiting connection
+/// holds no memory for it.
 const READ_SIZE: usize = 128 * 1024;
 
-/// An encrypted connection. Its parts are independent: each can go to a task of its own.
+/// An encrypted connection. Its parts are independent, and each can move to its own task.
+///
+/// # Examples
+///
+/// ```
+/// use std::future::pending;
+///
+/// use futures_handoff::secure::{Config, Noise, StaticKey, accept, connect};
+/// use futures_util::{AsyncReadExt, future::try_join};
+///
+/// # futures_executor::block_on(async {
+/// # let (near, far) = futures_handoff_runtimes::io::duplex(64 * 1024);
+/// # let ((near_reader, near_writer), (far_reader, far_writer)) = (near.split(), far.split());
+/// let (alice, bob) = (StaticKey::generate(), StaticKey::generate());
+/// let (alice_public, bob_public) = (alice.public(), bob.public());
+/// let config = Config::new("example.org/chat/1");
+/// let (at_alice, mut at_bob) = try_join(
+///     connect(near_reader, near_writer, Noise::xx(alice), &config, pending()),
+///     accept(far_reader, far_writer, Noise::xx(bob), &config, pending()),
+/// ).await?;
+/// assert_eq!((at_alice.peer, at_bob.peer), (bob_public, alice_public));
+/// assert_eq!(at_alice.binding, at_bob.binding);
+///
+/// let (sender, mut task) = (at_alice.sender, at_alice.task);
+/// task.run_until(async { sender.send(b"hello").await?.await.map_err(std::io::Error::from) }).await?;
+/// assert_eq!(at_bob.receiver.recv().await?.unwrap(), "hello");
+/// # Ok::<_, Box<dyn std::error::Error>>(()) }).unwrap();
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Session<R, W = BoxWriter, P = PublicKey> {
-    /// What the peer has proved to be. With [`Noise::ik`] and [`Noise::kk`] the proof of the
-    /// initiator is complete once the first message has come from it: see there.
+    /// The identity that the peer has proved. With [`Noise::ik`] and [`Noise::kk`] the proof of the
+    /// initiator is complete only when its first message has arrived: see [`Noise`].
     pub peer: P,
     /// A value that is the same on both sides and in no other session. An application that signs
-    /// it, or puts it into a token, ties that to this connection.
+    /// it, or includes it in a token, binds the signature or token to this connection.
     pub binding: [u8; 32],
     /// Sends messages. It can be cloned.
     pub sender: Sender<W>,
     /// Receives messages.
     pub receiver: Receiver<R>,
-    /// Writes what is sent. Nothing leaves before it runs: spawn [`WriteTask::detach`], or run it
-    /// in the task that sends, with [`WriteTask::run_until`].
+    /// Writes what is sent. Nothing leaves before it runs: spawn [`WriteTask::detach`], or run the
+    /// sending code with [`WriteTask::run_until`].
     pub task: WriteTask<W>,
-    /// Keys for packets that go between the two sides beside the connection, as over UDP.
+    /// Keys for packets between the two sides outside the connection, as over UDP.
     #[cfg(feature = "fragment")]
     #[cfg_attr(docsrs, doc(cfg(feature = "fragment")))]
     pub packets: PacketKeys,
@@ -130,22 +157,40 @@ pub struct Session<R, W = BoxWriter, P = PublicKey> {
 
 /// Opens a session as the side that speaks first.
 ///
-/// `deadline` is anything that completes when it is too late, such as a timer of the runtime, or
-/// [`pending`](std::future::pending). It covers the whole handshake, the admission of the peer
-/// included. With Tokio it is `tokio::time::sleep(duration)`, with smol `async {
+/// `deadline` is any future that completes when the handshake has taken too long, such as a timer
+/// of the runtime, or [`pending`](std::future::pending). It covers the whole handshake, including
+/// the admission of the peer. With Tokio it is `tokio::time::sleep(duration)`, with smol `async {
 /// smol::Timer::after(duration).await; }`.
 ///
 /// `reader` and `writer` are the halves of one connection, or any two streams. On a socket, turn
-/// Nagle's algorithm off: what is sent leaves together as it is.
+/// Nagle's algorithm off. The sender already combines what leaves together.
 ///
 /// # Errors
 ///
-/// [`HandshakeError`]. `reader` and `writer` are dropped. The peer is not told why: it sees the
-/// connection end.
+/// [`HandshakeError`]. `reader` and `writer` are dropped. The peer does not learn the reason: it
+/// sees the connection end.
 ///
 /// # Cancel safety
 ///
-/// Dropping the future drops `reader` and `writer`: a handshake cannot be taken up again.
+/// Dropping the future drops `reader` and `writer`. A handshake cannot be resumed.
+///
+/// # Examples
+///
+/// ```
+/// use futures_handoff::secure::{Config, HandshakeError, Noise, StaticKey, connect};
+/// use futures_util::AsyncReadExt;
+///
+/// # futures_executor::block_on(async {
+/// # let (stream, _silent_peer) = futures_handoff_runtimes::io::duplex(64 * 1024);
+/// # let timeout = std::future::ready(());
+/// let (reader, writer) = stream.split();
+/// let (key, config) = (StaticKey::generate(), Config::new("example.org/chat/1"));
+/// match connect(reader, writer, Noise::xx(key), &config, timeout).await {
+///     Ok(session) => println!("connected to {}", session.peer),
+///     Err(error) => assert!(matches!(error, HandshakeError::Deadline)),
+/// }
+/// # });
+/// ```
 pub async fn connect<R, W, H>(
     reader: R,
     writer: W,
@@ -163,9 +208,9 @@ where
 
 /// Opens a session as the side that answers.
 ///
-/// With [`Noise::ik`] and [`Noise::kk`] it succeeds also where an attacker sends the first message
-/// of an earlier handshake once more. No message comes out of such a session, and nobody can read
-/// what is sent in it; wait for the first message before anything that cannot be undone.
+/// With [`Noise::ik`] and [`Noise::kk`] it also succeeds if an attacker replays the first message of
+/// an earlier handshake. No message comes out of such a session, and no one can read what is sent in
+/// it. Wait for the first message before anything that cannot be undone.
 ///
 /// # Errors
 ///
@@ -174,6 +219,33 @@ where
 /// # Cancel safety
 ///
 /// As for [`connect`].
+///
+/// # Examples
+///
+/// A responder that serves known peers only:
+///
+/// ```
+/// use std::future::pending;
+///
+/// use futures_handoff::secure::{Config, HandshakeError, Noise, StaticKey, accept, connect};
+/// use futures_util::{AsyncReadExt, future::join};
+///
+/// # futures_executor::block_on(async {
+/// # let (near, far) = futures_handoff_runtimes::io::duplex(64 * 1024);
+/// # let (near_reader, near_writer) = near.split();
+/// let (server, config) = (StaticKey::generate(), Config::new("example.org/chat/1"));
+/// let (known, server_public) = (StaticKey::generate().public(), server.public());
+/// let (reader, writer) = far.split();
+/// let handshake = Noise::ik(server, None).admit(|peer| async move { peer == known });
+/// let accepting = accept(reader, writer, handshake, &config, pending());
+/// # let stranger = Noise::ik(StaticKey::generate(), Some(server_public));
+/// # let connecting = connect(near_reader, near_writer, stranger, &config, pending());
+/// # let (accepted, connected) = join(accepting, connecting).await;
+/// // A peer with another key connects.
+/// assert!(matches!(accepted.unwrap_err(), HandshakeError::Refused));
+/// # assert!(matches!(connected.unwrap_err(), HandshakeError::Truncated));
+/// # });
+/// ```
 pub async fn accept<R, W, H>(
     reader: R,
     writer: W,
@@ -223,8 +295,8 @@ where
     })
 }
 
-/// A buffer in which a record fits, and the beginning of the next one. So does the longest message
-/// of a handshake.
+/// A buffer that holds a record and the beginning of the next one. It also holds the longest
+/// handshake message.
 fn read_config(config: &Config) -> HandoffBufferConfig {
     let record = config.max_record_len() + record::OVERHEAD;
     HandoffBufferConfig::new((2 * record).max(READ_SIZE)).with_read_reserve(READ_SIZE)

@@ -29,7 +29,7 @@ enum Pattern {
 }
 
 impl Pattern {
-    /// The protocol by its name in Noise. The hash and the cipher of the handshake are the same for
+    /// The Noise name of the protocol. The hash and the cipher of the handshake are the same for
     /// all suites.
     fn protocol(self) -> &'static str {
         match self {
@@ -39,7 +39,7 @@ impl Pattern {
         }
     }
 
-    /// The lengths of its messages: keys, encrypted ones with a tag, and the tag of an empty
+    /// The lengths of its messages: keys, encrypted keys with a tag, and the tag of an empty
     /// payload.
     fn lengths(self) -> &'static [usize] {
         match self {
@@ -51,33 +51,49 @@ impl Pattern {
 }
 
 /// A Noise handshake with X25519, ChaCha20-Poly1305 and SHA-256. Both sides prove the key that
-/// names them.
+/// identifies them.
 ///
-/// | pattern | what a side knows before | messages | who learns whose key |
+/// | pattern | what a side knows before | messages | which keys are revealed |
 /// |---|---|---|---|
-/// | [`xx`](Self::xx) | nothing | 3 | only the peer; an active attacker learns the responder's |
-/// | [`ik`](Self::ik) | the initiator knows the responder's key | 2 | only the peer |
-/// | [`kk`](Self::kk) | each side knows the other one's key | 2 | they are not sent |
+/// | [`xx`](Self::xx) | nothing | 3 | to the peer only; an active attacker learns the responder's |
+/// | [`ik`](Self::ik) | the initiator knows the responder's key | 2 | to the peer only |
+/// | [`kk`](Self::kk) | each side knows the peer's key | 2 | none is sent |
 ///
-/// An attacker can record the first message of `ik` and `kk` and send it again. The responder
-/// admits it, answers, and has a session, whose [`peer`](super::Session::peer) is the one that sent
-/// it first; the attacker has none: it can neither send a record that opens nor open one, as the
-/// keys come from fresh numbers of both sides. So a responder knows that the initiator is there
-/// when the first message has come, and not before. In `xx` it knows by the third message of the
-/// handshake, which nobody can repeat.
+/// An attacker can record the first message of `ik` and `kk` and replay it. The responder admits
+/// it, answers, and has a session, whose [`peer`](super::Session::peer) is the original sender of
+/// the message. The attacker has no session: it can neither send a record that opens nor open one,
+/// because the keys depend on fresh numbers of both sides. So a responder knows that the initiator
+/// is present when the first message has arrived, and not before. In `xx` it knows by the third
+/// message of the handshake, which cannot be replayed.
 ///
 /// # Examples
 ///
-/// ```
-/// use futures_handoff::secure::{Noise, StaticKey};
+/// Neither side knows the other, and the responder has a list of users:
 ///
-/// let (alice, bob) = (StaticKey::generate(), StaticKey::generate());
-/// let known = [alice.public()];
-/// let accepts = Noise::xx(bob).admit(move |peer| {
-///     let is_known = known.contains(&peer);
-///     async move { is_known }
+/// ```
+/// use std::future::pending;
+///
+/// use futures_handoff::secure::{Config, Noise, StaticKey, accept, connect};
+/// use futures_util::{AsyncReadExt, future::try_join};
+///
+/// # futures_executor::block_on(async {
+/// # let (near, far) = futures_handoff_runtimes::io::duplex(64 * 1024);
+/// # let ((near_reader, near_writer), (far_reader, far_writer)) = (near.split(), far.split());
+/// let (user, server) = (StaticKey::generate(), StaticKey::generate());
+/// let (users, server_public) = ([user.public()], server.public());
+/// let accepting = Noise::xx(server).admit(|peer| {
+///     let is_user = users.contains(&peer);
+///     async move { is_user }
 /// });
-/// # let _ = (accepts, alice);
+/// let config = Config::new("example.org/chat/1");
+/// let (connected, accepted) = try_join(
+///     connect(near_reader, near_writer, Noise::xx(user), &config, pending()),
+///     accept(far_reader, far_writer, accepting, &config, pending()),
+/// ).await?;
+/// assert_eq!(accepted.peer, users[0]);
+/// // The user learns the key, and decides whether to trust it.
+/// assert_eq!(connected.peer, server_public);
+/// # Ok::<_, futures_handoff::secure::HandshakeError>(()) }).unwrap();
 /// ```
 pub struct Noise<A = fn(PublicKey) -> Ready<bool>> {
     pattern: Pattern,
@@ -87,20 +103,61 @@ pub struct Noise<A = fn(PublicKey) -> Ready<bool>> {
 }
 
 impl Noise {
-    /// Neither side knows the other one before.
+    /// Neither side knows the peer's key before.
     #[must_use]
     pub fn xx(local: StaticKey) -> Self {
         Self::new(Pattern::Xx, local, None)
     }
 
-    /// The initiator knows the key of the responder: it has to name it. A responder gives `None`,
-    /// or its own key; which initiators it wants is for [`admit`](Self::admit) to say.
+    /// The initiator knows the key of the responder and has to name it. A responder passes `None`,
+    /// or its own key. It chooses its initiators with [`admit`](Self::admit).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::future::pending;
+    ///
+    /// use futures_handoff::secure::{Config, HandshakeError, Noise, StaticKey, connect};
+    /// use futures_util::AsyncReadExt;
+    ///
+    /// # futures_executor::block_on(async {
+    /// # let (stream, _peer) = futures_handoff_runtimes::io::duplex(64 * 1024);
+    /// let (reader, writer) = stream.split();
+    /// let config = Config::new("example.org/chat/1");
+    /// // The key of the responder is missing.
+    /// let handshake = Noise::ik(StaticKey::generate(), None);
+    /// let error = connect(reader, writer, handshake, &config, pending()).await.unwrap_err();
+    /// assert!(matches!(error, HandshakeError::Invalid(_)));
+    /// # });
+    /// ```
     #[must_use]
     pub fn ik(local: StaticKey, responder: Option<PublicKey>) -> Self {
         Self::new(Pattern::Ik, local, responder)
     }
 
-    /// Each side knows the key of the other one.
+    /// Each side knows the peer's key and has to name it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::future::pending;
+    ///
+    /// use futures_handoff::secure::{Config, Noise, StaticKey, accept, connect};
+    /// use futures_util::{AsyncReadExt, future::try_join};
+    ///
+    /// # futures_executor::block_on(async {
+    /// # let (near, far) = futures_handoff_runtimes::io::duplex(64 * 1024);
+    /// # let ((near_reader, near_writer), (far_reader, far_writer)) = (near.split(), far.split());
+    /// let (left, right) = (StaticKey::generate(), StaticKey::generate());
+    /// let (left_public, right_public) = (left.public(), right.public());
+    /// let config = Config::new("example.org/replication/1");
+    /// let (connected, accepted) = try_join(
+    ///     connect(near_reader, near_writer, Noise::kk(left, right_public), &config, pending()),
+    ///     accept(far_reader, far_writer, Noise::kk(right, left_public), &config, pending()),
+    /// ).await?;
+    /// assert_eq!(connected.binding, accepted.binding);
+    /// # Ok::<_, futures_handoff::secure::HandshakeError>(()) }).unwrap();
+    /// ```
     #[must_use]
     pub fn kk(local: StaticKey, peer: PublicKey) -> Self {
         Self::new(Pattern::Kk, local, Some(peer))
@@ -110,14 +167,15 @@ impl Noise {
         Self { pattern, local, peer, admit: |_| ready(true) }
     }
 
-    /// Asks `admit` as soon as the key of the peer is known, before this side goes on: a responder
-    /// of `ik` before it answers, both sides of `xx` when the other one has proved its key, and
-    /// before all else a side that was given the key: the initiator of `ik` and both sides of `kk`.
+    /// Asks `admit` about the peer as soon as its key is known, before this side continues. A
+    /// responder of `ik` asks before it answers. Both sides of `xx` ask when the peer has proved
+    /// its key. A side that was given the key asks first of all: the initiator of `ik`, and both
+    /// sides of `kk`.
     ///
-    /// Without it every peer is admitted that can prove any key at all.
+    /// Without `admit`, every peer that can prove any key is admitted.
     ///
-    /// Where it says no, the handshake ends with [`HandshakeError::Refused`]. It is dropped with
-    /// the handshake, by the deadline for one.
+    /// If `admit` returns `false`, the handshake ends with [`HandshakeError::Refused`]. The future
+    /// of `admit` is dropped with the handshake, for example by the deadline.
     #[must_use]
     pub fn admit<A, F>(self, admit: A) -> Noise<A>
     where
@@ -130,10 +188,10 @@ impl Noise {
 
 impl<A> Noise<A> {
     fn build(&self, role: Role, prologue: &[u8]) -> Result<HandshakeState, HandshakeError> {
-        let invalid = |_| HandshakeError::Invalid("snow does not accept the keys of the handshake");
+        let invalid = |_| HandshakeError::Invalid("`snow` does not accept the keys of the handshake");
         if self.peer.is_some_and(|peer| !peer.is_provable()) {
             return Err(HandshakeError::Invalid(
-                "the named key is of no peer: it is not below 2^255 - 19, or anyone could prove it",
+                "the peer's key is not valid: it is not below 2^255 - 19, or anyone could prove it",
             ));
         }
         let params: NoiseParams = self.pattern.protocol().parse().map_err(invalid)?;
@@ -147,7 +205,7 @@ impl<A> Noise<A> {
             }
             (Pattern::Ik, Role::Responder, Some(named)) if *named != self.local.public() => {
                 return Err(HandshakeError::Invalid(
-                    "the responder of IK can name no key but its own: `admit` decides on initiators",
+                    "the responder of IK can name only its own key: `admit` decides on initiators",
                 ));
             }
             // A responder of IK learns the key in the first message.
@@ -227,15 +285,15 @@ impl<A> fmt::Debug for Noise<A> {
     }
 }
 
-/// A handshake under way.
+/// A handshake in progress.
 struct Exchange {
     state: HandshakeState,
-    /// The messages exchanged so far, and the one under way.
+    /// The number of messages exchanged so far, including the current one.
     message: usize,
 }
 
 impl Exchange {
-    /// The key of the peer, once it is known.
+    /// The key of the peer, or `None` while it is not known.
     fn peer(&self) -> Option<PublicKey> {
         let key: [u8; KEY] = self.state.get_remote_static()?.try_into().ok()?;
         Some(PublicKey::from(key))
@@ -253,7 +311,7 @@ impl Exchange {
         io.send(&message[..len]).await
     }
 
-    /// The payload of the next message, and the length of the whole message.
+    /// Returns the payload of the next message, and the length of the whole message.
     async fn receive<R, W>(
         &mut self,
         io: &mut HandshakeIo<R, W>,
@@ -268,7 +326,7 @@ impl Exchange {
         let mut payload = vec![0; message.len()];
         let read = self.state.read_message(&message, &mut payload);
         let len = read.map_err(|_| HandshakeError::Failed { message: self.message })?;
-        // Other bytes for the key of a peer that was turned away must not make another peer of it.
+        // Another encoding of a refused peer's key must not count as another peer.
         if self.peer().is_some_and(|peer| !peer.is_provable()) {
             return Err(HandshakeError::Failed { message: self.message });
         }
@@ -276,8 +334,8 @@ impl Exchange {
         Ok((payload.into(), message.len()))
     }
 
-    /// The keys of the session. The state of the handshake goes: nothing else may be sealed with
-    /// what it held.
+    /// Derives the keys of the session. The handshake state is dropped: nothing else may be sealed
+    /// with its keys.
     fn into_keys(mut self) -> Result<SessionKeys, HandshakeError> {
         if !self.state.is_handshake_finished() {
             return Err(HandshakeError::Failed { message: self.message });

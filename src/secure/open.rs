@@ -11,28 +11,29 @@ use super::{
 };
 use crate::blocks::Blocks;
 
-/// A consumer that holds more messages than this many records has blocks of its own for them.
+/// The number of blocks that are remembered. If a consumer holds the messages of more records, new
+/// blocks are allocated for them.
 const BLOCKS_MAX: usize = 8;
 
-/// What a record brought.
+/// The result of opening a record.
 #[derive(Debug)]
 pub(super) enum Opened {
     Message(Bytes),
     /// A part of a message, or a batch without messages.
     Nothing,
-    /// The peer has sent all.
+    /// The peer has sent everything.
     Close,
 }
 
-/// A message that comes in parts.
+/// A message that arrives in parts.
 struct Long {
     block: BytesMut,
     len: usize,
-    /// How many bytes are there. They are genuine.
+    /// How many bytes have arrived. All of them are genuine.
     have: usize,
 }
 
-/// Opens what the peer sends. Every error is final.
+/// Opens the records of the peer. Every error is final.
 pub(super) struct Opener {
     key: DirectionKey,
     max_message_len: usize,
@@ -40,7 +41,7 @@ pub(super) struct Opener {
     short: Slab,
     blocks: Blocks,
     long: Option<Long>,
-    /// The messages of a batch that were not delivered yet, each behind its length. They were
+    /// The messages of a batch that were not yet delivered, each after its length. All of them were
     /// checked.
     batch: Bytes,
 }
@@ -58,13 +59,13 @@ impl Opener {
         }
     }
 
-    /// Nothing more is there for now.
+    /// Called when no more input is available for now.
     #[inline]
     pub(super) fn rest(&mut self) {
         self.blocks.rest();
     }
 
-    /// The next message of the batch that was opened last.
+    /// Returns the next message of the batch that was opened last.
     #[inline]
     pub(super) fn next_of_batch(&mut self) -> Option<Bytes> {
         if self.batch.is_empty() { None } else { self.take_of_batch() }
@@ -76,8 +77,8 @@ impl Opener {
         Some(self.batch.split_to(len))
     }
 
-    /// The header of the record that `buffered` begins with, once it is there. Checks it against
-    /// all limits, before a byte more is read or allocated.
+    /// Decodes the header of the record at the start of `buffered`, or `None` if it is incomplete.
+    /// Checks the header against all limits before any more is read or allocated.
     #[inline]
     pub(super) fn header(&self, buffered: &[u8]) -> Result<Option<Header>, ReceiveError> {
         let Some(header) = buffered.first_chunk::<HEADER_LEN>() else { return Ok(None) };
@@ -91,8 +92,8 @@ impl Opener {
         }
         if (header.kind == Kind::Part) != self.long.is_some() {
             return Err(ReceiveError::Malformed(match header.kind {
-                Kind::Part => "a part comes without the length of its message",
-                _ => "another record comes between the parts of a message",
+                Kind::Part => "a part of a message arrives without a begin record",
+                _ => "another record arrives between the parts of a message",
             }));
         }
         Ok(Some(header))
@@ -114,7 +115,7 @@ impl Opener {
         }
     }
 
-    /// The bytes of a record, in a block that is used again.
+    /// Opens a record into a block that is reused later.
     #[inline]
     fn open_into_block(&mut self, head: &[u8], len: usize, sealed: &[u8]) -> Result<Bytes, ReceiveError> {
         if len <= SLAB_PIECE_MAX {
@@ -129,7 +130,7 @@ impl Opener {
 
     fn open_batch(&mut self, head: &[u8], len: usize, sealed: &[u8]) -> Result<Opened, ReceiveError> {
         let batch = self.open_into_block(head, len, sealed)?;
-        // All of it is checked before any of it is delivered.
+        // The whole batch is checked before any of it is delivered.
         let mut rest = &batch[..];
         while !rest.is_empty() {
             let message = rest
@@ -150,7 +151,7 @@ impl Opener {
     fn begin(&mut self, head: &[u8], len: usize, sealed: &[u8]) -> Result<Opened, ReceiveError> {
         let mut total = [0; TOTAL_LEN];
         let Some(total_len) = total.get_mut(..len).filter(|total| total.len() == TOTAL_LEN) else {
-            return Err(ReceiveError::Malformed("the length of a long message has to have 4 bytes"));
+            return Err(ReceiveError::Malformed("a begin record does not have 4 bytes"));
         };
         self.key.open(head, sealed, total_len).map_err(|_| ReceiveError::Unauthentic)?;
         let total = usize::try_from(u32::from_be_bytes(total)).unwrap_or(usize::MAX);
@@ -158,18 +159,18 @@ impl Opener {
             return Err(ReceiveError::TooLong { len: total, limit: self.max_message_len });
         }
         if total <= self.max_record_len {
-            return Err(ReceiveError::Malformed("a message that fits into a record comes in parts"));
+            return Err(ReceiveError::Malformed("a message that fits in one record arrives in parts"));
         }
-        // The peer is known, and may send as much. New memory becomes real only as it is written
-        // to.
+        // The record is authentic, and the peer may send that much. The system provides new memory
+        // only as it is written to.
         self.long = Some(Long { block: self.blocks.take(total), len: total, have: 0 });
         Ok(Opened::Nothing)
     }
 
-    /// Opens a part at its place in the message.
+    /// Opens a part into its place in the message.
     fn open_part(&mut self, head: &[u8], len: usize, sealed: &[u8]) -> Result<Opened, ReceiveError> {
         let Some(long) = &mut self.long else {
-            return Err(ReceiveError::Malformed("a part comes without the length of its message"));
+            return Err(ReceiveError::Malformed("a part of a message arrives without a begin record"));
         };
         if len != (long.len - long.have).min(self.max_record_len) {
             return Err(ReceiveError::Malformed("a part of a message is too long or too short"));

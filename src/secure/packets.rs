@@ -1,4 +1,4 @@
-//! Packets that are sealed, each by itself, in any order.
+//! Sealed packets, each independent of the others, in any order.
 
 use std::fmt;
 
@@ -10,12 +10,12 @@ use super::{
 };
 use crate::fragment::{HEADER_LEN, OpenPacket, PacketError, SealError, SealPacket};
 
-/// The number in front of the encrypted bytes.
+/// The length of the number before the encrypted bytes.
 const NUMBER_LEN: usize = 8;
 const OVERHEAD: usize = NUMBER_LEN + TAG_LEN;
 /// A key is used for 2^20 packets, an eighth of what RFC 9001, section 6.6, allows AES-GCM.
 const PACKETS_PER_KEY_LOG2: u32 = 20;
-/// After so many forged packets, nothing is opened any more: the limit of the same section for
+/// After this many forged packets, no packet is opened: the limit of the same section for
 /// ChaCha20-Poly1305, the lower one of the two ciphers.
 const MAX_FORGED: u64 = 1 << 36;
 
@@ -23,8 +23,8 @@ const MAX_FORGED: u64 = 1 << 36;
 /// [`fragment`](crate::fragment) over UDP. From [`Session::packets`](super::Session::packets) or
 /// [`SessionKeys::into_packets`].
 ///
-/// Each session has them once, and they come from other secrets than those of its messages. Their
-/// memory is cleared when they are dropped.
+/// Each session has them once. They come from other secrets than the keys of its messages. Their
+/// memory is cleared when they are dropped. [`split`](Self::split) has an example.
 pub struct PacketKeys {
     suite: Suite,
     outgoing: Secret,
@@ -32,7 +32,7 @@ pub struct PacketKeys {
 }
 
 impl PacketKeys {
-    /// What seals the packets that this side sends, and what opens those of the peer.
+    /// Returns the sealer for packets that this side sends, and the opener for packets of the peer.
     ///
     /// # Examples
     ///
@@ -45,8 +45,8 @@ impl PacketKeys {
     /// };
     /// use futures_handoff::secure::{PacketSealer, Role, SessionKeys, Suite};
     ///
-    /// // The keys of a handshake; `Session::packets` has them ready.
-    /// let keys = || SessionKeys::derive(&[7; 32], b"a hash of what was said");
+    /// // The keys of a handshake. A session has them in `Session::packets`.
+    /// let keys = || SessionKeys::derive(&[7; 32], b"a hash of the handshake");
     /// let (mut seal, _) = keys().into_packets(Role::Initiator, Suite::default()).split();
     /// let (_, mut open) = keys().into_packets(Role::Responder, Suite::default()).split();
     ///
@@ -74,10 +74,10 @@ impl PacketKeys {
 }
 
 impl SessionKeys {
-    /// The keys for packets, instead of those for messages, for a program that makes its own
-    /// handshake. The same secret and transcript must not be used for it twice, nor for it and a
-    /// session, whose [`packets`](super::Session::packets) are the same ones: two sealers of a key
-    /// would use each number twice, which shows what they seal.
+    /// Turns the keys into keys for packets, instead of keys for messages. For a program with its
+    /// own handshake. Do not call it twice with the same secret and transcript. Do not call it with
+    /// those of a session either, because [`packets`](super::Session::packets) has the same keys.
+    /// Two sealers of a key would use each number twice, which shows what they seal.
     #[must_use]
     pub fn into_packets(self, role: Role, suite: Suite) -> PacketKeys {
         let (from_initiator, from_responder) = self.packet_secrets();
@@ -115,16 +115,41 @@ fn nonce(number: u64) -> Nonce {
     nonce
 }
 
-/// Seals packets. A sealed packet has 24 bytes more than its header and its bytes: its number, and
+/// Seals packets. A sealed packet is 24 bytes longer than its header and its bytes: its number and
 /// the tag of the cipher.
 ///
-/// Each packet takes the next number, one that is sealed again as well, and is bound to its header
-/// and number. After each 2^20 packets another key is used.
+/// Each packet takes the next number, even if its fragment was sealed before. The packet is bound
+/// to its header and number. The key changes after each 2^20 packets.
+///
+/// # Examples
+///
+/// ```
+/// use futures_handoff::{
+///     bytes::Bytes,
+///     fragment::{Fragmenter, HEADER_LEN, PacketPool, SealPacket, Stride},
+/// };
+/// use futures_handoff::secure::{PacketSealer, Role, SessionKeys, Suite};
+///
+/// # let keys = SessionKeys::derive(&[7; 32], b"a hash of the handshake");
+/// # let packets = keys.into_packets(Role::Initiator, Suite::default());
+/// // `packets` is that of a session.
+/// let (mut seal, _) = packets.split();
+/// let stride = Stride::for_packets::<PacketSealer>(1_200)?;
+/// assert_eq!(stride.get(), 1_200 - HEADER_LEN - PacketSealer::OVERHEAD);
+///
+/// let message = Fragmenter::new(1, Bytes::from("secret"), stride)?;
+/// let mut pool = PacketPool::default();
+/// let first = message.pack(&mut (0..1), &mut seal, &mut pool)?.unwrap();
+/// let again = message.pack(&mut (0..1), &mut seal, &mut pool)?.unwrap();
+/// assert_eq!(first.contents().len(), HEADER_LEN + 8 + 6 + 16);
+/// assert_ne!(first, again);
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 pub struct PacketSealer {
     suite: Suite,
     secret: Secret,
     key: PacketKey,
-    /// `None` when all are used up.
+    /// `None` when all numbers are used up.
     next: Option<u64>,
 }
 
@@ -134,7 +159,7 @@ impl SealPacket for PacketSealer {
     #[inline]
     fn seal(&mut self, header: &[u8; HEADER_LEN], plain: &[u8], sealed: &mut [u8]) -> Result<(), SealError> {
         let number = self.next.ok_or(SealError)?;
-        // Used up, whatever comes of the packet.
+        // The number is used up, even if the packet fails.
         self.next = number.checked_add(1);
         if epoch(number) != self.key.epoch {
             self.key = PacketKey::new(self.suite, &self.secret, epoch(number));
@@ -156,12 +181,41 @@ impl fmt::Debug for PacketSealer {
 
 /// Opens the packets of a peer, in any order, each once.
 ///
-/// A packet that was opened, or is more than 4,032 numbers behind the newest one, is
-/// [`PacketError::Replayed`]. After 2^36 packets that were not genuine, no packet is.
+/// A packet that was opened before, or is more than 4,032 numbers behind the newest one, is
+/// [`PacketError::Replayed`]. After 2^36 packets that were not genuine, it opens no packet.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Instant;
+///
+/// use futures_handoff::{
+///     bytes::Bytes,
+///     fragment::{Fragmenter, Limits, PacketError, PacketPool, Reassembler, Stride},
+/// };
+/// use futures_handoff::secure::{PacketSealer, Role, SessionKeys, Suite};
+///
+/// # let keys = || SessionKeys::derive(&[7; 32], b"a hash of the handshake");
+/// # let (mut seal, _) = keys().into_packets(Role::Initiator, Suite::default()).split();
+/// # let packets = keys().into_packets(Role::Responder, Suite::default());
+/// # let message = Fragmenter::new(1, Bytes::from("secret"), Stride::for_packets::<PacketSealer>(1_200)?)?;
+/// # let sent = message.pack(&mut (0..1), &mut seal, &mut PacketPool::default())?.unwrap();
+/// # let packet = sent.contents();
+/// // `packets` is that of a session, and `packet` has arrived.
+/// let (_, mut open) = packets.split();
+/// let mut reassembler = Reassembler::new(Limits::default());
+/// let mut forged = packet.to_vec();
+/// forged[30] ^= 1;
+/// let mut push = |packet: &[u8]| reassembler.push(&"peer", packet, &mut open, Instant::now());
+/// assert_eq!(push(&forged), Err(PacketError::Unauthentic));
+/// assert!(push(packet).is_ok());
+/// assert_eq!(push(packet), Err(PacketError::Replayed { number: 0 }));
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 pub struct PacketOpener {
     suite: Suite,
     secret: Secret,
-    /// The keys that opened packets last, each at the remainder of its epoch.
+    /// The keys that opened the latest packets, each at its epoch modulo 2.
     keys: [Option<PacketKey>; 2],
     window: Box<Window>,
     forged: u64,
@@ -191,7 +245,7 @@ impl OpenPacket for PacketOpener {
             Some(key) if key.epoch == epoch => key.cipher.open(nonce, header, sealed, plain),
             _ => {
                 let key = PacketKey::new(self.suite, &self.secret, epoch);
-                // A forged number displaces no key.
+                // A forged number replaces no key.
                 let opened = key.cipher.open(nonce, header, sealed, plain);
                 if opened.is_ok() {
                     self.keys[place] = Some(key);

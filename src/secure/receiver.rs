@@ -22,28 +22,47 @@ use crate::{HandoffBuffer, coop::Budget};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
     Open,
-    /// The peer has sent all.
+    /// The peer has sent everything.
     Closed,
     /// A call has failed.
     Failed,
 }
 
-/// Receives the messages of a peer, in their order. From [`Session`](super::Session).
+/// Receives the messages of a peer, in order. From [`Session`](super::Session).
 ///
-/// It is a [`Stream`] as well, which ends after an error.
+/// It is also a [`Stream`], which ends after an error.
 ///
 /// # Memory
 ///
-/// It buffers up to 128 KiB, or two of the longest records if that is more, and nothing while it
-/// waits for a quiet connection. A message is opened into memory that is used again when all that
-/// shares it is dropped: messages of up to 1 KiB share blocks of 8 KiB, those of one batch share a
-/// block, and others have a block that is at most four times as long as they are, or 4 KiB. So
-/// nothing is allocated for a message as long as those before it are dropped in time; to keep a
-/// short one for long, copy it. While it waits it keeps one block, and 8 KiB of short ones.
+/// It buffers up to 128 KiB, or two records of the longest length if that is more. It buffers
+/// nothing while it waits for a quiet connection. Messages are decrypted into blocks that are
+/// reused when all messages in them are dropped. Messages of up to 1 KiB share blocks of 8 KiB. The
+/// messages of one batch share a block. Any other message has a block of at most four times its
+/// length, or 4 KiB. So nothing is allocated for a message if earlier messages are dropped in time.
+/// To keep a short message for long, copy it. While it waits, the receiver keeps one block, and 8
+/// KiB for short messages.
 ///
 /// # Cancel safety
 ///
 /// Dropping any of its futures loses nothing.
+///
+/// # Examples
+///
+/// ```
+#[doc = include_str!("session_example.in")]
+/// // `sender` and `receiver` are those of two sessions with each other.
+/// sender.send(b"one").await?;
+/// sender.send(b"two").await?;
+/// sender.close().await?;
+/// let mut received = Vec::new();
+/// while let Some(message) = receiver.recv().await? {
+///     received.push(message);
+/// }
+/// // The peer has closed, so these are all of its messages.
+/// assert!(receiver.is_closed());
+/// assert_eq!(received, ["one", "two"]);
+/// # Ok::<_, Box<dyn std::error::Error>>(()) }).unwrap();
+/// ```
 pub struct Receiver<R> {
     reader: R,
     buffer: HandoffBuffer,
@@ -58,23 +77,37 @@ impl<R> Receiver<R> {
         Self { reader, buffer, opener, stage: Stage::Open, budget: Budget::new(true) }
     }
 
-    /// The reader. What is read from it past the receiver is lost to it, and the next record does
-    /// not open.
+    /// The reader. Bytes that are read from it directly are lost to the receiver, and the next
+    /// record fails to open.
     pub fn get_ref(&self) -> &R {
         &self.reader
     }
 
-    /// Whether the peer has said that it has sent all, and all of that was received.
+    /// Whether the peer has closed and all of its messages were received.
     pub fn is_closed(&self) -> bool {
         self.stage == Stage::Closed
     }
 
-    /// The next message of those that were read already. `None` where no whole record is there, and
-    /// at the end: see [`is_closed`](Self::is_closed). Never reads.
+    /// Returns the next message that was already read. Never reads. Returns `None` if no whole
+    /// record is buffered, and at the end: see [`is_closed`](Self::is_closed).
     ///
     /// # Errors
     ///
     /// As for [`recv`](Self::recv).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    #[doc = include_str!("session_example.in")]
+    /// sender.send_batch(&["one", "two"]).await?;
+    /// let mut messages = vec![receiver.recv().await?.unwrap()];
+    /// // Handle together what has arrived together.
+    /// while let Some(message) = receiver.try_recv()? {
+    ///     messages.push(message);
+    /// }
+    /// assert_eq!(messages, ["one", "two"]);
+    /// # Ok::<_, Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
     pub fn try_recv(&mut self) -> Result<Option<Bytes>, ReceiveError> {
         match self.stage {
             Stage::Closed => Ok(None),
@@ -83,7 +116,7 @@ impl<R> Receiver<R> {
         }
     }
 
-    /// The next message, if it is there.
+    /// Returns the next message if it is buffered.
     #[inline]
     fn next(&mut self) -> Result<Option<Bytes>, ReceiveError> {
         loop {
@@ -107,7 +140,7 @@ impl<R> Receiver<R> {
         }
     }
 
-    /// Nothing is received after an error.
+    /// Ends the receiver: nothing is received after an error.
     #[cold]
     fn fail(&mut self) {
         self.stage = Stage::Failed;
@@ -115,13 +148,13 @@ impl<R> Receiver<R> {
 }
 
 impl<R: AsyncRead + Unpin> Receiver<R> {
-    /// Receives the next message. `None` once the peer has said that it has sent all.
+    /// Receives the next message. Returns `None` when the peer has closed.
     ///
     /// # Errors
     ///
-    /// [`ReceiveError`], after which nothing more is received:
-    /// [`Truncated`](ReceiveError::Truncated) where the connection ended without such a word, and
-    /// [`Closed`](ReceiveError::Closed) from the next call on.
+    /// [`ReceiveError`]. Nothing is received after an error. [`Truncated`](ReceiveError::Truncated)
+    /// means that the connection ended without the peer's close. Every later call returns
+    /// [`Closed`](ReceiveError::Closed).
     ///
     /// # Cancel safety
     ///
@@ -129,7 +162,22 @@ impl<R: AsyncRead + Unpin> Receiver<R> {
     ///
     /// # Complexity
     ///
-    /// A message is decrypted once, from the read buffer into its own memory, and not copied.
+    /// A message is decrypted once, from the read buffer into its own memory, without a copy.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    #[doc = include_str!("session_example.in")]
+    /// use futures_handoff::secure::ReceiveError;
+    ///
+    /// sender.send(b"incomplete").await?;
+    /// // The peer stops without `close`.
+    /// drop(sender);
+    /// assert_eq!(receiver.recv().await?.unwrap(), "incomplete");
+    /// assert!(matches!(receiver.recv().await, Err(ReceiveError::Truncated { .. })));
+    /// assert!(matches!(receiver.recv().await, Err(ReceiveError::Closed)));
+    /// # Ok::<_, Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
     pub async fn recv(&mut self) -> Result<Option<Bytes>, ReceiveError> {
         poll_fn(|cx| self.poll_recv(cx)).await
     }
@@ -138,7 +186,7 @@ impl<R: AsyncRead + Unpin> Receiver<R> {
     ///
     /// # Errors
     ///
-    /// As there.
+    /// As for [`recv`](Self::recv).
     pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, ReceiveError>> {
         ready!(self.budget.poll(cx));
         loop {

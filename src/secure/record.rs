@@ -1,34 +1,34 @@
-//! Records on the wire: their header, and how much room messages take in them.
+//! Records on the wire: their header, and the capacity that messages take in them.
 //!
-//! A record is a header of 4 bytes, which is authenticated with it, the encrypted bytes, and a tag
-//! of 16 bytes. The header is a kind and the length of the bytes, in 24 bits, most significant
-//! first.
+//! A record is a header of 4 bytes, the encrypted bytes, and a tag of 16 bytes. The header is
+//! authenticated with the record. It holds the kind and the length of the plaintext in 24 bits,
+//! most significant byte first.
 
 use super::{aead::TAG_LEN, error::ReceiveError};
 
 pub(super) const HEADER_LEN: usize = 4;
-/// What a record has beside its bytes.
+/// How many bytes a record adds to its plaintext.
 pub(super) const OVERHEAD: usize = HEADER_LEN + TAG_LEN;
-/// The most bytes that a header can announce.
+/// The longest plaintext that a header can announce.
 pub(super) const MAX_LEN: usize = (1 << 24) - 1;
-/// The length of a message in front of it in a batch.
+/// The length of the prefix of each message in a batch: the length of the message.
 pub(super) const BATCH_PREFIX: usize = 3;
-/// What the first record of a long message holds: the length of the message.
+/// The length of the plaintext of a begin record: the length of the long message.
 pub(super) const TOTAL_LEN: usize = 4;
 
-/// What is in a record.
+/// The content of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum Kind {
     /// One message.
     Message = 0,
-    /// Several messages, each behind its length.
+    /// Several messages, each after its length.
     Batch = 1,
-    /// The length of a long message, which follows in parts.
+    /// The length of a long message. Its parts follow.
     Begin = 2,
-    /// The next part of a long message. Every part but the last is as long as a record may be.
+    /// The next part of a long message. Every part but the last has the longest record length.
     Part = 3,
-    /// Nothing: the sender has sent all.
+    /// Nothing. The sender has sent everything.
     Close = 4,
 }
 
@@ -38,7 +38,8 @@ pub(super) struct Header {
     pub(super) len: usize,
 }
 
-/// An unsigned number of 24 bits, most significant byte first. The caller has checked that it fits.
+/// Encodes an unsigned number in 24 bits, most significant byte first. The caller has checked that
+/// it fits.
 pub(super) fn u24(n: usize) -> [u8; 3] {
     debug_assert!(n <= MAX_LEN, "{n} does not fit in 24 bits");
     let [.., a, b, c] = (n as u64).to_be_bytes();
@@ -56,8 +57,8 @@ impl Header {
         [self.kind as u8, a, b, c]
     }
 
-    /// Reads a header and checks it against the longest record and what its kind allows. Whether it
-    /// is genuine is not known before the record is opened.
+    /// Decodes a header and checks it against the longest record and the limits of its kind. Only
+    /// opening the record shows whether the header is genuine.
     #[inline]
     pub(super) fn decode(
         [kind, rest @ ..]: [u8; HEADER_LEN],
@@ -70,7 +71,7 @@ impl Header {
             2 => (Kind::Begin, TOTAL_LEN),
             3 => (Kind::Part, max_record_len),
             4 => (Kind::Close, 0),
-            _ => return Err(ReceiveError::Malformed("a record is of no known kind")),
+            _ => return Err(ReceiveError::Malformed("a record is of an unknown kind")),
         };
         if len > limit {
             return Err(ReceiveError::TooLong { len, limit });
@@ -85,7 +86,7 @@ impl Header {
     }
 }
 
-/// What a submission takes in the write handoff.
+/// The capacity that a submission takes in the write handoff.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct WireRoom {
     pub(super) bytes: usize,
@@ -106,7 +107,7 @@ impl WireRoom {
     }
 }
 
-/// What a message takes: one record, or one that announces its length and as many as its parts are.
+/// The capacity that a message takes: one record, or a begin record and one record for each part.
 #[inline]
 pub(super) fn room_of_message(len: usize, max_record_len: usize) -> WireRoom {
     if len <= max_record_len {
@@ -117,19 +118,18 @@ pub(super) fn room_of_message(len: usize, max_record_len: usize) -> WireRoom {
     WireRoom::record(TOTAL_LEN).and(WireRoom { bytes, records: parts })
 }
 
-/// Neighbours in a list of messages that go into one record, or one that needs records of its own.
+/// Adjacent messages of a list that share a record, or one message with records of its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Group {
     Batch {
         messages: std::ops::Range<usize>,
-        /// The bytes of the record, lengths included.
+        /// The length of the plaintext, including the length prefixes.
         len: usize,
     },
     Single(usize),
 }
 
-/// Divides messages of the given lengths into records: as many to a record as fit in it, in their
-/// order.
+/// Divides messages into records in order. Each record holds as many as fit.
 pub(super) fn groups<'a, M: AsRef<[u8]>>(
     messages: &'a [M],
     max_record_len: usize,
@@ -148,7 +148,7 @@ pub(super) fn groups<'a, M: AsRef<[u8]>>(
             at += 1;
         }
         match at - start {
-            // The next one fills a record, or more than one, by itself.
+            // The next message fills one or more records by itself.
             0 => len_of(at).map(|_| {
                 at += 1;
                 Group::Single(start)
@@ -159,7 +159,7 @@ pub(super) fn groups<'a, M: AsRef<[u8]>>(
     })
 }
 
-/// What a list of messages takes.
+/// The capacity that a list of messages takes.
 pub(super) fn room_of_batch<M: AsRef<[u8]>>(messages: &[M], max_record_len: usize) -> WireRoom {
     groups(messages, max_record_len).fold(WireRoom::default(), |room, group| {
         room.and(match group {

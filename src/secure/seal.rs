@@ -10,11 +10,11 @@ use super::{
 };
 use crate::blocks::Blocks;
 
-/// The most blocks that wait to be written, or to be used again. The budget of the write handoff
+/// The most blocks that are remembered, in the queue or unused. The budget of the write handoff
 /// bounds their bytes.
 const BLOCKS_MAX: usize = 64;
 
-/// Seals what one side sends. The order of the calls is the order in which records have to leave.
+/// Seals the messages of one side. Records have to leave in the order of the calls.
 pub(super) struct Sealer {
     key: DirectionKey,
     blocks: Blocks,
@@ -26,7 +26,7 @@ impl Sealer {
         Self { key, blocks: Blocks::new(BLOCKS_MAX), max_record_len: config.max_record_len() }
     }
 
-    /// One record, from where the bytes lie into where they leave.
+    /// Seals one record, from the bytes of the caller into the block that is written.
     #[inline]
     pub(super) fn record(&mut self, kind: Kind, bytes: &[u8]) -> Result<Bytes, CipherError> {
         let header = Header { kind, len: bytes.len() };
@@ -38,9 +38,9 @@ impl Sealer {
         Ok(self.blocks.hand_out(block, len))
     }
 
-    /// The records of a message that is longer than one.
+    /// Seals a message that is longer than a record.
     pub(super) fn long_message(&mut self, bytes: &[u8], records: &mut Vec<Bytes>) -> Result<(), CipherError> {
-        // The configuration allows no message whose length does not fit.
+        // The configuration allows only messages whose length fits.
         let total: [u8; TOTAL_LEN] = u32::try_from(bytes.len()).map_err(|_| CipherError)?.to_be_bytes();
         records.push(self.record(Kind::Begin, &total)?);
         for part in bytes.chunks(self.max_record_len) {
@@ -49,7 +49,7 @@ impl Sealer {
         Ok(())
     }
 
-    /// A message, in as many records as it takes.
+    /// Seals a message, in as many records as it takes.
     pub(super) fn message(&mut self, bytes: &[u8], records: &mut Vec<Bytes>) -> Result<(), CipherError> {
         if bytes.len() > self.max_record_len {
             return self.long_message(bytes, records);
@@ -58,8 +58,8 @@ impl Sealer {
         Ok(())
     }
 
-    /// Several messages in one record of `len` bytes. They are copied together, and then sealed in
-    /// place.
+    /// Seals several messages in one record with `len` plaintext bytes. The messages are copied
+    /// together, and then sealed in place.
     pub(super) fn batch(&mut self, messages: &[&[u8]], len: usize) -> Result<Bytes, CipherError> {
         let header = Header { kind: Kind::Batch, len };
         let wire_len = header.wire_len();
@@ -78,7 +78,7 @@ impl Sealer {
         Ok(self.blocks.hand_out(block, wire_len))
     }
 
-    /// A list of messages, in as few records as they fit in.
+    /// Seals a list of messages, in as few records as possible.
     pub(super) fn messages(
         &mut self,
         messages: &[&[u8]],

@@ -16,32 +16,32 @@ use crate::{
     write::internals::{Chunks, Ordered, Owned, Room, Via},
 };
 
-/// A list with room for more than this many messages of a batch is not kept.
+/// A list with capacity for more than this many messages of a batch is not kept.
 const KEPT_MAX: usize = 1024;
 
-/// What all senders of a session share.
+/// The state that all senders of a session share.
 pub(super) struct Sealing {
     pub(super) state: Mutex<SealState>,
     pub(super) max_message_len: usize,
     pub(super) max_record_len: usize,
 }
 
-/// Records are sealed and accepted under its lock, so that they leave in the order of their
-/// numbers.
+/// The part under the lock. Records are sealed and accepted under one lock, so that they leave in
+/// the order of their numbers.
 pub(super) struct SealState {
     pub(super) sealer: Sealer,
-    /// A list for the records of a long message, empty.
+    /// An empty list for the records of a long message.
     pub(super) records: Vec<Bytes>,
-    /// A list for the messages of a batch, empty.
+    /// An empty list for the messages of a batch.
     pub(super) views: Vec<&'static [u8]>,
-    /// The record that closes was accepted, or the cipher has failed: nothing may come after.
+    /// The close record was accepted or the cipher has failed. No record may follow.
     pub(super) closed: bool,
-    /// The senders that may still send.
+    /// The number of senders that may still send.
     pub(super) senders: usize,
 }
 
 impl<W> Sender<W> {
-    /// What a message takes in the handoff.
+    /// The capacity that a message takes in the handoff.
     #[inline]
     pub(super) fn room_of(&self, message: &[u8]) -> Result<Room, SendError> {
         let (len, limit) = (message.len(), self.sealing.max_message_len);
@@ -51,16 +51,16 @@ impl<W> Sender<W> {
         Ok(record::room_of_message(len, self.sealing.max_record_len).into())
     }
 
-    /// What a list of messages takes in the handoff.
+    /// The capacity that a list of messages takes in the handoff.
     fn room_of_all<M: AsRef<[u8]>>(&self, messages: &[M]) -> Result<Room, SendError> {
         messages.iter().try_for_each(|message| self.room_of(message.as_ref()).map(drop))?;
         Ok(record::room_of_batch(messages, self.sealing.max_record_len).into())
     }
 
-    /// What is to be sent, and what it takes. `as_ref` is code of others: it may panic, give other
-    /// bytes each time, or use this session. So it runs without a lock, and what is sealed is what
-    /// it has given once. Before that, all of it is counted, so that nothing is allocated for a
-    /// list that is refused.
+    /// The slices of the messages and the capacity that they take. `as_ref` is user code: it may
+    /// panic, return other bytes on each call, or use this session. So it runs without a lock, and
+    /// the slices from one call are sealed. All messages are counted before that, so that a list
+    /// that exceeds the limits allocates nothing.
     pub(super) fn views<'m, M: AsRef<[u8]>>(
         &self,
         messages: &'m [M],
@@ -76,17 +76,18 @@ impl<W> Sender<W> {
         Ok((views, room))
     }
 
-    /// The list is kept for the next messages.
+    /// Keeps the list for the next messages.
     pub(super) fn keep(&self, mut views: Vec<&[u8]>) {
         views.clear();
         if views.capacity() <= KEPT_MAX {
-            // It is empty, and its memory becomes that of the list with the longer lifetime.
+            // The list is empty. Collecting it changes the lifetime of its items and reuses its
+            // memory.
             let views = views.into_iter().map(|_| -> &'static [u8] { &[] }).collect();
             self.sealing.state.lock().views = views;
         }
     }
 
-    /// Whether this is the last sender that may still send. It is not counted any more.
+    /// Stops counting this sender. Returns whether it was the last one that may still send.
     pub(super) fn leave(&mut self) -> bool {
         let mut state = self.sealing.state.lock();
         state.senders -= usize::from(std::mem::take(&mut self.counted));
@@ -95,13 +96,13 @@ impl<W> Sender<W> {
 }
 
 impl<W: AsyncWrite + Unpin> Sender<W> {
-    /// The state, if records may still be sealed.
+    /// Locks the state. Fails if no more records may be sealed.
     fn lock(&self) -> Result<MutexGuard<'_, SealState>, SendError> {
         let state = self.sealing.state.lock();
         if state.closed { Err(SendError::Closed(CloseReason::Closed)) } else { Ok(state) }
     }
 
-    /// Seals a message and has it accepted. Nothing of that waits.
+    /// Seals a message and submits it. Never waits.
     #[inline]
     pub(super) fn seal_message<'a>(
         &'a self,
@@ -135,8 +136,8 @@ impl<W: AsyncWrite + Unpin> Sender<W> {
         sealed
     }
 
-    /// Another sender may have closed since there was room, which comes to the same: how it ends is
-    /// told by the end.
+    /// Seals and submits the close record. If another sender has closed since the capacity was
+    /// reserved, that is no error: `closed` returns how the connection ended.
     pub(super) fn seal_close(&self, permit: Permit<'_, W>) -> Result<(), SendError> {
         let sealed = self.seal_one(permit, Via::Poll, |state| {
             state.closed = true;
@@ -187,7 +188,7 @@ impl<W: AsyncWrite + Unpin> Sender<W> {
         }
     }
 
-    /// A record that was sealed is not sent: none may come after it.
+    /// Ends the session after a sealed record that is not sent: no later record could be opened.
     #[cold]
     fn fail(&self, mut state: MutexGuard<'_, SealState>) -> SendError {
         state.closed = true;

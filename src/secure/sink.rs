@@ -19,33 +19,49 @@ use crate::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
     Open,
-    /// It was the last sender: the peer is to be told.
+    /// This was the last sender. The close record is to be sent.
     Last,
-    /// It was given up, and waits until what was sent is flushed.
+    /// Other senders remain. The sink waits until its messages are flushed.
     Flushing,
     /// The connection is closing.
     Ending,
     Closed,
 }
 
-/// A [`Sender`] as a [`Sink`] of messages. Made by [`Sender::into_sink`].
+/// A [`Sender`] as a [`Sink`] of messages, from [`Sender::into_sink`].
 ///
-/// A message for which there is no room waits in the sink, in the line for room, and the sink is
-/// ready again once it was sent. So each sink may have one message beside what the budget holds.
-/// The message gets into the line at the next poll of the sink. From then on its turn, and the room
-/// once that was granted, are the sink's until it is polled or dropped. So poll or drop a sink that
-/// was not ready before you wait for another sender of the session: `close` needs room as well.
+/// A message that does not fit waits in the sink, in line for capacity. The sink is ready again
+/// when that message is sent. So each sink may hold one message beyond the budget. The message
+/// joins the line at the next poll of the sink. From then on, the sink keeps its turn, and the
+/// capacity once granted, until it is polled or dropped. Poll or drop a sink that is not ready
+/// before you wait for another sender of the session: `close` needs capacity as well.
 ///
-/// `poll_flush` waits until what was sent is written and flushed. `poll_close` tells the peer that
-/// all was sent if this was the last sender, and waits until the connection has ended; otherwise it
-/// flushes and gives the sender up.
+/// `poll_flush` waits until the sent messages are written and flushed. If this is the last sender,
+/// `poll_close` tells the peer that all was sent and waits until the connection has ended.
+/// Otherwise it flushes and drops the sender.
 ///
 /// # Drop
 ///
-/// A message that still waits is dropped with the sink.
+/// A waiting message is dropped with the sink.
+///
+/// # Examples
+///
+/// ```
+#[doc = include_str!("session_example.in")]
+/// use futures_handoff::bytes::Bytes;
+/// use futures_util::{SinkExt, StreamExt};
+///
+/// let mut sink = sender.into_sink();
+/// sink.feed(Bytes::from("one")).await?;
+/// sink.send(Bytes::from("two")).await?;
+/// sink.close().await?;
+/// let received: Vec<_> = receiver.map(|message| message.unwrap()).collect().await;
+/// assert_eq!(received, ["one", "two"]);
+/// # Ok::<_, Box<dyn std::error::Error>>(()) }).unwrap();
+/// ```
 pub struct SenderSink<W = BoxWriter> {
     sender: Sender<W>,
-    /// The message that waits for room.
+    /// The message that waits for capacity.
     waiting: Option<Bytes>,
     acquire: Acquire,
     flush: FlushWaiter,
@@ -54,10 +70,27 @@ pub struct SenderSink<W = BoxWriter> {
 }
 
 impl<W: AsyncWrite + Unpin> Sender<W> {
-    /// This sender as a [`Sink`](futures_sink::Sink) of messages.
+    /// Turns this sender into a [`Sink`](futures_sink::Sink) of messages.
     ///
-    /// Closing it tells the peer that all was sent if it was the last sender, and otherwise only
-    /// gives it up. Clone the sender first to keep one.
+    /// If this is the last sender, closing the sink tells the peer that all was sent. Otherwise
+    /// closing only drops the sender. Clone the sender first to keep one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    #[doc = include_str!("session_example.in")]
+    /// use futures_handoff::bytes::Bytes;
+    /// use futures_util::{StreamExt, stream};
+    ///
+    /// let lines = stream::iter(["first line", "second line"]).map(|line| Ok(Bytes::from(line)));
+    /// lines.forward(sender.clone().into_sink()).await?;
+    /// assert_eq!(receiver.recv().await?.unwrap(), "first line");
+    /// assert_eq!(receiver.recv().await?.unwrap(), "second line");
+    /// // This sender is still open.
+    /// sender.close().await?;
+    /// assert_eq!(receiver.recv().await?, None);
+    /// # Ok::<_, Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
     pub fn into_sink(self) -> SenderSink<W> {
         SenderSink::new(self)
     }
@@ -77,7 +110,7 @@ impl<W> SenderSink<W> {
 }
 
 impl<W: AsyncWrite + Unpin> SenderSink<W> {
-    /// Sends the message that waits.
+    /// Sends the waiting message.
     fn poll_waiting(&mut self, cx: &Context<'_>) -> Poll<Result<(), SendError>> {
         let Some(message) = &self.waiting else { return Poll::Ready(Ok(())) };
         let sender = &self.sender;
@@ -106,14 +139,15 @@ impl<W: AsyncWrite + Unpin> Sink<Bytes> for SenderSink<W> {
 
     /// # Errors
     ///
-    /// As for [`Sender::try_send`], but for the want of room.
+    /// As for [`Sender::try_send`], except for [`SendError::Full`]: a message that does not fit
+    /// waits in the sink.
     ///
     /// # Panics
     ///
-    /// Where no `poll_ready` was ready before it.
+    /// If `poll_ready` was not ready before the call.
     fn start_send(self: Pin<&mut Self>, message: Bytes) -> Result<(), SendError> {
         let this = self.get_mut();
-        assert!(this.waiting.is_none(), "`start_send` needs a `poll_ready` that was ready before it");
+        assert!(this.waiting.is_none(), "`start_send` was called before `poll_ready` returned ready");
         if this.stage != Stage::Open {
             return Err(SendError::Closed(CloseReason::Closed));
         }
@@ -144,7 +178,7 @@ impl<W: AsyncWrite + Unpin> Sink<Bytes> for SenderSink<W> {
             let room = WireRoom::record(0).into();
             match ready!(poll_reserve_room(&mut this.acquire, &sender.handoff.shared, cx, room)) {
                 Ok(permit) => sender.seal_close(permit)?,
-                // How the connection ended is told by its end.
+                // `end` returns how the connection ended.
                 Err(_) if sender.handoff.is_closed() => {}
                 Err(reason) => return Poll::Ready(Err(reason.into())),
             }

@@ -1,4 +1,4 @@
-//! Short pieces of memory, many to a block.
+//! Short pieces of memory that share blocks.
 
 use std::collections::VecDeque;
 
@@ -6,16 +6,16 @@ use bytes::BytesMut;
 
 /// The size of a block for [`Slab`].
 const SLAB: usize = 8 * 1024;
-/// How many written blocks a [`Slab`] remembers.
+/// The number of used blocks that a [`Slab`] remembers.
 const SLABS: usize = 4;
 /// The longest piece of a [`Slab`].
 pub(super) const SLAB_PIECE_MAX: usize = 1024;
 
-/// Short pieces of memory, many to a block. A piece that is kept keeps its block.
+/// Short pieces of memory that share blocks. A piece that is kept keeps its block.
 pub(super) struct Slab {
     open: BytesMut,
     has_block: bool,
-    /// The ends of blocks that were used up.
+    /// The ends of used blocks.
     full: VecDeque<BytesMut>,
 }
 
@@ -24,7 +24,7 @@ impl Slab {
         Self { open: BytesMut::new(), has_block: false, full: VecDeque::new() }
     }
 
-    /// `len <= SLAB_PIECE_MAX` initialised bytes.
+    /// Returns `len` initialised bytes, where `len <= SLAB_PIECE_MAX`.
     #[inline]
     pub(super) fn take(&mut self, len: usize) -> BytesMut {
         if self.open.len() < len {
@@ -40,7 +40,7 @@ impl Slab {
             used.clear();
             self.full.push_back(used);
         }
-        // Most are given back in the order in which they were handed out.
+        // Most pieces are dropped in the order in which they were taken.
         if self.full.front_mut().is_some_and(|oldest| oldest.try_reclaim(SLAB)) {
             self.open = self.full.pop_front().unwrap_or_default();
         } else if self.full.len() > SLABS {

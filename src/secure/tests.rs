@@ -104,7 +104,7 @@ fn a_batch_without_messages_is_no_message() {
 #[test]
 fn the_length_of_a_long_message_has_four_bytes() {
     for len in 0..4 {
-        is_malformed(&[], (Kind::Begin, &[0; 4][..len]), "the length of a long message has to have 4 bytes");
+        is_malformed(&[], (Kind::Begin, &[0; 4][..len]), "a begin record does not have 4 bytes");
     }
 }
 
@@ -119,7 +119,7 @@ fn a_long_message_is_as_long_as_messages_may_be_and_longer_than_a_record() {
     begin(100).unwrap();
     begin(41).unwrap();
     for total in [0, 1, 40] {
-        let sentence = "a message that fits into a record comes in parts";
+        let sentence = "a message that fits in one record arrives in parts";
         is_malformed(&[], (Kind::Begin, &u32::to_be_bytes(total)), sentence);
     }
 }
@@ -144,7 +144,7 @@ fn a_part_has_the_length_that_is_due() {
 #[test]
 fn a_part_comes_behind_the_length_of_its_message_and_nothing_else_does() {
     let begin: (Kind, &[u8]) = (Kind::Begin, &[0, 0, 0, 80]);
-    let alone = "a part comes without the length of its message";
+    let alone = "a part of a message arrives without a begin record";
     is_malformed(&[], (Kind::Part, b"part"), alone);
     let parts: [(Kind, &[u8]); 3] = [begin, (Kind::Part, &[7; 40]), (Kind::Part, &[7; 40])];
     let mut peer = Peer::new(&config());
@@ -154,7 +154,7 @@ fn a_part_comes_behind_the_length_of_its_message_and_nothing_else_does() {
     assert!(matches!(peer.says(Kind::Part, &[7; 40]), Err(ReceiveError::Malformed(what)) if what == alone));
     for sent in [&parts[..1], &parts[..2]] {
         for other in [begin, (Kind::Message, b"message"), (Kind::Batch, b""), (Kind::Close, b"")] {
-            is_malformed(sent, other, "another record comes between the parts of a message");
+            is_malformed(sent, other, "another record arrives between the parts of a message");
         }
     }
 }

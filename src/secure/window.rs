@@ -1,16 +1,16 @@
-//! Which packets were received before.
+//! The numbers of packets that were received before.
 
 const WORD: u64 = u64::BITS as u64;
 const WORDS: usize = 64;
-/// How far a packet may be behind the newest one: 4,032. One word is being cleared for what is to
-/// come ([RFC 6479](https://www.rfc-editor.org/rfc/rfc6479)).
+/// How far a packet may be behind the newest one: 4,032. One word is cleared ahead for later
+/// numbers ([RFC 6479](https://www.rfc-editor.org/rfc/rfc6479)).
 pub(super) const WINDOW: u64 = (WORDS as u64 - 1) * WORD;
 
-/// The numbers that were seen, of the newest one and those before it.
+/// Records which numbers up to the newest one were seen.
 pub(super) struct Window {
-    /// 0 before there is one, whose bit is not set then.
+    /// 0 before the first number. The bit of 0 is not set then.
     newest: u64,
-    /// A bit for each number, at its remainder.
+    /// A bit for each number, at the number modulo the size.
     seen: [u64; WORDS],
 }
 
@@ -27,12 +27,12 @@ impl Window {
                 && self.seen[Self::word(number / WORD)] & (1 << (number % WORD)) == 0
     }
 
-    /// A packet with this number was genuine, and new.
+    /// Records that a packet with this number was genuine and new.
     #[inline]
     pub(super) fn see(&mut self, number: u64) {
         if number > self.newest {
-            // The words between the newest one and this one hold what is too old now. All of them
-            // may be.
+            // The words between the newest number and this one hold numbers that are too old now.
+            // This may be all words.
             let (newest, word) = (self.newest / WORD, number / WORD);
             for word in (newest + 1).max(word.saturating_sub(WORDS as u64 - 1))..=word {
                 self.seen[Self::word(word)] = 0;

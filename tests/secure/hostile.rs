@@ -278,7 +278,7 @@ runtimes::watched_tests! {
     fn an_unknown_kind_is_refused() {
         for kind in [5, 6, 0x80, 0xFF] {
             let malformed = |error: &ReceiveError| {
-                matches!(error, ReceiveError::Malformed("a record is of no known kind"))
+                matches!(error, ReceiveError::Malformed("a record is of an unknown kind"))
             };
             fails(&config(), &[kind, 0, 0, 0], &[], malformed, "unknown");
         }

@@ -131,7 +131,7 @@ runtimes::watched_tests! {
         assert_eq!(near.sender.max_message_len(), 10);
         let error = near.sender.try_send(&pattern(11)).err();
         assert!(matches!(error, Some(SendError::TooLong { len: 11, limit: 10 })), "{error:?}");
-        assert_eq!(error.unwrap().to_string(), "a message of 11 bytes is longer than the limit of 10 bytes");
+        assert_eq!(error.unwrap().to_string(), "a message of 11 bytes exceeds the limit of 10 bytes");
     }
 
     fn the_input_may_be_split_at_every_byte() {

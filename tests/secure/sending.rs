@@ -73,7 +73,7 @@ runtimes::watched_tests! {
         let messages = vec![pattern(80); 5];
         let error = near.sender.try_send_batch(&messages).unwrap_err();
         assert!(matches!(error, SendError::TooMany { records: 5, limit: 4 }), "{error:?}");
-        let sentence = "the messages take 5 records, more than the limit of 4 records";
+        let sentence = "messages that take 5 records exceed the limit of 4 records";
         assert_eq!(error.to_string(), sentence);
         near.sender.try_send_batch(&messages[..4]).unwrap();
         near.close();

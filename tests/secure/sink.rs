@@ -80,7 +80,7 @@ runtimes::watched_tests! {
         assert_eq!(opened(&config, &near.log.written()).0, ["first!", "second"]);
     }
 
-    #[should_panic(expected = "`start_send` needs a `poll_ready` that was ready before it")]
+    #[should_panic(expected = "`start_send` was called before `poll_ready` returned ready")]
     fn a_sink_that_is_not_ready_takes_nothing() {
         let near = Near::new(ScriptWriter::new([WriteStep::Wait(Gate::new())]), &tight());
         let mut sink = sink_of(&near.sender);

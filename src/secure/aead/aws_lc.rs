@@ -1,4 +1,4 @@
-//! The ciphers of AWS-LC. From one place into another, in one pass over the bytes.
+//! The ciphers of AWS-LC. They encrypt from one buffer into another, in one pass over the bytes.
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, CHACHA20_POLY1305, LessSafeKey, Nonce as RawNonce, UnboundKey};
 

@@ -1,4 +1,4 @@
-//! The ciphers of RustCrypto. They work in place only, so bytes are copied first.
+//! The ciphers of RustCrypto. They work in place only, so the bytes are copied first.
 
 use aes_gcm::Aes256Gcm;
 use chacha20poly1305::{
@@ -10,7 +10,7 @@ use super::{CipherError, KEY_LEN, Nonce, Suite, TAG_LEN};
 
 pub(in crate::secure) enum Key {
     ChaCha20Poly1305(ChaCha20Poly1305),
-    /// Its tables are large.
+    /// Boxed because its tables are large.
     Aes256Gcm(Box<Aes256Gcm>),
 }
 
