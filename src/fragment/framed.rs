@@ -8,7 +8,8 @@ use futures_io::{AsyncRead, AsyncWrite};
 use super::{
     fragmenter::Fragmenter,
     packets::PacketPool,
-    reassembler::{Reassembler, Received},
+    reassembler::Reassembler,
+    received::Received,
     seal::{OpenPacket, SealPacket},
 };
 use crate::{FrameError, HandoffBuffer, LengthPrefix, WriteHandoff};

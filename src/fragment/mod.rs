@@ -56,6 +56,7 @@ mod pacer;
 mod packets;
 mod partial;
 mod reassembler;
+mod received;
 mod seal;
 
 pub use error::{FragmentError, PacketError, SealError};
@@ -65,5 +66,6 @@ pub use header::{HEADER_LEN, Header, MAX_PACKET_LEN, Stride};
 pub use limits::Limits;
 pub use pacer::Pacer;
 pub use packets::{PacketPool, Packets};
-pub use reassembler::{Reassembler, ReassemblerStats, Received};
+pub use reassembler::Reassembler;
+pub use received::{ReassemblerStats, Received};
 pub use seal::{OpenPacket, Plain, SealPacket};
