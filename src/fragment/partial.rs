@@ -29,7 +29,7 @@ struct Peer {
 
 struct Partial<K> {
     from: K,
-    message: u32,
+    id: u32,
     assembly: Assembly,
     /// Tells it from others that had its place.
     serial: u64,
@@ -82,11 +82,11 @@ impl<K: Eq + Hash + Clone> Partials<K> {
     }
 
     #[inline]
-    pub(super) fn find(&self, from: &K, message: u32) -> Option<Known> {
-        if self.partials.get(self.last).is_some_and(|last| last.message == message && last.from == *from) {
+    pub(super) fn find(&self, from: &K, id: u32) -> Option<Known> {
+        if self.partials.get(self.last).is_some_and(|last| last.id == id && last.from == *from) {
             return Some(Known::Partial(self.last));
         }
-        self.peers.get(from)?.messages.get(&message).copied()
+        self.peers.get(from)?.messages.get(&id).copied()
     }
 
     pub(super) fn get(&self, at: usize) -> &Assembly {
@@ -100,7 +100,7 @@ impl<K: Eq + Hash + Clone> Partials<K> {
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&K, u32)> {
-        self.partials.iter().map(|(_, partial)| (&partial.from, partial.message))
+        self.partials.iter().map(|(_, partial)| (&partial.from, partial.id))
     }
 
     /// How many there are, and what they take.
@@ -130,20 +130,14 @@ impl<K: Eq + Hash + Clone> Partials<K> {
     }
 
     /// Begins a message, which was admitted.
-    pub(super) fn begin(
-        &mut self,
-        from: &K,
-        message: u32,
-        geometry: Geometry,
-        limits: &Limits,
-    ) -> &mut Assembly {
+    pub(super) fn begin(&mut self, from: &K, id: u32, geometry: Geometry, limits: &Limits) -> &mut Assembly {
         // `advance` was called before.
         let now = self.now.unwrap_or_else(Instant::now);
         let cost = Assembly::cost(geometry);
         self.serial += 1;
         let partial = Partial {
             from: from.clone(),
-            message,
+            id,
             assembly: Assembly::new(geometry),
             serial: self.serial,
             began: now,
@@ -152,7 +146,7 @@ impl<K: Eq + Hash + Clone> Partials<K> {
         let deadline = partial.deadline(limits);
         let at = self.partials.insert(partial);
         let peer = self.peer(from.clone());
-        peer.messages.insert(message, Known::Partial(at));
+        peer.messages.insert(id, Known::Partial(at));
         peer.in_flight += 1;
         peer.bytes += cost;
         self.bytes += cost;
@@ -177,7 +171,7 @@ impl<K: Eq + Hash + Clone> Partials<K> {
     /// Ends a message that is complete or given up, and remembers it.
     pub(super) fn finish(&mut self, at: usize, limits: &Limits) -> Assembly {
         let partial = self.remove(at);
-        self.remember(partial.from, partial.message, limits);
+        self.remember(partial.from, partial.id, limits);
         partial.assembly
     }
 
@@ -208,23 +202,23 @@ impl<K: Eq + Hash + Clone> Partials<K> {
     }
 
     /// A message is done, of which nothing more is to be delivered.
-    pub(super) fn remember(&mut self, from: K, message: u32, limits: &Limits) {
+    pub(super) fn remember(&mut self, from: K, id: u32, limits: &Limits) {
         if limits.remember() == 0 {
-            return self.unlist(&from, message);
+            return self.unlist(&from, id);
         }
         if self.done.len() >= limits.remember() {
-            if let Some((from, message)) = self.done.pop_front() {
-                self.unlist(&from, message);
+            if let Some((from, id)) = self.done.pop_front() {
+                self.unlist(&from, id);
             }
         }
-        self.peer(from.clone()).messages.insert(message, Known::Done);
-        self.done.push_back((from, message));
+        self.peer(from.clone()).messages.insert(id, Known::Done);
+        self.done.push_back((from, id));
     }
 
     /// Forgets a message, and its peer if that was all of it.
-    fn unlist(&mut self, from: &K, message: u32) {
+    fn unlist(&mut self, from: &K, id: u32) {
         if let Some(peer) = self.peers.get_mut(from) {
-            peer.messages.remove(&message);
+            peer.messages.remove(&id);
             if peer.messages.is_empty() {
                 self.peers.remove(from);
             } else if peer.messages.len() < peer.messages.capacity() / 8 {
@@ -265,12 +259,12 @@ impl<K: Eq + Hash + Clone> Partials<K> {
                 Some(_) => {
                     let partial = self.remove(at);
                     if partial.assembly.is_taken_from() {
-                        self.remember(partial.from.clone(), partial.message, limits);
+                        self.remember(partial.from.clone(), partial.id, limits);
                     } else {
-                        self.unlist(&partial.from, partial.message);
+                        self.unlist(&partial.from, partial.id);
                     }
                     count += 1;
-                    expired(partial.from, partial.message);
+                    expired(partial.from, partial.id);
                 }
             }
         }
