@@ -1,4 +1,4 @@
-//! One message of which fragments are missing.
+//! One message with missing fragments.
 
 use std::ops::Range;
 
@@ -8,28 +8,28 @@ use super::header::Geometry;
 
 const WORD: u32 = u64::BITS;
 
-/// The memory of a message, and which of its fragments are in it.
+/// The memory of a message, and which of its fragments have arrived.
 pub(super) struct Assembly {
     geometry: Geometry,
-    /// The message from `taken` on. What has not arrived has no meaning.
+    /// The message from `taken` on. Bytes that have not arrived are unspecified.
     bytes: BytesMut,
-    /// How much of the message was taken before it was complete.
+    /// The number of bytes that were taken before the message was complete.
     taken: usize,
-    /// A bit for each fragment. Those beyond the last one are not set.
+    /// A bit for each fragment. The bits beyond the last fragment are not set.
     arrived: Vec<u64>,
-    /// How many fragments have arrived.
+    /// The number of fragments that have arrived.
     count: u32,
-    /// All before this one have arrived.
+    /// The first fragment that has not arrived.
     first_missing: u32,
 }
 
 impl Assembly {
-    /// What the message takes in memory: its bytes, and a bit for each fragment.
+    /// The memory that a message takes: its bytes, and a bit for each fragment.
     pub(super) fn cost(geometry: Geometry) -> usize {
         (geometry.len as usize).saturating_add(Self::words(geometry) * size_of::<u64>())
     }
 
-    /// How many words the bits of all fragments take.
+    /// The number of words for the bits of all fragments.
     fn words(geometry: Geometry) -> usize {
         geometry.count().div_ceil(WORD) as usize
     }
@@ -54,22 +54,22 @@ impl Assembly {
         self.arrived[(index / WORD) as usize] & (1 << (index % WORD)) != 0
     }
 
-    /// Where the bytes of a fragment belong that has not arrived. It still has not, whatever is
-    /// written there.
+    /// The place for the bytes of a fragment that has not arrived. Writing to it does not mark the
+    /// fragment as arrived.
     #[inline]
     pub(super) fn place(&mut self, index: u32) -> &mut [u8] {
         let Range { start, end } = self.geometry.range(index);
         &mut self.bytes[start - self.taken..end - self.taken]
     }
 
-    /// Whether a fragment that has arrived has other bytes than these. What was taken is not known
-    /// any more.
+    /// Whether a fragment that has arrived differs from these bytes. Bytes that were taken cannot
+    /// be compared any more.
     pub(super) fn differs(&self, index: u32, copy: &[u8]) -> bool {
         let Range { start, end } = self.geometry.range(index);
         start >= self.taken && self.bytes[start - self.taken..end - self.taken] != *copy
     }
 
-    /// The bytes of a fragment, which had not arrived, are in their place.
+    /// Marks a fragment as arrived. It was missing, and its bytes are in their place now.
     #[inline]
     pub(super) fn arrive(&mut self, index: u32) {
         self.arrived[(index / WORD) as usize] |= 1 << (index % WORD);
@@ -79,7 +79,8 @@ impl Assembly {
         }
     }
 
-    /// The first fragment from `index` on that has arrived, or has not; or their number.
+    /// The first fragment from `index` on that has arrived, or that has not. Returns the number of
+    /// fragments if there is none.
     fn next(&self, index: u32, arrived: bool) -> u32 {
         let count = self.geometry.count();
         let flip = if arrived { 0 } else { u64::MAX };
@@ -94,7 +95,7 @@ impl Assembly {
         count
     }
 
-    /// How many fragments have arrived.
+    /// The number of fragments that have arrived.
     pub(super) fn count(&self) -> u32 {
         self.count
     }
@@ -109,7 +110,7 @@ impl Assembly {
         self.taken > 0
     }
 
-    /// What has arrived without a gap behind what was taken before.
+    /// Takes the bytes that have arrived without a gap, after those that were taken before.
     pub(super) fn take_prefix(&mut self) -> Option<Bytes> {
         let end = self.geometry.range(self.first_missing).start;
         let n = end - self.taken;
@@ -117,7 +118,7 @@ impl Assembly {
         (n > 0).then(|| self.bytes.split_to(n).freeze())
     }
 
-    /// The fragments that have not arrived, as ranges of indices in order, no two of which touch.
+    /// The missing fragments, as ranges of indices in order, with gaps between them.
     pub(super) fn missing(&self) -> impl Iterator<Item = Range<u32>> {
         let mut at = self.first_missing;
         std::iter::from_fn(move || {
@@ -127,7 +128,7 @@ impl Assembly {
         })
     }
 
-    /// What was not taken of the message.
+    /// Returns the bytes that were not taken.
     pub(super) fn into_bytes(self) -> Bytes {
         self.bytes.freeze()
     }

@@ -3,16 +3,40 @@
 use std::{error, fmt, io};
 
 /// Why there are no packets of a message.
+///
+/// # Examples
+///
+/// ```
+/// use futures_handoff::{
+///     bytes::Bytes,
+///     fragment::{FragmentError, Fragmenter, PacketPool, Packets, Plain, Stride},
+/// };
+///
+/// /// The packets that the receiver asks for again. It may ask for anything.
+/// fn resend(message: &Fragmenter, indices: &[u32], pool: &mut PacketPool) -> Option<Packets> {
+///     match message.pack(&mut indices.iter().copied(), &mut Plain, pool) {
+///         Ok(packets) => packets,
+///         Err(FragmentError::Index { .. }) => None,
+///         Err(error) => unreachable!("{error}"),
+///     }
+/// }
+///
+/// let message = Fragmenter::new(1, Bytes::from(vec![7; 5_000]), Stride::for_packets::<Plain>(1_200)?)?;
+/// let mut pool = PacketPool::default();
+/// assert_eq!(resend(&message, &[1, 3], &mut pool).unwrap().count(), 2);
+/// assert_eq!(resend(&message, &[1, 5], &mut pool), None);
+/// # Ok::<_, FragmentError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FragmentError {
-    /// The length of packets is not possible.
+    /// Packets cannot have this length.
     PacketLen {
-        /// What was asked for, in bytes.
+        /// The requested length, in bytes.
         len: usize,
-        /// The shortest packets that carry a byte of a message.
+        /// The shortest length that carries a byte of a message.
         least: usize,
-        /// The longest packets.
+        /// The longest length.
         most: usize,
     },
     /// The message is too long for a header.
@@ -24,9 +48,9 @@ pub enum FragmentError {
     },
     /// The message has no such fragment.
     Index {
-        /// The index that was asked for, from 0.
+        /// The requested index, from 0.
         index: u32,
-        /// How many fragments the message has.
+        /// The number of fragments of the message.
         count: u32,
     },
     /// The packets cannot be sealed: see [`SealError`].
@@ -37,13 +61,13 @@ impl fmt::Display for FragmentError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::PacketLen { len, least, most } => {
-                write!(f, "packets of {len} bytes are not possible: they have {least} to {most} bytes")
+                write!(f, "packets cannot have {len} bytes: the length must be {least} to {most} bytes")
             }
             Self::TooLong { len, limit } => {
-                write!(f, "a message of {len} bytes is longer than the limit of {limit} bytes")
+                write!(f, "a message of {len} bytes exceeds the limit of {limit} bytes")
             }
             Self::Index { index, count } => {
-                write!(f, "fragment {index} is beyond the {count} fragments of the message")
+                write!(f, "fragment {index} does not exist: the message has {count} fragments")
             }
             Self::Seal => SealError.fmt(f),
         }
@@ -71,6 +95,31 @@ impl From<FragmentError> for io::Error {
 }
 
 /// A packet was not sealed: the cipher failed, or its numbers are used up.
+///
+/// # Examples
+///
+/// ```
+/// use futures_handoff::{
+///     bytes::Bytes,
+///     fragment::{FragmentError, Fragmenter, HEADER_LEN, PacketPool, SealError, SealPacket, Stride},
+/// };
+///
+/// /// A cipher whose hardware is gone.
+/// struct Broken;
+///
+/// impl SealPacket for Broken {
+///     const OVERHEAD: usize = 16;
+///
+///     fn seal(&mut self, _: &[u8; HEADER_LEN], _: &[u8], _: &mut [u8]) -> Result<(), SealError> {
+///         Err(SealError)
+///     }
+/// }
+///
+/// let message = Fragmenter::new(1, Bytes::from("secret"), Stride::for_packets::<Broken>(1_200)?)?;
+/// let packed = message.pack(&mut (0..1), &mut Broken, &mut PacketPool::default());
+/// assert_eq!(packed, Err(FragmentError::Seal));
+/// # Ok::<_, FragmentError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SealError;
 
@@ -82,71 +131,93 @@ impl fmt::Display for SealError {
 
 impl error::Error for SealError {}
 
-/// Why a packet was refused. It changed nothing: neither the message that it names nor any other
-/// one.
+/// Why a packet was refused. It changed nothing, neither its own message nor any other.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Instant;
+///
+/// use futures_handoff::fragment::{Limits, PacketError, Plain, Reassembler};
+///
+/// /// Handles a datagram. Returns whether to log it.
+/// fn handle(reassembler: &mut Reassembler, datagram: &[u8]) -> bool {
+///     match reassembler.push(&(), datagram, &mut Plain, Instant::now()) {
+///         Ok(_) => false,
+///         // Networks repeat packets.
+///         Err(PacketError::Replayed { .. }) => false,
+///         // The sender has to wait.
+///         Err(PacketError::TooMany { .. } | PacketError::OverBudget { .. }) => false,
+///         Err(_) => true,
+///     }
+/// }
+///
+/// let mut reassembler = Reassembler::new(Limits::default());
+/// assert!(handle(&mut reassembler, b"not a packet"));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PacketError {
-    /// It is shorter than its header and what sealing adds.
+    /// The packet is shorter than a header and the overhead of sealing.
     Short {
         /// Its length, in bytes.
         len: usize,
-        /// The least a packet has.
+        /// The shortest length of a packet.
         least: usize,
     },
-    /// It is not a packet of this format, or of a version to come.
+    /// The packet has another format or a later version.
     Version {
         /// Its first two bytes.
         found: [u8; 2],
     },
-    /// A packet would carry fewer bytes of the message than allowed.
+    /// The packets of the message carry fewer bytes than allowed.
     Stride {
-        /// The bytes in each packet.
+        /// The message bytes in each packet.
         found: usize,
-        /// The least there may be.
+        /// The least that is allowed.
         least: usize,
     },
     /// The message has no such fragment.
     Index {
         /// The index of the fragment, from 0.
         index: u32,
-        /// How many the message has.
+        /// The number of fragments of the message.
         count: u32,
     },
-    /// It does not carry as many bytes as its fragment has.
+    /// The packet does not carry as many bytes as its fragment has.
     Length {
-        /// How many it carries.
+        /// The number of bytes that it carries.
         len: usize,
-        /// How many the fragment has.
+        /// The number of bytes that the fragment has.
         expected: usize,
     },
-    /// Its message is longer than messages may be. Nothing was allocated for it.
+    /// The message exceeds the limit. Nothing was allocated for it.
     TooLong {
         /// The length of the message, in bytes.
         len: usize,
         /// The longest there may be.
         limit: usize,
     },
-    /// It tells another length or stride of its message than the first packet of it did.
+    /// The packet has another length or stride of its message than the first packet had.
     Mismatch,
-    /// There is no room for the bytes of its message now.
+    /// The budget has no capacity for the message now.
     OverBudget {
-        /// What the message needs, in bytes.
+        /// The bytes that the message needs.
         needed: usize,
-        /// What is left.
+        /// The bytes that are left.
         available: usize,
     },
-    /// As many messages as may be incomplete are.
+    /// The limit of incomplete messages is reached.
     TooMany {
-        /// That many.
+        /// The limit.
         limit: usize,
     },
-    /// A packet with this number was opened before, or so long ago that it may have been.
+    /// A packet with this number was opened before, or the number is so old that it may have been.
     Replayed {
         /// The number of the packet.
         number: u64,
     },
-    /// It is not what the peer sealed: it was changed on the way, or is another party's.
+    /// The peer did not seal this packet: it was changed in transit, or another party sent it.
     Unauthentic,
 }
 
@@ -154,41 +225,38 @@ impl fmt::Display for PacketError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Short { len, least } => {
-                write!(f, "a packet of {len} bytes is shorter than the least of {least} bytes")
+                write!(f, "a packet of {len} bytes is shorter than the minimum of {least} bytes")
             }
             Self::Version { found: [a, b] } => {
-                write!(
-                    f,
-                    "a packet that starts with {a:#04x} {b:#04x} is not of a version that is known here"
-                )
+                write!(f, "a packet that starts with {a:#04x} {b:#04x} has an unknown version")
             }
             Self::Stride { found, least } => {
                 write!(
                     f,
-                    "packets with {found} bytes of a message carry less than the least of {least} bytes"
+                    "packets with {found} bytes of a message carry less than the minimum of {least} bytes"
                 )
             }
             Self::Index { index, count } => {
-                write!(f, "fragment {index} is beyond the {count} fragments of its message")
+                write!(f, "fragment {index} does not exist: the message has {count} fragments")
             }
             Self::Length { len, expected } => {
-                write!(f, "the packet carries {len} bytes where its fragment has {expected} bytes")
+                write!(f, "the packet carries {len} bytes, but its fragment has {expected} bytes")
             }
             Self::TooLong { len, limit } => {
-                write!(f, "a message of {len} bytes is longer than the limit of {limit} bytes")
+                write!(f, "a message of {len} bytes exceeds the limit of {limit} bytes")
             }
-            Self::Mismatch => {
-                f.write_str("the packet tells another length or stride of its message than the first one did")
-            }
+            Self::Mismatch => f.write_str(
+                "the packet differs from the first packet of its message in message length or stride",
+            ),
             Self::OverBudget { needed, available } => {
-                write!(f, "the message needs {needed} bytes where {available} bytes are left")
+                write!(f, "the message needs {needed} bytes, but {available} bytes are left")
             }
             Self::TooMany { limit } => {
-                write!(f, "{limit} messages are incomplete, and no more may be")
+                write!(f, "the limit of {limit} incomplete messages is reached")
             }
-            Self::Replayed { number } => write!(f, "packet {number} was received before, or is too old"),
+            Self::Replayed { number } => write!(f, "packet {number} was received before or is too old"),
             Self::Unauthentic => {
-                f.write_str("the packet is not what the peer sealed: it was changed on the way, or is forged")
+                f.write_str("the peer did not seal this packet: it was changed in transit or is forged")
             }
         }
     }

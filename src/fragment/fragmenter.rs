@@ -9,11 +9,11 @@ use super::{
     header::{Geometry, HEADER_LEN, Header, Stride},
 };
 
-/// A message, cut into pieces that fit into packets.
+/// A message, cut into fragments that fit into packets.
 ///
-/// Nothing is copied and nothing stored: a fragment is a slice of the message, made when it is
-/// asked for, so any of them can be sent again for as long as the message is kept. Every packet but
-/// the last one is equally long.
+/// It copies and stores nothing: a fragment is a slice of the message, made on request. So any
+/// fragment can be sent again while the message is kept. All packets but the last have the same
+/// length.
 ///
 /// # Examples
 ///
@@ -24,10 +24,12 @@ use super::{
 /// };
 ///
 /// let message = Bytes::from(vec![7; 10_000]);
-/// let fragments = Fragmenter::new(1, message, Stride::for_packets::<Plain>(1_200)?)?;
-/// assert_eq!(fragments.count(), 9);
+/// let fragments = Fragmenter::new(1, message.clone(), Stride::for_packets::<Plain>(1_200)?)?;
+/// assert_eq!((fragments.id(), fragments.payload()), (1, &message));
+/// assert_eq!((fragments.stride().get(), fragments.count()), (1_184, 9));
 /// assert_eq!(fragments.iter().map(|fragment| fragment.payload.len()).sum::<usize>(), 10_000);
-/// assert_eq!(fragments.get(8).unwrap().payload.len(), 10_000 - 8 * 1_184);
+/// let (header, last) = fragments.chunks().last().unwrap();
+/// assert_eq!((header.index(), last.len()), (8, 10_000 - 8 * 1_184));
 /// # Ok::<_, futures_handoff::fragment::FragmentError>(())
 /// ```
 #[derive(Debug, Clone)]
@@ -38,8 +40,8 @@ pub struct Fragmenter {
 }
 
 impl Fragmenter {
-    /// Cuts a message. A receiver tells it by `id` from the peer's other
-    /// messages: count them, and let the count wrap. An empty message has one fragment.
+    /// Cuts a message. The receiver distinguishes messages of a peer by `id`. Count the ids, and
+    /// let the count wrap. An empty message has one fragment.
     ///
     /// # Errors
     ///
@@ -68,20 +70,53 @@ impl Fragmenter {
         self.geometry.stride
     }
 
-    /// How many fragments there are, at least 1.
+    /// The number of fragments, at least 1.
     #[must_use]
     pub fn count(&self) -> u32 {
         self.geometry.count()
     }
 
-    /// The fragment with this index, from 0. O(1), and allocates nothing.
+    /// The fragment with this index, from 0. Returns `None` beyond the last one. O(1), and
+    /// allocates nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_handoff::{
+    ///     bytes::Bytes,
+    ///     fragment::{Fragmenter, HEADER_LEN, Stride},
+    /// };
+    ///
+    /// let message = Fragmenter::new(1, Bytes::from("0123456789"), Stride::new(4).unwrap())?;
+    /// let fragment = message.get(2).unwrap();
+    /// assert_eq!((fragment.header.len(), &fragment.payload[..]), (HEADER_LEN, &b"89"[..]));
+    /// assert!(message.get(3).is_none());
+    /// # Ok::<_, futures_handoff::fragment::FragmentError>(())
+    /// ```
     #[inline]
     #[must_use]
     pub fn get(&self, index: u32) -> Option<Fragment> {
         (index < self.count()).then(|| self.fragment(index))
     }
 
-    /// The header of a fragment and its bytes, borrowed: no count of references changes. O(1).
+    /// The header and the borrowed bytes of a fragment. No reference count changes. O(1).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_handoff::{
+    ///     bytes::Bytes,
+    ///     fragment::{Fragmenter, Stride},
+    /// };
+    ///
+    /// let message = Fragmenter::new(1, Bytes::from("0123456789"), Stride::new(4).unwrap())?;
+    /// let (header, bytes) = message.chunk(1).unwrap();
+    /// // Copy a packet to where it is sent from.
+    /// let mut packet = Vec::from(header.encode());
+    /// packet.extend_from_slice(bytes);
+    /// assert_eq!(&packet[packet.len() - 4..], b"4567");
+    /// # Ok::<_, futures_handoff::fragment::FragmentError>(())
+    /// ```
     #[inline]
     #[must_use]
     pub fn chunk(&self, index: u32) -> Option<(Header, &[u8])> {
@@ -120,14 +155,30 @@ impl Fragmenter {
 
 /// A fragment: the header of its packet, and a slice of the message.
 ///
-/// As a [`Buf`] it is both, one behind the other, and gives both to a vectored write.
+/// Its [`Buf`] is the whole packet: the header, then the slice. A vectored write gets both.
+///
+/// # Examples
+///
+/// ```
+/// use futures_handoff::{
+///     bytes::{Buf, Bytes},
+///     fragment::{Fragmenter, HEADER_LEN, Stride},
+/// };
+///
+/// let message = Fragmenter::new(1, Bytes::from("0123456789"), Stride::new(4).unwrap())?;
+/// let mut fragment = message.get(0).unwrap();
+/// assert_eq!(fragment.remaining(), HEADER_LEN + 4);
+/// let packet = fragment.copy_to_bytes(HEADER_LEN + 4);
+/// assert!(packet.ends_with(b"0123"));
+/// # Ok::<_, futures_handoff::fragment::FragmentError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fragment {
     /// The header, encoded.
     pub header: [u8; HEADER_LEN],
-    /// The bytes of the message, which share its memory.
+    /// The bytes of the message. They share its memory.
     pub payload: Bytes,
-    /// How much of the header was read by [`Buf::advance`].
+    /// How many bytes of the header [`Buf::advance`] has consumed.
     read: usize,
 }
 

@@ -14,24 +14,48 @@ use super::{
 };
 use crate::{FrameError, HandoffBuffer, LengthPrefix, WriteHandoff};
 
-/// The length in front of a packet, most significant byte first.
+/// The length of the length prefix of a packet, most significant byte first.
 const PREFIX: usize = 2;
 
-/// Sends the fragments `range` of a message over a stream, each packet behind its length in 2
-/// bytes, most significant first.
+/// Sends the fragments `range` of a message over a stream, each packet after its length in 2 bytes,
+/// most significant byte first.
 ///
-/// A block of packets at a time waits for room in the handoff and is accepted whole, so that what
-/// others send, and the packets of other messages, go in between. When this completes, all of it is
-/// accepted, as by [`WriteHandoff::write_fire_and_forget`].
+/// One block of packets at a time waits for capacity in the handoff and is accepted whole. Other
+/// writes and the packets of other messages can go in between. When the future completes, all
+/// packets are accepted, as by [`WriteHandoff::write_fire_and_forget`].
 ///
 /// # Errors
 ///
-/// That of the handoff when it is closed, [`FragmentError`](super::FragmentError), or a packet that
-/// is longer than the budget of the handoff. `range` starts at what was not accepted.
+/// The error of the handoff when it is closed, a [`FragmentError`](super::FragmentError), or a
+/// packet that is longer than the budget of the handoff. `range` starts at the first fragment that
+/// was not accepted.
 ///
 /// # Cancel safety
 ///
-/// Cancel safe: `range` starts at what was not accepted, and a later call goes on from there.
+/// Cancel safe. `range` starts at the first fragment that was not accepted, and a later call
+/// continues from there.
+///
+/// # Examples
+///
+/// ```
+/// use futures_handoff::{
+///     WriteHandoff, WriteHandoffConfig,
+///     bytes::Bytes,
+///     fragment::{Fragmenter, PacketPool, Plain, Stride, send_framed},
+/// };
+///
+/// # futures_executor::block_on(async {
+/// let (handoff, mut task) = WriteHandoff::new(Vec::new(), WriteHandoffConfig::default());
+/// let message = Fragmenter::new(1, Bytes::from(vec![7; 3_000]), Stride::for_packets::<Plain>(1_200)?)?;
+/// let mut range = 0..message.count();
+/// let mut pool = PacketPool::default();
+/// task.run_until(send_framed(&handoff, &message, &mut range, &mut Plain, &mut pool)).await?;
+/// assert!(range.is_empty());
+/// drop(handoff);
+/// // Three headers and three lengths.
+/// assert_eq!(task.await?.len(), 3_000 + 3 * (16 + 2));
+/// # Ok::<_, Box<dyn std::error::Error>>(()) }).unwrap();
+/// ```
 pub async fn send_framed<W, S>(
     handoff: &WriteHandoff<W>,
     message: &Fragmenter,
@@ -57,14 +81,21 @@ where
     }
 }
 
-/// Receives packets over a stream, as [`send_framed`] sends them, until a message is complete: its
-/// id, and its bytes. `None` when the stream ends between two packets; incomplete messages are left
-/// in `reassembler`.
+/// Receives packets over a stream, as [`send_framed`] sends them, until a message is complete.
+/// Returns its id and its bytes. Returns `None` when the stream ends between two packets.
+/// Incomplete messages stay in `reassembler`.
 ///
-/// `from` and `open` are those of the peer, and `clock` gives the time, as for
-/// [`Reassembler::push`]. Packets that it refuses are counted in its
-/// [statistics](Reassembler::stats) and left out. `buffer` must be able to hold the longest packet
-/// and 2 bytes.
+/// `from` and `open` are those of the peer, and `clock` returns the time, as for
+/// [`Reassembler::push`]. Refused packets are skipped and counted in the
+/// [statistics](Reassembler::stats). `buffer` must be able to hold the longest packet and 2 bytes.
+///
+/// # Errors
+///
+/// [`FrameError`], as for [`HandoffBuffer::next_frame`].
+///
+/// # Cancel safety
+///
+/// Cancel safe. Data that has arrived is in `buffer` and in `reassembler`.
 ///
 /// # Examples
 ///
@@ -100,14 +131,6 @@ where
 /// # Ok::<_, Box<dyn std::error::Error>>(())
 /// # }).unwrap();
 /// ```
-///
-/// # Errors
-///
-/// [`FrameError`], as of [`HandoffBuffer::next_frame`].
-///
-/// # Cancel safety
-///
-/// Cancel safe: what has arrived is in `buffer` and in `reassembler`.
 pub async fn receive_framed<R, K, O>(
     buffer: &mut HandoffBuffer,
     reader: &mut R,

@@ -6,21 +6,33 @@ use super::error::PacketError;
 
 /// The length of a header, in bytes.
 pub const HEADER_LEN: usize = 16;
-/// The longest packet, in bytes: what a UDP datagram over IPv4 carries, 65,535 bytes without the 20
-/// of the header of IP and the 8 of that of UDP ([RFC 791](https://www.rfc-editor.org/rfc/rfc791),
-/// [RFC 768](https://www.rfc-editor.org/rfc/rfc768)).
+/// The longest packet, in bytes: the most that a UDP datagram over IPv4 carries. That is 65,535
+/// bytes without the 20 bytes of the IP header and the 8 bytes of the UDP header ([RFC
+/// 791](https://www.rfc-editor.org/rfc/rfc791), [RFC 768](https://www.rfc-editor.org/rfc/rfc768)).
 pub const MAX_PACKET_LEN: usize = 65_507;
 
 /// The first byte of every packet.
 const VERSION: u8 = 0xF1;
 
-/// How many bytes of a message go into each of its packets but the last, which carries the rest: 1
-/// to 65,535.
+/// The number of message bytes in each packet, 1 to 65,535. The last packet carries the rest.
+///
+/// # Examples
+///
+/// ```
+/// use futures_handoff::fragment::{Plain, Stride};
+///
+/// let stride = Stride::new(1_000).unwrap();
+/// assert_eq!(stride.get(), 1_000);
+/// assert_eq!(Stride::new(0), None);
+/// // Usually the length of packets is known, not the stride.
+/// assert_eq!(Stride::for_packets::<Plain>(1_016)?, stride);
+/// # Ok::<_, futures_handoff::fragment::FragmentError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Stride(NonZeroU16);
 
 impl Stride {
-    /// This many bytes of a message in a packet; `None` for 0.
+    /// Makes a stride of this many bytes. Returns `None` for 0.
     #[must_use]
     pub const fn new(bytes: u16) -> Option<Self> {
         match NonZeroU16::new(bytes) {
@@ -44,13 +56,13 @@ pub(super) struct Geometry {
 }
 
 impl Geometry {
-    /// How many packets it takes. An empty message takes one.
+    /// The number of packets. An empty message has one.
     #[inline]
     pub(super) const fn count(self) -> u32 {
         if self.len == 0 { 1 } else { self.len.div_ceil(self.stride.0.get() as u32) }
     }
 
-    /// Where the bytes of a fragment lie in the message. Anything beyond the last one is empty.
+    /// The range of a fragment in the message. Beyond the last fragment the range is empty.
     #[inline]
     pub(super) fn range(self, index: u32) -> Range<usize> {
         let (len, stride) = (u64::from(self.len), u64::from(self.stride.0.get()));
@@ -60,16 +72,16 @@ impl Geometry {
     }
 }
 
-/// A place in a message that lies in memory.
+/// Converts a position in a message to an index in memory.
 #[inline]
 fn position(at: u64) -> usize {
     usize::try_from(at).unwrap_or(usize::MAX)
 }
 
-/// What stands in front of the bytes in a packet: which message they are of, how long that is, and
-/// how it is cut.
+/// The header of a packet: the message that it belongs to, the length of that message, and how it
+/// is cut.
 ///
-/// On the wire it has [`HEADER_LEN`] bytes, numbers with the most significant byte first:
+/// On the wire it has [`HEADER_LEN`] bytes. Numbers have the most significant byte first:
 ///
 /// | bytes | |
 /// |---|---|
@@ -80,8 +92,29 @@ fn position(at: u64) -> usize {
 /// | 8 to 11 | the index of the fragment, from 0 |
 /// | 12 to 15 | the length of the message |
 ///
-/// A header is always sound in itself: [`decode`](Self::decode) refuses an index that the message
-/// does not have.
+/// A header is always consistent: [`decode`](Self::decode) refuses an index that the message does
+/// not have.
+///
+/// # Examples
+///
+/// ```
+/// use futures_handoff::{
+///     bytes::Bytes,
+///     fragment::{Fragmenter, HEADER_LEN, Header, Stride},
+/// };
+///
+/// let stride = Stride::new(1_000).unwrap();
+/// let message = Fragmenter::new(7, Bytes::from(vec![1; 2_500]), stride)?;
+/// let (header, bytes) = message.chunk(2).unwrap();
+/// assert_eq!((header.id(), header.index(), header.count()), (7, 2, 3));
+/// assert_eq!((header.message_len(), header.stride()), (2_500, stride));
+/// assert_eq!((header.range(), bytes.len()), (2_000..2_500, 500));
+///
+/// let packet = [&header.encode(), bytes].concat();
+/// let (decoded, rest) = Header::decode(&packet)?;
+/// assert_eq!((decoded, rest), (header, &packet[HEADER_LEN..]));
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Header {
     pub(super) id: u32,
@@ -90,7 +123,7 @@ pub struct Header {
 }
 
 impl Header {
-    /// The bytes of a header.
+    /// Encodes the header.
     #[inline]
     #[must_use]
     pub fn encode(&self) -> [u8; HEADER_LEN] {
@@ -103,26 +136,40 @@ impl Header {
         bytes
     }
 
-    /// The header of a packet, and what follows it. Takes no memory and any bytes. Whether the
-    /// packet is genuine is not known from it.
+    /// Decodes the header of a packet. Returns it with the bytes that follow. Accepts any bytes,
+    /// and allocates nothing. A valid header does not show that the packet is genuine.
     ///
     /// # Errors
     ///
     /// [`PacketError::Short`], [`PacketError::Version`], [`PacketError::Stride`] or
     /// [`PacketError::Index`].
+    ///
+    /// # Examples
+    ///
+    /// A socket with two kinds of packets:
+    ///
+    /// ```
+    /// use futures_handoff::fragment::{Header, PacketError};
+    ///
+    /// let datagram = b"STUN or another protocol";
+    /// match Header::decode(datagram) {
+    ///     Ok((header, _)) => println!("a fragment of message {}", header.id()),
+    ///     Err(error) => assert_eq!(error, PacketError::Version { found: *b"ST" }),
+    /// }
+    /// ```
     #[inline]
     pub fn decode(packet: &[u8]) -> Result<(Self, &[u8]), PacketError> {
         let (head, rest) = Self::split(packet)?;
         Ok((Self::read(head)?, rest))
     }
 
-    /// The bytes of the header of a packet, and what follows them.
+    /// Splits a packet into the bytes of its header and the rest.
     #[inline]
     pub(super) fn split(packet: &[u8]) -> Result<(&[u8; HEADER_LEN], &[u8]), PacketError> {
         packet.split_first_chunk().ok_or(PacketError::Short { len: packet.len(), least: HEADER_LEN })
     }
 
-    /// The header with these bytes.
+    /// Decodes the bytes of a header.
     #[inline]
     pub(super) fn read(head: &[u8; HEADER_LEN]) -> Result<Self, PacketError> {
         let [version, zero, s0, s1, m0, m1, m2, m3, i0, i1, i2, i3, l0, l1, l2, l3] = *head;
@@ -145,13 +192,13 @@ impl Header {
         self.id
     }
 
-    /// Which fragment of the message it is, from 0.
+    /// The index of the fragment, from 0.
     #[must_use]
     pub fn index(&self) -> u32 {
         self.index
     }
 
-    /// How many fragments the message has, at least 1.
+    /// The number of fragments of the message, at least 1.
     #[must_use]
     pub fn count(&self) -> u32 {
         self.geometry.count()
@@ -169,7 +216,7 @@ impl Header {
         self.geometry.stride
     }
 
-    /// Where the fragment lies in the message.
+    /// The range of the fragment in the message.
     #[must_use]
     pub fn range(&self) -> Range<usize> {
         self.geometry.range(self.index)

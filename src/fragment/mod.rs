@@ -1,14 +1,14 @@
 //! Long messages through short packets, without copies.
 //!
 //! A [`Fragmenter`] cuts a message into packets of at most a given length, each with a [`Header`]
-//! of 16 bytes, and a [`Reassembler`] puts messages together again, from packets in any order, of
-//! which some come twice and some do not come. Nothing here reads a socket, has a clock or needs a
-//! runtime: the caller moves the packets, over UDP, a radio, or a [stream](send_framed).
+//! of 16 bytes. A [`Reassembler`] puts messages together again from packets in any order, with
+//! duplicates and losses. Nothing here reads a socket, has a clock or needs a runtime. The caller
+//! moves the packets, over UDP, a radio, or a [stream](send_framed).
 //!
-//! What a transport has beside that is the caller's as well: when to send again (the receiver knows
-//! what is [missing](Reassembler::missing), and the sender makes [any part](Fragmenter::pack) of a
-//! message again), and how fast (a [`Pacer`] helps). Where losses cost too much time, a code for
-//! forward error correction, such as `reed-solomon-simd` or `raptorq`, goes around it.
+//! The caller also supplies the rest of the transport. It decides when to resend: the receiver
+//! knows which fragments are [missing](Reassembler::missing), and the sender can make [any of
+//! them](Fragmenter::pack) again. It decides the rate: a [`Pacer`] helps. If losses cost too much
+//! time, add forward error correction on top, such as `reed-solomon-simd` or `raptorq`.
 //!
 //! | to | use |
 //! |---|---|
@@ -17,34 +17,34 @@
 //! | put messages together, within [`Limits`] | [`Reassembler`] |
 //! | encrypt packets | `secure::PacketKeys` with the feature `secure`, or a [`SealPacket`] and [`OpenPacket`] of your own |
 //! | send over a stream | [`send_framed`], [`receive_framed`] |
-//! | hold packets back | [`Pacer`] |
+//! | limit the rate | [`Pacer`] |
 //!
-//! # Until everything has arrived
+//! # Reliable delivery
 //!
-//! The example `fragments_udp` is a whole transport of this kind, with reports over UDP that can be
-//! lost themselves. What it takes:
+//! The example `fragments_udp` is a complete transport of this kind. Its reports also travel over
+//! UDP and can be lost. Such a transport needs the following:
 //!
-//! - The receiver reports what is [missing](Reassembler::missing) when nothing has arrived for a
-//!   while, and the sender [packs](Fragmenter::pack) that again. Packets that it has kept are no
-//!   substitute: one that was sealed long ago is refused.
-//! - The receiver cannot report a message of which it has heard nothing, and a report can be lost.
-//!   So the sender sends any packet of the message again when it has waited too long. Where that
-//!   packet is a [duplicate](Received::Duplicate), the report was lost.
-//! - A report is itself a message that fits in one packet: [`Fragmenter`] and [`Reassembler`] seal,
-//!   open and count it as they do the others. The ids of each direction are its own.
+//! - The receiver reports the [missing](Reassembler::missing) fragments when nothing has arrived
+//!   for a while. The sender [packs](Fragmenter::pack) them again. It cannot resend packets that it
+//!   has kept: a packet that was sealed long ago is refused.
+//! - The receiver cannot report a message if none of its packets has arrived, and a report can be
+//!   lost. So after a timeout the sender resends any packet of the message. If that packet is a
+//!   [duplicate](Received::Duplicate), the report was lost.
+//! - A report is itself a message that fits in one packet. [`Fragmenter`] and [`Reassembler`] seal,
+//!   open and count it as any other message. Each direction has its own ids.
 //!
-//! # Packets that anyone can send
+//! # Forged packets
 //!
-//! With [`Plain`] packets, anyone who can send to a socket, under the address of another as well,
-//! can complete, damage and block messages of that address; the limits hold all the same. A sealed
-//! packet that is forged changes nothing: it is opened before anything is allocated, or noted about
-//! its message.
+//! With [`Plain`] packets, anyone who can send to a socket can also forge the address of a peer.
+//! Such a sender can complete, damage and block messages of that peer. The limits still hold. With
+//! sealed packets, a forged packet changes nothing: it is opened before anything is allocated or
+//! recorded about its message.
 //!
-//! # The bytes of the wire
+//! # The wire format
 //!
-//! A packet is its [header](Header), followed by its bytes of the message as they were sealed. With
-//! [`Plain`] those are as long as the fragment. The first byte is always `0xF1`: other packets over
-//! the same socket are known if they begin with another one.
+//! A packet is its [header](Header), followed by the sealed bytes of the fragment. With [`Plain`]
+//! these are as long as the fragment. The first byte is always `0xF1`. Other packets can share the
+//! socket if they begin with another byte.
 
 mod assembly;
 mod error;

@@ -1,4 +1,4 @@
-//! How fast packets leave.
+//! The rate at which packets leave.
 
 use std::{
     num::NonZeroU64,
@@ -7,12 +7,12 @@ use std::{
 
 const NANOS: u128 = 1_000_000_000;
 
-/// Spreads packets over time: a token bucket, without a timer of its own.
+/// Spreads packets over time: a token bucket without a timer.
 ///
-/// What is counted is up to the caller, as long as it is one unit everywhere: whole packets as they
-/// leave, headers included, if the rate is that of a network. The bucket is full at first. In any
-/// time `t`, no more than `burst + rate * t` is let through, where no packet is longer than
-/// `burst`. Nothing is rounded: what costs less than a nanosecond is not free.
+/// The unit is up to the caller, but must be the same everywhere. For the rate of a network, count
+/// whole packets with their headers. The bucket starts full. If no packet is longer than `burst`,
+/// at most `burst + rate * t` pass in any time `t`. Nothing is rounded, so packets that cost less
+/// than a nanosecond are not free.
 ///
 /// # Examples
 ///
@@ -34,15 +34,15 @@ const NANOS: u128 = 1_000_000_000;
 pub struct Pacer {
     burst: u64,
     rate: NonZeroU64,
-    /// What the bucket lacked, in parts of which [`NANOS`] are one: so many come in, times the
-    /// rate, in a nanosecond.
+    /// How far the bucket was below full, in units of 1 / [`NANOS`]: in a nanosecond, `rate` of
+    /// these flow in.
     lacking: u128,
-    /// When it lacked that. `None`: it has always been full.
+    /// The time of `lacking`. `None` if the bucket has always been full.
     at: Option<Instant>,
 }
 
 impl Pacer {
-    /// Lets `burst` through at once, and `rate` a second.
+    /// Allows `burst` at once, and `rate` a second.
     ///
     /// # Panics
     ///
@@ -53,12 +53,27 @@ impl Pacer {
         Self { burst, rate: checked(rate), lacking: 0, at: None }
     }
 
-    /// Takes `n` from the bucket, if it holds that much. What is larger than the bucket is let
-    /// through when that is full, and owed. A time that goes back brings nothing in.
+    /// Takes `n` from the bucket if it holds that much. An `n` larger than the bucket passes when
+    /// the bucket is full, and the rest is owed. A `now` earlier than in a previous call adds
+    /// nothing.
     ///
     /// # Errors
     ///
-    /// How long to wait until there is enough. Nothing was taken.
+    /// The time to wait until there is enough. Nothing was taken.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    ///
+    /// use futures_handoff::fragment::Pacer;
+    ///
+    /// let (mut pacer, now) = (Pacer::new(1_000, 1_000), Instant::now());
+    /// // A packet larger than the bucket passes once, and 500 are owed.
+    /// assert_eq!(pacer.try_reserve(1_500, now), Ok(()));
+    /// assert_eq!(pacer.try_reserve(100, now), Err(Duration::from_millis(600)));
+    /// assert_eq!(pacer.try_reserve(100, now + Duration::from_millis(600)), Ok(()));
+    /// ```
     pub fn try_reserve(&mut self, n: u64, now: Instant) -> Result<(), Duration> {
         let lacking = self.lacking(now);
         let spared = u128::from(self.burst - n.min(self.burst)) * NANOS;
@@ -76,6 +91,20 @@ impl Pacer {
     /// # Panics
     ///
     /// If `rate` is 0.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    ///
+    /// use futures_handoff::fragment::Pacer;
+    ///
+    /// let (mut pacer, now) = (Pacer::new(1_200, 1_200_000), Instant::now());
+    /// assert!(pacer.try_reserve(1_200, now).is_ok());
+    /// // The receiver reports losses: halve the rate.
+    /// pacer.set_rate(600_000, now);
+    /// assert_eq!(pacer.try_reserve(1_200, now), Err(Duration::from_millis(2)));
+    /// ```
     #[track_caller]
     pub fn set_rate(&mut self, rate: u64, now: Instant) {
         let rate = checked(rate);
@@ -84,7 +113,7 @@ impl Pacer {
         self.rate = rate;
     }
 
-    /// What the bucket lacks.
+    /// How far the bucket is below full.
     fn lacking(&self, now: Instant) -> u128 {
         let elapsed = self.at.map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
         self.lacking.saturating_sub(elapsed.as_nanos().saturating_mul(self.rate()))
@@ -100,7 +129,7 @@ fn checked(rate: u64) -> NonZeroU64 {
     NonZeroU64::new(rate).expect("the rate of a pacer must be at least 1 a second")
 }
 
-/// A time in nanoseconds; more than 584 years count as that.
+/// A duration in nanoseconds, limited to 584 years.
 fn nanos(n: u128) -> Duration {
     Duration::from_nanos(u64::try_from(n).unwrap_or(u64::MAX))
 }

@@ -1,4 +1,4 @@
-//! Packets that lie behind each other in one block.
+//! Packets in a row in one block.
 
 use std::fmt;
 
@@ -17,34 +17,70 @@ use crate::blocks::Blocks;
 /// 6.9, more since).
 const MAX_PACKETS: usize = 64;
 
-/// The lengths of blocks. The last one holds the longest packet, with its length in front of it.
+/// The lengths of blocks. The last one holds the longest packet with its length prefix.
 const BLOCKS: [usize; 3] = [4 * 1024, 16 * 1024, 64 * 1024];
 
-/// The memory that packets are made in. It is used again once they are dropped.
+/// The memory for packets. A block is reused when its packets are dropped.
 ///
-/// A block holds up to 64 packets and at most [`MAX_PACKET_LEN`] bytes. It comes back when the last
-/// [`Packets`] and slice of it is dropped, so one of them that is kept keeps the whole block. In a
-/// steady state nothing is allocated.
+/// A block holds up to 64 packets and at most [`MAX_PACKET_LEN`] bytes. It comes back when its last
+/// [`Packets`] and the last slice of it are dropped. A slice that is kept keeps the whole block. In
+/// a steady state nothing is allocated.
+///
+/// # Examples
+///
+/// ```
+/// use futures_handoff::{
+///     bytes::Bytes,
+///     fragment::{Fragmenter, PacketPool, Plain, Stride},
+/// };
+///
+/// let mut pool = PacketPool::new(4);
+/// for id in 0..100 {
+///     let message = Fragmenter::new(id, Bytes::from(vec![7; 10_000]), Stride::for_packets::<Plain>(1_200)?)?;
+///     let packets = message.pack(&mut (0..message.count()), &mut Plain, &mut pool)?.unwrap();
+///     assert_eq!(packets.count(), 9);
+///     // Dropping the packets returns their block to the pool.
+/// }
+/// # Ok::<_, futures_handoff::fragment::FragmentError>(())
+/// ```
 pub struct PacketPool {
-    /// Apart by length, so that a long block is not let go where a short one is needed.
+    /// One list for each length, so that a long block is not replaced by a short one.
     blocks: [Blocks; BLOCKS.len()],
     max_packets: usize,
 }
 
 impl PacketPool {
-    /// A pool that remembers up to `blocks` blocks of each length: 4, 16 and 64 KiB. More may be in
-    /// use; those are not used again. 0 counts as 1.
+    /// Makes a pool that remembers up to `blocks` blocks of each length: 4, 16 and 64 KiB. More
+    /// blocks may be in use, but are not reused. 0 counts as 1.
     #[must_use]
     pub fn new(blocks: usize) -> Self {
         Self { blocks: BLOCKS.map(|_| Blocks::new(blocks)), max_packets: MAX_PACKETS }
     }
 
-    /// Sets the most packets in a block: as many as the system takes in one call, or as a
-    /// [`Pacer`](super::Pacer) lets through at once. The default is 64.
+    /// Sets the most packets in a block: as many as the system sends in one call, or as a
+    /// [`Pacer`](super::Pacer) allows at once. The default is 64.
     ///
     /// # Panics
     ///
-    /// When it is zero.
+    /// If it is zero.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_handoff::{
+    ///     bytes::Bytes,
+    ///     fragment::{Fragmenter, PacketPool, Plain, Stride},
+    /// };
+    ///
+    /// let message = Fragmenter::new(1, Bytes::from(vec![7; 10_000]), Stride::for_packets::<Plain>(1_200)?)?;
+    /// let (mut pool, mut all) = (PacketPool::default().with_max_packets(4), 0..message.count());
+    /// let mut counts = Vec::new();
+    /// while let Some(packets) = message.pack(&mut all, &mut Plain, &mut pool)? {
+    ///     counts.push(packets.count());
+    /// }
+    /// assert_eq!(counts, [4, 4, 1]);
+    /// # Ok::<_, futures_handoff::fragment::FragmentError>(())
+    /// ```
     #[must_use = "returns the changed pool"]
     #[track_caller]
     pub fn with_max_packets(self, max_packets: usize) -> Self {
@@ -66,8 +102,26 @@ impl fmt::Debug for PacketPool {
     }
 }
 
-/// Packets behind each other, equally long but for the last one: what generic segmentation offload
-/// (`UDP_SEGMENT`) takes.
+/// Packets in a row, all of the same length except the last one: the input of generic segmentation
+/// offload (`UDP_SEGMENT`).
+///
+/// # Examples
+///
+/// ```
+/// use futures_handoff::{
+///     bytes::Bytes,
+///     fragment::{Fragmenter, PacketPool, Plain, Stride},
+/// };
+///
+/// let message = Fragmenter::new(1, Bytes::from(vec![7; 3_000]), Stride::for_packets::<Plain>(1_200)?)?;
+/// let packets = message.pack(&mut (0..3), &mut Plain, &mut PacketPool::default())?.unwrap();
+/// // With segmentation offload, one call takes these two.
+/// assert_eq!((packets.contents().len(), packets.segment_size()), (3_048, 1_200));
+/// // Without it, send each packet with its own call.
+/// assert_eq!(packets.count(), 3);
+/// assert_eq!(packets.iter().map(|packet| packet.len()).collect::<Vec<_>>(), [1_200, 1_200, 648]);
+/// # Ok::<_, futures_handoff::fragment::FragmentError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Packets {
     contents: Bytes,
@@ -75,25 +129,25 @@ pub struct Packets {
 }
 
 impl Packets {
-    /// All of them, one behind the other.
+    /// The bytes of all packets in a row.
     #[must_use]
     pub fn contents(&self) -> &Bytes {
         &self.contents
     }
 
-    /// The length of each packet but the last one, which may be shorter.
+    /// The length of each packet. The last one may be shorter.
     #[must_use]
     pub fn segment_size(&self) -> usize {
         self.segment_size
     }
 
-    /// How many there are.
+    /// The number of packets.
     #[must_use]
     pub fn count(&self) -> usize {
         self.contents.len().div_ceil(self.segment_size)
     }
 
-    /// One after the other, to be sent each by itself.
+    /// The packets one by one, to be sent with separate calls.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Bytes> {
         let len = self.contents.len();
         (0..self.count()).map(move |index| {
@@ -104,22 +158,25 @@ impl Packets {
 }
 
 impl Stride {
-    /// The stride that makes packets of `packet_len` bytes, header and what `S` adds included. For
-    /// UDP that is the MTU of the path without the headers of IP and UDP: 1,200 bytes pass
-    /// everywhere where QUIC does ([RFC 9000, section
+    /// The stride for packets of `packet_len` bytes, including the header and the overhead of `S`.
+    /// For UDP, use the MTU of the path without the headers of IP and UDP. 1,200 bytes pass
+    /// wherever QUIC does ([RFC 9000, section
     /// 14](https://www.rfc-editor.org/rfc/rfc9000#section-14)).
-    ///
-    /// ```
-    /// use futures_handoff::fragment::{HEADER_LEN, Plain, Stride};
-    ///
-    /// assert_eq!(Stride::for_packets::<Plain>(1_200)?.get(), 1_200 - HEADER_LEN);
-    /// # Ok::<_, futures_handoff::fragment::FragmentError>(())
-    /// ```
     ///
     /// # Errors
     ///
-    /// [`FragmentError::PacketLen`] where no byte of a message is left in a packet, or the packet
-    /// is longer than [`MAX_PACKET_LEN`].
+    /// [`FragmentError::PacketLen`] if a packet has no room for a byte of the message, or is longer
+    /// than [`MAX_PACKET_LEN`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_handoff::fragment::{FragmentError, HEADER_LEN, Plain, Stride};
+    ///
+    /// assert_eq!(Stride::for_packets::<Plain>(1_200)?.get(), 1_200 - HEADER_LEN);
+    /// assert!(matches!(Stride::for_packets::<Plain>(16), Err(FragmentError::PacketLen { least: 17, .. })));
+    /// # Ok::<_, FragmentError>(())
+    /// ```
     pub fn for_packets<S: SealPacket>(packet_len: usize) -> Result<Self, FragmentError> {
         let bytes = packet_len.checked_sub(HEADER_LEN + S::OVERHEAD).filter(|_| packet_len <= MAX_PACKET_LEN);
         let bytes = bytes.and_then(|bytes| u16::try_from(bytes).ok());
@@ -127,21 +184,27 @@ impl Stride {
     }
 }
 
-/// There are no packets of `len` bytes.
+/// The error for packets of `len` bytes.
 fn impossible<S: SealPacket>(len: usize) -> FragmentError {
     FragmentError::PacketLen { len, least: HEADER_LEN + S::OVERHEAD + 1, most: MAX_PACKET_LEN }
 }
 
 impl Fragmenter {
-    /// Makes packets of the first of `fragments`, as many as fit into one block, and moves past
-    /// them. `None` once there are no more.
+    /// Makes packets of the first `fragments`, as many as fit in one block, and advances the
+    /// iterator past them. Returns `None` when there are no more.
     ///
-    /// `fragments` are indices, in any order: a range such as `0..self.count()`, or several of them
-    /// that are to be sent again. A block ends behind the last fragment of the message, which may
-    /// be shorter than the others.
+    /// `fragments` are indices in any order: a range such as `0..self.count()`, or several ranges
+    /// to be sent again. A block ends after the last fragment of the message, because that may be
+    /// shorter than the others.
     ///
-    /// The bytes go from the message to the packets in one pass, where sealing takes one. Nothing
-    /// is allocated while the pool has a block.
+    /// The bytes are copied once, from the message to the packets, if sealing needs only one pass.
+    /// Nothing is allocated while the pool has a block.
+    ///
+    /// # Errors
+    ///
+    /// [`FragmentError::Index`] for an index that the message does not have.
+    /// [`FragmentError::PacketLen`] if a sealed packet of this stride is longer than
+    /// [`MAX_PACKET_LEN`]. [`FragmentError::Seal`]. `fragments` is unchanged.
     ///
     /// # Examples
     ///
@@ -160,18 +223,12 @@ impl Fragmenter {
     /// }
     /// assert_eq!(sent, 85);
     ///
-    /// // The receiver says what is missing.
+    /// // The receiver reports what is missing.
     /// let mut again = [3..5, 40..41, 84..85].into_iter().flatten();
     /// let packets = message.pack(&mut again, &mut Plain, &mut pool)?.unwrap();
     /// assert_eq!(packets.count(), 4);
     /// # Ok::<_, futures_handoff::fragment::FragmentError>(())
     /// ```
-    ///
-    /// # Errors
-    ///
-    /// [`FragmentError::Index`] for an index that the message does not have;
-    /// [`FragmentError::PacketLen`] where a packet of this stride is longer than [`MAX_PACKET_LEN`]
-    /// when sealed; [`FragmentError::Seal`]. `fragments` is as it was.
     pub fn pack<S: SealPacket>(
         &self,
         fragments: &mut (impl Iterator<Item = u32> + Clone),
@@ -181,8 +238,8 @@ impl Fragmenter {
         self.pack_behind::<S, 0>(fragments, MAX_PACKET_LEN, seal, pool)
     }
 
-    /// As [`pack`](Self::pack), with each packet behind its length in `PREFIX` bytes, 0 or 2, and
-    /// at most `most` bytes in a block that holds more than one packet.
+    /// As [`pack`](Self::pack), with each packet after its length in `PREFIX` bytes, 0 or 2. A
+    /// block with more than one packet has at most `most` bytes.
     #[inline]
     pub(super) fn pack_behind<S: SealPacket, const PREFIX: usize>(
         &self,
@@ -192,7 +249,7 @@ impl Fragmenter {
         pool: &mut PacketPool,
     ) -> Result<Option<Packets>, FragmentError> {
         let around = PREFIX + HEADER_LEN + S::OVERHEAD;
-        // A message that fits in one packet has none that is longer.
+        // A message that fits in one packet has no longer packet.
         let full = around + self.stride().get().min(self.payload().len());
         if full - PREFIX > MAX_PACKET_LEN {
             return Err(impossible::<S>(full - PREFIX));
@@ -207,14 +264,14 @@ impl Fragmenter {
         let blocks = &mut pool.blocks[length];
         let mut block = blocks.take(BLOCKS[length]);
         let made = self.seal_into::<S, PREFIX>(fragments.clone().take(count), seal, &mut block);
-        // Kept in any case: a cipher that fails costs no memory.
+        // The block is kept in any case, so that a failing cipher costs no memory.
         let contents = blocks.hand_out(block, *made.as_ref().unwrap_or(&0));
         made?;
         *fragments = rest;
         Ok(Some(Packets { contents, segment_size: full }))
     }
 
-    /// Moves past the fragments of a block, and says how many they are.
+    /// Advances past the fragments of a block and returns their number.
     fn skip_block(
         &self,
         fragments: &mut impl Iterator<Item = u32>,

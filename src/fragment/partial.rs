@@ -1,5 +1,4 @@
-//! The messages that are incomplete, by peer and by deadline, and those that were completed not
-//! long ago.
+//! The incomplete messages, by peer and by deadline, and the messages that were completed recently.
 
 use std::{
     cmp::Reverse,
@@ -12,10 +11,10 @@ use slab::Slab;
 
 use super::{assembly::Assembly, error::PacketError, header::Geometry, limits::Limits};
 
-/// What is known of a message.
+/// The state of a known message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Known {
-    /// It is incomplete, and lies at this place.
+    /// It is incomplete, with this key.
     Partial(usize),
     /// It was completed or cancelled.
     Done,
@@ -31,14 +30,14 @@ struct Partial<K> {
     from: K,
     id: u32,
     assembly: Assembly,
-    /// Tells it from others that had its place.
+    /// Distinguishes it from earlier messages with its key.
     serial: u64,
     began: Instant,
     progress: Instant,
 }
 
 impl<K> Partial<K> {
-    /// The time from which on it has expired. `None`: never.
+    /// The time at which it expires. `None` means never.
     fn deadline(&self, limits: &Limits) -> Option<Instant> {
         let idle = self.progress.checked_add(limits.idle());
         let lifetime = self.began.checked_add(limits.lifetime());
@@ -49,12 +48,13 @@ impl<K> Partial<K> {
 pub(super) struct Partials<K> {
     peers: HashMap<K, Peer>,
     partials: Slab<Partial<K>>,
-    /// Where the last packet belonged. The next one most often belongs there, too.
+    /// The key of the last packet's message. The next packet most often belongs to it, too.
     last: usize,
-    /// One entry for each incomplete message, not later than its deadline, and some of messages
-    /// that are gone: those are removed when they come to the top, or outnumber the others.
+    /// One entry for each incomplete message, not later than its deadline. There may also be
+    /// entries of removed messages. These are dropped when they reach the top, or outnumber the
+    /// others.
     deadlines: BinaryHeap<Reverse<(Instant, u64, usize)>>,
-    /// What is remembered, the oldest first.
+    /// The remembered messages, oldest first.
     done: VecDeque<(K, u32)>,
     bytes: usize,
     serial: u64,
@@ -75,7 +75,7 @@ impl<K: Eq + Hash + Clone> Partials<K> {
         }
     }
 
-    /// Time goes on, and never back.
+    /// Advances the time, which never goes back.
     #[inline]
     pub(super) fn advance(&mut self, now: Instant) {
         self.now = self.now.max(Some(now));
@@ -103,12 +103,12 @@ impl<K: Eq + Hash + Clone> Partials<K> {
         self.partials.iter().map(|(_, partial)| (&partial.from, partial.id))
     }
 
-    /// How many there are, and what they take.
+    /// The number of incomplete messages, and the bytes that they take.
     pub(super) fn held(&self) -> (usize, usize) {
         (self.partials.len(), self.bytes)
     }
 
-    /// Whether the limits allow one more.
+    /// Whether the limits allow one more message.
     pub(super) fn admit(&self, from: &K, geometry: Geometry, limits: &Limits) -> Result<(), PacketError> {
         let (in_flight, bytes) = self.peers.get(from).map_or((0, 0), |peer| (peer.in_flight, peer.bytes));
         let messages =
@@ -129,7 +129,7 @@ impl<K: Eq + Hash + Clone> Partials<K> {
         Ok(())
     }
 
-    /// Begins a message, which was admitted.
+    /// Begins an admitted message.
     pub(super) fn begin(&mut self, from: &K, id: u32, geometry: Geometry, limits: &Limits) -> &mut Assembly {
         // `advance` was called before.
         let now = self.now.unwrap_or_else(Instant::now);
@@ -160,7 +160,7 @@ impl<K: Eq + Hash + Clone> Partials<K> {
         self.peers.entry(from).or_insert_with(|| Peer { messages: HashMap::new(), in_flight: 0, bytes: 0 })
     }
 
-    /// A new fragment of it has arrived.
+    /// Records that a new fragment of the message has arrived.
     #[inline]
     pub(super) fn progress(&mut self, at: usize) {
         if let Some(now) = self.now {
@@ -168,14 +168,14 @@ impl<K: Eq + Hash + Clone> Partials<K> {
         }
     }
 
-    /// Ends a message that is complete or given up, and remembers it.
+    /// Ends a message that is complete or cancelled, and remembers it.
     pub(super) fn finish(&mut self, at: usize, limits: &Limits) -> Assembly {
         let partial = self.remove(at);
         self.remember(partial.from, partial.id, limits);
         partial.assembly
     }
 
-    /// Takes one out, and leaves its entry in the list of its peer.
+    /// Removes an incomplete message. Its entry in the list of its peer stays.
     fn remove(&mut self, at: usize) -> Partial<K> {
         let partial = self.partials.remove(at);
         let cost = Assembly::cost(partial.assembly.geometry());
@@ -195,13 +195,13 @@ impl<K: Eq + Hash + Clone> Partials<K> {
         while self.deadlines.peek().is_some_and(|top| !live(top)) {
             self.deadlines.pop();
         }
-        // Each entry that this looks at was pushed since the last time.
+        // Each entry checked here was pushed since the last time.
         if self.deadlines.len() > 2 * self.partials.len() + 16 {
             self.deadlines.retain(live);
         }
     }
 
-    /// A message is done, of which nothing more is to be delivered.
+    /// Remembers a message of which nothing more is delivered.
     pub(super) fn remember(&mut self, from: K, id: u32, limits: &Limits) {
         if limits.remember() == 0 {
             return self.unlist(&from, id);
@@ -215,14 +215,14 @@ impl<K: Eq + Hash + Clone> Partials<K> {
         self.done.push_back((from, id));
     }
 
-    /// Forgets a message, and its peer if that was all of it.
+    /// Forgets a message, and its peer if that was its last message.
     fn unlist(&mut self, from: &K, id: u32) {
         if let Some(peer) = self.peers.get_mut(from) {
             peer.messages.remove(&id);
             if peer.messages.is_empty() {
                 self.peers.remove(from);
             } else if peer.messages.len() < peer.messages.capacity() / 8 {
-                // What is remembered moves from peer to peer: the room for it must not stay.
+                // Remembered messages move from peer to peer, so unused capacity is released.
                 peer.messages.shrink_to(2 * peer.messages.len());
             }
         }
@@ -254,7 +254,7 @@ impl<K: Eq + Hash + Clone> Partials<K> {
             };
             match partial.deadline(limits) {
                 Some(deadline) if deadline > now => self.deadlines.push(Reverse((deadline, serial, at))),
-                // Its fragments have moved it beyond the end of time.
+                // Its last fragment has moved the deadline out of range: it never expires.
                 None => {}
                 Some(_) => {
                     let partial = self.remove(at);
@@ -268,7 +268,7 @@ impl<K: Eq + Hash + Clone> Partials<K> {
                 }
             }
         }
-        // What was looked at was live: what is now on top may not be.
+        // The checked entries were live. The entry now on top may not be.
         self.drop_stale_deadlines();
         count
     }

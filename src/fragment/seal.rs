@@ -1,15 +1,15 @@
-//! What is done to the bytes of a packet on the way out, and undone on the way in.
+//! Sealing the bytes of a packet, and opening them again.
 
 use super::{
     error::{PacketError, SealError},
     header::HEADER_LEN,
 };
 
-/// Seals packets: from where the bytes of a message lie into where they leave.
+/// Seals packets, from the bytes of the message into the packet.
 ///
-/// A cipher takes a number of its own for each packet, which must not come from the header: ids
-/// wrap, and a fragment that is sent again has the same header. [`Plain`] changes nothing. With the
-/// feature `secure`, `secure::PacketSealer` is one.
+/// A cipher needs its own number for each packet. Do not derive it from the header: ids wrap, and a
+/// fragment that is sent again has the same header. [`Plain`] changes nothing. With the feature
+/// `secure`, `secure::PacketSealer` implements it.
 ///
 /// # Examples
 ///
@@ -45,37 +45,56 @@ use super::{
 ///         if sum(header, plain) == end { Ok(()) } else { Err(PacketError::Unauthentic) }
 ///     }
 /// }
+///
+/// let (mut sealed, mut opened) = ([0; 9], [0; 5]);
+/// Sum.seal(&[0; HEADER_LEN], b"hello", &mut sealed)?;
+/// assert_eq!(Sum.open(&[0; HEADER_LEN], &sealed, &mut opened), Ok(()));
+/// assert_eq!(&opened, b"hello");
+/// sealed[0] ^= 1;
+/// assert_eq!(Sum.open(&[0; HEADER_LEN], &sealed, &mut opened), Err(PacketError::Unauthentic));
+/// # Ok::<_, SealError>(())
 /// ```
 pub trait SealPacket {
-    /// By how many bytes a sealed packet is longer than its header and its bytes.
+    /// The number of bytes that sealing adds to a packet.
     const OVERHEAD: usize;
 
-    /// Seals `plain`, and authenticates `header` with it, which leaves as it is. `sealed` has
+    /// Seals `plain` and authenticates `header` with it. The header is sent unchanged. `sealed` has
     /// [`OVERHEAD`](Self::OVERHEAD) bytes more than `plain`.
     ///
     /// # Errors
     ///
-    /// [`SealError`]. Nothing of the packet is sent.
+    /// [`SealError`]. No part of the packet is sent.
     fn seal(&mut self, header: &[u8; HEADER_LEN], plain: &[u8], sealed: &mut [u8]) -> Result<(), SealError>;
 }
 
-/// Opens packets of a peer, straight into their place in the message.
+/// Opens packets of a peer, directly into their place in the message. The example at [`SealPacket`]
+/// implements both.
 pub trait OpenPacket {
-    /// By how many bytes a sealed packet is longer than its header and its bytes.
+    /// The number of bytes that sealing adds to a packet.
     const OVERHEAD: usize;
 
-    /// Checks a packet, and opens `sealed` into `plain`, which is [`OVERHEAD`](Self::OVERHEAD)
-    /// bytes shorter.
+    /// Checks a packet and opens `sealed` into `plain`, which is [`OVERHEAD`](Self::OVERHEAD) bytes
+    /// shorter.
     ///
     /// # Errors
     ///
-    /// [`PacketError::Unauthentic`] or [`PacketError::Replayed`]. The packet changes nothing then,
-    /// and what was written to `plain` is not used.
+    /// [`PacketError::Unauthentic`] or [`PacketError::Replayed`]. The packet then changes nothing,
+    /// and the bytes in `plain` are not used.
     fn open(&mut self, header: &[u8; HEADER_LEN], sealed: &[u8], plain: &mut [u8])
     -> Result<(), PacketError>;
 }
 
-/// Packets as they are, for networks that are trusted.
+/// Leaves packets as they are, for trusted networks.
+///
+/// # Examples
+///
+/// ```
+/// use futures_handoff::fragment::{HEADER_LEN, Plain, SealPacket, Stride};
+///
+/// assert_eq!(<Plain as SealPacket>::OVERHEAD, 0);
+/// assert_eq!(Stride::for_packets::<Plain>(1_200)?.get(), 1_200 - HEADER_LEN);
+/// # Ok::<_, futures_handoff::fragment::FragmentError>(())
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Plain;
 

@@ -208,9 +208,9 @@ where
 
 /// Opens a session as the side that answers.
 ///
-/// With [`Noise::ik`] and [`Noise::kk`] it also succeeds if an attacker replays the first message of
-/// an earlier handshake. No message comes out of such a session, and no one can read what is sent in
-/// it. Wait for the first message before anything that cannot be undone.
+/// With [`Noise::ik`] and [`Noise::kk`] it also succeeds if an attacker replays the first message
+/// of an earlier handshake. No message comes out of such a session, and no one can read what is
+/// sent in it. Wait for the first message before anything that cannot be undone.
 ///
 /// # Errors
 ///

@@ -104,8 +104,8 @@ impl<W> Sender<W> {
         self.handoff.close_reason()
     }
 
-    /// Ends the connection without waiting for its writer, as [`WriteHandoff::abort`] does. The peer
-    /// gets [`Truncated`](super::ReceiveError::Truncated) when the connection ends.
+    /// Ends the connection without waiting for its writer, as [`WriteHandoff::abort`] does. The
+    /// peer gets [`Truncated`](super::ReceiveError::Truncated) when the connection ends.
     ///
     /// # Examples
     ///

@@ -1,4 +1,5 @@
-//! What a peer with the right keys can do wrong, and the keys as they are written down.
+//! Protocol violations by a peer with the right keys, and tests of the keys against the
+//! documentation.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -25,7 +26,7 @@ fn keys(config: &Config) -> (DirectionKey, DirectionKey) {
     SessionKeys::derive(&SECRET, &TRANSCRIPT).directions(config.suite(), config.rekey_after())
 }
 
-/// A peer that seals whatever it is told to.
+/// A peer that seals any record.
 struct Peer {
     key: DirectionKey,
     opener: Opener,
@@ -36,7 +37,7 @@ impl Peer {
         Self { key: keys(config).0, opener: Opener::new(keys(config).0, config) }
     }
 
-    /// What a receiver says to such a record.
+    /// The result of a receiver for such a record.
     fn says(&mut self, kind: Kind, body: &[u8]) -> Result<Vec<Vec<u8>>, ReceiveError> {
         let header = Header { kind, len: body.len() }.encode();
         let mut record = header.to_vec();
@@ -57,7 +58,7 @@ impl Peer {
     }
 }
 
-/// The first records are good, and the last one is refused as malformed.
+/// The first records are valid. The last one is refused as malformed.
 #[track_caller]
 fn is_malformed(good: &[(Kind, &[u8])], (kind, body): (Kind, &[u8]), sentence: &str) {
     let mut peer = Peer::new(&config());
@@ -174,7 +175,7 @@ fn a_record_of_another_kind_does_not_open_although_its_length_is_right() {
     }
 }
 
-/// HKDF-SHA-256, as the documentation of the keys tells it.
+/// HKDF-SHA-256 as the documentation of the keys describes it.
 fn expand(hkdf: &Hkdf<Sha256>, label: &str) -> [u8; 32] {
     let mut key = [0; 32];
     hkdf.expand(label.as_bytes(), &mut key).unwrap();

@@ -191,7 +191,7 @@ fn an_index_that_the_message_does_not_have_is_an_error() {
         assert_eq!(rest, left);
     }
     let error = FragmentError::Index { index: 3, count: 3 };
-    assert_eq!(error.to_string(), "fragment 3 is beyond the 3 fragments of the message");
+    assert_eq!(error.to_string(), "fragment 3 does not exist: the message has 3 fragments");
 }
 
 /// Seals this many packets, and then fails.
@@ -299,12 +299,9 @@ fn errors_name_the_limit_and_what_was_given() {
     for (error, text) in [
         (
             FragmentError::PacketLen { len: 16, least: 17, most: 65_507 },
-            "packets of 16 bytes are not possible: they have 17 to 65507 bytes",
+            "packets cannot have 16 bytes: the length must be 17 to 65507 bytes",
         ),
-        (
-            FragmentError::TooLong { len: 5, limit: 4 },
-            "a message of 5 bytes is longer than the limit of 4 bytes",
-        ),
+        (FragmentError::TooLong { len: 5, limit: 4 }, "a message of 5 bytes exceeds the limit of 4 bytes"),
         (SealError.into(), "the packet could not be sealed"),
     ] {
         assert_eq!(error.to_string(), text);

@@ -160,30 +160,27 @@ fn errors_name_the_limit_the_unit_and_what_was_given() {
     for (error, text) in [
         (
             PacketError::Short { len: 3, least: 16 },
-            "a packet of 3 bytes is shorter than the least of 16 bytes",
+            "a packet of 3 bytes is shorter than the minimum of 16 bytes",
         ),
         (
             PacketError::Version { found: [0xF2, 1] },
-            "a packet that starts with 0xf2 0x01 is not of a version that is known here",
+            "a packet that starts with 0xf2 0x01 has an unknown version",
         ),
         (
             PacketError::Stride { found: 1, least: 64 },
-            "packets with 1 bytes of a message carry less than the least of 64 bytes",
+            "packets with 1 bytes of a message carry less than the minimum of 64 bytes",
         ),
-        (PacketError::Index { index: 4, count: 4 }, "fragment 4 is beyond the 4 fragments of its message"),
+        (PacketError::Index { index: 4, count: 4 }, "fragment 4 does not exist: the message has 4 fragments"),
         (
             PacketError::Length { len: 5, expected: 6 },
-            "the packet carries 5 bytes where its fragment has 6 bytes",
+            "the packet carries 5 bytes, but its fragment has 6 bytes",
         ),
-        (
-            PacketError::TooLong { len: 9, limit: 8 },
-            "a message of 9 bytes is longer than the limit of 8 bytes",
-        ),
+        (PacketError::TooLong { len: 9, limit: 8 }, "a message of 9 bytes exceeds the limit of 8 bytes"),
         (
             PacketError::OverBudget { needed: 9, available: 8 },
-            "the message needs 9 bytes where 8 bytes are left",
+            "the message needs 9 bytes, but 8 bytes are left",
         ),
-        (PacketError::TooMany { limit: 8 }, "8 messages are incomplete, and no more may be"),
+        (PacketError::TooMany { limit: 8 }, "the limit of 8 incomplete messages is reached"),
     ] {
         assert_eq!(error.to_string(), text);
         let io = std::io::Error::from(error);

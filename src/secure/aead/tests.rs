@@ -79,7 +79,7 @@ fn a_place_of_the_wrong_length_is_an_error() {
     }
 }
 
-/// Appendix A.5 of RFC 8439 is longer; this is 2.8.2.
+/// Section 2.8.2 of RFC 8439. Appendix A.5 has a longer vector.
 #[test]
 fn chacha20_poly1305_gives_what_rfc_8439_says() {
     let key: [u8; 32] = std::array::from_fn(|i| 0x80 + u8::try_from(i).unwrap());

@@ -19,7 +19,7 @@ use crate::{
     },
 };
 
-/// What one side writes, and reads.
+/// The messages that one side writes and reads.
 type Io<'a> = HandshakeIo<&'a [u8], Vec<u8>>;
 
 fn io(reader: &[u8]) -> Io<'_> {
@@ -32,7 +32,7 @@ fn unhex(digits: &str) -> Vec<u8> {
 
 struct Vector {
     values: HashMap<String, String>,
-    /// Payloads, and what they are on the wire.
+    /// Payloads and their bytes on the wire.
     messages: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
@@ -108,7 +108,7 @@ fn the_public_vectors_of_xx_ik_and_kk_come_out_of_the_exchange() {
     }
 }
 
-/// X25519 with the highest bit of the public keys set, which it ignores in the keys of others.
+/// X25519 that sets the highest bit of its public keys and ignores that bit in the peer's keys.
 struct Disguised(Box<dyn Dh>, [u8; KEY]);
 
 impl Disguised {
@@ -207,7 +207,7 @@ fn a_named_key_has_to_be_a_public_key() {
     }
 }
 
-/// A number whose other bytes are all ones.
+/// A number with these lowest and highest bytes. All other bytes are 0xFF.
 fn edge(low: u8, high: u8) -> [u8; KEY] {
     let mut bytes = [0xFF; KEY];
     (bytes[0], bytes[KEY - 1]) = (low, high);
@@ -220,7 +220,7 @@ fn a_key_that_anyone_could_prove_is_no_name() {
         let mut dh = DefaultResolver.resolve_dh(&DHChoice::Curve25519).unwrap();
         dh.set(&[7; KEY]);
         let mut shared = [1; KEY];
-        // Whatever the other key: this is the same for all.
+        // The result is the same for every other key.
         assert!(dh.dh(&low, &mut shared).is_err() || shared == [0; KEY], "{low:02x?}");
 
         let noise = Noise::kk(StaticKey::from_bytes([1; KEY]), PublicKey::from(low));

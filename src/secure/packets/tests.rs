@@ -1,4 +1,4 @@
-//! What only the inside shows of sealed packets: numbers that nobody reaches by counting.
+//! Tests of sealed packets that need private access: numbers too high to reach by counting.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -18,7 +18,7 @@ fn keys(role: Role, suite: Suite) -> (PacketSealer, PacketOpener) {
     SessionKeys::derive(&[5; 32], &[6; 32]).into_packets(role, suite).split()
 }
 
-/// The sealer of one side and the opener of the other one.
+/// The sealer of one side and the opener of the other side.
 fn pair(suite: Suite) -> (PacketSealer, PacketOpener) {
     (keys(Role::Initiator, suite).0, keys(Role::Responder, suite).1)
 }

@@ -9,7 +9,8 @@ use proptest::{
 
 use super::{WINDOW, WORD, WORDS, Window};
 
-/// Distances at which something changes: a word, the window, the whole array, and several of them.
+/// Distances at which the behaviour changes: a word, the window, the whole array, and several
+/// arrays.
 const BORDERS: [u64; 9] =
     [0, 1, WORD - 1, WORD, WINDOW - 1, WINDOW, WINDOW + WORD, WORDS as u64 * WORD + WINDOW, 1 << 20];
 
@@ -31,7 +32,7 @@ impl Model {
     }
 }
 
-/// A number, as it lies to the newest one.
+/// A number relative to the newest one.
 #[derive(Debug, Clone, Copy)]
 enum Next {
     Ahead(u64),
@@ -84,7 +85,7 @@ proptest! {
     }
 }
 
-/// Each number of the window at each place in a word, with all of them seen and none.
+/// Each number of the window at each position in a word, with all of them seen and with none.
 #[test]
 fn the_window_reaches_as_far_back_as_it_says() {
     for newest in [WINDOW, WINDOW + 1, WINDOW + WORD - 1, 1 << 40, (1 << 40) + 63, u64::MAX - 64, u64::MAX] {
