@@ -43,7 +43,7 @@ pub enum FragmentError {
     TooLong {
         /// Its length, in bytes.
         len: usize,
-        /// The longest there may be.
+        /// The limit, in bytes.
         limit: usize,
     },
     /// The message has no such fragment.
@@ -195,7 +195,7 @@ pub enum PacketError {
     TooLong {
         /// The length of the message, in bytes.
         len: usize,
-        /// The longest there may be.
+        /// The limit, in bytes.
         limit: usize,
     },
     /// The packet has another length or stride of its message than the first packet had.

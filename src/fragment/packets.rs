@@ -44,7 +44,7 @@ const BLOCKS: [usize; 3] = [4 * 1024, 16 * 1024, 64 * 1024];
 /// # Ok::<_, futures_handoff::fragment::FragmentError>(())
 /// ```
 pub struct PacketPool {
-    /// One list for each length, so that a long block is not replaced by a short one.
+    /// One list for each length, so that a request for a short block does not drop a long one.
     blocks: [Blocks; BLOCKS.len()],
     max_packets: usize,
 }

@@ -28,7 +28,7 @@ use super::{
 /// - A message is delivered once, if at most [`Limits::with_remember`] other messages are completed
 ///   between two copies. Ids may wrap.
 /// - Memory stays within [`Limits::max_bytes`], plus what is remembered, plus a few hundred bytes
-///   for each incomplete message. Nothing is allocated for the announcement in a packet before the
+///   for each incomplete message. Nothing is allocated for a new message before its
 ///   packet is opened and the limits allow it.
 ///
 /// # Cost

@@ -147,7 +147,7 @@ impl<T> SendError<T> {
     }
 }
 
-/// Shows the reason, and not the message.
+/// Shows the reason, but not the message.
 impl<T> fmt::Debug for SendError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SendError").field("reason", &self.reason).finish_non_exhaustive()

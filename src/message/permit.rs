@@ -120,7 +120,7 @@ pub struct OwnedPermit<T> {
 }
 
 impl<T> OwnedPermit<T> {
-    /// As [`Permit::send`].
+    /// Sends the message, as [`Permit::send`] does. Never waits.
     ///
     /// # Errors
     ///

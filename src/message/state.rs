@@ -36,7 +36,7 @@ pub(super) struct State<T> {
     queue: VecDeque<Entry<T>>,
     /// The number of charged messages: queued, reserved and in use.
     items: usize,
-    /// Their bytes.
+    /// The bytes of these messages.
     bytes: usize,
     closed: bool,
     /// The first waiter in `line` at the time of the close. It and all waiters behind it got no

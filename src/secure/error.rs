@@ -37,7 +37,7 @@ pub enum HandshakeError {
     TooLong {
         /// Its length, in bytes.
         len: usize,
-        /// The length of the expected message.
+        /// The most bytes that were expected.
         limit: usize,
     },
     /// A message of the peer failed verification. One of the two sides has another key than the
@@ -63,7 +63,7 @@ impl fmt::Display for HandshakeError {
             Self::TooLong { len, limit } => {
                 write!(
                     f,
-                    "the peer announced a handshake message of {len} bytes, but the expected one has {limit} bytes"
+                    "the peer announced a handshake message of {len} bytes, but at most {limit} bytes are expected"
                 )
             }
             Self::Failed { message } => write!(
@@ -254,7 +254,7 @@ pub enum ReceiveError {
     TooLong {
         /// Its length, in bytes.
         len: usize,
-        /// The longest there may be.
+        /// The limit, in bytes.
         limit: usize,
     },
     /// A record is not the next one that the peer has sealed. It was changed, repeated, left out,

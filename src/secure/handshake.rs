@@ -16,6 +16,22 @@ use crate::HandoffBuffer;
 const PREFIX: usize = 2;
 
 /// The part of a side in a handshake.
+///
+/// # Examples
+///
+/// ```
+/// use futures_handoff::secure::Role;
+///
+/// /// The values of both sides, in the same order on both sides.
+/// fn in_order(role: Role, ours: u8, theirs: u8) -> [u8; 2] {
+///     match role {
+///         Role::Initiator => [ours, theirs],
+///         Role::Responder => [theirs, ours],
+///     }
+/// }
+///
+/// assert_eq!(in_order(Role::Initiator, 2, 3), in_order(Role::Responder, 3, 2));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Role {
     /// The side that speaks first.
@@ -103,7 +119,7 @@ pub trait Handshake {
 }
 
 /// The connection as a [`Handshake`] sees it. It carries messages, each after its length in 2
-/// bytes, most significant byte first.
+/// bytes, most significant byte first. The example at [`Handshake`] sends and receives one.
 pub struct HandshakeIo<R, W> {
     pub(super) reader: R,
     pub(super) writer: W,

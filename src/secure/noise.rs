@@ -176,6 +176,29 @@ impl Noise {
     ///
     /// If `admit` returns `false`, the handshake ends with [`HandshakeError::Refused`]. The future
     /// of `admit` is dropped with the handshake, for example by the deadline.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::collections::HashSet;
+    ///
+    /// use futures_handoff::secure::{Config, HandshakeError, Noise, StaticKey, connect};
+    /// use futures_util::AsyncReadExt;
+    ///
+    /// # futures_executor::block_on(async {
+    /// # let (stream, _server) = futures_handoff_runtimes::io::duplex(64 * 1024);
+    /// let (reader, writer) = stream.split();
+    /// let (client, server) = (StaticKey::generate(), StaticKey::generate().public());
+    /// let revoked = HashSet::from([server]);
+    /// let handshake = Noise::ik(client, Some(server)).admit(|peer| {
+    ///     let is_revoked = revoked.contains(&peer);
+    ///     async move { !is_revoked }
+    /// });
+    /// let config = Config::new("example.org/chat/1");
+    /// let session = connect(reader, writer, handshake, &config, std::future::pending()).await;
+    /// assert!(matches!(session.unwrap_err(), HandshakeError::Refused));
+    /// # });
+    /// ```
     #[must_use]
     pub fn admit<A, F>(self, admit: A) -> Noise<A>
     where

@@ -24,7 +24,31 @@ const MAX_FORGED: u64 = 1 << 36;
 /// [`SessionKeys::into_packets`].
 ///
 /// Each session has them once. They come from other secrets than the keys of its messages. Their
-/// memory is cleared when they are dropped. [`split`](Self::split) has an example.
+/// memory is cleared when they are dropped.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Instant;
+///
+/// use futures_handoff::{
+///     bytes::Bytes,
+///     fragment::{Fragmenter, Limits, PacketPool, Reassembler, Received, Stride},
+/// };
+/// use futures_handoff::secure::{PacketSealer, Role, SessionKeys, Suite};
+///
+/// // The keys of a handshake. A session has them in `Session::packets`.
+/// let keys = || SessionKeys::derive(&[7; 32], b"a hash of the handshake");
+/// let (mut seal, _) = keys().into_packets(Role::Initiator, Suite::default()).split();
+/// let (_, mut open) = keys().into_packets(Role::Responder, Suite::default()).split();
+///
+/// let message = Fragmenter::new(1, Bytes::from("secret"), Stride::for_packets::<PacketSealer>(1_200)?)?;
+/// let packets = message.pack(&mut (0..1), &mut seal, &mut PacketPool::default())?.unwrap();
+/// let mut reassembler = Reassembler::new(Limits::default());
+/// let received = reassembler.push(&(), packets.contents(), &mut open, Instant::now())?;
+/// assert_eq!(received, Received::Complete { id: 1, payload: Bytes::from("secret") });
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 pub struct PacketKeys {
     suite: Suite,
     outgoing: Secret,
@@ -33,30 +57,6 @@ pub struct PacketKeys {
 
 impl PacketKeys {
     /// Returns the sealer for packets that this side sends, and the opener for packets of the peer.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use std::time::Instant;
-    ///
-    /// use futures_handoff::{
-    ///     bytes::Bytes,
-    ///     fragment::{Fragmenter, Limits, PacketPool, Reassembler, Received, Stride},
-    /// };
-    /// use futures_handoff::secure::{PacketSealer, Role, SessionKeys, Suite};
-    ///
-    /// // The keys of a handshake. A session has them in `Session::packets`.
-    /// let keys = || SessionKeys::derive(&[7; 32], b"a hash of the handshake");
-    /// let (mut seal, _) = keys().into_packets(Role::Initiator, Suite::default()).split();
-    /// let (_, mut open) = keys().into_packets(Role::Responder, Suite::default()).split();
-    ///
-    /// let message = Fragmenter::new(1, Bytes::from("secret"), Stride::for_packets::<PacketSealer>(1_200)?)?;
-    /// let packets = message.pack(&mut (0..1), &mut seal, &mut PacketPool::default())?.unwrap();
-    /// let mut reassembler = Reassembler::new(Limits::default());
-    /// let received = reassembler.push(&(), packets.contents(), &mut open, Instant::now())?;
-    /// assert_eq!(received, Received::Complete { id: 1, payload: Bytes::from("secret") });
-    /// # Ok::<_, Box<dyn std::error::Error>>(())
-    /// ```
     #[must_use]
     pub fn split(self) -> (PacketSealer, PacketOpener) {
         let Self { suite, outgoing, incoming } = self;

@@ -50,7 +50,7 @@ enum Stage {
 ///
 /// ```
 #[doc = include_str!("session_example.in")]
-/// // `sender` and `receiver` are those of two sessions with each other.
+/// // `sender` belongs to one side, `receiver` to the other.
 /// sender.send(b"one").await?;
 /// sender.send(b"two").await?;
 /// sender.close().await?;

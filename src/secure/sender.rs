@@ -56,7 +56,7 @@ use crate::{
 #[doc = include_str!("session_example.in")]
 /// use futures_handoff::CloseReason;
 ///
-/// // `sender` and `receiver` are those of two sessions with each other.
+/// // `sender` belongs to one side, `receiver` to the other.
 /// assert_eq!(sender.max_message_len(), 256 * 1024);
 /// let other = sender.clone();
 /// sender.send(b"from one task").await?;
@@ -227,6 +227,22 @@ impl<W: AsyncWrite + Unpin> Sender<W> {
     /// # Errors
     ///
     /// As for `send_batch`, and [`SendError::Full`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    #[doc = include_str!("session_example.in")]
+    /// use futures_handoff::secure::SendError;
+    ///
+    /// let samples = ["21.5", "21.6", "21.4"];
+    /// match sender.try_send_batch(&samples) {
+    ///     Ok(_) => assert_eq!(receiver.recv().await?.unwrap(), "21.5"),
+    ///     // None of them was sent.
+    ///     Err(SendError::Full) => {}
+    ///     Err(error) => return Err(error.into()),
+    /// }
+    /// # Ok::<_, Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
     pub fn try_send_batch<M: AsRef<[u8]>>(&self, messages: &[M]) -> Result<Accepted<'_>, SendError> {
         let (views, room) = self.views(messages)?;
         match try_reserve_room(&self.handoff.shared, room) {
@@ -259,6 +275,19 @@ impl<W: AsyncWrite + Unpin> Sender<W> {
     }
 
     /// Starts to write what was sent, now. Never waits. As [`WriteHandoff::dispatch`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    #[doc = include_str!("session_example.in")]
+    /// sender.send(b"what is 6 times 7?").await?;
+    /// // Before a long computation, which does not wait for anything.
+    /// sender.dispatch();
+    /// let product: u32 = std::iter::repeat_n(7, 6).sum();
+    /// assert_eq!(product, 42);
+    /// assert_eq!(receiver.recv().await?.unwrap(), "what is 6 times 7?");
+    /// # Ok::<_, Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
     pub fn dispatch(&self) {
         self.handoff.dispatch();
     }
