@@ -200,7 +200,7 @@ pub enum PacketError {
     },
     /// The packet has another length or stride of its message than the first packet had.
     Mismatch,
-    /// The budget has no capacity for the message now.
+    /// The budget has no room for the message now.
     OverBudget {
         /// The bytes that the message needs.
         needed: usize,

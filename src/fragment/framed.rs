@@ -20,7 +20,7 @@ const PREFIX: usize = 2;
 /// Sends the fragments `range` of a message over a stream, each packet after its length in 2 bytes,
 /// most significant byte first.
 ///
-/// One block of packets at a time waits for capacity in the handoff and is accepted whole. Other
+/// One block of packets at a time waits for room in the handoff and is accepted whole. Other
 /// writes and the packets of other messages can go in between. When the future completes, all
 /// packets are accepted, as by [`WriteHandoff::write_fire_and_forget`].
 ///

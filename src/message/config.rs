@@ -2,7 +2,7 @@
 
 /// The limits of a [`MessageHandoff`](super::MessageHandoff).
 ///
-/// Both limits count queued messages, reserved capacity, and received messages that are still [in
+/// Both limits count queued messages, reserved room, and received messages that are still [in
 /// use](super::Message). A message of no bytes counts as a message.
 ///
 /// # Examples

@@ -30,7 +30,7 @@ use std::{error, fmt, io};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RejectReason {
-    /// There is no capacity now, or other senders wait for capacity. A later attempt may succeed.
+    /// There is no room now, or other senders wait for room. A later attempt may succeed.
     /// Only methods that do not wait return it.
     Full {
         /// The bytes that the message declares.
@@ -38,7 +38,7 @@ pub enum RejectReason {
         /// How many more messages can be charged now.
         free_items: usize,
         /// How many more bytes can be charged now. If the message would fit, other senders wait for
-        /// capacity, and nothing overtakes them.
+        /// room, and nothing overtakes them.
         free_bytes: usize,
     },
     /// The message declares more bytes than the limit.
@@ -53,7 +53,7 @@ pub enum RejectReason {
 }
 
 impl RejectReason {
-    /// Whether the rejection is temporary: there is no capacity now.
+    /// Whether the rejection is temporary: there is no room now.
     pub fn is_full(&self) -> bool {
         matches!(self, Self::Full { .. })
     }
@@ -68,9 +68,9 @@ impl fmt::Display for RejectReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Full { bytes, free_items, free_bytes } => {
-                write!(f, "no capacity for a message of {bytes} bytes: ")?;
+                write!(f, "no room for a message of {bytes} bytes: ")?;
                 if *free_items > 0 && free_bytes >= bytes {
-                    return f.write_str("other senders wait for capacity");
+                    return f.write_str("other senders wait for room");
                 }
                 write!(f, "{free_items} messages and {free_bytes} bytes are free")
             }
@@ -131,7 +131,7 @@ impl<T> SendError<T> {
         self.reason
     }
 
-    /// Whether the rejection is temporary: there is no capacity now.
+    /// Whether the rejection is temporary: there is no room now.
     pub fn is_full(&self) -> bool {
         self.reason.is_full()
     }

@@ -35,8 +35,8 @@
 //!
 //! | to | use |
 //! |---|---|
-//! | send, with or without waiting for capacity | [`send`](Sender::send), [`try_send`](Sender::try_send), [`into_sink`](Sender::into_sink) |
-//! | reserve capacity first, so that a cancelled future holds no message | [`reserve`](Sender::reserve), [`try_reserve`](Sender::try_reserve) |
+//! | send, with or without waiting for room | [`send`](Sender::send), [`try_send`](Sender::try_send), [`into_sink`](Sender::into_sink) |
+//! | reserve room first, so that a cancelled future holds no message | [`reserve`](Sender::reserve), [`try_reserve`](Sender::try_reserve) |
 //! | receive | [`recv`](Receiver::recv), [`try_recv`](Receiver::try_recv), [`drain`](Receiver::drain), or the `Receiver` as a stream |
 //! | end the charge of a message | drop it, or take the value out with [`into_inner`](Message::into_inner) |
 //! | keep the charge for longer | [`into_shared`](Message::into_shared), [`into_parts`](Message::into_parts) |
@@ -45,12 +45,12 @@
 //!
 //! # Guarantees
 //!
-//! - **Order.** Receivers take messages in the order of acceptance. Senders get capacity in the
+//! - **Order.** Receivers take messages in the order of acceptance. Senders get room in the
 //!   order in which they asked for it, whatever the size of their messages.
 //! - **No loss.** A message stays in the queue until the poll that returns it. A rejected message
 //!   is returned to the sender. If a woken receiver is dropped, the next receiver is woken.
 //! - **No endless wait.** A message above the limit is rejected at once. Closing ends every wait:
-//!   receivers get the queued messages, then `None`. A woken future passes on its capacity or its
+//!   receivers get the queued messages, then `None`. A woken future passes on its room or its
 //!   message when it is polled or dropped. A future that is kept and neither polled nor dropped
 //!   holds on to them.
 //! - **No user code under a lock**: no `Drop` or `Clone` of a message, and no waker.

@@ -1,4 +1,4 @@
-//! Reserved capacity for a message that is made later.
+//! Reserved room for a message that is made later.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use super::{Sender, error::SendError};
 ///
 /// # Drop
 ///
-/// The capacity goes to the waiting senders.
+/// The room goes to the waiting senders.
 ///
 /// # Examples
 ///

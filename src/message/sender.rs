@@ -20,7 +20,7 @@ use super::{
 ///
 /// # Capacity
 ///
-/// Senders get capacity in the order in which they began to wait. Nothing overtakes a waiting
+/// Senders get room in the order in which they began to wait. Nothing overtakes a waiting
 /// sender, so small messages cannot starve a large one. A message that is larger than the limit is
 /// rejected at once.
 ///
@@ -57,7 +57,7 @@ impl<T> Sender<T> {
         Self { shared }
     }
 
-    /// Sends a message if there is capacity for it now and no other sender waits.
+    /// Sends a message if there is room for it now and no other sender waits.
     ///
     /// # Errors
     ///
@@ -81,7 +81,7 @@ impl<T> Sender<T> {
         self.shared.try_send(message, bytes)
     }
 
-    /// Sends a message, and waits until there is capacity for it.
+    /// Sends a message, and waits until there is room for it.
     ///
     /// # Errors
     ///
@@ -91,7 +91,7 @@ impl<T> Sender<T> {
     /// # Cancel safety
     ///
     /// A future that is dropped before it completes has sent nothing. Its message is dropped with
-    /// it. To keep the message, [`reserve`](Self::reserve) capacity first.
+    /// it. To keep the message, [`reserve`](Self::reserve) room first.
     ///
     /// # Examples
     ///
@@ -157,7 +157,7 @@ impl<T> Sender<T> {
         super::blocking::block_on(self.send(message, bytes))
     }
 
-    /// Reserves capacity for a message if there is some now and no other sender waits.
+    /// Reserves room for a message if there is some now and no other sender waits.
     ///
     /// # Errors
     ///
@@ -180,7 +180,7 @@ impl<T> Sender<T> {
         self.shared.try_charge(bytes).map(|()| Permit::new(self, bytes))
     }
 
-    /// Reserves capacity for a message, and waits until there is some. The message can be made
+    /// Reserves room for a message, and waits until there is some. The message can be made
     /// afterwards.
     ///
     /// # Errors
@@ -189,7 +189,7 @@ impl<T> Sender<T> {
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe. A future that is dropped returns the capacity that it was granted.
+    /// Cancel safe. A future that is dropped returns the room that it was granted.
     ///
     /// # Examples
     ///
@@ -212,11 +212,11 @@ impl<T> Sender<T> {
         poll_fn(|cx| room.poll(cx, |_| Told::default())).await.map(|()| Permit::new(self, bytes))
     }
 
-    /// Takes the oldest message out of the queue, so that there is capacity for a newer one.
-    /// Returns `None` if the queue is empty. All charges then belong to reserved capacity and to
+    /// Takes the oldest message out of the queue, so that there is room for a newer one.
+    /// Returns `None` if the queue is empty. All charges then belong to reserved room and to
     /// messages in use at receivers.
     ///
-    /// Waiting senders get the capacity first.
+    /// Waiting senders get the room first.
     ///
     /// # Examples
     ///

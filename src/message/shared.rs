@@ -75,7 +75,7 @@ impl<T> Shared<T> {
         Ok(())
     }
 
-    /// Ends the charge of a message and grants its capacity to waiting senders.
+    /// Ends the charge of a message and grants its room to waiting senders.
     #[inline]
     pub(super) fn release(&self, bytes: usize) {
         let mut state = self.lock();
@@ -105,7 +105,7 @@ impl<T> Shared<T> {
         }
     }
 
-    /// Grants capacity to waiting senders, for as long as they fit.
+    /// Grants room to waiting senders, for as long as they fit.
     #[cold]
     pub(super) fn grant(&self) {
         self.in_pieces(State::grant);

@@ -17,7 +17,7 @@ use super::{
 
 /// A [`Sink`] of messages, from [`Sender::into_sink`].
 ///
-/// It holds at most one message that waits for capacity. Flushing waits until that message is
+/// It holds at most one message that waits for room. Flushing waits until that message is
 /// queued, not until a receiver takes it. Closing drops the sender.
 ///
 /// An error returns the message. After an error for a message that is too large, the sink can still
@@ -57,7 +57,7 @@ impl<T, F> MessageSink<T, F> {
         Self { sender: Some(sender), bytes_of, waiting: None, room: Room::default() }
     }
 
-    /// Returns the message that waits for capacity. It is not sent.
+    /// Returns the message that waits for room. It is not sent.
     ///
     /// # Examples
     ///

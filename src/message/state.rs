@@ -40,13 +40,13 @@ pub(super) struct State<T> {
     bytes: usize,
     closed: bool,
     /// The first waiter in `line` at the time of the close. It and all waiters behind it got no
-    /// capacity.
+    /// room.
     refused_from: u64,
     pub(super) senders: usize,
     receivers: usize,
     last_id: u64,
-    /// The senders that wait for capacity, each with the bytes that it wants. A waiter that left
-    /// other than by `remove` was granted its capacity.
+    /// The senders that wait for room, each with the bytes that it wants. A waiter that left
+    /// other than by `remove` was granted its room.
     pub(super) line: Waiters<u64, usize>,
     /// The receivers that wait for a message. A waiter that left other than by `remove` was woken
     /// and looks for a message.
@@ -127,7 +127,7 @@ impl<T> State<T> {
         self.bytes -= bytes;
     }
 
-    /// Grants capacity to the waiters at the front of the line, first come first served. Returns
+    /// Grants room to the waiters at the front of the line, first come first served. Returns
     /// whether more waiters remain than can be woken under one lock.
     #[inline]
     pub(super) fn grant(&mut self, wakes: &mut Wakers) -> bool {
@@ -144,7 +144,7 @@ impl<T> State<T> {
         false
     }
 
-    /// Whether a waiter that has left the line was granted its capacity.
+    /// Whether a waiter that has left the line was granted its room.
     pub(super) fn was_granted(&self, id: u64) -> bool {
         id < self.refused_from
     }

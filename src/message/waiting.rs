@@ -1,4 +1,4 @@
-//! The waits: for capacity, for a message, and for the close.
+//! The waits: for room, for a message, and for the close.
 
 use std::task::{Context, Poll, Waker};
 
@@ -66,12 +66,12 @@ fn wait<T, W: Copy, R>(
     }
 }
 
-/// A wait for capacity for one message.
+/// A wait for room for one message.
 #[derive(Debug, Default)]
 pub(super) struct Room(Id);
 
 impl Room {
-    /// Runs `admitted` when the capacity is charged, under the same lock. `admitted` returns the
+    /// Runs `admitted` when the room is charged, under the same lock. `admitted` returns the
     /// receivers to wake.
     pub(super) fn poll<T>(
         &mut self,
@@ -105,7 +105,7 @@ impl Room {
         wait(shared, cx, (&mut self.0, bytes), |state| &mut state.line, is_over, take)
     }
 
-    /// Stops waiting. Granted capacity goes to the other waiters. The waiters behind may now fit as
+    /// Stops waiting. Granted room goes to the other waiters. The waiters behind may now fit as
     /// well.
     pub(super) fn leave<T>(&mut self, shared: &Shared<T>, bytes: usize) {
         if self.0 == 0 {
@@ -123,7 +123,7 @@ impl Room {
     }
 }
 
-/// A wait for capacity that ends when its future is dropped.
+/// A wait for room that ends when its future is dropped.
 pub(super) struct RoomOf<'a, T> {
     shared: &'a Shared<T>,
     bytes: usize,

@@ -153,7 +153,7 @@ pub enum SendError {
         /// The number of queue entries.
         limit: usize,
     },
-    /// There is no capacity for the message now, or other senders wait for capacity.
+    /// There is no room for the message now, or other senders wait for room.
     Full,
     /// The sender is closed.
     Closed(CloseReason),
@@ -170,7 +170,7 @@ impl fmt::Display for SendError {
             Self::TooMany { records, limit } => {
                 write!(f, "messages that take {records} records exceed the limit of {limit} records")
             }
-            Self::Full => f.write_str("there is no capacity for the message now"),
+            Self::Full => f.write_str("there is no room for the message now"),
             Self::Closed(_) => f.write_str("the sender is closed"),
             Self::Cipher => f.write_str("the cipher failed"),
         }

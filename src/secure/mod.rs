@@ -4,7 +4,7 @@
 //! the peer is. Messages then travel in both directions. Each message arrives whole, once, in order
 //! and unchanged, or the receiver returns an error. Nothing here needs a runtime. A [`Sender`]
 //! encrypts a message directly from the caller's slice when the [`WriteHandoff`] under it has
-//! capacity. A [`Receiver`] decrypts it directly out of its [`HandoffBuffer`].
+//! room. A [`Receiver`] decrypts it directly out of its [`HandoffBuffer`].
 //!
 //! **This module has not been audited.**
 //! [docs/security.md](https://docs.rs/crate/futures-handoff/latest/source/docs/security.md) states

@@ -1,4 +1,4 @@
-//! Records on the wire: their header, and the capacity that messages take in them.
+//! Records on the wire: their header, and the room that messages take in them.
 //!
 //! A record is a header of 4 bytes, the encrypted bytes, and a tag of 16 bytes. The header is
 //! authenticated with the record. It holds the kind and the length of the plaintext in 24 bits,
@@ -86,7 +86,7 @@ impl Header {
     }
 }
 
-/// The capacity that a submission takes in the write handoff.
+/// The room that a submission takes in the write handoff.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct WireRoom {
     pub(super) bytes: usize,
@@ -107,7 +107,7 @@ impl WireRoom {
     }
 }
 
-/// The capacity that a message takes: one record, or a begin record and one record for each part.
+/// The room that a message takes: one record, or a begin record and one record for each part.
 #[inline]
 pub(super) fn room_of_message(len: usize, max_record_len: usize) -> WireRoom {
     if len <= max_record_len {
@@ -159,7 +159,7 @@ pub(super) fn groups<'a, M: AsRef<[u8]>>(
     })
 }
 
-/// The capacity that a list of messages takes.
+/// The room that a list of messages takes.
 pub(super) fn room_of_batch<M: AsRef<[u8]>>(messages: &[M], max_record_len: usize) -> WireRoom {
     groups(messages, max_record_len).fold(WireRoom::default(), |room, group| {
         room.and(match group {

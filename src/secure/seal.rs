@@ -8,11 +8,32 @@ use super::{
     keys::DirectionKey,
     record::{BATCH_PREFIX, Group, HEADER_LEN, Header, Kind, TOTAL_LEN, groups, u24},
 };
-use crate::blocks::Blocks;
+use crate::{blocks::Blocks, sync::Mutex};
 
 /// The most blocks that are remembered, in the queue or unused. The budget of the write handoff
 /// bounds their bytes.
 const BLOCKS_MAX: usize = 64;
+
+/// The state that all senders of a session share.
+pub(super) struct Sealing {
+    pub(super) state: Mutex<SealState>,
+    pub(super) max_message_len: usize,
+    pub(super) max_record_len: usize,
+}
+
+/// The part under the lock. Records are sealed and accepted under one lock, so that they leave in
+/// the order of their numbers.
+pub(super) struct SealState {
+    pub(super) sealer: Sealer,
+    /// An empty list for the records of a long message.
+    pub(super) records: Vec<Bytes>,
+    /// An empty list for the messages of a batch.
+    pub(super) views: Vec<&'static [u8]>,
+    /// The close record was accepted or the cipher has failed. No record may follow.
+    pub(super) closed: bool,
+    /// The number of senders that may still send.
+    pub(super) senders: usize,
+}
 
 /// Seals the messages of one side. Records have to leave in the order of the calls.
 pub(super) struct Sealer {

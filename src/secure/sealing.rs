@@ -7,41 +7,20 @@ use super::{
     aead::CipherError,
     error::SendError,
     record::{self, Kind, WireRoom},
-    seal::Sealer,
+    seal::SealState,
     sender::Sender,
 };
 use crate::{
     Accepted, CloseReason, Permit,
-    sync::{Mutex, MutexGuard},
+    sync::MutexGuard,
     write::internals::{Chunks, Ordered, Owned, Room, Via},
 };
 
 /// A list with capacity for more than this many messages of a batch is not kept.
 const KEPT_MAX: usize = 1024;
 
-/// The state that all senders of a session share.
-pub(super) struct Sealing {
-    pub(super) state: Mutex<SealState>,
-    pub(super) max_message_len: usize,
-    pub(super) max_record_len: usize,
-}
-
-/// The part under the lock. Records are sealed and accepted under one lock, so that they leave in
-/// the order of their numbers.
-pub(super) struct SealState {
-    pub(super) sealer: Sealer,
-    /// An empty list for the records of a long message.
-    pub(super) records: Vec<Bytes>,
-    /// An empty list for the messages of a batch.
-    pub(super) views: Vec<&'static [u8]>,
-    /// The close record was accepted or the cipher has failed. No record may follow.
-    pub(super) closed: bool,
-    /// The number of senders that may still send.
-    pub(super) senders: usize,
-}
-
 impl<W> Sender<W> {
-    /// The capacity that a message takes in the handoff.
+    /// The room that a message takes in the handoff.
     #[inline]
     pub(super) fn room_of(&self, message: &[u8]) -> Result<Room, SendError> {
         let (len, limit) = (message.len(), self.sealing.max_message_len);
@@ -51,13 +30,13 @@ impl<W> Sender<W> {
         Ok(record::room_of_message(len, self.sealing.max_record_len).into())
     }
 
-    /// The capacity that a list of messages takes in the handoff.
+    /// The room that a list of messages takes in the handoff.
     fn room_of_all<M: AsRef<[u8]>>(&self, messages: &[M]) -> Result<Room, SendError> {
         messages.iter().try_for_each(|message| self.room_of(message.as_ref()).map(drop))?;
         Ok(record::room_of_batch(messages, self.sealing.max_record_len).into())
     }
 
-    /// The slices of the messages and the capacity that they take. `as_ref` is user code: it may
+    /// The slices of the messages and the room that they take. `as_ref` is user code: it may
     /// panic, return other bytes on each call, or use this session. So it runs without a lock, and
     /// the slices from one call are sealed. All messages are counted before that, so that a list
     /// that exceeds the limits allocates nothing.
@@ -136,7 +115,7 @@ impl<W: AsyncWrite + Unpin> Sender<W> {
         sealed
     }
 
-    /// Seals and submits the close record. If another sender has closed since the capacity was
+    /// Seals and submits the close record. If another sender has closed since the room was
     /// reserved, that is no error: `closed` returns how the connection ended.
     pub(super) fn seal_close(&self, permit: Permit<'_, W>) -> Result<(), SendError> {
         let sealed = self.seal_one(permit, Via::Poll, |state| {

@@ -9,8 +9,7 @@ use super::{
     error::SendError,
     keys::DirectionKey,
     record::WireRoom,
-    seal::Sealer,
-    sealing::{SealState, Sealing},
+    seal::{SealState, Sealer, Sealing},
 };
 use crate::{
     Accepted, BoxWriter, CloseReason, WriteHandoff,
@@ -21,7 +20,7 @@ use crate::{
 /// Sends messages to a peer. From [`Session`](super::Session).
 ///
 /// Clones send over the same connection. Each message is sent whole, in the order of acceptance. A
-/// message is encrypted when the write handoff has capacity for it, so a message that is not
+/// message is encrypted when the write handoff has room for it, so a message that is not
 /// accepted has no effect.
 ///
 /// # The end
@@ -126,7 +125,7 @@ impl<W> Sender<W> {
 }
 
 impl<W: AsyncWrite + Unpin> Sender<W> {
-    /// Sends a message, and waits until there is capacity for it.
+    /// Sends a message, and waits until there is room for it.
     ///
     /// The result can be awaited until the message is written, kept as a ticket, or dropped at no
     /// cost.
@@ -162,7 +161,7 @@ impl<W: AsyncWrite + Unpin> Sender<W> {
         self.seal_message(permit, Via::Poll, message)
     }
 
-    /// [`send`](Self::send) if there is capacity now. Never waits.
+    /// [`send`](Self::send) if there is room now. Never waits.
     ///
     /// # Errors
     ///
@@ -189,7 +188,7 @@ impl<W: AsyncWrite + Unpin> Sender<W> {
 
     /// Sends messages together, in as few records as possible: short messages cost much less this
     /// way. The peer receives them one by one. Either all of them are sent, or none. Waits until
-    /// there is capacity for all of them.
+    /// there is room for all of them.
     ///
     /// # Errors
     ///
@@ -222,7 +221,7 @@ impl<W: AsyncWrite + Unpin> Sender<W> {
         self.seal_batch(permit, Via::Poll, views)
     }
 
-    /// [`send_batch`](Self::send_batch) if there is capacity now. Never waits.
+    /// [`send_batch`](Self::send_batch) if there is room now. Never waits.
     ///
     /// # Errors
     ///
@@ -327,7 +326,7 @@ impl<W: AsyncWrite + Unpin> Sender<W> {
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped while it waits for capacity for the close record, it has no effect.
+    /// If the future is dropped while it waits for room for the close record, it has no effect.
     /// If it is dropped later, the closing continues.
     ///
     /// # Examples

@@ -30,11 +30,11 @@ enum Stage {
 
 /// A [`Sender`] as a [`Sink`] of messages, from [`Sender::into_sink`].
 ///
-/// A message that does not fit waits in the sink, in line for capacity. The sink is ready again
+/// A message that does not fit waits in the sink, in line for room. The sink is ready again
 /// when that message is sent. So each sink may hold one message beyond the budget. The message
 /// joins the line at the next poll of the sink. From then on, the sink keeps its turn, and the
-/// capacity once granted, until it is polled or dropped. Poll or drop a sink that is not ready
-/// before you wait for another sender of the session: `close` needs capacity as well.
+/// room once granted, until it is polled or dropped. Poll or drop a sink that is not ready
+/// before you wait for another sender of the session: `close` needs room as well.
 ///
 /// `poll_flush` waits until the sent messages are written and flushed. If this is the last sender,
 /// `poll_close` tells the peer that all was sent and waits until the connection has ended.
@@ -61,7 +61,7 @@ enum Stage {
 /// ```
 pub struct SenderSink<W = BoxWriter> {
     sender: Sender<W>,
-    /// The message that waits for capacity.
+    /// The message that waits for room.
     waiting: Option<Bytes>,
     acquire: Acquire,
     flush: FlushWaiter,

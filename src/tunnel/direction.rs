@@ -114,8 +114,8 @@ impl Direction {
         self.read.wrapping_add(self.written)
     }
 
-    /// Records that a write to the reader's connection failed with a reset. A socket reports a reset
-    /// once, and returns an end from then on: an end that has not come yet is no orderly one.
+    /// Records that a write to the reader's connection failed with a reset. A socket reports a
+    /// reset once, and returns an end from then on: an end that has not come yet is no orderly one.
     pub(super) fn reader_was_reset(&mut self) {
         self.reset |= matches!(self.source, Source::Open);
     }

@@ -1,4 +1,4 @@
-//! What a handle needs to be polled: the common part of its forms as a `Sink` and as an `AsyncWrite`.
+//! The poll methods that two forms of a handle share: the `Sink` and the `AsyncWrite`.
 
 use super::{
     drive::{send_locked, send_now},

@@ -107,11 +107,11 @@ fn a_refusal_for_want_of_room_tells_what_there_is() {
     sender.try_send((), 6).unwrap();
     let full = sender.try_send((), 5).unwrap_err();
     assert!(full.is_full());
-    assert_eq!(full.to_string(), "no capacity for a message of 5 bytes: 2 messages and 4 bytes are free");
+    assert_eq!(full.to_string(), "no room for a message of 5 bytes: 2 messages and 4 bytes are free");
     let _waits = Hand::waiting(sender.send((), 5));
     let behind = sender.try_send((), 1).unwrap_err();
     assert_eq!(behind.reason(), RejectReason::Full { bytes: 1, free_items: 2, free_bytes: 4 });
-    assert_eq!(behind.to_string(), "no capacity for a message of 1 bytes: other senders wait for capacity");
+    assert_eq!(behind.to_string(), "no room for a message of 1 bytes: other senders wait for room");
 }
 
 #[test]
