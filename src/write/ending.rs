@@ -96,7 +96,7 @@ impl<W: AsyncWrite + Unpin> WriteHandoff<W> {
         lifecycle::close(&self.shared);
     }
 
-    /// Waits until the stream has ended. Does not end it.
+    /// Waits until the stream has ended. Does not end it: a handle that waits here keeps it open.
     ///
     /// # Errors
     ///

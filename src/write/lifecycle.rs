@@ -117,7 +117,8 @@ pub(crate) fn outcome<W>(shared: &Shared<W>, take: bool) -> Result<W, WriterFail
 /// The outcome of a stream that failed or was aborted, or whose writer is gone: why it ended, the
 /// writer if there is one, and the unwritten bytes.
 ///
-/// Positions count the bytes accepted since the handoff was created.
+/// Positions count the bytes accepted since the handoff was created. The failure converts into an
+/// [`io::Error`], so `?` works where that is returned; its text names the reason and the counts.
 ///
 /// # Examples
 ///

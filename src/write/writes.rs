@@ -112,6 +112,9 @@ impl<W: AsyncWrite + Unpin> WriteHandoff<W> {
 
     /// Submits a chunk. Waits for room if there is none.
     ///
+    /// Borrowed bytes go through [`write_slice`](Self::write_slice). Code that wants an
+    /// [`AsyncWrite`] gets one from [`into_writer`](Self::into_writer).
+    ///
     /// A loop of writes to a writer that is always ready yields now and then although there is
     /// room, see [`with_cooperative`](crate::WriteHandoffConfig::with_cooperative). The future
     /// panics if it is polled after it has completed, as all futures of this type do.
