@@ -5,8 +5,8 @@ use std::task::{Context, Poll};
 /// The budget of a future between two yields. An operation costs 1, plus 1 for each
 /// [`BYTES`] bytes that it moves.
 ///
-/// Tokio gives a task 128 operations. The operations here are smaller, and the chunks of 512 of
-/// them fill one write of a usual size.
+/// Tokio gives a task 128 operations. The operations here are smaller: 512 small chunks fill one
+/// write of the usual size.
 const OPERATIONS: usize = 512;
 const BYTES: usize = 4 * 1024;
 

@@ -32,8 +32,9 @@ pub(super) const MAX_COPY: usize = 16 * 1024;
 #[non_exhaustive]
 pub enum Inline {
     /// A producer polls the writer only on the thread on which the writer task last ran, and only
-    /// inside a poll of one of this crate's futures: `write`, `reserve`, `flush` and the like, an
-    /// adapter, or anything inside of [`batching`](crate::WriteHandoff::batching) or
+    /// inside a poll of one of this crate's futures: `write`, `reserve`, `flush` and the like, a
+    /// [`HandoffSink`](crate::HandoffSink) or [`HandoffWriter`](crate::HandoffWriter), or anything
+    /// inside of [`batching`](crate::WriteHandoff::batching) or
     /// [`run_until`](crate::WriteTask::run_until). There the writer finds its runtime. A
     /// `try_write` anywhere else only queues. This is the default.
     ///
@@ -111,7 +112,7 @@ impl WriteHandoffConfig {
 
     /// Sets the byte budget: the limit of the bytes accepted but not yet written. No single chunk
     /// may be larger. The default is 256 KiB, which is the most that a
-    /// [`HandoffBuffer`](crate::HandoffBuffer) requests from its reader at once.
+    /// [`HandoffBuffer`](crate::HandoffBuffer) by default requests from its reader at once.
     ///
     /// # Panics
     ///
@@ -123,10 +124,10 @@ impl WriteHandoffConfig {
         Self { max_pending_bytes, ..self }
     }
 
-    /// Sets how many queued bytes make a producer send them itself instead of leaving them to the
-    /// task. With 0 every chunk is sent at once. The default is 16 KiB: up to this size one
-    /// gathered write costs less than several small ones, and above it the system call is no longer
-    /// the larger part of the cost.
+    /// Sets how many queued bytes make a producer that may poll the writer (see [`Inline`]) send
+    /// them itself instead of leaving them to the task. With 0 it sends every chunk at once. The
+    /// default is 16 KiB: up to this size one gathered write costs less than several small ones,
+    /// and above it the system call is no longer the larger part of the cost.
     ///
     /// # Examples
     ///
@@ -150,9 +151,10 @@ impl WriteHandoffConfig {
     }
 
     /// Sets the longest chunk, in bytes, that is copied into a block with other chunks. Longer
-    /// chunks are queued as they are. 0 never copies. More than 16 KiB counts as 16 KiB, which is
-    /// the most that is copied under the lock. The default is 1 KiB: copying that costs about as
-    /// much as one more slice in a vectored write.
+    /// chunks are queued as they are. With 0, no owned chunk is copied; borrowed bytes that have to
+    /// wait still are. More than 16 KiB counts as 16 KiB, which is the most that is copied under
+    /// the lock. The default is 1 KiB: copying that costs about as much as one more slice in a
+    /// vectored write.
     #[must_use = "returns the changed configuration"]
     pub fn with_copy_max(self, copy_max: usize) -> Self {
         Self { copy_max, ..self }
@@ -282,6 +284,6 @@ pub struct WriteStats {
     /// Calls of the writer's `poll_flush`.
     pub flush_calls: u64,
     /// Calls in a row in which the writer took none of the offered bytes. 0 once it takes some. If
-    /// bytes are pending while this is 0, the task has not run yet.
+    /// bytes are pending while this is 0, the task has not run since the writer last took bytes.
     pub pending_polls: u64,
 }

@@ -153,7 +153,7 @@ pub enum RejectReason {
     /// Only methods that do not wait return this.
     Full {
         /// Whether the writer took no bytes when it was last polled. Otherwise the writer was not
-        /// polled since it last took bytes, because its task has not run.
+        /// polled since it last took bytes, because its task has not run since.
         ///
         /// Neither means that the peer is too slow: a fast producer fills every socket. Wait for
         /// room, and let [`stalled`](crate::WriteHandoff::stalled) find the peers that take nothing
@@ -306,7 +306,8 @@ impl WriteError {
         self.reason.close_reason()
     }
 
-    /// Returns the chunk. It is empty if an adapter was rejected before it had a chunk.
+    /// Returns the chunk. It is empty if a [`HandoffSink`](crate::HandoffSink) failed without one,
+    /// as in `poll_ready` or `poll_flush`.
     pub fn into_bytes(self) -> Bytes {
         self.bytes
     }

@@ -36,8 +36,9 @@ use std::fmt;
 /// itself once [`send_at`](WriteHandoffConfig::with_send_at) bytes (16 KiB) are queued, in
 /// [`flush`](Self::flush), in [`dispatch`](Self::dispatch), and before it waits for room. A
 /// producer that computes for long without waiting should call `dispatch`. A producer that runs
-/// [together with the task](WriteTask::run_until), or is wrapped in [`batching`](Self::batching),
-/// sends its bytes when it is about to wait, and wakes no task for that.
+/// [together with the task](WriteTask::run_until) sends its bytes when it is about to wait, and
+/// wakes no task for that. So does a producer that is wrapped in [`batching`](Self::batching), if
+/// it may poll the writer.
 ///
 /// When there is nothing more to write, the writer is
 /// [flushed](WriteHandoffConfig::with_flush_when_idle), so that a writer that buffers keeps nothing
@@ -49,7 +50,8 @@ use std::fmt;
 /// [`max_items`](WriteHandoffConfig::with_max_items) queue entries are accepted and not yet
 /// written. Producers that find no room wait in line, first come, first served. No later write
 /// overtakes them, so a large chunk is never starved. Each write that becomes possible wakes one
-/// producer. When the writer takes a part of a chunk, the room of that part is free at once.
+/// producer. When the writer takes a part of a chunk, the room of that part is free at once. A
+/// [sink](HandoffSink) or a [writer](HandoffWriter) may hold one item beyond the budget.
 ///
 /// The handoff holds at most the byte budget, the written part of one chunk, 32 KiB of gather
 /// blocks, and 64 bytes for each entry, or 1 KiB for an entry that holds the small chunks between
@@ -179,8 +181,8 @@ impl WriteHandoff {
 impl<W> WriteHandoff<W> {
     /// Creates a handle to `writer` and the task that writes to it.
     ///
-    /// Allocates twice. Until the task is first polled, chunks are only queued, so a task that was
-    /// never spawned shows at once.
+    /// Allocates twice. Until the task is first polled, chunks are only queued. So a program that
+    /// forgets to spawn the task writes nothing at all, which shows in its first test.
     ///
     /// # Examples
     ///

@@ -15,9 +15,10 @@ use futures_io::AsyncWrite;
 use std::future::{Future, poll_fn};
 
 impl<W: AsyncWrite + Unpin> WriteHandoff<W> {
-    /// Wraps the future of a producer, such as a connection's loop. The producer itself sends what
-    /// it writes through this handoff whenever it is about to wait and when it is done, without a
-    /// hop through the task. Large chunks still leave at once.
+    /// Wraps the future of a producer, such as a connection's loop. What the producer writes
+    /// through this handoff is sent whenever it is about to wait and when it is done. The producer
+    /// sends it itself, without a hop through the task, if this thread may poll the writer (see
+    /// [`Inline`](crate::Inline)); otherwise it wakes the task. Large chunks still leave at once.
     ///
     /// Do not block the thread inside the future until its bytes are written. Small chunks leave
     /// only when the future returns, so the thread would block forever.
@@ -79,8 +80,8 @@ impl<W: AsyncWrite + Unpin> WriteHandoff<W> {
         send_now(&self.shared, Via::Call);
     }
 
-    /// Returns a ticket for all bytes accepted so far, and sends them as
-    /// [`dispatch`](Self::dispatch) does.
+    /// Returns a ticket that completes when all bytes accepted so far are written, and sends them
+    /// as [`dispatch`](Self::dispatch) does. The ticket is a barrier: it has no bytes of its own.
     ///
     /// # Examples
     ///

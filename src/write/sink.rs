@@ -77,7 +77,7 @@ impl<W: AsyncWrite + Unpin> Sink<Bytes> for HandoffSink<W> {
     ///
     /// # Panics
     ///
-    /// If no `poll_ready` returned `Ready` before it.
+    /// If no `poll_ready` returned `Ready(Ok(()))` before it.
     fn start_send(self: Pin<&mut Self>, bytes: Bytes) -> Result<(), WriteError> {
         let adapter = &mut self.get_mut().adapter;
         assert!(adapter.take_turn(), "`start_send` needs a `poll_ready` that was ready before it");

@@ -19,14 +19,14 @@ impl<W> WriteHandoff<W> {
     /// do. Returns `true` then, and `false` if the stream ends first.
     ///
     /// The writer makes progress when it takes bytes or confirms a flush. A quiet connection does
-    /// not stall, because its writer has nothing to do. Nor does a connection whose peer reads
-    /// slowly. Bytes count as taken once the kernel has them in its send buffer, which may hold
-    /// some megabytes.
+    /// not stall, because its writer has nothing to do. A connection whose peer reads slowly does
+    /// not stall either, as long as its writer takes some bytes in each period. Bytes count as
+    /// taken once the kernel has them in its send buffer, which may hold some megabytes.
     ///
     /// `timer` returns a future that completes after the period, such as `||
     /// tokio::time::sleep(period)`, or with smol `|| async { smol::Timer::after(period).await; }`.
     /// The stream is looked at when a period ends, so this returns `true` between one and two
-    /// periods after the last progress. Allocates nothing.
+    /// periods after the last progress.
     ///
     /// # Cancel safety
     ///

@@ -24,8 +24,8 @@ use std::{
 ///
 /// A ticket is a future that completes once the writer has taken all bytes of the write. It holds
 /// two positions and the stream's counters, but not the writer. So it is `Send` and `Sync` whatever
-/// the writer is, and it allocates nothing. Dropping it changes nothing: the write goes on. A
-/// ticket may be polled again after it has completed, and gives the same answer.
+/// the writer is, and making it allocates nothing. Dropping it changes nothing: the write goes on.
+/// A ticket may be polled again after it has completed, and gives the same answer.
 ///
 /// `Ok` means that the writer took the bytes, in order, after everything accepted before. It does
 /// not mean that the writer has passed them on: see [`flushed`](Self::flushed).

@@ -42,7 +42,8 @@ impl<W> WriteHandoff<W> {
 /// let mut connections = vec![handoff.downgrade()];
 ///
 /// for connection in connections.iter().filter_map(WeakWriteHandoff::upgrade) {
-///     connection.try_write("news".into())?;
+///     // A connection that is closed or has no room misses the news, and holds up no other.
+///     let _ = connection.try_write_fire_and_forget("news".into());
 /// }
 /// drop(handoff);
 /// assert_eq!(futures_executor::block_on(task)?, b"news");

@@ -24,9 +24,11 @@ use std::{
 ///
 /// Each clone is a handle of its own. A write takes as many bytes as there is room for, and waits
 /// in line while there is none. It reserves no room, so a write that is dropped while it waits
-/// keeps no room from other producers. Bytes are copied, up to 16 KiB in a call. Only a large slice
-/// that may be sent at once is offered to the writer in place. Small writes allocate nothing once
-/// the stream has grown to what it needs.
+/// keeps no room from other producers. If other producers take the room before the write is polled
+/// again, its bytes wait in line, and the write completes: each writer may hold up to 16 KiB beyond
+/// the budget. Bytes are copied, up to 16 KiB in a call. Only a large slice that may be sent at
+/// once is offered to the writer in place. Small writes allocate nothing once the stream has grown
+/// to what it needs.
 ///
 /// `poll_flush` waits until all bytes of this writer are written and flushed. `poll_close` does the
 /// same and gives up the handle. If it was the last handle, `poll_close` waits until the stream has

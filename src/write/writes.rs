@@ -277,7 +277,7 @@ impl<W: AsyncWrite + Unpin> WriteHandoff<W> {
     /// Waits until there is room for all of them. Every chunk that is not empty takes one entry.
     /// Accepted chunks are left empty.
     ///
-    /// Small chunks are copied as elsewhere, up to 16 KiB in all. Further chunks keep the blocks
+    /// Small chunks are copied as elsewhere, up to 16 KiB in all. All other chunks keep the blocks
     /// alive that they are slices of.
     ///
     /// # Errors
