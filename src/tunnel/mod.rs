@@ -26,7 +26,10 @@
 //! # let proxy = async {
 //! let mut buffer = HandoffBuffer::new(8 * 1024);
 //! while buffer.find(b"\n").is_none() {
-//!     assert_ne!(buffer.read_available(&mut client).await?, 0, "the client left before its first line");
+//!     if buffer.read_available(&mut client).await? == 0 {
+//!         // The client left before its first line.
+//!         return Err(std::io::ErrorKind::UnexpectedEof.into());
+//!     }
 //! }
 //! // Choose the server by `buffer.peek()`, connect, and copy the request and the answer.
 //! let mut tunnel = Tunnel::new(client, server).with_first_to_b(buffer.freeze_all());
@@ -51,7 +54,7 @@
 //!   connection was reset has also ended its reader: the tunnel ends as after an error of that
 //!   reader, once all that had arrived is written.
 //! - **Memory.** A direction holds at most its [budget](Tunnel::with_budget), and no block while it
-//!   waits for its reader with nothing left to write. Reads adapt between 4 KiB and 256 KiB. While
+//!   waits for its reader with nothing left to write. Reads adapt between 2 KiB and 256 KiB. While
 //!   a writer is not ready, the tunnel reads on, up to the budget.
 //! - **Flushes.** When all is written and there is nothing more to read for now, the tunnel flushes
 //!   the writer, which may buffer as TLS does.

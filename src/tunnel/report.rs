@@ -27,10 +27,10 @@ pub enum End {
     Closed,
     /// The reader failed. The bytes before the error were written and flushed, unless the writer
     /// failed too. The writer was not closed, so that a stream that was cut short does not look
-    /// complete. Also an end of the reader after its connection was reset, of which only a write
-    /// to that connection learned.
+    /// complete. This is also the result if the reader ended without an error after a write to its
+    /// connection had failed with a reset: a socket reports a reset only once.
     Read(io::Error),
-    /// The writer failed. A tunnel drops the bytes that it has not taken. A
+    /// The writer failed. A tunnel drops the bytes that the writer has not taken. A
     /// [`Forward`](super::Forward) returns them from [`into_parts`](super::Forward::into_parts).
     Write(io::Error),
     /// The direction was still open when the tunnel ended.
