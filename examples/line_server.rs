@@ -29,7 +29,7 @@ async fn serve(stream: TcpStream) -> io::Result<()> {
         }
     });
 
-    // Holds at most 64 KiB of unread bytes: a longer line is an error.
+    // Holds at most 64 KiB of unconsumed bytes: a longer line is an error.
     let mut buffer = HandoffBuffer::new(64 * 1024);
     let mut lines = Delimiter::new(b"\n");
     while let Some(line) = buffer.next_frame(&mut reader, &mut lines).await? {

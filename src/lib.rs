@@ -2,7 +2,7 @@
 //! the bytes that are not parsed yet across errors, cancellation and changes of protocol.
 //!
 //! - [`HandoffBuffer`] is the read half. Bytes arrive in pieces of any size, whole messages leave
-//!   as owned [`Bytes`](bytes::Bytes), and the unread rest stays.
+//!   as owned [`Bytes`](bytes::Bytes), and the unconsumed rest stays.
 //! - [`WriteHandoff`] is the write half. Any number of producers hand bytes to a task that owns the
 //!   writer. A ticket reports the outcome of a write.
 //!
@@ -39,7 +39,7 @@
 //!
 //! ```text
 //!             borrowed for one call               owned by the connection
-//!   reader -------------------------> HandoffBuffer   (at most max_len unread bytes)
+//!   reader -------------------------> HandoffBuffer   (at most max_len unconsumed bytes)
 //!                                         |
 //!           look: peek, find              |  take: next_frame, split_prefix, parse --> Bytes ---+
 //!                                         |                                                     |

@@ -48,7 +48,7 @@ pub(super) enum Skip {
 /// is dropped takes its block out of the pool.
 ///
 /// The buffer frees the memory of a large message once it no longer needs it. It keeps 64 KiB (or
-/// twice the smallest read size, if that is larger), or four times its unread bytes and the
+/// twice the smallest read size, if that is larger), or four times its unconsumed bytes and the
 /// [requested](Self::reserve_read_capacity) room, whichever is more. It frees what its block and
 /// the remembered blocks have beyond that when its reader returns `Pending`, or after 16 reads in a
 /// row that did not need so much.

@@ -34,8 +34,8 @@ impl HandoffBuffer {
     ///
     /// A commit costs nothing. An undo costs nothing if the parser has dropped the frames that it
     /// [took](ParseCursor::take). In two cases, an undo copies the buffered bytes to a new block:
-    /// if the failed parser kept a frame that shares the block, and for the first parser that fails
-    /// after one that succeeded.
+    /// if the failed parser kept a frame that shares the block, and for the first parser that took
+    /// such a frame and failed after one that succeeded.
     ///
     /// Until a parser has succeeded, a frame that shares the block costs one allocation more than
     /// with [`split_prefix`](Self::split_prefix), and [`Bytes::try_into_mut`] does not convert it.
@@ -288,9 +288,9 @@ impl ParseCursor<'_> {
 
     /// The offset in [`remaining`](Self::remaining) of the first `needle`, or `None`.
     ///
-    /// Resumes past searches as [`HandoffBuffer::find`] does, also those of earlier parsers: one
-    /// that failed because bytes were missing, and searches for the same needle at the same place,
-    /// scans only new bytes.
+    /// Resumes past searches as [`HandoffBuffer::find`] does, also those of earlier parsers. A
+    /// parser that failed because bytes were missing, and is called again, scans only new bytes if
+    /// it searches for the same needle at the same place.
     ///
     /// # Examples
     ///

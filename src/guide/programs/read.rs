@@ -20,7 +20,7 @@ async fn two_lines(
 
 fn main() -> io::Result<()> {
     let reader: &[u8] = b"GET /a\nGET /b\nPOS";
-    // Never more than 64 KiB of unread bytes.
+    // Never more than 64 KiB of unconsumed bytes.
     let mut buffer = HandoffBuffer::new(64 * 1024);
     let mut received = Vec::new();
     futures_executor::block_on(two_lines(reader, &mut buffer, &mut received))?;
