@@ -17,8 +17,8 @@ const REFILL: usize = 32;
 /// Waiters sorted by key.
 ///
 /// Most keys arrive in rising order and leave from the front. A ring buffer does both in constant
-/// time and allocates nothing once it has grown. It holds the first [`NEAR_MAX`] waiters. The
-/// waiters behind are in a tree, so that every operation takes `O(log n)` steps in any order of
+/// time and allocates nothing once it has grown. It holds the first waiters, at most [`NEAR_MAX`].
+/// The waiters behind are in a tree, so that every operation takes `O(log n)` steps in any order of
 /// keys.
 #[derive(Debug)]
 pub(crate) struct Waiters<K, T> {

@@ -29,8 +29,8 @@ use std::fmt;
 /// # When bytes leave
 ///
 /// A write queues its chunk and wakes the writer task. The task runs when the producer next waits,
-/// or earlier on another thread, and sends everything that is queued in one write. There is no
-/// timer.
+/// or earlier on another thread, and sends everything that is queued: up to 64 blocks and large
+/// chunks in one write. There is no timer.
 ///
 /// A producer that may poll the writer (see [`Inline`](crate::Inline)) sends the queued bytes
 /// itself once [`send_at`](WriteHandoffConfig::with_send_at) bytes (16 KiB) are queued, in

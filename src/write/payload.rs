@@ -46,8 +46,8 @@ pub(crate) trait Payload {
         limits.copy_max
     }
 
-    /// The length to compare with `send_at`. Borrowed bytes count a quarter of `send_at` more,
-    /// because sending them is cheaper than copying them.
+    /// The length to compare with `send_at`. Long borrowed bytes count a quarter of `send_at`
+    /// more, because sending them is cheaper than copying them.
     #[inline]
     fn counts_for(&self, _: &Limits) -> usize {
         self.len()
