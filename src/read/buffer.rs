@@ -41,11 +41,12 @@ pub(super) enum Skip {
 /// it whole, at least three quarters filled. It uses them again once their consumer has dropped
 /// them.
 ///
-/// When the reader of an empty buffer returns `Pending`, the buffer leaves a block of up to 256 KiB
-/// to a pool of the thread, and takes it back for the next read: a connection that waits holds no
-/// block. The pool keeps at most 64 blocks and 2 MiB. When it is full, buffers take blocks that
-/// other buffers left, with everything cleared that readers may have written there. A buffer that
-/// is dropped takes its block out of the pool.
+/// When the reader of an empty buffer returns `Pending`, the buffer leaves its block to a pool of
+/// the thread, and takes it back for the next read: a connection that waits holds no block. A block
+/// that is larger than the buffer may keep (see below) is freed instead. Within that bound, a block
+/// of more than 256 KiB stays in the buffer. The pool keeps at most 64 blocks and 2 MiB. When it is
+/// full, buffers take blocks that other buffers left, with everything cleared that readers may have
+/// written there. A buffer that is dropped takes its block out of the pool.
 ///
 /// The buffer frees the memory of a large message once it no longer needs it. It keeps 64 KiB (or
 /// twice the smallest read size, if that is larger), or four times its unconsumed bytes and the
