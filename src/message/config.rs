@@ -60,7 +60,7 @@ impl MessageHandoffConfig {
         Self { max_bytes, ..self }
     }
 
-    /// Sets whether a future of the handoff yields once after about 500 operations that completed
+    /// Sets whether a future of the handoff yields once after 512 operations that completed
     /// without waiting. Other tasks then get to run beside a loop over messages that never run out.
     /// The default is `true`.
     #[must_use = "returns the changed configuration"]

@@ -211,9 +211,7 @@ impl fmt::Display for RejectReason {
             Self::Full { writer_pending: true } => {
                 f.write_str("the write queue is full and the writer is not ready")
             }
-            Self::Full { writer_pending: false } => {
-                f.write_str("the write queue is full until the writer task runs")
-            }
+            Self::Full { writer_pending: false } => f.write_str("the write queue is full"),
             Self::TooLarge { len, limit } => {
                 write!(f, "a write of {len} bytes exceeds the limit of {limit} bytes")
             }
