@@ -13,18 +13,21 @@ use std::{error, fmt, io};
 /// };
 ///
 /// /// The packets that the receiver asks for again. It may ask for anything.
-/// fn resend(message: &Fragmenter, indices: &[u32], pool: &mut PacketPool) -> Option<Packets> {
+/// fn resend(
+///     message: &Fragmenter,
+///     indices: &[u32],
+///     pool: &mut PacketPool,
+/// ) -> Result<Option<Packets>, FragmentError> {
 ///     match message.pack(&mut indices.iter().copied(), &mut Plain, pool) {
-///         Ok(packets) => packets,
-///         Err(FragmentError::Index { .. }) => None,
-///         Err(error) => unreachable!("{error}"),
+///         Err(FragmentError::Index { .. }) => Ok(None),
+///         packed => packed,
 ///     }
 /// }
 ///
 /// let message = Fragmenter::new(1, Bytes::from(vec![7; 5_000]), Stride::for_packets::<Plain>(1_200)?)?;
 /// let mut pool = PacketPool::default();
-/// assert_eq!(resend(&message, &[1, 3], &mut pool).unwrap().count(), 2);
-/// assert_eq!(resend(&message, &[1, 5], &mut pool), None);
+/// assert_eq!(resend(&message, &[1, 3], &mut pool)?.unwrap().count(), 2);
+/// assert_eq!(resend(&message, &[1, 5], &mut pool)?, None);
 /// # Ok::<_, FragmentError>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -25,8 +25,8 @@ use super::{
 /// - A message is delivered when every byte of it has arrived, as it was cut. The first packet
 ///   fixes its length and stride. Of two copies of a fragment the first one counts.
 /// - A refused packet changes nothing, whatever the [reason](PacketError).
-/// - A message is delivered once, if at most [`Limits::with_remember`] other messages are completed
-///   between two copies. Ids may wrap.
+/// - A message is delivered once, if fewer than [`Limits::with_remember`] other messages are
+///   completed or cancelled between two copies. Ids may wrap.
 /// - Memory stays within [`Limits::max_bytes`], plus what is remembered, plus a few hundred bytes
 ///   for each incomplete message. Nothing is allocated for a new message before its
 ///   packet is opened and the limits allow it.

@@ -50,9 +50,9 @@
 //! - **No loss.** A message stays in the queue until the poll that returns it. A rejected message
 //!   is returned to the sender. If a woken receiver is dropped, the next receiver is woken.
 //! - **No endless wait.** A message above the limit is rejected at once. Closing ends every wait:
-//!   receivers get the queued messages, then `None`. A woken future passes on its room or its
-//!   message when it is polled or dropped. A future that is kept and neither polled nor dropped
-//!   holds on to them.
+//!   receivers get the queued messages, then `None`. A woken future takes its room or its
+//!   message when it is polled, and passes it on when it is dropped. A future that is kept and
+//!   neither polled nor dropped holds back that room or message.
 //! - **No user code under a lock**: no `Drop` or `Clone` of a message, and no waker.
 //!
 //! # How it ends

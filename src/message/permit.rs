@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{Sender, error::SendError};
 
-/// Capacity for one message, from [`Sender::reserve`]. The message is made after the wait, so a
+/// Room for one message, from [`Sender::reserve`]. The message is made after the wait, so a
 /// cancelled future holds none.
 ///
 /// # Drop
@@ -91,7 +91,7 @@ impl<T> fmt::Debug for Permit<'_, T> {
     }
 }
 
-/// Capacity for one message that borrows nothing, from [`Permit::into_owned`].
+/// Room for one message that borrows nothing, from [`Permit::into_owned`].
 ///
 /// # Drop
 ///

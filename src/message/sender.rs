@@ -18,7 +18,7 @@ use super::{
 /// Each message declares its bytes. The unit is up to the program: the length of a buffer, its
 /// allocated size, or a weight.
 ///
-/// # Capacity
+/// # Room
 ///
 /// Senders get room in the order in which they began to wait. Nothing overtakes a waiting
 /// sender, so small messages cannot starve a large one. A message that is larger than the limit is

@@ -14,6 +14,7 @@ use crate::{BufferError, CloseReason, RejectReason};
 /// /// Whether a client should try again.
 /// fn is_temporary(error: &HandshakeError) -> bool {
 ///     match error {
+///         // The server may also have refused this client, so try only a few times.
 ///         HandshakeError::Io(_) | HandshakeError::Truncated | HandshakeError::Deadline => true,
 ///         // Another key, namespace or limit: trying again does not help.
 ///         _ => false,
@@ -33,7 +34,7 @@ pub enum HandshakeError {
     /// failed or refused it: only the peer knows the reason.
     Truncated,
     /// The peer announced a handshake message that is longer than the expected one. None of its
-    /// bytes were read.
+    /// bytes were used.
     TooLong {
         /// Its length, in bytes.
         len: usize,
@@ -250,7 +251,8 @@ pub enum ReceiveError {
         /// The bytes of an incomplete record.
         buffered: usize,
     },
-    /// A record or a message exceeds the limit. It was not read, and nothing was allocated for it.
+    /// A record or a message exceeds the limit. It is not delivered, and nothing was allocated for it
+    /// beyond one record.
     TooLong {
         /// Its length, in bytes.
         len: usize,

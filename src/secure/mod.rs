@@ -183,9 +183,10 @@ pub struct Session<R, W = BoxWriter, P = PublicKey> {
 /// # futures_executor::block_on(async {
 /// # let (stream, _silent_peer) = futures_handoff_runtimes::io::duplex(64 * 1024);
 /// # let timeout = std::future::ready(());
+/// # let (key, server) = (StaticKey::generate(), StaticKey::generate().public());
 /// let (reader, writer) = stream.split();
-/// let (key, config) = (StaticKey::generate(), Config::new("example.org/chat/1"));
-/// match connect(reader, writer, Noise::xx(key), &config, timeout).await {
+/// let (handshake, config) = (Noise::ik(key, Some(server)), Config::new("example.org/chat/1"));
+/// match connect(reader, writer, handshake, &config, timeout).await {
 ///     Ok(session) => println!("connected to {}", session.peer),
 ///     Err(error) => assert!(matches!(error, HandshakeError::Deadline)),
 /// }

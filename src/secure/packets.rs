@@ -37,7 +37,8 @@ const MAX_FORGED: u64 = 1 << 36;
 /// };
 /// use futures_handoff::secure::{PacketSealer, Role, SessionKeys, Suite};
 ///
-/// // The keys of a handshake. A session has them in `Session::packets`.
+/// // The keys of a handshake, of which each side takes its own once. A session has them in
+/// // `Session::packets`.
 /// let keys = || SessionKeys::derive(&[7; 32], b"a hash of the handshake");
 /// let (mut seal, _) = keys().into_packets(Role::Initiator, Suite::default()).split();
 /// let (_, mut open) = keys().into_packets(Role::Responder, Suite::default()).split();

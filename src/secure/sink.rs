@@ -38,7 +38,7 @@ enum Stage {
 ///
 /// `poll_flush` waits until the sent messages are written and flushed. If this is the last sender,
 /// `poll_close` tells the peer that all was sent and waits until the connection has ended.
-/// Otherwise it flushes and drops the sender.
+/// Otherwise it waits for the flush, and this sender can send nothing more.
 ///
 /// # Drop
 ///
@@ -73,7 +73,7 @@ impl<W: AsyncWrite + Unpin> Sender<W> {
     /// Turns this sender into a [`Sink`](futures_sink::Sink) of messages.
     ///
     /// If this is the last sender, closing the sink tells the peer that all was sent. Otherwise
-    /// closing only drops the sender. Clone the sender first to keep one.
+    /// closing ends only this sender. Clone the sender first to keep one.
     ///
     /// # Examples
     ///
