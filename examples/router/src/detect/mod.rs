@@ -58,7 +58,7 @@ pub const LIMIT: usize = 16 * 1024;
 /// The answer of a matcher about the bytes that have arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer<T> {
-    /// The bytes are not this protocol, or are malformed, whatever comes next.
+    /// The bytes are not this protocol, or are malformed or too long, whatever comes next.
     No(&'static str),
     /// At least this many bytes are missing, one or more: with fewer the answer stays the same.
     Need(usize),

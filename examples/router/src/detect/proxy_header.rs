@@ -1,9 +1,9 @@
 //! Reads and writes the PROXY header, versions 1 and 2, with which a proxy names its client.
 //!
 //! `ppp` parses the addresses, the TLVs and the bytes of version 2. This module corrects where
-//! `ppp` deviates from the specification. It accepts signs before ports and undefined transports.
-//! It refuses `LOCAL` with an unknown family and `UNKNOWN` with many bytes after it. And it treats
-//! incomplete headers as invalid.
+//! `ppp` deviates from the specification: `ppp` accepts signs before ports and undefined
+//! transports, refuses `LOCAL` with an unknown family and `UNKNOWN` with many bytes after it, and
+//! treats incomplete headers as invalid.
 
 use std::{
     borrow::Cow,
