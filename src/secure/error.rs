@@ -251,8 +251,8 @@ pub enum ReceiveError {
         /// The bytes of an incomplete record.
         buffered: usize,
     },
-    /// A record or a message exceeds the limit. It is not delivered, and nothing was allocated for it
-    /// beyond one record.
+    /// A record or a message exceeds the limit. It is not delivered, and nothing was allocated for
+    /// it beyond one record.
     TooLong {
         /// Its length, in bytes.
         len: usize,

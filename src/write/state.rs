@@ -18,7 +18,7 @@ use std::{collections::VecDeque, mem, ops::Range, task::Waker};
 /// | phase | meaning | what wakes the task |
 /// |---|---|---|
 /// | `NotStarted` | the task was never polled: chunks are only queued | its executor |
-/// | `Held` | the writer is free; a producer that is batching has promised to send | - |
+/// | `Held` | the writer is free; a producer that is batching, or runs with the task, has promised to send | the promise, if a panic breaks it |
 /// | `Scheduled` | the writer is free, there is work, and the task was woken | (woken) |
 /// | `Busy` | one party holds the writer | the holder, if it leaves work |
 /// | `Blocked` | the writer is free; the task's own last poll of it returned `Pending` | the writer |
