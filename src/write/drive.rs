@@ -411,6 +411,7 @@ pub(crate) fn release_writer<'a, W>(
             return Left::Nothing;
         }
         None => {
+            state.settled += 1;
             idle(stream, state, driver);
             return Left::Nothing;
         }

@@ -91,6 +91,7 @@ impl State {
         self.flushed = self.written;
         self.served_before = asked_before;
         self.flush_is_news = !self.flushes.is_empty();
+        self.settled += 1;
     }
 
     pub(super) fn collect_flushed(&mut self, wakes: &mut Wakers) -> bool {

@@ -140,13 +140,13 @@ async fn stalled<F: Future<Output = ()>>(stream: &Arc<Stream>, mut timer: impl F
 }
 
 impl State {
-    /// The positions of a writer that has something to do. `None` if it has nothing to do.
+    /// The progress of a writer that has something to do. `None` if it has nothing to do.
     fn work(&self) -> Option<(u64, u64)> {
         let idle = match self.phase {
             Phase::Idle | Phase::Ended => true,
-            Phase::NotStarted => self.entries == 0 && self.closing == Closing::No,
+            Phase::NotStarted => self.entries == 0 && self.flushes.is_empty() && self.closing == Closing::No,
             Phase::Held | Phase::Scheduled | Phase::Busy | Phase::Blocked => false,
         };
-        (!idle).then_some((self.written, self.flushed))
+        (!idle).then_some((self.written, self.settled))
     }
 }

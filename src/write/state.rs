@@ -128,6 +128,9 @@ pub(crate) struct State {
     pub(crate) accepted: u64,
     pub(crate) written: u64,
     pub(crate) flushed: u64,
+    /// How often the writer confirmed a flush, or ran out of work in the general loop.
+    /// Together with `written` it shows whether the writer makes progress.
+    pub(crate) settled: u64,
     /// Bytes offered in the call in which the writer panicked or broke its contract.
     pub(crate) in_doubt: u64,
     /// Room reserved for granted waiters and permits.
@@ -173,6 +176,7 @@ impl State {
             accepted: 0,
             written: 0,
             flushed: 0,
+            settled: 0,
             in_doubt: 0,
             reserved: Room::default(),
             entries: 0,

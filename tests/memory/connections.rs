@@ -42,21 +42,21 @@ enum Frames {
 type Kept = (State, i64, i64);
 
 const BORROWED: [Kept; 6] = [
-    (State::Fresh, 936, 2),
-    (State::Waiting, 936, 2),
-    (State::Frames, 1960, 3),
-    (State::Burst, 1064, 3),
-    (State::Large, (1 << 20) + 1344, 7),
-    (State::AfterLarge, 1192, 4),
+    (State::Fresh, 944, 2),
+    (State::Waiting, 944, 2),
+    (State::Frames, 1968, 3),
+    (State::Burst, 1072, 3),
+    (State::Large, (1 << 20) + 1352, 7),
+    (State::AfterLarge, 1200, 4),
 ];
 /// The same, and the block of 2 KiB that copies of small frames share.
 const OWNED: [Kept; 6] = [
-    (State::Fresh, 936, 2),
-    (State::Waiting, 936, 2),
-    (State::Frames, 4048, 5),
-    (State::Burst, 3152, 5),
-    (State::Large, (1 << 20) + 3432, 9),
-    (State::AfterLarge, 3280, 6),
+    (State::Fresh, 944, 2),
+    (State::Waiting, 944, 2),
+    (State::Frames, 4056, 5),
+    (State::Burst, 3160, 5),
+    (State::Large, (1 << 20) + 3440, 9),
+    (State::AfterLarge, 3288, 6),
 ];
 
 struct Connection {

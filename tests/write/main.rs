@@ -10,7 +10,8 @@
 //! - when bytes are sent, and in how many calls: `gather`, `batching`, `borrowed`, `order`
 //! - which party polls the writer: `inline`, `run_until`, `turns`
 //! - room and the line of waiters: `fairness`, `entries`, `permit`, `refusals`
-//! - outcomes and ends: `tickets`, `flush`, `quiet`, `stalled`, `close`, `ends`, `fates`
+//! - outcomes and ends: `tickets`, `flush`, `quiet`, `stalled`, `stalled_random`, `close`, `ends`,
+//!   `fates`
 //! - handles and settings: `handles`, `adapters`, `config`
 //! - user code that misbehaves: `reentrancy`, `hostile`
 //! - many producers at once: `stress`
@@ -39,6 +40,7 @@ mod reentrancy;
 mod refusals;
 mod run_until;
 mod stalled;
+mod stalled_random;
 mod stress;
 mod support;
 mod tickets;

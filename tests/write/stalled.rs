@@ -10,10 +10,10 @@ use std::{
 
 /// A timer that ends when the test says so.
 #[derive(Clone, Default)]
-struct Clock(Rc<RefCell<Gate>>);
+pub(super) struct Clock(Rc<RefCell<Gate>>);
 
 impl Clock {
-    fn timer(&self) -> impl FnMut() -> Period + use<> {
+    pub(super) fn timer(&self) -> impl FnMut() -> Period + use<> {
         let clock = self.clone();
         move || {
             let gate = Gate::new();
@@ -23,14 +23,14 @@ impl Clock {
     }
 
     /// Ends a period, and returns the verdict of `watchdog`.
-    fn end_period<F: Future<Output = bool>>(&self, watchdog: &mut Hand<F>) -> Option<bool> {
+    pub(super) fn end_period<F: Future<Output = bool>>(&self, watchdog: &mut Hand<F>) -> Option<bool> {
         let gate = self.0.borrow().clone();
         gate.open();
         watchdog.run()
     }
 }
 
-type Period = std::pin::Pin<Box<dyn Future<Output = ()>>>;
+pub(super) type Period = std::pin::Pin<Box<dyn Future<Output = ()>>>;
 
 #[test]
 fn a_writer_that_takes_nothing_for_a_whole_period_stalls() {
@@ -61,6 +61,11 @@ fn a_task_that_is_not_run_stalls_once_it_has_something_to_do() {
     assert_eq!((clock.end_period(&mut watchdog), clock.end_period(&mut watchdog)), (None, None));
     put(&handoff, "queued");
     assert_eq!((clock.end_period(&mut watchdog), clock.end_period(&mut watchdog)), (None, Some(true)));
+
+    let (handoff, _task) = WriteHandoff::new(ScriptWriter::willing(), defaults());
+    let _flushing = Hand::waiting(handoff.flush());
+    let mut watchdog = Hand::waiting(handoff.stalled(clock.timer()));
+    assert_eq!(clock.end_period(&mut watchdog), Some(true));
 
     let (handoff, _task) = WriteHandoff::new(ScriptWriter::willing(), defaults());
     handoff.close();
@@ -105,6 +110,39 @@ fn a_confirmed_flush_is_progress() {
     let mut watchdog = Hand::waiting(handoff.stalled(clock.timer()));
     gate.open();
     assert!(task.run().is_none());
+    assert_eq!((clock.end_period(&mut watchdog), clock.end_period(&mut watchdog)), (None, Some(true)));
+}
+
+/// The first flush is confirmed in the period, and the next one is pending at its end. No byte
+/// moves.
+#[test]
+fn a_confirmed_flush_of_no_bytes_is_progress() {
+    let gates = [Gate::new(), Gate::new()];
+    let steps = gates.clone().map(EndStep::Wait);
+    let (handoff, mut task, _log) = over(ScriptWriter::willing().with_flush(steps), unflushed());
+    let clock = Clock::default();
+    let mut flushing = Hand::waiting(handoff.flush());
+    assert!(task.run().is_none());
+    let mut watchdog = Hand::waiting(handoff.stalled(clock.timer()));
+    gates[0].open();
+    assert!(task.run().is_none() && flushing.run().is_some());
+    let mut flushing = Hand::waiting(handoff.flush());
+    assert!(task.run().is_none());
+    assert_eq!((clock.end_period(&mut watchdog), clock.end_period(&mut watchdog)), (None, Some(true)));
+    gates[1].open();
+    assert!(task.run().is_none() && flushing.run().is_some());
+}
+
+/// A flush is given up before the task runs, and so is the next one. In between nothing is to do.
+#[test]
+fn a_writer_that_had_nothing_to_do_within_the_period_does_not_stall() {
+    let (handoff, mut task, _log) = willing(defaults().with_inline(Inline::Never));
+    let clock = Clock::default();
+    let flushing = Hand::waiting(handoff.flush());
+    let mut watchdog = Hand::waiting(handoff.stalled(clock.timer()));
+    drop(flushing);
+    assert!(task.run().is_none());
+    let _flushing = Hand::waiting(handoff.flush());
     assert_eq!((clock.end_period(&mut watchdog), clock.end_period(&mut watchdog)), (None, Some(true)));
 }
 
