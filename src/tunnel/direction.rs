@@ -50,8 +50,8 @@ pub(super) struct Direction {
     long_reads: u8,
     coop: Budget,
     source: Source,
-    /// Whether the connection of the reader was reset before the reader ended.
-    reset: bool,
+    /// How the connection of the reader was lost before the reader ended.
+    lost: Option<io::ErrorKind>,
     /// Whether bytes were written since the last flush.
     unflushed: bool,
     /// How many bytes the writer has taken.
@@ -76,7 +76,7 @@ impl Direction {
             long_reads: 0,
             coop: Budget::new(true),
             source: Source::Open,
-            reset: false,
+            lost: None,
             unflushed: false,
             written: 0,
             read: 0,
@@ -114,10 +114,13 @@ impl Direction {
         self.read.wrapping_add(self.written)
     }
 
-    /// Records that a write to the reader's connection failed with a reset. A socket reports a
-    /// reset once, and returns an end from then on: an end that has not come yet is no orderly one.
-    pub(super) fn reader_was_reset(&mut self) {
-        self.reset |= matches!(self.source, Source::Open);
+    /// Records that a write to the reader's connection failed because the connection is lost. A
+    /// socket reports that once, and returns an end from then on: an end that has not come yet is
+    /// no orderly one.
+    pub(super) fn reader_was_lost(&mut self, kind: io::ErrorKind) {
+        if matches!(self.source, Source::Open) {
+            self.lost = Some(kind);
+        }
     }
 
     /// Copies bytes until the reader or the writer is not ready, or the direction ends.
@@ -381,8 +384,8 @@ impl Direction {
     /// failed.
     fn finish<W: AsyncWrite + ?Sized>(&mut self, cx: &mut Context<'_>, writer: Pin<&mut W>) -> Poll<End> {
         self.release();
-        if self.reset && matches!(self.source, Source::Ended) {
-            self.source = Source::Failed(io::ErrorKind::ConnectionReset.into());
+        if let (Source::Ended, Some(kind)) = (&self.source, self.lost) {
+            self.source = Source::Failed(kind.into());
         }
         let ended = matches!(self.source, Source::Ended);
         let done = ready!(if ended { writer.poll_close(cx) } else { writer.poll_flush(cx) });

@@ -306,12 +306,12 @@ where
         assert!(!self.reported, "the tunnel has already ended");
         let Self { a, b, to_b, to_a, ended, .. } = self;
         let a_failed = step(cx, to_b, &mut ended.0, a, b);
-        if ended.0.as_ref().is_some_and(End::is_reset) {
-            to_a.reader_was_reset();
+        if let Some(kind) = ended.0.as_ref().and_then(End::lost) {
+            to_a.reader_was_lost(kind);
         }
         let b_failed = step(cx, to_a, &mut ended.1, b, a);
-        if ended.1.as_ref().is_some_and(End::is_reset) {
-            to_b.reader_was_reset();
+        if let Some(kind) = ended.1.as_ref().and_then(End::lost) {
+            to_b.reader_was_lost(kind);
         }
         let both = matches!(ended, (Some(_), Some(_)));
         if a_failed || b_failed || both { Poll::Ready(()) } else { Poll::Pending }

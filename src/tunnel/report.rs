@@ -28,7 +28,8 @@ pub enum End {
     /// The reader failed. The bytes before the error were written and flushed, unless the writer
     /// failed too. The writer was not closed, so that a stream that was cut short does not look
     /// complete. This is also the result if the reader ended without an error after a write to its
-    /// connection had failed with a reset: a socket reports a reset only once.
+    /// connection had failed because the connection was reset or lost: a socket reports that only
+    /// once.
     Read(io::Error),
     /// The writer failed. A tunnel drops the bytes that the writer has not taken. A
     /// [`Forward`](super::Forward) returns them from [`into_parts`](super::Forward::into_parts).
@@ -38,10 +39,19 @@ pub enum End {
 }
 
 impl End {
-    /// Whether a reset of the writer's connection ended the direction.
-    pub(super) fn is_reset(&self) -> bool {
-        use io::ErrorKind::{ConnectionAborted, ConnectionReset};
-        matches!(self, Self::Write(error) if matches!(error.kind(), ConnectionReset | ConnectionAborted))
+    /// The error that the kernel reported for the writer's connection, if it ended the direction.
+    /// The timeout of a writer that has a timer of its own is no loss of the connection.
+    pub(super) fn lost(&self) -> Option<io::ErrorKind> {
+        use io::ErrorKind::{
+            ConnectionAborted, ConnectionReset, HostUnreachable, NetworkDown, NetworkUnreachable, TimedOut,
+        };
+        let Self::Write(error) = self else { return None };
+        let is_lost = match error.kind() {
+            ConnectionReset | ConnectionAborted => true,
+            TimedOut | HostUnreachable | NetworkUnreachable | NetworkDown => error.raw_os_error().is_some(),
+            _ => false,
+        };
+        is_lost.then(|| error.kind())
     }
 }
 

@@ -1,9 +1,11 @@
 //! A tunnel between sockets that end, stall and are reset.
 
 use super::support::*;
+use async_io::Async;
 use futures_handoff::tunnel::{End, Report, Tunnel};
 use futures_util::future::join;
-use std::io;
+use socket2::SockRef;
+use std::{io, net::TcpStream};
 
 /// A client, a server, and the tunnel between them.
 async fn between<R: Runtime>(first: &'static [u8]) -> (Peer, Peer, Task<Report>) {
@@ -74,6 +76,60 @@ runtimes::tests! {
             assert!(is_reset_error(error), "{error}");
         };
         join(uploading, answering).await;
+    }
+
+    /// The kernel gives the connection up. It tells that once as well, and a write learns of it.
+    #[cfg(target_os = "linux")]
+    async fn a_server_that_is_lost_within_its_answer_never_looks_whole<R: Runtime>() {
+        let ((near, client), servers) = (accepted::<R>().await, Peers::new().unwrap());
+        let far = Async::<TcpStream>::connect(servers.address()).await.unwrap();
+        SockRef::from(&far).set_tcp_user_timeout(Some(Duration::from_millis(100))).unwrap();
+        let server = servers.accept().await;
+        server.write_all(b"half an ans").await.unwrap();
+        let tunnel = R::task(async move { Tunnel::new(near, far).run().await });
+        // The server takes nothing.
+        let bytes = payload(100_000);
+        while client.write_all(&bytes).await.is_ok() {}
+        let report = within::<R, _>(LONG, tunnel).await.unwrap();
+        let (End::Write(first), End::Read(error)) = (&report.a_to_b.end, &report.b_to_a.end) else {
+            panic!("{report:?}")
+        };
+        assert_eq!((first.kind(), error.kind()), (io::ErrorKind::TimedOut, io::ErrorKind::TimedOut));
+    }
+
+    /// The server ends its answer before it resets the connection, because it reads no more.
+    async fn an_answer_that_has_ended_is_whole_although_the_upload_is_reset<R: Runtime>() {
+        // A short answer is in the kernel of the tunnel before the reset.
+        for (len, at_once) in [(11, true), (30_000, true), (11, false), (4 << 20, false)].repeat(5) {
+            let (client, server, tunnel) = between::<R>(b"").await;
+            let (client, answer) = (Arc::new(client), payload(len));
+            let uploading = R::task({
+                let client = Arc::clone(&client);
+                async move {
+                    let bytes = payload(100_000);
+                    while client.write_all(&bytes).await.is_ok() {}
+                }
+            });
+            let mut some = vec![0; 500_000];
+            server.read_exact(&mut some).await.unwrap();
+            let answering = async {
+                server.write_all(&answer).await.unwrap();
+                server.end().unwrap();
+            };
+            let received = if at_once {
+                answering.await;
+                server.reset().unwrap();
+                rest(&client).await
+            } else {
+                let received = join(rest(&client), answering).await.0;
+                server.reset().unwrap();
+                received
+            };
+            assert!(received == answer, "{} of {len} bytes", received.len());
+            let report = within::<R, _>(LONG, tunnel).await.unwrap();
+            assert!(matches!((&report.a_to_b.end, &report.b_to_a.end), (End::Write(_), End::Closed)), "{report:?}");
+            uploading.await;
+        }
     }
 
     /// The client keeps sending, and the server takes nothing.

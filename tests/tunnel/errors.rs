@@ -81,7 +81,7 @@ runtimes::watched_tests! {
                 let mut running = outcome(near, far, mirrored);
                 assert!(running.run().is_none());
                 gate.open();
-                let back = (arrived as u64, Ended::Read(ConnectionReset));
+                let back = (arrived as u64, Ended::Read(kind));
                 assert_eq!(running.run(), Some(((0, Ended::Write(kind)), back)));
                 assert!(at_near.written() == payload(arrived) && at_near.passed() == arrived);
                 assert_eq!(at_near.closes(), 0);

@@ -103,8 +103,8 @@ struct Way {
     /// How often something has moved.
     activity: u64,
     source_ended: bool,
-    /// The connection that is read from was reset, and only a write to it has learned that.
-    reset: bool,
+    /// The connection that is read from was lost, and only a write to it has learned that.
+    lost: Option<io::ErrorKind>,
     end: Option<End>,
 }
 
@@ -128,18 +128,29 @@ impl Way {
         }
     }
 
-    /// A socket reports a reset once, and returns an end from then on.
-    fn writer_was_reset(&self) -> bool {
-        matches!(&self.end, Some(End::Write(error)) if error.kind() == io::ErrorKind::ConnectionReset)
+    /// How the connection that is written to was lost. A socket reports that once, and returns an
+    /// end from then on.
+    fn writer_was_lost(&self) -> Option<io::ErrorKind> {
+        use io::ErrorKind::{ConnectionReset, HostUnreachable, NetworkDown, NetworkUnreachable, TimedOut};
+        let Some(End::Write(error)) = &self.end else { return None };
+        let lost = [ConnectionReset, TimedOut, HostUnreachable, NetworkUnreachable, NetworkDown];
+        lost.contains(&error.kind()).then(|| error.kind())
+    }
+
+    /// Records that.
+    fn reader_was_lost(&mut self, how: Option<io::ErrorKind>) {
+        if !self.source_ended {
+            self.lost = self.lost.or(how);
+        }
     }
 
     fn carry<S: Socket>(&mut self, cx: &mut Context<'_>, from: &mut S, to: &mut S) -> Poll<End> {
         for _ in 0..ROUNDS {
             let step = match self.write(cx, to) {
-                Poll::Ready(Ok(())) if self.source_ended && self.reset => {
-                    return Poll::Ready(End::Read(io::ErrorKind::ConnectionReset.into()));
-                }
                 Poll::Ready(Ok(())) if self.source_ended => {
+                    if let Some(kind) = self.lost {
+                        return Poll::Ready(End::Read(kind.into()));
+                    }
                     return Pin::new(to)
                         .poll_close(cx)
                         .map(|closed| closed.map_or_else(End::Write, |()| End::Closed));
@@ -284,9 +295,9 @@ pub async fn carry<R: Runtime, F: Future<Output = ()>>(
     let mut seen = 0;
     let quiet = poll_fn(|cx| {
         let client_failed = up.poll(cx, client, server);
-        down.reset |= up.writer_was_reset() && !down.source_ended;
+        down.reader_was_lost(up.writer_was_lost());
         let server_failed = down.poll(cx, server, client);
-        up.reset |= down.writer_was_reset() && !up.source_ended;
+        up.reader_was_lost(down.writer_was_lost());
         if client_failed || server_failed || (up.end.is_some() && down.end.is_some()) {
             return Poll::Ready(false);
         }
