@@ -178,9 +178,9 @@ impl WriteHandoffConfig {
         Self { flush_when_idle, ..self }
     }
 
-    /// Sets whether a future of the handoff yields once after 512 operations in a row that completed
-    /// at once, so that a loop over a writer that is always ready lets other tasks run. Every 4 KiB
-    /// of an operation count as one more operation. The default is yes.
+    /// Sets whether a future of the handoff yields once after 512 operations in a row that
+    /// completed at once, so that a loop over a writer that is always ready lets other tasks run.
+    /// Every 4 KiB of an operation count as one more operation. The default is yes.
     #[must_use = "returns the changed configuration"]
     pub fn with_cooperative(self, cooperative: bool) -> Self {
         Self { cooperative, ..self }

@@ -19,9 +19,13 @@ impl<W> WriteHandoff<W> {
     /// do. Returns `true` then, and `false` if the stream ends first.
     ///
     /// The writer makes progress when it takes bytes or confirms a flush. A quiet connection does
-    /// not stall, because its writer has nothing to do. A connection whose peer reads slowly does
-    /// not stall either, as long as its writer takes some bytes in each period. Bytes count as
-    /// taken once the kernel has them in its send buffer, which may hold some megabytes.
+    /// not stall, because its writer has nothing to do.
+    ///
+    /// A socket takes bytes in large steps: Linux reports room only once a third of the send buffer
+    /// is free, which may be 1.5 MB. Choose a period in which the slowest peer that you accept
+    /// reads that much, such as 30 seconds for 50 kB/s. With `TCP_NOTSENT_LOWAT` at 128 KiB, 3
+    /// seconds are enough for it. A writer that buffers confirms a flush only once all of its
+    /// buffer is sent.
     ///
     /// `timer` returns a future that completes after the period, such as `||
     /// tokio::time::sleep(period)`, or with smol `|| async { smol::Timer::after(period).await; }`.
