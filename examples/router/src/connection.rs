@@ -264,16 +264,22 @@ async fn quiet<R: Runtime>(route: &Route, listener: &Listener) {
     select(pin!(R::sleep(route.config.idle_timeout)), pin!(listener.until_cut())).await;
 }
 
-/// Records how the connection ended. If one side failed, the other one is reset.
+/// Records how the connection ended. If one side failed, the other one is reset, unless it has got
+/// all that was sent to it.
 async fn finish<R: Runtime>(
     client: R::Tcp,
     server: R::Tcp,
     outcome: Outcome,
     record: &mut Record<'_>,
 ) -> Result<(), Refused> {
-    let reason = outcome.reason;
+    let (reason, answered) = (outcome.reason, outcome.answered);
     record.carried(outcome);
     match reason {
+        Reason::UpstreamError if answered => {
+            drop(server);
+            let uploaded = Box::pin(reset::after_upload::<R>(client));
+            let _ = record.listener().unless_cut(uploaded).await;
+        }
         Reason::ClientError => reset::after_delivery::<R>(server).await,
         Reason::UpstreamError => reset::after_delivery::<R>(client).await,
         _ => {}

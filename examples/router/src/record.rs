@@ -30,6 +30,8 @@ pub struct Outcome {
     pub to_upstream: u64,
     /// Bytes that the client has taken.
     pub to_client: u64,
+    /// The server ended its answer, and all of it and the end were passed on.
+    pub answered: bool,
     /// Why it is over.
     pub reason: Reason,
     /// What went wrong.
@@ -39,13 +41,14 @@ pub struct Outcome {
 impl From<Report> for Outcome {
     fn from(report: Report) -> Self {
         let Report { a_to_b, b_to_a, idle, .. } = report;
+        let answered = matches!(b_to_a.end, End::Closed);
         let (reason, error) = match (a_to_b.end, b_to_a.end) {
             (End::Read(error), _) | (_, End::Write(error)) => (Reason::ClientError, Some(error)),
             (End::Write(error), _) | (_, End::Read(error)) => (Reason::UpstreamError, Some(error)),
             _ if idle => (Reason::Idle, None),
             _ => (Reason::Closed, None),
         };
-        Self { to_upstream: a_to_b.bytes, to_client: b_to_a.bytes, reason, error }
+        Self { to_upstream: a_to_b.bytes, to_client: b_to_a.bytes, answered, reason, error }
     }
 }
 

@@ -312,11 +312,12 @@ pub async fn carry<R: Runtime, F: Future<Output = ()>>(
         Poll::Pending
     })
     .await;
+    let answered = matches!(down.end, Some(End::Closed));
     let (reason, error) = match (up.end, down.end) {
         (Some(End::Read(error)), _) | (_, Some(End::Write(error))) => (Reason::ClientError, Some(error)),
         (Some(End::Write(error)), _) | (_, Some(End::Read(error))) => (Reason::UpstreamError, Some(error)),
         _ if quiet => (Reason::Idle, None),
         _ => (Reason::Closed, None),
     };
-    Outcome { to_upstream: up.moved, to_client: down.moved, reason, error }
+    Outcome { to_upstream: up.moved, to_client: down.moved, answered, reason, error }
 }

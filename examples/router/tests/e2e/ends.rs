@@ -179,6 +179,57 @@ also_spliced! {
         router.log.wait_for(1, &["end=upstream_error"]);
     }
 
+    /// The server ends its answer, and resets the connection because it reads no more of the
+    /// upload.
+    fn an_answer_that_has_ended_is_whole_although_the_upload_is_reset(mode) needs [] {
+        for (len, at_once) in [(11, true), (30_000, true), (11, false), (2 * LONG, false)] {
+            let (_router, client, server) = pair(mode);
+            let mut upload = client.try_clone().unwrap();
+            let uploading = std::thread::spawn(move || {
+                let bytes = noise(100_000);
+                while upload.write_all(&bytes).is_ok() {}
+            });
+            read_exact(&server, 500_000);
+            let sent = noise(len);
+            let (answer, end) = std::thread::scope(|scope| {
+                let receiving = scope.spawn(|| read_all(&client));
+                write_all(&server, &sent);
+                server.shutdown(Shutdown::Write).unwrap();
+                // A short answer is in the kernel of the router before the reset.
+                while !(at_once || receiving.is_finished()) {
+                    std::thread::yield_now();
+                }
+                reset(server);
+                receiving.join().unwrap()
+            });
+            end.unwrap();
+            assert!(answer == sent, "{} of {len} bytes", answer.len());
+            client.shutdown(Shutdown::Both).unwrap();
+            uploading.join().unwrap();
+        }
+    }
+
+    /// The answer waits in the kernel of the router until the client has sent all.
+    fn a_client_that_sends_all_before_it_reads_gets_an_answer_that_has_ended(mode) needs [] {
+        let (_router, client, server) = pair(mode);
+        let sent = noise(2 * LONG);
+        std::thread::scope(|scope| {
+            let asking = scope.spawn(|| {
+                write_all(&client, &noise(20 * LONG));
+                read_all(&client)
+            });
+            read_exact(&server, 500_000);
+            write_all(&server, &sent);
+            server.shutdown(Shutdown::Write).unwrap();
+            // The router has it all by then.
+            std::thread::sleep(std::time::Duration::from_millis(300));
+            reset(server);
+            let (answer, end) = asking.join().unwrap();
+            end.unwrap();
+            assert!(answer == sent, "{} bytes", answer.len());
+        });
+    }
+
     fn a_reset_of_the_client_is_no_clean_end(mode) needs [] {
         let (router, client, server) = pair(mode);
         write_all(&client, &noise(10 << 10));
