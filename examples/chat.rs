@@ -32,12 +32,18 @@ use smol::{
     io::AsyncWriteExt,
     net::{TcpListener, TcpStream},
 };
+use socket2::SockRef;
 
 /// The longest line.
 const LINE: usize = 4096;
 
 /// A member whose socket takes nothing for so long, or up to twice as long, is disconnected.
-const PATIENCE: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// The send buffer of a member's socket. A full socket takes more only once a large part of it has
+/// been sent. With the 4 MB to which Linux lets it grow, a member that reads 200 kB/s would seem to
+/// take nothing for 7 seconds.
+const SEND_BUFFER: usize = 64 * 1024;
 
 /// Weak handles: the list of members keeps no connection open.
 type Room = Mutex<HashMap<u64, WeakWriteHandoff>>;
@@ -56,6 +62,7 @@ async fn say(room: &Room, line: Bytes) {
 }
 
 async fn serve(room: &Room, id: u64, mut stream: TcpStream) -> io::Result<()> {
+    SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER)?;
     let out = WriteHandoff::spawn(stream.clone(), WriteHandoffConfig::default(), &Smol);
     room.lock().unwrap().insert(id, out.downgrade());
     let reading = async {
