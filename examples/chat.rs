@@ -52,9 +52,8 @@ type Room = Mutex<HashMap<u64, WeakWriteHandoff>>;
 async fn say(room: &Room, line: Bytes) {
     let mut members: Vec<_> = room.lock().unwrap().values().filter_map(WeakWriteHandoff::upgrade).collect();
     // First those that have room. An error that is not `Full` means that the member is leaving.
-    members.retain(|member| {
-        member.try_write_fire_and_forget(line.clone()).is_err_and(|error| error.reason().is_full())
-    });
+    members
+        .retain(|member| member.try_write_fire_and_forget(line.clone()).is_err_and(|error| error.is_full()));
     // The rest makes the talker wait, until they have read something or are disconnected.
     for member in members {
         let _ = member.write_fire_and_forget(line.clone()).await;

@@ -5,7 +5,6 @@ use std::{
     cell::{Cell, RefCell},
     future::{Future, ready},
     rc::Rc,
-    task::{Context, Poll},
 };
 
 /// A timer that ends when the test says so.
@@ -95,14 +94,11 @@ fn a_flush_that_is_not_confirmed_stalls() {
 /// The flush is confirmed in the first period, and the close is pending then.
 #[test]
 fn a_confirmed_flush_is_progress() {
-    let gate = Gate::new();
-    let passed = gate.clone();
-    let writer = FnWriter(move |op: Op<'_>, cx: &mut Context<'_>| match op {
-        Op::Flush => passed.poll_pass(cx).map(|()| Ok(0)),
-        Op::Close => Poll::Pending,
-        op => op.all(),
-    });
-    let (handoff, mut task) = stream(writer, defaults());
+    let [gate, closing] = [Gate::new(), Gate::new()];
+    let writer = ScriptWriter::willing()
+        .with_flush([EndStep::Wait(gate.clone())])
+        .with_close([EndStep::Wait(closing)]);
+    let (handoff, mut task, _log) = over(writer, defaults());
     put(&handoff, "hello");
     handoff.close();
     assert!(task.run().is_none());
@@ -149,11 +145,8 @@ fn a_writer_that_had_nothing_to_do_within_the_period_does_not_stall() {
 /// All bytes are flushed, and no handle is left: only the close is pending.
 #[test]
 fn a_close_that_is_pending_stalls_after_the_last_handle_is_gone() {
-    let writer = FnWriter(|op: Op<'_>, _: &mut Context<'_>| match op {
-        Op::Close => Poll::Pending,
-        op => op.all(),
-    });
-    let (handoff, mut task) = stream(writer, defaults());
+    let writer = ScriptWriter::willing().with_close([EndStep::Wait(Gate::new())]);
+    let (handoff, mut task, _log) = over(writer, defaults());
     put(&handoff, "hello");
     assert!(task.run().is_none());
     let weak = handoff.downgrade();
